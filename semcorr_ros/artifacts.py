@@ -1,0 +1,205 @@
+"""Every stage's result, one frozen dataclass each: the page to read first.
+
+Units and frames follow CONVENTIONS.md: points (x, y) in pixels of the original image with the
+centre of the first pixel at (0, 0); sizes (h, w); camera frame optical (x right, y down, z forward);
+depth along optical z. `L` keypoints, `N` dense points, `C` feature channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole camera of one image. All in pixels of that image."""
+
+    focal: Float[Tensor, "2"]  # fx, fy
+    principal_point: Float[Tensor, "2"]  # cx, cy
+    size: tuple[int, int]  # (h, w)
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Unit-norm features on a grid that covers the whole image without padding.
+
+    Cell (r, c) is centred at pixel x = (c + .5) / w * W, y = (r + .5) / h * H (geometry/grid.py).
+    """
+
+    values: Float[Tensor, "height width channel"]  # float32, each cell of unit length
+    image_size: tuple[int, int]  # (h, w) of the original image
+    backbone: str  # "<name>:<fingerprint>"; equal strings mean comparable features
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """Depth along optical z of every pixel of the original image; 0 or non-finite = invalid."""
+
+    values: Float[Tensor, "height width"]
+    metric: bool  # True: metres. False: any unit, right up to one unknown scale.
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One image, ready to be aligned. Everything but the features is optional evidence."""
+
+    image: UInt8[Tensor, "height width 3"]  # RGB
+    features: FeatureMap
+    mask: Bool[Tensor, "height width"] | None = None  # True on the object
+    depth: DepthMap | None = None
+    camera: Camera | None = None  # None: focal length is searched for, principal point at centre
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """One image of a dataset with its annotations; files are read lazily by datasets/."""
+
+    name: str  # file stem, unique within the category
+    category: str
+    image_path: Path
+    size: tuple[int, int]  # (h, w)
+    keypoints: Float[Tensor, "keypoint 2"]  # NaN rows where not annotated
+    visible: Bool[Tensor, "keypoint"]
+    bbox: tuple[float, float, float, float]  # x1, y1, x2, y2
+    mask_path: Path | None = None
+    depth_path: Path | None = None
+    camera: Camera | None = None
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """A benchmark pair. Only keypoints visible in both images are listed."""
+
+    source: str  # name of the source AnnotatedImage
+    target: str
+    keypoint_ids: Int[Tensor, "keypoint"]
+    source_keypoints: Float[Tensor, "keypoint 2"]
+    target_keypoints: Float[Tensor, "keypoint 2"]
+    target_bbox: tuple[float, float, float, float]
+    difficulty: dict[str, int] = field(default_factory=dict)  # viewpoint, scale, truncation, occlusion
+
+
+@dataclass(frozen=True)
+class CategoryInfo:
+    """What a dataset knows about a category beyond its images."""
+
+    name: str
+    keypoint_names: tuple[str, ...]
+    flip: tuple[int, ...] | None  # keypoint ids after left/right mirroring; None = unknown
+    flat: bool = False  # seen from the front only (TV): solutions facing away are discarded
+    symmetric: bool = False  # rotation about the up axis cannot be observed
+    edges: tuple[tuple[int, int], ...] = ()  # skeleton, for drawing
+
+
+@dataclass(frozen=True)
+class Views:
+    """Training views lifted to 3D, camera frame; mirrored views follow the originals.
+
+    Depths are per-view consistent, but each view has its own unknown scale.
+    """
+
+    points: Float[Tensor, "view keypoint 3"]  # 0 where not visible
+    visible: Bool[Tensor, "view keypoint"]
+    mirrored: Bool[Tensor, "view"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BetaFamily:
+    """Beta(alpha, beta) of one kind of geometric measure over index tuples. Measure in [0, 1]."""
+
+    indices: Int[Tensor, "combination 4"]
+    alpha: Float[Tensor, "combination measure"]
+    beta: Float[Tensor, "combination measure"]
+
+
+@dataclass(frozen=True)
+class BetaStatistics:
+    """Fitted distributions of Eq. 1-2 plus the direction cosines that fix handedness.
+
+    edge_pairs: indices (i, j, k, l) for edges ij and kl; measures (angle / pi, ratio).
+    frames: indices (a, b, c, d); measures: the three direction cosines, mapped to [0, 1], of the
+    unit vector a->d in the orthonormal frame of triangle abc.
+    """
+
+    edge_pairs: BetaFamily
+    frames: BetaFamily
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """Mean unit features and the spread of their cosine similarity to the training samples."""
+
+    features: Float[Tensor, "point channel"]  # unit norm
+    similarity_mean: Float[Tensor, "point"]
+    similarity_std: Float[Tensor, "point"]
+
+
+@dataclass(frozen=True)
+class DenseCloud:
+    """Surface points as fixed affine combinations of the keypoints: points = barycentric @ sparse."""
+
+    barycentric: Float[Tensor, "point keypoint"]  # rows sum to 1, mostly zero
+    weight: Float[Tensor, "point"]  # share of merged training points in the cluster
+    prototypes: Prototypes
+
+
+@dataclass(frozen=True)
+class ClassRepresentation:
+    """A class: what build_class writes and everything online reads. Canonical frame: x front, y
+    left, z up where that could be observed; centred on the keypoints, RMS keypoint radius 1."""
+
+    info: CategoryInfo
+    sparse: Float[Tensor, "keypoint 3"]
+    seen: Bool[Tensor, "keypoint"]  # False: never annotated, its row is meaningless
+    sparse_prototypes: Prototypes
+    dense: DenseCloud
+    statistics: BetaStatistics
+    shape_modes: Float[Tensor, "mode keypoint 3"]  # principal deviations of the training shapes, one std each
+    view_rotations: Float[Tensor, "view 3 3"]  # camera_from_canonical of the training views
+    metric_scale: float  # metres per canonical unit (median over training views), 0 = unknown
+    backbone: str  # FeatureMap.backbone of the training features
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The class placed in front of the camera; rows are hypotheses, best first."""
+
+    keypoints: Float[Tensor, "hypothesis keypoint 3"]  # camera frame, in depth units
+    dense: Float[Tensor, "hypothesis point 3"]
+    rotation: Float[Tensor, "hypothesis 3 3"]  # camera_from_canonical, rigid
+    translation: Float[Tensor, "hypothesis 3"]
+    scale: Float[Tensor, "hypothesis"]  # depth units per canonical unit
+    focal: Float[Tensor, "hypothesis"]  # pixels
+    energy: Float[Tensor, "hypothesis"]  # unitless, lower is better
+    energy_by_term: dict[str, Float[Tensor, "hypothesis"]]  # unweighted, keyed by term file name
+    confidence: Float[Tensor, "hypothesis"]  # [0, 1]
+    camera: Camera  # of the best hypothesis
+    metric: bool  # True: depth units are metres
+
+
+class KeypointState(IntEnum):
+    """Same values as semcorr_ros/msg/SemanticKeypoint."""
+
+    UNKNOWN = 0
+    VISIBLE = 1
+    OCCLUDED = 2
+    OUT_OF_IMAGE = 3
+    NO_DEPTH = 4
+    REJECTED = 5
+
+
+@dataclass(frozen=True)
+class Correspondences:
+    """Where the queried points are in the target image."""
+
+    points: Float[Tensor, "point 2"]  # pixels
+    score: Float[Tensor, "point"]  # [0, 1]
+    state: Int[Tensor, "point"]  # KeypointState
+    xyz: Float[Tensor, "point 3"]  # camera frame, depth units; NaN = unknown

@@ -1,0 +1,34 @@
+"""Datasets: one format per file, found by name.
+
+A format file defines `build(root: Path) -> Dataset`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+
+
+class Dataset(Protocol):
+    """Annotated images and benchmark pairs of several categories."""
+
+    def categories(self) -> list[str]:
+        """Names of the categories found under the root, sorted."""
+        ...
+
+    def info(self, category: str) -> CategoryInfo:
+        """Keypoint names, flip table and flags of a category."""
+        ...
+
+    def images(self, category: str, split: str) -> list[AnnotatedImage]:
+        """Images of a split (trn, val, test), sorted by name. Unreadable ones are in `problems`."""
+        ...
+
+    def pairs(self, category: str, split: str) -> list[ImagePair]:
+        """Benchmark pairs of a split, sorted by file name."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What was skipped so far, one sentence each, naming the file and the reason."""
+        ...

@@ -1,0 +1,1 @@
+"""Pure tensor functions; imports nothing of the package but artifacts."""

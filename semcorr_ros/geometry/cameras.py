@@ -1,0 +1,47 @@
+"""Pinhole projection and its inverse."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.artifacts import Camera
+
+MIN_DEPTH = 1e-6
+
+
+def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
+    """Camera from a 3x3 intrinsic matrix in pixels; skew is not supported."""
+    K = torch.as_tensor(K, dtype=torch.float32)
+    if K.shape != (3, 3) or not torch.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+        raise ValueError(f"K must be a finite 3x3 matrix with positive focal lengths, got {K.tolist()}")
+    return Camera(focal=K[[0, 1], [0, 1]], principal_point=K[:2, 2], size=size)
+
+
+def centered(focal_px: float, size: tuple[int, int]) -> Camera:
+    """Square pixels, principal point at the image centre."""
+    h, w = size
+    return Camera(torch.tensor([focal_px, focal_px]), torch.tensor([(w - 1) / 2, (h - 1) / 2]), size)
+
+
+def project(points: Float[Tensor, "*batch 3"], camera: Camera) -> Float[Tensor, "*batch 2"]:
+    """Camera-frame points to pixels. Depths below MIN_DEPTH are clamped."""
+    z = points[..., 2:].clamp_min(MIN_DEPTH)
+    focal, center = camera.focal.to(points), camera.principal_point.to(points)
+    return points[..., :2] / z * focal + center
+
+
+def unproject(
+    pixels: Float[Tensor, "*batch 2"], depth: Float[Tensor, "*batch"], camera: Camera
+) -> Float[Tensor, "*batch 3"]:
+    """Pixels with depth along optical z to camera-frame points, in the unit of the depth."""
+    focal, center = camera.focal.to(pixels), camera.principal_point.to(pixels)
+    xy = (pixels - center) / focal * depth[..., None]
+    return torch.cat([xy, depth[..., None]], dim=-1)
+
+
+def mirrored(camera: Camera) -> Camera:
+    """The camera of the left/right mirrored image."""
+    cx, cy = camera.principal_point
+    return Camera(camera.focal, torch.stack([camera.size[1] - 1 - cx, cy]), camera.size)

@@ -1,0 +1,48 @@
+"""Feature cells and pixels: the one place that knows how they map onto each other."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.artifacts import FeatureMap
+
+
+def cell_centers(grid: tuple[int, int], image_size: tuple[int, int]) -> Float[Tensor, "height width 2"]:
+    """Pixel (x, y) of every cell centre of an h x w grid over an H x W image."""
+    (h, w), (height, width) = grid, image_size
+    y = (torch.arange(h) + 0.5) / h * height
+    x = (torch.arange(w) + 0.5) / w * width
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+
+
+def pixels_to_cells(
+    pixels: Float[Tensor, "*batch 2"], grid: tuple[int, int], image_size: tuple[int, int]
+) -> Float[Tensor, "*batch 2"]:
+    """Continuous (column, row) of pixels; the centre of cell (r, c) is (c, r)."""
+    (h, w), (height, width) = grid, image_size
+    per_pixel = torch.tensor([w / width, h / height], device=pixels.device, dtype=pixels.dtype)
+    return pixels * per_pixel - 0.5
+
+
+def sample(
+    grid_values: Float[Tensor, "height width channel"],
+    pixels: Float[Tensor, "point 2"],
+    image_size: tuple[int, int],
+) -> Float[Tensor, "point channel"]:
+    """Bilinear values of a grid at pixels; the border cells extend outwards."""
+    h, w, _ = grid_values.shape
+    cells = pixels_to_cells(pixels, (h, w), image_size)
+    size = torch.tensor([w, h], device=cells.device, dtype=cells.dtype)
+    coords = ((2 * cells + 1) / size - 1)[None, None]
+    values = grid_values.permute(2, 0, 1)[None]
+    out = torch.nn.functional.grid_sample(
+        values, coords.to(values), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return out[0, :, 0].T
+
+
+def features_at(features: FeatureMap, pixels: Float[Tensor, "point 2"]) -> Float[Tensor, "point channel"]:
+    """Unit-norm features at pixels, interpolated between the four nearest cells."""
+    return torch.nn.functional.normalize(sample(features.values, pixels, features.image_size), dim=-1)

@@ -1,0 +1,23 @@
+"""Object masks: one provider per file, found by name.
+
+A provider file defines a frozen `Config` and `build(config) -> MaskProvider`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from jaxtyping import Bool
+from torch import Tensor
+
+from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Prototypes
+
+
+class MaskProvider(Protocol):
+    """Gives the object mask of an image, at the image's size."""
+
+    def mask(
+        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+    ) -> Bool[Tensor, "height width"] | None:
+        """None where this provider has nothing to say. Raises ValueError naming a bad file."""
+        ...
