@@ -13,6 +13,11 @@ EXTRAS = {
     "trimesh": "synthetic",
     "embreex": "synthetic",
 }
+    "transformers": "foundation",
+    "diffusers": "foundation",
+    "trimesh": "synthetic",
+    "embreex": "synthetic",
+}
 
 
 def available(kind: str) -> list[str]:

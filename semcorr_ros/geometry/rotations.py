@@ -25,20 +25,10 @@ def to_quaternion(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "4"]:
     r = rotation.double()
     # The largest eigenvector of this symmetric matrix is the quaternion (Bar-Itzhack 2000):
     # no branch on the trace, and still right for slightly non-orthonormal input.
-    k = torch.stack(
-        [
-            torch.stack(
-                [r[0, 0] - r[1, 1] - r[2, 2], r[1, 0] + r[0, 1], r[2, 0] + r[0, 2], r[2, 1] - r[1, 2]]
-            ),
-            torch.stack(
-                [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], r[2, 1] + r[1, 2], r[0, 2] - r[2, 0]]
-            ),
-            torch.stack(
-                [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], r[1, 0] - r[0, 1]]
-            ),
-            torch.stack([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r.trace()]),
-        ]
-    )
+    twist = torch.stack([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
+    k = torch.zeros(4, 4, dtype=r.dtype, device=r.device)
+    k[:3, :3] = r + r.T - r.trace() * torch.eye(3, dtype=r.dtype, device=r.device)
+    k[:3, 3], k[3, :3], k[3, 3] = twist, twist, r.trace()
     quat = torch.linalg.eigh(k / 3).eigenvectors[:, -1]
     return (quat * (1.0 if quat[3] >= 0 else -1.0)).to(rotation)
 
