@@ -13,11 +13,6 @@ EXTRAS = {
     "trimesh": "synthetic",
     "embreex": "synthetic",
 }
-    "transformers": "foundation",
-    "diffusers": "foundation",
-    "trimesh": "synthetic",
-    "embreex": "synthetic",
-}
 
 
 def available(kind: str) -> list[str]:
