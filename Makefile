@@ -1,0 +1,28 @@
+# make demo | test | lint | clean; each brings the checkout up to date first (make setup).
+PYTHON ?= python3
+VENV_PYTHON := .venv/bin/python
+SHELL := /bin/bash
+
+.PHONY: setup demo test lint clean distclean
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo "make setup: please install python3 (3.10 or newer) and python3-venv"; exit 1; }
+	@$(PYTHON) tools/setup_environment.py
+
+demo: setup
+	@$(VENV_PYTHON) -m semcorr_ros demo
+
+test: setup
+	@$(VENV_PYTHON) -m pytest
+
+lint: setup
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+
+clean:
+	rm -rf build install log demo_out .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv

@@ -1,0 +1,187 @@
+"""`make setup`: everything this checkout needs, in .venv, build/ and install/. Standard library only.
+
+Steps: virtual environment, pinned packages, ROS 2 (a sourced one, else wheels and their repair),
+colcon build, and a start-up hook so that .venv/bin/python finds the built messages. Each step has
+a stamp that is written last and names what it was made from: an interrupted step is repeated, a
+finished one costs nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+PREFIX = ROOT / "install" / "semcorr_ros"
+PACKAGES_STAMP = VENV / ".semcorr_packages"
+BUILD_STAMP = ROOT / "install" / ".semcorr_build"
+UNFINISHED = VENV / ".semcorr_unfinished"
+
+
+def main() -> int:
+    """Bring the checkout up to date; 0 on success, 1 with one line that says what to do."""
+    with open(__file__) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once must not build over each other
+        try:
+            _check_machine()
+            _install_packages()
+            _build()
+        except subprocess.CalledProcessError as error:
+            print(
+                f"make setup: {' '.join(map(str, error.cmd))} failed ({error.returncode}).", file=sys.stderr
+            )
+            return 1
+        except RuntimeError as error:
+            print(f"make setup: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("make setup: interrupted; the next run continues.", file=sys.stderr)
+            return 130
+    return 0
+
+
+def system_ros() -> str | None:
+    """Name of the sourced ROS 2 distribution whose rclpy this interpreter imports, if any.
+
+    Our own start-up hook sets AMENT_PREFIX_PATH as well, so being inside .venv does not count.
+    """
+    sourced = os.environ.get("ROS_DISTRO") and os.environ.get("AMENT_PREFIX_PATH")
+    spec = importlib.util.find_spec("rclpy") if sourced and Path(sys.prefix) != VENV else None
+    return os.environ["ROS_DISTRO"] if spec else None
+
+
+def _check_machine() -> None:
+    if not (3, 10) <= sys.version_info[:2]:
+        raise RuntimeError(f"Python 3.10 or newer is needed, {sys.executable} is {sys.version.split()[0]}.")
+    if not system_ros() and sys.version_info[:2] > (3, 13):
+        raise RuntimeError(
+            "the ROS 2 wheels exist for Python 3.10 to 3.13; choose one: make PYTHON=python3.12, "
+            "or source a ROS 2 installation first."
+        )
+    tools = {"cmake": "cmake", "make": "make", "gcc": "gcc", "g++": "g++"}
+    missing = [package for tool, package in tools.items() if shutil.which(tool) is None]
+    if importlib.util.find_spec("ensurepip") is None:
+        missing.append("python3-venv")
+    if missing:
+        raise RuntimeError(f"please install: {' '.join(missing)} (sudo apt install {' '.join(missing)})")
+
+
+def _install_packages() -> None:
+    distro = system_ros()
+    files = ["requirements.txt", "requirements-dev.txt"] + ([] if distro else ["requirements-ros.txt"])
+    key = _digest([ROOT / name for name in files] + [ROOT / "tools/repair_ros_wheels.py"], str(distro))
+    if _stamped(PACKAGES_STAMP, key):
+        return
+    print(f"make setup: packages into {VENV} ({f'sourced ROS 2 {distro}' if distro else 'ROS 2 wheels'})")
+    PACKAGES_STAMP.unlink(missing_ok=True)
+    clear = ["--clear"] if UNFINISHED.exists() or not PYTHON.exists() else []
+    site = ["--system-site-packages"] if distro else []
+    _run([sys.executable, "-m", "venv", *clear, *site, VENV])
+    UNFINISHED.touch()
+    (VENV / "COLCON_IGNORE").touch()
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    constraint = _numpy_constraint() if distro else []
+    _run([*pip, *constraint, *(part for name in files for part in ("-r", ROOT / name))])
+    if distro is None:
+        _run([PYTHON, ROOT / "tools/repair_ros_wheels.py"])
+    elif shutil.which("colcon") is None:
+        _run([*pip, "colcon-common-extensions"])
+    UNFINISHED.unlink()
+    PACKAGES_STAMP.write_text(key)
+
+
+def _numpy_constraint() -> list[str | Path]:
+    """A sourced ROS 2 has modules compiled against its NumPy: keep that one, or at least its ABI."""
+    code = "import numpy; print(numpy.__version__)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+    recent = tuple(int(part) for part in found.split(".")[:2]) >= (1, 26) if found else False
+    path = VENV / "numpy-constraint.txt"
+    path.write_text(f"numpy=={found}\n" if recent else "numpy>=1.26,<2\n")
+    return ["-c", path]
+
+
+def _build() -> None:
+    sources = [*ROOT.glob("msg/*"), *ROOT.glob("srv/*"), *ROOT.glob("action/*"), *ROOT.glob("scripts/*")]
+    sources += [ROOT / "CMakeLists.txt", ROOT / "package.xml", ROOT / "tools/overlay_bootstrap.py"]
+    # The install space links to each file of the package: a new or removed one must be linked anew.
+    linked = [path for folder in ("semcorr_ros", "launch", "config") for path in ROOT.glob(f"{folder}/**/*")]
+    names = sorted(str(p.relative_to(ROOT)) for p in linked if p.is_file() and "__pycache__" not in p.parts)
+    key = _digest(sources, "\n".join([str(ROOT), PACKAGES_STAMP.read_text(), *names]))
+    if _stamped(BUILD_STAMP, key):
+        return
+    print("make setup: colcon build")
+    BUILD_STAMP.unlink(missing_ok=True)
+    command = _colcon()
+    resumed = (ROOT / "build").exists()
+    try:
+        _run(command, env=_build_environment())
+    except subprocess.CalledProcessError:
+        if not resumed:
+            raise
+        print("make setup: once more from scratch, in case an interrupted build was left", file=sys.stderr)
+        for folder in ("build", "install"):
+            shutil.rmtree(ROOT / folder, ignore_errors=True)
+        _run(command, env=_build_environment())
+    _install_hook()
+    BUILD_STAMP.write_text(key)
+
+
+def _colcon() -> list[str | Path]:
+    system = shutil.which("colcon") if system_ros() else None
+    colcon: list[str | Path] = [system] if system else [PYTHON, "-m", "colcon"]
+    return [
+        *colcon, "--log-base", "log", "build", "--symlink-install", "--packages-select", "semcorr_ros",
+        "--event-handlers", "console_cohesion-", "--cmake-args", f"-DPython3_EXECUTABLE={PYTHON}",
+        "-DBUILD_TESTING=OFF", "--no-warn-unused-cli",
+    ]  # fmt: skip
+
+
+def _build_environment() -> dict[str, str]:
+    env = dict(os.environ)
+    env["PATH"] = f"{VENV / 'bin'}{os.pathsep}{env['PATH']}"
+    if system_ros() is None:
+        env["CMAKE_PREFIX_PATH"] = env["AMENT_PREFIX_PATH"] = str(VENV)
+    return env
+
+
+def _install_hook() -> None:
+    """Put tools/overlay_bootstrap.py and a .pth into the environment; see there."""
+    messages = next(PREFIX.glob("**/semcorr_ros/msg/__init__.py"), None)
+    if messages is None:
+        raise RuntimeError(f"colcon left no generated messages under {PREFIX}; try make clean.")
+    query = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(
+        subprocess.run([PYTHON, "-c", query], check=True, capture_output=True, text=True).stdout.strip()
+    )
+    source = (ROOT / "tools/overlay_bootstrap.py").read_text()
+    (site / "_semcorr_overlay.py").write_text(source.replace("@PREFIX@", str(PREFIX)))
+    # .pth files are read in alphabetical order: before ros_wheels_bootstrapper.pth.
+    (site / "_semcorr_overlay.pth").write_text(f"{messages.parents[2]}\nimport _semcorr_overlay\n")
+
+
+def _run(command: list[str | Path], env: dict[str, str] | None = None) -> None:
+    subprocess.run(command, check=True, cwd=ROOT, env=env)
+
+
+def _digest(files: list[Path], extra: str) -> str:
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {extra}".encode())
+    for path in sorted(files):
+        if path.is_file():
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamped(stamp: Path, key: str) -> bool:
+    return PYTHON.exists() and stamp.is_file() and stamp.read_text() == key
+
+
+if __name__ == "__main__":
+    sys.exit(main())
