@@ -1,0 +1,135 @@
+"""Where the optimisation starts: rotations and focal lengths, placed where the object is seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.alignment.state import Evidence, State
+from semcorr_ros.alignment.terms import reconstruction
+from semcorr_ros.alignment.terms.depth import SURFACE_TO_CENTER
+from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.geometry import rotations
+
+
+@dataclass(frozen=True)
+class Config:
+    """How the starts are chosen."""
+
+    count: int = 16
+    focals: tuple[float, ...] = (10.0, 5.0, 2.5, 1.25)  # normalized; used when the camera is unknown
+    scored: bool = True  # False: random rotations, as in the paper
+    spread_rotations: int = 160  # evenly spread rotations among the candidates
+    sigma: float = 0.1  # of p_spatial when candidates are scored
+    samples: int = 192  # image points used for scoring
+    separation_deg: float = 25.0  # starts of the same focal length are at least this far apart
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Similarity hypotheses: camera_from_canonical in working units."""
+
+    rotation: Float[Tensor, "hypothesis 3 3"]
+    translation: Float[Tensor, "hypothesis 3"]
+    focal: Float[Tensor, "hypothesis"]  # normalized
+    surface_depth: Float[Tensor, "hypothesis"]  # working units
+
+
+def choose_starts(
+    model: ClassRepresentation, seen: Evidence, config: Config, generator: torch.Generator
+) -> Starts:
+    """`count` starts, shared equally between the focal lengths in question."""
+    focals = config.focals if seen.focal is None else (seen.focal,)
+    per_focal = max(1, config.count // len(focals))
+    chosen = [_starts_of_focal(model, seen, config, focal, per_focal, generator) for focal in focals]
+    return place(torch.cat(chosen), torch.tensor(focals).repeat_interleave(per_focal).to(chosen[0]), seen)
+
+
+def place(
+    rotation: Float[Tensor, "hypothesis 3 3"], focal: Float[Tensor, "hypothesis"], seen: Evidence
+) -> Starts:
+    """Put the class, at scale 1, where its RMS radius projects to the object's."""
+    surface = focal * math.sqrt(2 / 3) / seen.radius
+    depth = surface + SURFACE_TO_CENTER
+    xy = seen.center / focal[:, None] * depth[:, None]
+    return Starts(rotation, torch.cat([xy, depth[:, None]], -1), focal, surface)
+
+
+def _starts_of_focal(
+    model: ClassRepresentation,
+    seen: Evidence,
+    config: Config,
+    focal: float,
+    count: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "start 3 3"]:
+    device = model.sparse.device
+    if not config.scored:
+        return rotations.from_quaternion(torch.randn(count, 4, generator=generator)).to(device)
+    candidates = _candidates(model, config)
+    scores = score_rotations(model, seen, candidates, focal, config)
+    return candidates[_separated(candidates, scores, count, math.radians(config.separation_deg))]
+
+
+def _candidates(model: ClassRepresentation, config: Config) -> Float[Tensor, "candidate 3 3"]:
+    """The training viewpoints, upright viewpoints all round, and evenly spread rotations."""
+    spread = rotations.super_fibonacci(config.spread_rotations).to(model.sparse)
+    return torch.cat([model.view_rotations, _upright_views().to(model.sparse), spread])
+
+
+def _upright_views() -> Float[Tensor, "view 3 3"]:
+    """camera_from_canonical for cameras all round an object whose z axis points up."""
+    azimuth = torch.arange(0, 360, 30).deg2rad()
+    elevation = torch.tensor([-10.0, 20.0, 45.0, 70.0]).deg2rad()
+    a, e = (grid.reshape(-1) for grid in torch.meshgrid(azimuth, elevation, indexing="ij"))
+    back = torch.stack([a.cos() * e.cos(), a.sin() * e.cos(), e.sin()], -1)  # object to camera
+    right = torch.stack([-a.sin(), a.cos(), torch.zeros_like(a)], -1)
+    down = torch.linalg.cross(-back, right)
+    return torch.stack([right, down, -back], -2)
+
+
+def score_rotations(
+    model: ClassRepresentation,
+    seen: Evidence,
+    candidates: Float[Tensor, "candidate 3 3"],
+    focal: float,
+    config: Config,
+) -> Float[Tensor, "candidate"]:
+    """Dense reconstruction likelihood of the undeformed class under each rotation."""
+    starts = place(candidates, torch.full((len(candidates),), focal).to(candidates), seen)
+    samples = seen.dense.subset(torch.arange(min(config.samples, len(seen.dense.points))))
+    scores = []
+    for part in torch.arange(len(candidates)).split(64):
+        points = model.dense.barycentric @ model.sparse
+        placed = points @ starts.rotation[part].mT + starts.translation[part, None]
+        state = State(
+            keypoints=placed,
+            dense=placed,
+            focal=starts.focal[part],
+            surface_depth=starts.surface_depth[part],
+            sigma_dense=config.sigma,
+            sigma_sparse=config.sigma,
+            dense_samples=samples,
+            sparse_samples=samples,
+        )
+        scores.append(-reconstruction.energy(state, seen, model))
+    return torch.cat(scores)
+
+
+def _separated(
+    candidates: Float[Tensor, "candidate 3 3"], scores: Float[Tensor, "candidate"], count: int, angle: float
+) -> list[int]:
+    """Best candidates first, skipping those within `angle` of a better one while others remain."""
+    cosine = (torch.einsum("aij,bij->ab", candidates, candidates) - 1) / 2
+    close = cosine > math.cos(angle)
+    order = scores.argsort(descending=True).tolist()
+    chosen: list[int] = []
+    for index in order:
+        if len(chosen) < count and not close[index, chosen].any():
+            chosen.append(index)
+    rest = [index for index in order if index not in chosen]
+    return chosen + rest[: count - len(chosen)]

@@ -1,0 +1,49 @@
+"""Schedules of Table 5 of SemAlign3D, as data."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+Knots = tuple[tuple[float, float], ...]  # (step, value); linear in between, constant outside
+
+
+def at(knots: Knots, step: float) -> float:
+    """Value of a piecewise-linear schedule."""
+    if step <= knots[0][0]:
+        return knots[0][1]
+    for (left, low), (right, high) in itertools.pairwise(knots):
+        if step <= right:
+            return low + (high - low) * (step - left) / (right - left)
+    return knots[-1][1]
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """One value per step; steps run from 0 to 1000 and are rescaled to the configured count."""
+
+    sigma_dense: Knots = ((0, 1.0), (300, 0.1), (500, 0.03))
+    sigma_sparse: Knots = ((0, 1.0), (300, 0.1), (500, 0.1), (700, 0.05))
+    dense: Knots = ((0, 1.0),)
+    sparse: Knots = ((0, 0.0), (500, 0.0), (700, 10.0), (1000, 1.0))
+    geometry: Knots = ((0, 0.5),)
+    background: Knots = ((0, 1.0), (300, 10.0), (500, 100.0), (700, 10.0))
+    depth: Knots = ((0, 10.0),)
+
+
+BOTTLE = Schedules(
+    sigma_sparse=((0, 1.0), (300, 0.3), (500, 0.3), (700, 0.05)),
+    sparse=((0, 0.0), (500, 0.0), (700, 1.0), (1000, 10.0)),
+    background=((0, 0.0), (700, 0.0), (900, 1.0), (1000, 20.0)),
+)
+
+PRESETS = {"default": Schedules(), "bottle": BOTTLE}
+
+# sigma of p_spatial in Eq. 14, per category
+MATCHING_SIGMA = {
+    "chair": 0.01,
+    "tvmonitor": 0.01,
+    "aeroplane": 0.03,
+    "bicycle": 0.03,
+    "bottle": 0.03,
+}

@@ -1,0 +1,103 @@
+"""Rank the optimised hypotheses: final energy, facing, and depth order (SemAlign3D, Section 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.alignment import objective
+from semcorr_ros.alignment.optimize import Optimized
+from semcorr_ros.alignment.state import Evidence, State, project
+from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.geometry.similarity import fit_similarity
+
+
+@dataclass(frozen=True)
+class Config:
+    """Weights of the two checks, in units of energy."""
+
+    depth_order: float = 0.5  # cost of a depth order that contradicts the depth map everywhere
+    facing_away: float = 1e3  # cost of a flat class that shows its back
+    confidence_sigma: float = 0.05  # of p_spatial in the confidence
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Hypotheses in order, best first."""
+
+    order: Tensor
+    energy: Float[Tensor, "hypothesis"]  # including the checks, in that order
+    by_term: dict[str, Float[Tensor, "hypothesis"]]
+    confidence: Float[Tensor, "hypothesis"]
+
+
+def rank(
+    model: ClassRepresentation,
+    seen: Evidence,
+    found: Optimized,
+    configs: tuple[Config, objective.Config],
+) -> Ranking:
+    """Order hypotheses by the final objective over all image points, plus the two checks."""
+    config, terms = configs
+    state = objective.make_state(
+        model, found.keypoints, (found.focal, found.surface_depth), (seen.dense, seen.sparse), terms, 1000.0
+    )
+    energy, by_term = objective.evaluate(state, seen, model, objective.weights_at(terms, 1000.0))
+    by_term["depth_order"] = depth_order(state)
+    energy = energy + config.depth_order * by_term["depth_order"]
+    if model.info.flat:
+        by_term["facing_away"] = facing_away(model, found.keypoints)
+        energy = energy + config.facing_away * by_term["facing_away"]
+    order = energy.argsort()
+    confidence = _confidence(model, seen, state, config.confidence_sigma)
+    return Ranking(
+        order, energy[order], {name: value[order] for name, value in by_term.items()}, confidence[order]
+    )
+
+
+def depth_order(state: State) -> Float[Tensor, "hypothesis"]:
+    """Share of image point pairs whose explaining class points have the opposite depth order.
+
+    0 where there is no depth. Pairs closer in depth than a tenth of the object's radius do not count.
+    """
+    samples = state.dense_samples
+    valid = samples.relief_weight > 0
+    if int(valid.sum()) < 8:
+        return torch.zeros_like(state.focal)
+    points, relief = samples.points[valid], samples.relief[valid]
+    nearest = torch.cdist(points.expand(len(state.focal), -1, -1), project(state.dense, state)).argmin(-1)
+    z = state.dense[..., 2].gather(1, nearest) / state.surface_depth[:, None]
+    half = len(relief) // 2
+    observed = (relief[:half] - relief[half : 2 * half])[None]
+    explained = z[:, :half] - z[:, half : 2 * half]
+    counts = observed.abs() > 0.1 / state.surface_depth[:, None]
+    wrong = (observed * explained < 0) & counts
+    return wrong.sum(-1) / counts.sum(-1).clamp_min(1)
+
+
+def facing_away(
+    model: ClassRepresentation, keypoints: Float[Tensor, "hypothesis keypoint 3"]
+) -> Float[Tensor, "hypothesis"]:
+    """1 where the front (canonical +x) of the object points away from the camera."""
+    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
+    placed = keypoints[:, model.seen]
+    _, rotation, _ = fit_similarity(canonical, placed)
+    to_camera = -placed.mean(1)
+    return ((rotation[..., 0] * to_camera).sum(-1) < 0).float()
+
+
+def _confidence(
+    model: ClassRepresentation, seen: Evidence, state: State, sigma: float
+) -> Float[Tensor, "hypothesis"]:
+    """How much of the object is explained, times how much of the class lies on the object."""
+    weights = {"reconstruction": 1.0, "background": 1.0}
+    at_sigma = State(**{**vars(state), "sigma_dense": sigma})
+    _, values = objective.evaluate(at_sigma, seen, model, weights)
+    explained = -values["reconstruction"]
+    cell = seen.background.step.prod()
+    full = float(seen.background.share.sum() * cell)  # area of the background
+    spill = values["background"] * full / (2 * torch.pi * sigma**2)  # 1 when wholly on background
+    return (explained * (1 - spill.clamp(0, 1))).clamp(0, 1)

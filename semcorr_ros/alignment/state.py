@@ -1,0 +1,103 @@
+"""What the energy terms see: the image as evidence, and the hypotheses as they stand at one step.
+
+All image quantities are in normalized image coordinates: (pixel - principal point) / max(H, W),
+with y stretched by fx / fy so that one focal length serves both axes. Lengths in the camera frame
+are in working units: the class's canonical unit times a free scale close to 1, so that the paper's
+learning rate means the same for a mug and for a car.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+MIN_DEPTH = 0.05  # working units; a point behind the camera projects as if it were this far in front
+
+
+@dataclass(frozen=True)
+class ImageFrame:
+    """Maps pixels to normalized image coordinates and back."""
+
+    center: Float[Tensor, "2"]  # principal point, pixels
+    pixels_per_unit: Float[Tensor, "2"]  # max(H, W), in y times fy / fx
+
+    def normalize(self, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """Pixels to normalized image coordinates."""
+        return (pixels - self.center) / self.pixels_per_unit
+
+    def to_pixels(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """Normalized image coordinates to pixels."""
+        return points * self.pixels_per_unit + self.center
+
+
+@dataclass(frozen=True)
+class ImageSamples:
+    """Image points drawn by attention (Eq. 7), with what was seen there."""
+
+    points: Float[Tensor, "sample 2"]  # normalized image coordinates
+    log_semantic: Float[Tensor, "sample point"]  # log p_sem against every class point (Eq. 4)
+    relief: Float[Tensor, "sample"]  # depth / object depth - 1; 0 where there is no valid depth
+    relief_weight: Float[Tensor, "sample"]  # weight of a squared relief error; 0 = no valid depth
+
+    def subset(self, rows: Int[Tensor, "batch"]) -> ImageSamples:
+        """The given rows only."""
+        return ImageSamples(
+            self.points[rows], self.log_semantic[rows], self.relief[rows], self.relief_weight[rows]
+        )
+
+
+@dataclass(frozen=True)
+class BackgroundGrid:
+    """Share of background per cell of a regular grid over the image."""
+
+    share: Float[Tensor, "row column"]  # in [0, 1]
+    origin: Float[Tensor, "2"]  # normalized coordinates (x, y) of the centre of cell (0, 0)
+    step: Float[Tensor, "2"]  # cell size (x, y), normalized
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The image, reduced to what the energy needs. Built once per image by evidence.py."""
+
+    frame: ImageFrame
+    dense: ImageSamples  # against the dense cloud
+    sparse: ImageSamples  # against the keypoints
+    background: BackgroundGrid
+    center: Float[Tensor, "2"]  # centroid of the object in the image, normalized
+    radius: float  # RMS distance of the object's pixels to the centroid, normalized
+    object_depth: float  # median depth of the object's surface, in depth units; 0 = no depth
+    focal: float | None  # known focal length, normalized
+
+
+@dataclass(frozen=True)
+class State:
+    """All hypotheses at one optimisation step, and the image points this step looks at."""
+
+    keypoints: Float[Tensor, "hypothesis keypoint 3"]  # camera frame, working units
+    dense: Float[Tensor, "hypothesis point 3"]
+    focal: Float[Tensor, "hypothesis"]  # normalized
+    surface_depth: Float[Tensor, "hypothesis"]  # working depth that object_depth corresponds to
+    sigma_dense: float  # normalized
+    sigma_sparse: float
+    dense_samples: ImageSamples
+    sparse_samples: ImageSamples
+
+
+def project(points: Float[Tensor, "hypothesis point 3"], state: State) -> Float[Tensor, "hypothesis point 2"]:
+    """Camera-frame points to normalized image coordinates."""
+    return state.focal[:, None, None] * points[..., :2] / points[..., 2:].clamp_min(MIN_DEPTH)
+
+
+def project_with_relief(
+    points: Float[Tensor, "hypothesis point 3"], state: State
+) -> Float[Tensor, "hypothesis point 3"]:
+    """Normalized image coordinates, and relief: focal * (z / surface depth - 1).
+
+    A step along the optical axis then counts as much as the same step across it, so distances in
+    these coordinates extend Eq. 5 by depth.
+    """
+    relief = state.focal[:, None, None] * (points[..., 2:] / state.surface_depth[:, None, None] - 1)
+    return torch.cat([project(points, state), relief], dim=-1)

@@ -1,0 +1,108 @@
+"""From points placed in the camera frame to pixels, states and 3D: refine, test visibility, read depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from semcorr_ros.artifacts import Alignment, Camera, Correspondences, DepthMap, KeypointState
+from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.matching import View
+from semcorr_ros.matching._visibility import visible_share
+
+REFINE_CELLS = 2  # half width, in feature cells, of the window in which a position is refined
+TEMPERATURE = 0.05  # of the soft-argmax over cosine similarities
+DEPTH_WINDOW_PX = 3  # half width of the window in which a depth is looked for
+DEPTH_TOLERANCE = 0.35  # canonical units by which sensor and class may disagree about the same surface
+HIDDEN = 0.3  # soft visibility below which a point counts as hidden by the object itself
+
+
+@dataclass(frozen=True)
+class PlacedPoints:
+    """Points in the camera frame with the feature expected there."""
+
+    xyz: Float[Tensor, "point 3"]  # depth units
+    features: Float[Tensor, "point channel"]  # unit norm
+
+
+def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
+    """Pixels, states, scores and 3D positions of placed points.
+
+    sigma: of p_spatial in Eq. 14, normalized units; bounds how far the refinement moves a point.
+    """
+    aligned = view.aligned
+    assert aligned is not None
+    pixels = refine(cameras.project(placed.xyz, aligned.camera), placed.features, view, sigma)
+    inside = _inside(pixels, aligned.camera)
+    xyz = cameras.unproject(pixels, placed.xyz[:, 2], aligned.camera)
+    hidden = visible_share(placed.xyz, aligned) < HIDDEN
+    if view.seen.depth is not None and aligned.metric:
+        xyz, blocked = measure(xyz, pixels, aligned, view.seen.depth)
+        hidden = hidden | blocked
+    state = torch.full((len(pixels),), int(KeypointState.VISIBLE), device=pixels.device)
+    state[hidden] = int(KeypointState.OCCLUDED)
+    state[~inside] = int(KeypointState.OUT_OF_IMAGE)
+    if not aligned.metric:
+        xyz = torch.full_like(xyz, torch.nan)
+    similarity = (grid.features_at(view.seen.features, pixels) * placed.features).sum(-1)
+    score = aligned.confidence[0] * (0.5 + 0.5 * similarity.clamp(0, 1))
+    return Correspondences(pixels, score, state, xyz)
+
+
+def refine(
+    pixels: Float[Tensor, "point 2"], features: Float[Tensor, "point channel"], view: View, sigma: float
+) -> Float[Tensor, "point 2"]:
+    """argmax_xy p_spatial p_sem around each pixel, to sub-cell precision by a soft-argmax (Eq. 14)."""
+    size = view.seen.features.image_size
+    h, w, _ = view.seen.features.values.shape
+    steps = torch.linspace(-REFINE_CELLS, REFINE_CELLS, 4 * REFINE_CELLS + 1, device=pixels.device)
+    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
+    offsets = offsets * torch.tensor([size[1] / w, size[0] / h], device=pixels.device)
+    around = pixels[:, None] + offsets
+    found = grid.features_at(view.seen.features, around.reshape(-1, 2)).reshape(*around.shape[:2], -1)
+    similarity = (found * features[:, None]).sum(-1)
+    distance = (offsets**2).sum(-1) / max(size) ** 2
+    weight = torch.softmax(similarity / TEMPERATURE - distance / (2 * sigma**2), dim=-1)
+    return (weight[..., None] * around).sum(1)
+
+
+def measure(
+    xyz: Float[Tensor, "point 3"],
+    pixels: Float[Tensor, "point 2"],
+    aligned: Alignment,
+    depth: DepthMap,
+) -> tuple[Float[Tensor, "point 3"], Bool[Tensor, "point"]]:
+    """Replace the class's depth by the sensor's where both see the same surface.
+
+    Returns the points and which of them something nearer hides. Invalid depth never becomes a point.
+    """
+    window = _depth_window(pixels, depth)
+    tolerance = DEPTH_TOLERANCE * aligned.scale[0]
+    difference = window - xyz[:, 2:]
+    same = torch.isfinite(window) & (difference.abs() < tolerance)
+    nearer = torch.isfinite(window) & (difference <= -tolerance)
+    z = torch.where(same, window, torch.nan).nanmedian(-1).values
+    measured = cameras.unproject(pixels, z, aligned.camera)
+    blocked = ~same.any(-1) & (nearer.float().mean(-1) > 0.5)
+    return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked
+
+
+def _depth_window(pixels: Float[Tensor, "point 2"], depth: DepthMap) -> Float[Tensor, "point pixel"]:
+    """Depths around pixels; NaN where invalid or outside the image."""
+    h, w = depth.values.shape
+    steps = torch.arange(-DEPTH_WINDOW_PX, DEPTH_WINDOW_PX + 1, device=pixels.device)
+    dy, dx = (step.reshape(-1) for step in torch.meshgrid(steps, steps, indexing="ij"))
+    x = pixels[:, :1].round().long() + dx
+    y = pixels[:, 1:].round().long() + dy
+    inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
+    values = depth.values[y.clamp(0, h - 1), x.clamp(0, w - 1)]
+    return torch.where(inside & torch.isfinite(values) & (values > 0), values, torch.nan)
+
+
+def _inside(pixels: Float[Tensor, "point 2"], camera: Camera) -> Bool[Tensor, "point"]:
+    h, w = camera.size
+    limit: Int[Tensor, "2"] = torch.tensor([w, h], device=pixels.device)
+    return ((pixels > -0.5) & (pixels < limit - 0.5)).all(-1)

@@ -1,0 +1,68 @@
+"""Correspondence through the class aligned to both images (Eq. 14 of SemAlign3D)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.alignment import schedules
+from semcorr_ros.alignment.evidence import Config as EvidenceConfig
+from semcorr_ros.alignment.evidence import log_semantic
+from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences
+from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.matching import View
+from semcorr_ros.matching._placed_points import PlacedPoints, locate
+from semcorr_ros.matching._visibility import self_occlusion
+
+NEEDS_ALIGNMENT = True
+SIGMA = 0.03  # of p_spatial in the source image where Table 5 has no value, normalized units
+NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
+
+
+def match(
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+) -> Correspondences:
+    """Find which class point explains each source pixel, and where that class point is in the target."""
+    if source.aligned is None or target.aligned is None:
+        raise ValueError("matcher 'aligned' needs the class aligned to source and target")
+    weights = explain(model, source, points)
+    in_source = weights @ source.aligned.dense[0]
+    offset = _offset_to_pixel(in_source, points, source.aligned)
+    placed = weights @ target.aligned.dense[0] + _carry(offset, source.aligned, target.aligned)
+    query = grid.features_at(source.seen.features, points)
+    return locate(PlacedPoints(placed, query), target, schedules.MATCHING_SIGMA.get(model.info.name, SIGMA))
+
+
+def explain(
+    model: ClassRepresentation, view: View, points: Float[Tensor, "point 2"]
+) -> Float[Tensor, "point dense"]:
+    """Weights of the dense points that explain each pixel: p_spatial p_sem around its maximum."""
+    assert view.aligned is not None
+    aligned, camera = view.aligned, view.aligned.camera
+    longer = max(camera.size)
+    squared = torch.cdist(points, cameras.project(aligned.dense[0], camera)) ** 2 / longer**2
+    semantic = log_semantic(
+        grid.features_at(view.seen.features, points), model.dense.prototypes, EvidenceConfig()
+    )
+    hidden = self_occlusion(aligned, model)
+    log_weight = semantic - squared / (2 * SIGMA**2) + hidden.clamp_min(1e-6).log()
+    winner = log_weight.argmax(-1)
+    canonical = model.dense.barycentric @ model.sparse
+    near = torch.cdist(canonical[winner], canonical) / NEIGHBORHOOD
+    return torch.softmax(log_weight - 0.5 * (3 * near) ** 2, dim=-1)
+
+
+def _offset_to_pixel(
+    in_source: Float[Tensor, "point 3"], points: Float[Tensor, "point 2"], aligned: Alignment
+) -> Float[Tensor, "point 3"]:
+    """Step across the viewing direction from the explained position to the ray of the pixel."""
+    return cameras.unproject(points, in_source[:, 2], aligned.camera) - in_source
+
+
+def _carry(
+    offset: Float[Tensor, "point 3"], source: Alignment, target: Alignment
+) -> Float[Tensor, "point 3"]:
+    """A small step on the object in the source's camera frame, in the target's camera frame."""
+    canonical = offset @ source.rotation[0] / source.scale[0]
+    return target.scale[0] * canonical @ target.rotation[0].T

@@ -1,0 +1,69 @@
+"""observe -> align -> transfer: the page to read second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from semcorr_ros import alignment
+from semcorr_ros.artifacts import (
+    Alignment,
+    Camera,
+    ClassRepresentation,
+    Correspondences,
+    DepthMap,
+    Observation,
+)
+from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.masks.attention import attention_mask
+from semcorr_ros.matching import View, aligned
+from semcorr_ros.matching._placed_points import PlacedPoints, locate
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is known of an image beyond its pixels."""
+
+    mask: Bool[Tensor, "height width"] | None = None
+    depth: DepthMap | None = None
+    camera: Camera | None = None
+
+
+def observe(
+    model: ClassRepresentation, ref: ImageRef, extractor: FeatureExtractor, extras: Extras
+) -> Observation:
+    """Encode an image; without a mask, the object is where the features resemble the class."""
+    features = extractor.encode(ref)
+    mask = extras.mask
+    if mask is None:
+        mask = attention_mask(features, model.dense.prototypes)
+    return Observation(ref.image, features, mask, extras.depth, extras.camera)
+
+
+def align(
+    model: ClassRepresentation,
+    seen: Observation,
+    config: alignment.Config,
+    generator: torch.Generator,
+    on_step: alignment.StepCallback | None = None,
+) -> Alignment:
+    """Place the class in front of the camera; best hypothesis first."""
+    return alignment.align(model, seen, config, generator, on_step)
+
+
+def transfer_keypoints(
+    model: ClassRepresentation, target: Observation, found: Alignment, ids: Int[Tensor, "point"]
+) -> Correspondences:
+    """Where the class's own keypoints are in an aligned image."""
+    placed = PlacedPoints(found.keypoints[0, ids], model.sparse_prototypes.features[ids])
+    return locate(placed, View(target, found), aligned.SIGMA)
+
+
+def transfer_points(
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+) -> Correspondences:
+    """Where arbitrary source pixels are in the target; both views carry their alignment."""
+    return aligned.match(model, source, target, points)
