@@ -1,0 +1,154 @@
+"""Arguments shared by the verbs that read images: which data set, backbone, depth, masks, device."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from semcorr_ros import plugins
+from semcorr_ros.config import from_dict
+from semcorr_ros.datasets import Dataset
+from semcorr_ros.observations import Providers
+
+NONE = "none"
+DEFAULT_BACKBONE = "tiny"
+DEFAULT_MASKS = ("annotation", "attention")
+
+
+def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    """--dataset and --root."""
+    group = parser.add_argument_group("data set")
+    group.add_argument(
+        "--dataset",
+        default="spair71k",
+        choices=plugins.available("datasets"),
+        help="format of the folder (default: spair71k)",
+    )
+    group.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the data set")
+
+
+def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
+    """--backbone, --depth, --masks with their folders, --device and --threads."""
+    add_backbone_arguments(parser)
+    depth = parser.add_argument_group("depth")
+    depth.add_argument(
+        "--depth",
+        choices=[*plugins.available("depth"), NONE],
+        help="where depth comes from (default: precomputed with --depth-dir, else the data set's own)",
+    )
+    depth.add_argument("--depth-dir", type=Path, metavar="DIR", help="<stem>.npy or 16-bit mm <stem>.png")
+    depth.add_argument(
+        "--depth-kind",
+        choices=["depth", "disparity"],
+        help="what the files of --depth-dir hold: distance along z (default) or its inverse",
+    )
+    masks = parser.add_argument_group("masks")
+    masks.add_argument(
+        "--masks",
+        nargs="+",
+        choices=[*plugins.available("masks"), NONE],
+        help="tried in this order until one has an answer (default: annotation attention)",
+    )
+    masks.add_argument("--masks-dir", type=Path, metavar="DIR", help="<stem>.png, above 127 = object")
+
+
+def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
+    """--backbone with its folder or weights, --device and --threads."""
+    group = parser.add_argument_group("features")
+    group.add_argument(
+        "--backbone",
+        choices=plugins.available("features"),
+        help=f"feature extractor (default: precomputed with --features-dir, else {DEFAULT_BACKBONE})",
+    )
+    group.add_argument("--features-dir", type=Path, metavar="DIR", help="<stem>.npz with features (h, w, C)")
+    group.add_argument("--weights", metavar="FILE", help="weights of the backbone, where it takes any")
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1 (default: cuda where there is one)"
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads of torch (default: torch's own)"
+    )
+
+
+def dataset_from(args: argparse.Namespace) -> Dataset:
+    """Open --root. Raises FileNotFoundError saying what was expected there."""
+    return plugins.load("datasets", args.dataset).build(args.root)
+
+
+def device_from(args: argparse.Namespace) -> str:
+    """The torch device of --device; also applies --threads. Raises ValueError for one that is not there."""
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ValueError(f"--threads must be at least 1, got {args.threads}")
+        torch.set_num_threads(args.threads)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {device} cannot be used here: {error}") from error
+    return device
+
+
+def providers_from(args: argparse.Namespace) -> Providers:
+    """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument."""
+    depth = args.depth or ("precomputed" if args.depth_dir else "sensor")
+    options = {"folder": args.depth_dir, "kind": args.depth_kind}
+    return Providers(
+        features=extractor_from(args),
+        depth=None if depth == NONE else _build("depth", depth, options, device_from(args)),
+        masks=tuple(_build("masks", *item, device_from(args)) for item in _masks(args)),
+        depth_required=args.depth is not None or args.depth_dir is not None,
+    )
+
+
+def extractor_from(args: argparse.Namespace) -> Any:
+    """The feature extractor of --backbone, --features-dir, --weights."""
+    name = args.backbone or ("precomputed" if args.features_dir else DEFAULT_BACKBONE)
+    options = {"folder": args.features_dir, "weights": args.weights}
+    return _build("features", name, options, device_from(args))
+
+
+def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
+    names = list(args.masks or (["precomputed"] if args.masks_dir else []) + list(DEFAULT_MASKS))
+    if NONE in names:
+        if len(names) > 1 or args.masks_dir:
+            raise ValueError("--masks none excludes every other mask")
+        return []
+    if args.masks_dir and "precomputed" not in names:
+        raise ValueError(f"--masks-dir needs precomputed among --masks, got {' '.join(names)}")
+    return [(name, {"folder": args.masks_dir if name == "precomputed" else None}) for name in names]
+
+
+FLAGS = {
+    ("features", "folder"): "--features-dir",
+    ("features", "weights"): "--weights",
+    ("depth", "folder"): "--depth-dir",
+    ("depth", "kind"): "--depth-kind",
+    ("masks", "folder"): "--masks-dir",
+}
+
+
+def _build(kind: str, name: str, options: dict[str, Any], device: str) -> Any:
+    module = plugins.load(kind, name)
+    given = {key: value for key, value in options.items() if value is not None}
+    allowed = {field.name: field for field in dataclasses.fields(module.Config)}
+    for key in given:
+        if key not in allowed:
+            raise ValueError(f"{FLAGS[kind, key]} means nothing to the {kind} plug-in {name!r}")
+    _check_required(module, kind, name, given)
+    if "device" in allowed:
+        given["device"] = device
+    return module.build(from_dict(module.Config, given, where=f"{kind}/{name}"))
+
+
+def _check_required(module: ModuleType, kind: str, name: str, given: dict[str, Any]) -> None:
+    for field in dataclasses.fields(module.Config):
+        optional = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
+        if not optional and field.name not in given:
+            flag = FLAGS.get((kind, field.name), field.name)
+            raise ValueError(f"the {kind} plug-in {name!r} needs {flag}")

@@ -1,0 +1,59 @@
+"""Keypoint names, flip table and flags of a category: `classes.json`, or what SPair-71k is known for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.datasets._spair71k_tables import FLAT, FLIP_PAIRS, SYMMETRIC
+
+
+def from_spair(category: str, keypoint_count: int) -> CategoryInfo:
+    """Facts without a `classes.json`: ids as names; a flip table only for SPair's 18 categories.
+
+    The count grows where a seen id mirrors into an unseen one, so that mirrored views have a row.
+    """
+    pairs = FLIP_PAIRS.get(category)
+    if pairs is None:
+        return CategoryInfo(category, _numbered(keypoint_count), flip=None)
+    partner = dict(pairs) | {b: a for a, b in pairs}
+    count = max((max(i, partner.get(i, i)) + 1 for i in range(keypoint_count)), default=0)
+    flip = tuple(partner.get(i, i) if partner.get(i, i) < count else i for i in range(count))
+    return CategoryInfo(category, _numbered(count), flip, category in FLAT, category in SYMMETRIC)
+
+
+def from_entry(category: str, entry: Any, keypoint_count: int) -> CategoryInfo:
+    """Facts of one entry of `classes.json`; raises ValueError naming the field that is wrong."""
+    where = f"classes.json, {category!r}"
+    if not isinstance(entry, dict) or not isinstance(entry.get("keypoint_names"), list):
+        raise ValueError(f"{where}: expected an object with a list 'keypoint_names', got {entry!r}")
+    names = tuple(str(name) for name in entry["keypoint_names"])
+    if len(names) < keypoint_count:
+        raise ValueError(f"{where}: names {len(names)} keypoints but id {keypoint_count - 1} is annotated")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{where}: keypoint_names are not unique: {', '.join(names)}")
+    edges = tuple(tuple(edge) for edge in entry.get("edges") or ())
+    if any(len(edge) != 2 or not {*edge} <= {*range(len(names))} for edge in edges):
+        raise ValueError(f"{where}: edges must be pairs of ids 0..{len(names) - 1}, got {edges}")
+    return CategoryInfo(
+        name=category,
+        keypoint_names=names,
+        flip=_flip_table(entry.get("flip"), len(names), where),
+        flat=bool(entry.get("flat", False)),
+        symmetric=bool(entry.get("symmetric", False)),
+        edges=edges,
+    )
+
+
+def _flip_table(flip: Any, count: int, where: str) -> tuple[int, ...] | None:
+    if flip is None:
+        return None
+    if not isinstance(flip, list) or set(flip) != set(range(count)) or len(flip) != count:
+        raise ValueError(f"{where}: flip must be a permutation of 0..{count - 1}, got {flip}")
+    if any(flip[flip[i]] != i for i in range(count)):
+        raise ValueError(f"{where}: flip applied twice must change nothing, got {flip}")
+    return tuple(flip)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(str(i) for i in range(count))

@@ -1,0 +1,82 @@
+"""The object is what stands in front: pixels nearer than a cut-off depth, inside the annotated box."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from torch import Tensor
+
+from semcorr_ros import plugins
+from semcorr_ros.artifacts import AnnotatedImage, DepthMap, FeatureMap, Prototypes
+from semcorr_ros.depth import DepthProvider
+
+BINS = 128
+
+
+@dataclass(frozen=True)
+class Config:
+    near: float = 0.0  # in the unit of the depth map (metres for a sensor)
+    far: float | None = None  # None: Otsu's threshold between the near and the far half of the box
+    depth: str = "sensor"  # depth provider that needs no options
+
+
+@dataclass(frozen=True)
+class DepthCutoffMasks:
+    """Reads depth through a depth provider."""
+
+    config: Config
+    provider: DepthProvider
+
+    def mask(
+        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+    ) -> Bool[Tensor, "height width"] | None:
+        """None where the image has no depth or nothing lies in the range."""
+        try:
+            depth = self.provider.depth(sample)
+        except FileNotFoundError:
+            return None
+        mask = depth_cutoff_mask(depth, sample.bbox, self.config.near, self.config.far)
+        return mask if mask.any() else None
+
+
+def build(config: Config) -> DepthCutoffMasks:
+    """Raises ValueError for an unknown depth provider."""
+    module = plugins.load("depth", config.depth)
+    return DepthCutoffMasks(config, module.build(module.Config()))
+
+
+def depth_cutoff_mask(
+    depth: DepthMap, box: tuple[float, float, float, float], near: float = 0.0, far: float | None = None
+) -> Bool[Tensor, "height width"]:
+    """Largest connected piece with near < depth < far inside the box (x1, y1, x2, y2 pixels)."""
+    inside = torch.zeros_like(depth.values, dtype=torch.bool)
+    x1, y1, x2, y2 = box
+    inside[max(0, math.floor(y1)) : math.ceil(y2) + 1, max(0, math.floor(x1)) : math.ceil(x2) + 1] = True
+    inside &= torch.isfinite(depth.values) & (depth.values > near)
+    if not inside.any():
+        return inside
+    limit = otsu_threshold(depth.values[inside]) if far is None else far
+    labels, count = ndimage.label((inside & (depth.values < limit)).cpu().numpy())
+    if count == 0:
+        return torch.zeros_like(inside)
+    largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    return torch.from_numpy(labels == largest).to(inside.device)
+
+
+def otsu_threshold(depths: Float[Tensor, "pixel"]) -> float:
+    """Depth that splits a histogram of log depth into two classes (Otsu 1979); inf if all are equal."""
+    logs = depths.log().double().cpu().numpy()
+    if np.ptp(logs) < 1e-6:
+        return math.inf
+    counts, edges = np.histogram(logs, bins=BINS)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1].astype(float)
+    above = counts.sum() - below
+    mass = np.cumsum(counts * middles)
+    mean_gap = mass[:-1] / below - (mass[-1] - mass[:-1]) / above
+    return float(np.exp(edges[1:-1][np.argmax(below * above * mean_gap**2)]))

@@ -1,0 +1,145 @@
+"""From a data set's image and the chosen providers to an `Observation`: the loader every verb shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from semcorr_ros.artifacts import (
+    AnnotatedImage,
+    Camera,
+    ClassRepresentation,
+    DepthMap,
+    FeatureMap,
+    Observation,
+    Prototypes,
+)
+from semcorr_ros.depth import DepthProvider
+from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.geometry import cameras
+from semcorr_ros.masks import MaskProvider
+from semcorr_ros.storage import read_image
+
+
+@dataclass(frozen=True)
+class Providers:
+    """Where features, depth and masks come from. The first mask provider with an answer wins."""
+
+    features: FeatureExtractor
+    depth: DepthProvider | None = None
+    masks: tuple[MaskProvider, ...] = ()
+    depth_required: bool = True  # False: an image without a depth file is observed without depth
+
+
+def observe(
+    sample: AnnotatedImage, providers: Providers, prototypes: Prototypes | None = None
+) -> Observation:
+    """Read one image with everything the providers know about it, on the device of the features.
+
+    `prototypes` (of `class_prototypes`) let the attention masks work. Raises FileNotFoundError or
+    ValueError naming the file; callers that work through many images skip and report it.
+    """
+    image = read_image(sample.image_path)
+    if image.shape[:2] != sample.size:
+        (h, w), (height, width) = image.shape[:2], sample.size
+        raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}")
+    ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
+    features = providers.features.encode(ref)
+    device = features.values.device
+    mask = _mask(sample, features, providers, prototypes)
+    depth = _depth(sample, providers)
+    return Observation(
+        image=image.to(device),
+        features=features,
+        mask=None if mask is None else mask.to(device),
+        depth=None if depth is None else DepthMap(depth.values.to(device), depth.metric),
+        camera=None if sample.camera is None else _camera_to(sample.camera, device),
+    )
+
+
+def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Providers) -> Observation | None:
+    """The left/right mirrored `seen`, with features encoded anew (a flipped map would be another one).
+
+    None where the backbone has no mirrored features for this image (precomputed without `_flip`).
+    """
+    image = seen.image.flip(1)
+    ref = ImageRef(image.cpu(), sample.name, sample.category, mirrored=True, path=sample.image_path)
+    try:
+        features = providers.features.encode(ref)
+    except FileNotFoundError:
+        return None
+    return Observation(
+        image=image,
+        features=features,
+        mask=None if seen.mask is None else seen.mask.flip(1),
+        depth=None if seen.depth is None else DepthMap(seen.depth.values.flip(1), seen.depth.metric),
+        camera=None if seen.camera is None else cameras.mirrored(seen.camera),
+    )
+
+
+def class_prototypes(model: ClassRepresentation) -> Prototypes:
+    """Prototypes of the seen keypoints and of the dense points, in one table."""
+    sparse, dense, seen = model.sparse_prototypes, model.dense.prototypes, model.seen
+    return Prototypes(
+        features=torch.cat([sparse.features[seen], dense.features]),
+        similarity_mean=torch.cat([sparse.similarity_mean[seen], dense.similarity_mean]),
+        similarity_std=torch.cat([sparse.similarity_std[seen], dense.similarity_std]),
+    )
+
+
+def lone_image(
+    path: str | Path, category: str, depth_path: Path | None = None, camera: Camera | None = None
+) -> AnnotatedImage:
+    """A picture that belongs to no data set, as a sample without keypoints; its box is all of it.
+
+    Raises FileNotFoundError or ValueError naming the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no image {path}")
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(f"{path} is not a readable image: {error}") from error
+    return AnnotatedImage(
+        name=path.stem,
+        category=category,
+        image_path=path,
+        size=(height, width),
+        keypoints=torch.zeros(0, 2),
+        visible=torch.zeros(0, dtype=torch.bool),
+        bbox=(0.0, 0.0, width - 1.0, height - 1.0),
+        depth_path=depth_path,
+        camera=camera,
+    )
+
+
+def _mask(
+    sample: AnnotatedImage, features: FeatureMap, providers: Providers, prototypes: Prototypes | None
+) -> Bool[Tensor, "height width"] | None:
+    for provider in providers.masks:
+        mask = provider.mask(sample, features, prototypes)
+        if mask is not None:
+            return mask
+    return None
+
+
+def _depth(sample: AnnotatedImage, providers: Providers) -> DepthMap | None:
+    if providers.depth is None:
+        return None
+    try:
+        return providers.depth.depth(sample)
+    except FileNotFoundError:
+        if providers.depth_required:
+            raise
+        return None
+
+
+def _camera_to(camera: Camera, device: torch.device) -> Camera:
+    return Camera(camera.focal.to(device), camera.principal_point.to(device), camera.size)
