@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .PHONY: setup demo test lint clean distclean
 
 setup:
-	@command -v $(PYTHON) >/dev/null || { echo "make setup: please install python3 (3.10 or newer) and python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	  { echo "make setup: please install Python 3.10 or newer, or choose one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) tools/setup_environment.py
 
 demo: setup

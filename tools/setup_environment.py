@@ -25,6 +25,8 @@ PACKAGES_STAMP = VENV / ".semcorr_packages"
 BUILD_STAMP = ROOT / "install" / ".semcorr_build"
 UNFINISHED = VENV / ".semcorr_unfinished"
 
+Command = list[str | Path]
+
 
 def main() -> int:
     """Bring the checkout up to date; 0 on success, 1 with one line that says what to do."""
@@ -59,8 +61,6 @@ def system_ros() -> str | None:
 
 
 def _check_machine() -> None:
-    if not (3, 10) <= sys.version_info[:2]:
-        raise RuntimeError(f"Python 3.10 or newer is needed, {sys.executable} is {sys.version.split()[0]}.")
     if not system_ros() and sys.version_info[:2] > (3, 13):
         raise RuntimeError(
             "the ROS 2 wheels exist for Python 3.10 to 3.13; choose one: make PYTHON=python3.12, "
@@ -87,9 +87,11 @@ def _install_packages() -> None:
     _run([sys.executable, "-m", "venv", *clear, *site, VENV])
     UNFINISHED.touch()
     (VENV / "COLCON_IGNORE").touch()
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    constraint = _numpy_constraint() if distro else []
-    _run([*pip, *constraint, *(part for name in files for part in ("-r", ROOT / name))])
+    pip: Command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if distro:
+        pip += _numpy_constraint()
+    requirements: Command = [part for name in files for part in ("-r", ROOT / name)]
+    _run(pip + requirements)
     if distro is None:
         _run([PYTHON, ROOT / "tools/repair_ros_wheels.py"])
     elif shutil.which("colcon") is None:
@@ -98,7 +100,7 @@ def _install_packages() -> None:
     PACKAGES_STAMP.write_text(key)
 
 
-def _numpy_constraint() -> list[str | Path]:
+def _numpy_constraint() -> Command:
     """A sourced ROS 2 has modules compiled against its NumPy: keep that one, or at least its ABI."""
     code = "import numpy; print(numpy.__version__)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
@@ -134,9 +136,9 @@ def _build() -> None:
     BUILD_STAMP.write_text(key)
 
 
-def _colcon() -> list[str | Path]:
+def _colcon() -> Command:
     system = shutil.which("colcon") if system_ros() else None
-    colcon: list[str | Path] = [system] if system else [PYTHON, "-m", "colcon"]
+    colcon: Command = [system] if system else [PYTHON, "-m", "colcon"]
     return [
         *colcon, "--log-base", "log", "build", "--symlink-install", "--packages-select", "semcorr_ros",
         "--event-handlers", "console_cohesion-", "--cmake-args", f"-DPython3_EXECUTABLE={PYTHON}",
@@ -167,7 +169,7 @@ def _install_hook() -> None:
     (site / "_semcorr_overlay.pth").write_text(f"{messages.parents[2]}\nimport _semcorr_overlay\n")
 
 
-def _run(command: list[str | Path], env: dict[str, str] | None = None) -> None:
+def _run(command: Command, env: dict[str, str] | None = None) -> None:
     subprocess.run(command, check=True, cwd=ROOT, env=env)
 
 
