@@ -1,10 +1,10 @@
 """SPair-71k (Min et al. 2019) and every data set written in its layout.
 
-JPEGImages/<category>/<stem>.jpg            Segmentation/<category>/<stem>.png   (optional)
-ImageAnnotation/<category>/<stem>.json      Depth/<category>/<stem>.png | .npy   (optional)
-PairAnnotation/{trn,val,test}/NNNNNN-<source>-<target>:<category>.json
-Layout/{large,small}/{trn,val,test}.txt     Cameras/<category>/<stem>.json       (optional)
-classes.json                                {category: {keypoint_names, flip, flat, symmetric, edges}} (optional)
+    JPEGImages/<category>/<stem>.jpg          Segmentation/<category>/<stem>.png   (optional)
+    ImageAnnotation/<category>/<stem>.json    Depth/<category>/<stem>.png | .npy   (optional)
+    PairAnnotation/{trn,val,test}/NNNNNN-<source>-<target>:<category>.json
+    Layout/{large,small}/{trn,val,test}.txt   Cameras/<category>/<stem>.json       (optional)
+    classes.json: {category: {keypoint_names, flip, flat, symmetric, edges}}       (optional)
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def _channels_of_first_readable(folder: Path) -> int:
 
 def _feature_files(folder: Path) -> Iterator[Path]:
     for pattern in ("*.npz", "*/*.npz", "*_dino.pt", "*/*_dino.pt", "*_sd.pt", "*/*_sd.pt"):
-        yield from folder.glob(pattern)
+        yield from sorted(folder.glob(pattern))
 
 
 def _read(path: Path, size: tuple[int, int]) -> Float[Tensor, "height width channel"]:

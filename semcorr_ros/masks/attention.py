@@ -56,8 +56,9 @@ def attention_mask(
     """Mask at image size from the similarity to the prototypes. Empty where nothing is similar."""
     margin = similarity_margin(features, prototypes, config.spread)
     kept = _large_components(margin > 0, config.keep)
-    # Dropped cells are pushed below zero, so that the upsampled outline stays that of the kept ones.
-    margin = torch.where(kept, margin.clamp_min(1e-6), -margin.abs())
+    # Equal bounds on both sides put the upsampled outline between object and background cells, not
+    # inside the object, however far below its threshold the background is.
+    margin = torch.where(kept, margin, -margin.abs()).clamp(-1, 1)
     upsampled = torch.nn.functional.interpolate(
         margin[None, None], size=features.image_size, mode="bilinear", align_corners=False
     )[0, 0]
@@ -68,13 +69,18 @@ def attention_mask(
 def similarity_margin(
     features: FeatureMap, prototypes: Prototypes, spread: float
 ) -> Float[Tensor, "height width"]:
-    """Largest (similarity - accepted similarity) over the prototypes; positive = looks like the class."""
+    """Largest margin over the prototypes: 0 at the accepted similarity, 1 at the training mean."""
     h, w, channels = features.values.shape
     cells = features.values.reshape(-1, channels)
-    accepted = prototypes.similarity_mean - spread * prototypes.similarity_std.clamp_min(MIN_STD)
+    tolerance = spread * prototypes.similarity_std.clamp_min(MIN_STD)
     best = cells.new_full((h * w,), -torch.inf)
-    for vectors, threshold in zip(prototypes.features.split(CHUNK), accepted.split(CHUNK), strict=True):
-        best = torch.maximum(best, (cells @ vectors.T - threshold).amax(-1))
+    for vectors, mean, scale in zip(
+        prototypes.features.split(CHUNK),
+        prototypes.similarity_mean.split(CHUNK),
+        tolerance.split(CHUNK),
+        strict=True,
+    ):
+        best = torch.maximum(best, ((cells @ vectors.T - mean) / scale + 1).amax(-1))
     return best.reshape(h, w)
 
 
