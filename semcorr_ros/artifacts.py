@@ -133,11 +133,15 @@ class BetaStatistics:
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Mean unit features and the spread of their cosine similarity to the training samples."""
+    """Mean unit features, the spread of their cosine similarity to the training samples, and from
+    where the point can be seen."""
 
     features: Float[Tensor, "point channel"]  # unit norm
     similarity_mean: Float[Tensor, "point"]
     similarity_std: Float[Tensor, "point"]
+    # Mean of the unit directions point -> camera over the samples, canonical frame. Near 0: seen from
+    # all sides. None: unknown.
+    facing: Float[Tensor, "point 3"] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.alignment.state import Evidence, State
+from semcorr_ros.alignment.objective import make_state
+from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.alignment.terms import reconstruction
 from semcorr_ros.alignment.terms.depth import SURFACE_TO_CENTER
 from semcorr_ros.artifacts import ClassRepresentation
@@ -104,17 +105,13 @@ def score_rotations(
     samples = seen.dense.subset(torch.arange(min(config.samples, len(seen.dense.points))))
     scores = []
     for part in torch.arange(len(candidates)).split(64):
-        points = model.dense.barycentric @ model.sparse
-        placed = points @ starts.rotation[part].mT + starts.translation[part, None]
-        state = State(
-            keypoints=placed,
-            dense=placed,
-            focal=starts.focal[part],
-            surface_depth=starts.surface_depth[part],
-            sigma_dense=config.sigma,
-            sigma_sparse=config.sigma,
-            dense_samples=samples,
-            sparse_samples=samples,
+        keypoints = model.sparse @ starts.rotation[part].mT + starts.translation[part, None]
+        state = make_state(
+            model,
+            keypoints,
+            (starts.focal[part], starts.surface_depth[part]),
+            (samples, seen.sparse),
+            (config.sigma, config.sigma),
         )
         scores.append(-reconstruction.energy(state, seen, model))
     return torch.cat(scores)

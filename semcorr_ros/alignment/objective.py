@@ -11,6 +11,7 @@ from torch import Tensor
 from semcorr_ros import plugins
 from semcorr_ros.alignment import schedules
 from semcorr_ros.alignment.state import Evidence, ImageSamples, State
+from semcorr_ros.alignment.visibility import log_visibility
 from semcorr_ros.artifacts import ClassRepresentation
 
 # term file -> the schedule of its weight
@@ -38,23 +39,32 @@ def weights_at(config: Config, step: float) -> dict[str, float]:
     }
 
 
+def sigmas_at(config: Config, step: float, seen: Evidence) -> tuple[float, float]:
+    """Sigma of p_spatial for the dense cloud and for the keypoints, normalized units."""
+    plan = config.schedules
+    size = seen.radius / schedules.REFERENCE_RADIUS if plan.sigma_follows_size else 1.0
+    return size * schedules.at(plan.sigma_dense, step), size * schedules.at(plan.sigma_sparse, step)
+
+
 def make_state(
     model: ClassRepresentation,
     keypoints: Float[Tensor, "hypothesis keypoint 3"],
     placement: tuple[Float[Tensor, "hypothesis"], Float[Tensor, "hypothesis"]],
     samples: tuple[ImageSamples, ImageSamples],
-    config: Config,
-    step: float,
+    sigmas: tuple[float, float],
 ) -> State:
-    """The state the terms see; `placement` is (focal, surface depth), `samples` (dense, sparse)."""
+    """The state the terms see; `placement` is (focal, surface depth), the other pairs (dense, sparse)."""
     focal, surface_depth = placement
+    dense = model.dense.barycentric @ keypoints
     return State(
         keypoints=keypoints,
-        dense=model.dense.barycentric @ keypoints,
+        dense=dense,
+        log_visible=log_visibility(model, keypoints, dense, model.dense.prototypes),
+        log_visible_sparse=log_visibility(model, keypoints, keypoints, model.sparse_prototypes),
         focal=focal,
         surface_depth=surface_depth,
-        sigma_dense=schedules.at(config.schedules.sigma_dense, step),
-        sigma_sparse=schedules.at(config.schedules.sigma_sparse, step),
+        sigma_dense=sigmas[0],
+        sigma_sparse=sigmas[1],
         dense_samples=samples[0],
         sparse_samples=samples[1],
     )

@@ -66,7 +66,13 @@ def optimize(
         rows = torch.randint(len(seen.dense.points), (2, config.batch), generator=generator)
         rows = rows.to(seen.dense.points.device)
         samples = seen.dense.subset(rows[0]), seen.sparse.subset(rows[1])
-        state = objective.make_state(model, search.keypoints(), search.placement(), samples, terms, scheduled)
+        state = objective.make_state(
+            model,
+            search.keypoints(),
+            search.placement(),
+            samples,
+            objective.sigmas_at(terms, scheduled, seen),
+        )
         total, _ = objective.evaluate(state, seen, model, objective.weights_at(terms, scheduled))
         search.descend(total)
         keep = dict(config.survivors).get(scheduled, len(total))

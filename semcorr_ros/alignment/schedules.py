@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Knots = tuple[tuple[float, float], ...]  # (step, value); linear in between, constant outside
 
@@ -20,24 +20,41 @@ def at(knots: Knots, step: float) -> float:
 
 @dataclass(frozen=True)
 class Schedules:
-    """One value per step; steps run from 0 to 1000 and are rescaled to the configured count."""
+    """One value per step; steps run from 0 to 1000 and are rescaled to the configured count.
 
-    sigma_dense: Knots = ((0, 1.0), (300, 0.1), (500, 0.03))
-    sigma_sparse: Knots = ((0, 1.0), (300, 0.1), (500, 0.1), (700, 0.05))
+    The defaults are ours: starts are placed on the object, so sigma begins small, and the background
+    may not push before the hypothesis has found the object. Sigmas are for an object of RMS radius
+    REFERENCE_RADIUS and shrink with it when `sigma_follows_size`.
+    """
+
+    sigma_dense: Knots = ((0, 0.15), (500, 0.05), (800, 0.03))
+    sigma_sparse: Knots = ((0, 0.15), (500, 0.1), (800, 0.05))
     dense: Knots = ((0, 1.0),)
-    sparse: Knots = ((0, 0.0), (500, 0.0), (700, 10.0), (1000, 1.0))
-    geometry: Knots = ((0, 0.5),)
-    background: Knots = ((0, 1.0), (300, 10.0), (500, 100.0), (700, 10.0))
-    depth: Knots = ((0, 10.0),)
+    sparse: Knots = ((0, 0.0), (300, 0.0), (600, 1.0))
+    geometry: Knots = ((0, 0.1),)
+    background: Knots = ((0, 0.0), (300, 0.0), (600, 10.0))
+    depth: Knots = ((0, 0.1),)
+    sigma_follows_size: bool = True
 
 
-BOTTLE = Schedules(
+REFERENCE_RADIUS = 0.2  # normalized units
+
+PAPER = Schedules(
+    sigma_dense=((0, 1.0), (300, 0.1), (500, 0.03)),
+    sigma_sparse=((0, 1.0), (300, 0.1), (500, 0.1), (700, 0.05)),
+    sparse=((0, 0.0), (500, 0.0), (700, 10.0), (1000, 1.0)),
+    geometry=((0, 0.5),),
+    background=((0, 1.0), (300, 10.0), (500, 100.0), (700, 10.0)),
+    depth=((0, 10.0),),
+    sigma_follows_size=False,
+)
+
+PAPER_BOTTLE = replace(
+    PAPER,
     sigma_sparse=((0, 1.0), (300, 0.3), (500, 0.3), (700, 0.05)),
     sparse=((0, 0.0), (500, 0.0), (700, 1.0), (1000, 10.0)),
     background=((0, 0.0), (700, 0.0), (900, 1.0), (1000, 20.0)),
 )
-
-PRESETS = {"default": Schedules(), "bottle": BOTTLE}
 
 # sigma of p_spatial in Eq. 14, per category
 MATCHING_SIGMA = {

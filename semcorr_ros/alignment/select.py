@@ -14,6 +14,9 @@ from semcorr_ros.alignment.state import Evidence, State, project
 from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry.similarity import fit_similarity
 
+MIN_DEPTHS = 8  # image points with depth below which depth order says nothing
+SIGHT_LINE = 0.3  # class points this near (in object radii) to a line of sight can be its front surface
+
 
 @dataclass(frozen=True)
 class Config:
@@ -43,10 +46,14 @@ def rank(
     """Order hypotheses by the final objective over all image points, plus the two checks."""
     config, terms = configs
     state = objective.make_state(
-        model, found.keypoints, (found.focal, found.surface_depth), (seen.dense, seen.sparse), terms, 1000.0
+        model,
+        found.keypoints,
+        (found.focal, found.surface_depth),
+        (seen.dense, seen.sparse),
+        objective.sigmas_at(terms, 1000.0, seen),
     )
     energy, by_term = objective.evaluate(state, seen, model, objective.weights_at(terms, 1000.0))
-    by_term["depth_order"] = depth_order(state)
+    by_term["depth_order"] = depth_order(state, seen.radius)
     energy = energy + config.depth_order * by_term["depth_order"]
     if model.info.flat:
         by_term["facing_away"] = facing_away(model, found.keypoints)
@@ -58,23 +65,25 @@ def rank(
     )
 
 
-def depth_order(state: State) -> Float[Tensor, "hypothesis"]:
-    """Share of image point pairs whose explaining class points have the opposite depth order.
+def depth_order(state: State, radius: float) -> Float[Tensor, "hypothesis"]:
+    """Share of image point pairs where the class's front surface has the opposite depth order.
 
-    0 where there is no depth. Pairs closer in depth than a tenth of the object's radius do not count.
+    radius: RMS radius of the object in the image. 0 where there is no depth. Pairs closer in depth
+    than a fifth of the object's radius do not count.
     """
     samples = state.dense_samples
     valid = samples.relief_weight > 0
-    if int(valid.sum()) < 8:
+    if int(valid.sum()) < MIN_DEPTHS:
         return torch.zeros_like(state.focal)
     points, relief = samples.points[valid], samples.relief[valid]
-    nearest = torch.cdist(points.expand(len(state.focal), -1, -1), project(state.dense, state)).argmin(-1)
-    z = state.dense[..., 2].gather(1, nearest) / state.surface_depth[:, None]
+    distance = torch.cdist(points.expand(len(state.focal), -1, -1), project(state.dense, state))
+    z = torch.where(distance < SIGHT_LINE * radius, state.dense[:, None, :, 2], torch.inf).amin(-1)
+    explained = z / state.surface_depth[:, None]
     half = len(relief) // 2
     observed = (relief[:half] - relief[half : 2 * half])[None]
-    explained = z[:, :half] - z[:, half : 2 * half]
-    counts = observed.abs() > 0.1 / state.surface_depth[:, None]
-    wrong = (observed * explained < 0) & counts
+    difference = explained[:, :half] - explained[:, half : 2 * half]
+    counts = (observed.abs() > 0.2 / state.surface_depth[:, None]) & torch.isfinite(difference)
+    wrong = (observed * difference < 0) & counts
     return wrong.sum(-1) / counts.sum(-1).clamp_min(1)
 
 

@@ -78,6 +78,8 @@ class State:
 
     keypoints: Float[Tensor, "hypothesis keypoint 3"]  # camera frame, working units
     dense: Float[Tensor, "hypothesis point 3"]
+    log_visible: Float[Tensor, "hypothesis point"]  # of the dense points
+    log_visible_sparse: Float[Tensor, "hypothesis keypoint"]
     focal: Float[Tensor, "hypothesis"]  # normalized
     surface_depth: Float[Tensor, "hypothesis"]  # working depth that object_depth corresponds to
     sigma_dense: float  # normalized

@@ -13,11 +13,14 @@ from semcorr_ros.artifacts import ClassRepresentation
 def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """-E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the dense cloud (Eq. 7, 8)."""
     placed = project_with_relief(state.dense, state)
-    return -likelihood(placed, state.dense_samples, state.focal, state.sigma_dense).mean(-1)
+    return -likelihood(placed, state.log_visible, state.dense_samples, state.focal, state.sigma_dense).mean(
+        -1
+    )
 
 
 def likelihood(
     placed: Float[Tensor, "hypothesis point 3"],
+    log_visible: Float[Tensor, "hypothesis point"],
     samples: ImageSamples,
     focal: Float[Tensor, "hypothesis"],
     sigma: float,
@@ -31,17 +34,19 @@ def likelihood(
         [samples.points.expand(len(focal), -1, -1), (focal[:, None] * samples.relief)[..., None]], dim=-1
     )
     with torch.no_grad():
-        winner = _winners(observed, placed, samples, sigma)
+        winner = _winners(observed, placed, log_visible, samples, sigma)
     nearest = placed.gather(1, winner[..., None].expand(-1, -1, 3))
     error = (observed - nearest) ** 2
     squared = error[..., 0] + error[..., 1] + samples.relief_weight * error[..., 2]
     semantic = samples.log_semantic.gather(1, winner.T).T
-    return torch.exp(semantic - squared / (2 * sigma**2))
+    visible = log_visible.gather(1, winner)
+    return torch.exp(semantic + visible - squared / (2 * sigma**2))
 
 
 def _winners(
     observed: Float[Tensor, "hypothesis sample 3"],
     placed: Float[Tensor, "hypothesis point 3"],
+    log_visible: Float[Tensor, "hypothesis point"],
     samples: ImageSamples,
     sigma: float,
 ) -> Tensor:
@@ -54,8 +59,7 @@ def _winners(
         [observed[..., 0], observed[..., 1], weight * observed[..., 2], weight, torch.ones_like(weight)], -1
     )
     relief = placed[..., 2]
-    right = torch.stack(
-        [placed[..., 0], placed[..., 1], relief, -0.5 * relief**2, -0.5 * (placed[..., :2] ** 2).sum(-1)], -2
-    )
+    rest = sigma**2 * log_visible - 0.5 * (placed[..., :2] ** 2).sum(-1)
+    right = torch.stack([placed[..., 0], placed[..., 1], relief, -0.5 * relief**2, rest], -2)
     scores = torch.baddbmm(samples.log_semantic.expand(len(placed), -1, -1), left / sigma**2, right)
     return scores.argmax(-1)

@@ -13,4 +13,6 @@ from semcorr_ros.artifacts import ClassRepresentation
 def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """-E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the keypoints."""
     placed = project_with_relief(state.keypoints, state)
-    return -likelihood(placed, state.sparse_samples, state.focal, state.sigma_sparse).mean(-1)
+    return -likelihood(
+        placed, state.log_visible_sparse, state.sparse_samples, state.focal, state.sigma_sparse
+    ).mean(-1)
