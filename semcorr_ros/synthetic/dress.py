@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import trimesh
@@ -13,6 +13,7 @@ from semcorr_ros.synthetic.instance import Instance, Part
 from semcorr_ros.synthetic.texture import Texture, paint
 
 Shape = tuple[str, trimesh.Trimesh]  # part name, surface in the object frame
+Point = tuple[float, float, float]  # x, y, z in metres, object frame
 
 # Looks that real parts of this name mostly have; the rest of the time they are painted like any other.
 _USUAL = {"wheel": ("noise", True), "window": ("gradient", True), "screen": ("mosaic", False)}
@@ -25,7 +26,7 @@ def dress(
     rng: np.random.Generator,
     info: CategoryInfo,
     shapes: Sequence[Shape],
-    keypoints: dict[str, Sequence[float]],
+    keypoints: Mapping[str, Sequence[float]],
 ) -> Instance:
     """Texture the shapes, order the keypoints as `info` does and move each to the nearest surface.
 
@@ -33,7 +34,8 @@ def dress(
     sometimes each single part differs, so that no look tells parts or sides apart.
     """
     if set(keypoints) != set(info.keypoint_names):
-        raise ValueError(f"{info.name}: keypoints {sorted(set(keypoints) ^ set(info.keypoint_names))}")
+        odd = sorted(set(keypoints) ^ set(info.keypoint_names))
+        raise ValueError(f"{info.name}: keypoints {odd} are missing or not in INFO.keypoint_names")
     surface = np.concatenate([mesh.triangles for _, mesh in shapes])
     size = float(np.linalg.norm(np.ptp(surface.reshape(-1, 3), axis=0)))
     looks = _looks(rng, [name for name, _ in shapes], size)

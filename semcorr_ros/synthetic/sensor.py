@@ -8,12 +8,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
 
+_MIDDLE_GRAY = 0.42
+_GAIN_RANGE = (0.7, 2.2)
+
 
 @dataclass(frozen=True)
 class Sensor:
     """Imperfections of one picture; the defaults are a perfect camera."""
 
-    exposure: float = 1.0
+    exposure: float = 1.0  # relative to an automatic one
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gamma: float = 1.0
     blur_px: float = 0.0  # standard deviation
@@ -41,7 +44,7 @@ def expose(
     image = radiance.astype(np.float32)
     if sensor.blur_px > 0:
         image = ndimage.gaussian_filter(image, (sensor.blur_px, sensor.blur_px, 0), truncate=3)
-    image *= sensor.exposure * np.array(sensor.white_balance, np.float32)
+    image *= sensor.exposure * _gain(image) * np.array(sensor.white_balance, np.float32)
     np.clip(image, 0, 1, out=image)
     if sensor.gamma != 1.0:
         image **= np.float32(sensor.gamma)
@@ -49,3 +52,9 @@ def expose(
         generator = np.random.default_rng(sensor.seed)
         image += sensor.noise * generator.standard_normal(image.shape, np.float32)
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _gain(radiance: Float[np.ndarray, "height width 3"]) -> np.float32:
+    """Automatic exposure: the middle of the picture's range to middle gray, within limits."""
+    mean = float(radiance[::4, ::4].mean())
+    return np.float32(np.clip(_MIDDLE_GRAY / max(mean, 1e-3), *_GAIN_RANGE))

@@ -8,6 +8,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
+Vector = Sequence[float] | np.ndarray
 Section = Float[np.ndarray, "corner 3"]
 
 
@@ -17,6 +18,12 @@ def join(*meshes: trimesh.Trimesh) -> trimesh.Trimesh:
     vertices = np.concatenate([m.vertices for m in meshes])
     faces = np.concatenate([m.faces + o for m, o in zip(meshes, offsets, strict=True)])
     return _mesh(vertices, faces)
+
+
+def line(start: Vector, end: Vector, count: int = 3) -> Float[np.ndarray, "point 3"]:
+    """Straight path of `count` points."""
+    t = np.linspace(0, 1, count)[:, None]
+    return np.asarray(start, float) * (1 - t) + np.asarray(end, float) * t
 
 
 def mirror(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -85,9 +92,19 @@ def revolve(
     return loft(rings)
 
 
+def patch(grid: Float[np.ndarray, "row column 3"]) -> trimesh.Trimesh:
+    """An open sheet through a grid of points."""
+    rows, columns, _ = grid.shape
+    r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij")
+    a = (r * columns + c).ravel()
+    b, d = a + 1, a + columns
+    faces = np.concatenate([np.stack([a, b, d + 1], 1), np.stack([a, d + 1, d], 1)])
+    return _mesh(grid.reshape(-1, 3), faces)
+
+
 def tube(
     path: Float[np.ndarray, "point 3"],
-    radius: float | Sequence[float],
+    radius: float | Vector,
     corners: int = 10,
     flatten: float = 1.0,
     exponent: float = 2.0,

@@ -70,7 +70,7 @@ def occluder(rng: np.random.Generator, instance: Instance, camera_center: Float[
     aim = vertices[int(rng.integers(len(vertices)))]
     share = rng.uniform(0.45, 0.75)
     spot = camera_center + share * (aim - camera_center)
-    width = instance.size * (1 - share) * rng.uniform(0.15, 0.4)
+    width = instance.size * (1 - share) * rng.uniform(0.15, 0.32)
     mesh = _thing(rng, width)
     if rng.random() < 0.4:
         stretched = mesh.vertices * [1, 1, rng.uniform(2, 6)]

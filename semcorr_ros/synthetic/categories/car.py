@@ -10,7 +10,7 @@ import trimesh
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.synthetic import shapes
 from semcorr_ros.synthetic.categories import edge_table, flip_table
-from semcorr_ros.synthetic.dress import Shape, dress
+from semcorr_ros.synthetic.dress import Point, Shape, dress
 from semcorr_ros.synthetic.instance import Instance
 
 _NAMES = (
@@ -76,7 +76,7 @@ class _Body:
 def generate(rng: np.random.Generator) -> Instance:
     """A car of 3.2-5.4 m; origin on the ground below the middle."""
     body = _sample_body(rng)
-    points: dict[str, tuple[float, float, float]] = {}
+    points: dict[str, Point] = {}
     parts = _hull(rng, body, points)
     parts += _cabin(body, points)
     for left in (_wheels(rng, body, points), _mirrors(rng, body, points)):
@@ -112,9 +112,7 @@ def _sample_body(rng: np.random.Generator) -> _Body:
     )
 
 
-def _hull(
-    rng: np.random.Generator, body: _Body, points: dict[str, tuple[float, float, float]]
-) -> list[Shape]:
+def _hull(rng: np.random.Generator, body: _Body, points: dict[str, Point]) -> list[Shape]:
     half = body.length / 2
     windshield, _, _, rear = body.stations
     deck = (
@@ -147,7 +145,7 @@ def _lights(
     body: _Body,
     front_top: float,
     rear_top: float,
-    points: dict[str, tuple[float, float, float]],
+    points: dict[str, Point],
 ) -> list[Shape]:
     half, wide, tall = body.length / 2, rng.uniform(0.09, 0.17), rng.uniform(0.05, 0.09)
     parts: list[Shape] = []
@@ -161,7 +159,7 @@ def _lights(
     return parts
 
 
-def _cabin(body: _Body, points: dict[str, tuple[float, float, float]]) -> list[Shape]:
+def _cabin(body: _Body, points: dict[str, Point]) -> list[Shape]:
     windshield, front, rear, back = body.stations
     low, high = body.belt - 0.03, body.roof
     base, top = 0.96, 0.80 if body.style != "van" else 0.88
@@ -174,13 +172,13 @@ def _cabin(body: _Body, points: dict[str, tuple[float, float, float]]) -> list[S
         return np.array([[a, -width, z], [a, width, z], [b, width, z], [b, -width, z]])
 
     glass = shapes.loft([outline(0.0), outline(1.0)])
-    roof_bottom, roof_top = outline(0.93, 0.015), outline(1.0, 0.015) + [0, 0, 0.03]
+    roof_bottom, roof_top = outline(0.93, 0.015), outline(1.0, 0.015) + np.array([0, 0, 0.03])
     parts: list[Shape] = [("window", glass), ("roof", shapes.loft([roof_bottom, roof_top]))]
     points["roof_front_left"] = tuple(roof_top[1])
     points["roof_rear_left"] = tuple(roof_top[2])
     middle = (outline(0.0)[1:3].mean(0), outline(1.0)[1:3].mean(0))
     for start, end in ((outline(0.0)[1], outline(1.0)[1]), (outline(0.0)[2], outline(1.0)[2]), middle):
-        pillar = shapes.tube(np.linspace(start, end, 3), 0.035, corners=8)
+        pillar = shapes.tube(shapes.line(start, end), 0.035, corners=8)
         parts += [("roof", pillar), ("roof", shapes.mirror(pillar))]
     if body.style == "van":
         # A closed cargo wall instead of the rear side windows.
@@ -192,9 +190,7 @@ def _cabin(body: _Body, points: dict[str, tuple[float, float, float]]) -> list[S
     return parts
 
 
-def _wheels(
-    rng: np.random.Generator, body: _Body, points: dict[str, tuple[float, float, float]]
-) -> list[Shape]:
+def _wheels(rng: np.random.Generator, body: _Body, points: dict[str, Point]) -> list[Shape]:
     thick = rng.uniform(0.17, 0.26)
     hub, depth = body.wheel * rng.uniform(0.5, 0.75), rng.uniform(-0.01, 0.03)
     outside = body.width / 2 + 0.03
@@ -218,9 +214,7 @@ def _wheels(
     return parts
 
 
-def _mirrors(
-    rng: np.random.Generator, body: _Body, points: dict[str, tuple[float, float, float]]
-) -> list[Shape]:
+def _mirrors(rng: np.random.Generator, body: _Body, points: dict[str, Point]) -> list[Shape]:
     x = body.stations[0] + 0.35 * (body.stations[1] - body.stations[0])
     y, z = body.width / 2 * 0.97, body.belt + 0.09
     out, tall = rng.uniform(0.15, 0.24), rng.uniform(0.07, 0.12)

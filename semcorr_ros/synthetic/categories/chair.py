@@ -10,7 +10,7 @@ import trimesh
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.synthetic import shapes
 from semcorr_ros.synthetic.categories import edge_table, flip_table
-from semcorr_ros.synthetic.dress import Shape, dress
+from semcorr_ros.synthetic.dress import Point, Shape, dress
 from semcorr_ros.synthetic.instance import Instance
 
 _NAMES = (
@@ -83,7 +83,7 @@ def generate(rng: np.random.Generator) -> Instance:
     return dress(rng, INFO, parts, points)
 
 
-def _seat_points(frame: _Frame, taper: float) -> dict[str, tuple[float, float, float]]:
+def _seat_points(frame: _Frame, taper: float) -> dict[str, Point]:
     x, y, z = frame.depth / 2, frame.width / 2, frame.seat
     points = {"seat_front": (x, 0.0, z)}
     for side, sign in (("left", 1), ("right", -1)):
@@ -92,17 +92,15 @@ def _seat_points(frame: _Frame, taper: float) -> dict[str, tuple[float, float, f
     return points
 
 
-def _legs(
-    rng: np.random.Generator, frame: _Frame, taper: float, points: dict[str, tuple[float, float, float]]
-) -> list[Shape]:
+def _legs(rng: np.random.Generator, frame: _Frame, taper: float, points: dict[str, Point]) -> list[Shape]:
     top, round_leg = frame.seat - frame.thickness, rng.random() < 0.6
     ends = np.array([frame.leg, frame.leg * rng.uniform(0.55, 0.9)])
     left: list[Shape] = []
     feet = {}
     for place, x, width in (("front", 1, 1.0), ("rear", -1, taper)):
         start = np.array([x * (frame.depth / 2 - frame.leg), frame.width / 2 * width - frame.leg, top])
-        foot = start + [x * frame.splay, 0.6 * frame.splay, -top]
-        path = np.linspace(start, foot, 6)
+        foot = start + np.array([x * frame.splay, 0.6 * frame.splay, -top])
+        path = shapes.line(start, foot, 6)
         radii = np.interp(np.linspace(0, 1, 6), [0, 1], ends)
         leg = shapes.tube(path, radii, corners=12 if round_leg else 16, exponent=2.0 if round_leg else 8.0)
         left.append(("leg", leg))
@@ -117,17 +115,16 @@ def _legs(
 
 def _stretchers(rng: np.random.Generator, frame: _Frame, front: np.ndarray, rear: np.ndarray) -> list[Shape]:
     height, radius = rng.uniform(0.2, 0.6) * frame.seat, 0.6 * frame.leg
-    bar = shapes.tube(np.linspace(front, rear, 3) + [0, 0, height], radius)
-    across = np.linspace(front, front * [1, -1, 1], 3) + [0, 0, height + 0.02]
+    up = np.array([0, 0, height])
+    bar = shapes.tube(shapes.line(front, rear) + up, radius)
+    across = shapes.line(front, front * [1, -1, 1]) + 1.05 * up
     parts: list[Shape] = [("stretcher", bar), ("stretcher", shapes.mirror(bar))]
     if rng.random() < 0.5:
         parts.append(("stretcher", shapes.tube(across, radius)))
     return parts
 
 
-def _back(
-    rng: np.random.Generator, frame: _Frame, taper: float, points: dict[str, tuple[float, float, float]]
-) -> list[Shape]:
+def _back(rng: np.random.Generator, frame: _Frame, taper: float, points: dict[str, Point]) -> list[Shape]:
     thick = rng.uniform(0.018, 0.06)
     bottom_half = frame.width / 2 * taper
     top_half = bottom_half * rng.uniform(0.75, 1.1)
@@ -157,11 +154,9 @@ def _back(
             parts.append(("back", board(z, z + 0.6 * rail)))
     else:
         for y in np.linspace(-0.8, 0.8, int(rng.integers(3, 7))):
-            path = [
-                (x + thick / 2, y * bottom_half, z0),
-                (x + thick / 2 - frame.lean, y * top_half, z1 - 0.01),
-            ]
-            parts.append(("back", shapes.tube(np.linspace(*path, 3), 0.009)))
+            foot = (x + thick / 2, y * bottom_half, z0)
+            head = (x + thick / 2 - frame.lean, y * top_half, z1 - 0.01)
+            parts.append(("back", shapes.tube(shapes.line(foot, head), 0.009)))
     return parts + _posts(frame, x, z0, z1, bottom_half, top_half, thick)
 
 
@@ -171,7 +166,7 @@ def _posts(
     radius = 0.45 * thick
     low = (x + thick / 2, bottom_half - radius, z0)
     high = (x + thick / 2 - frame.lean, top_half - radius, z1 - 0.002)
-    post = shapes.tube(np.linspace(low, high, 3), radius)
+    post = shapes.tube(shapes.line(low, high), radius)
     return [("back", post), ("back", shapes.mirror(post))]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import trimesh
 
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.synthetic import shapes
 from semcorr_ros.synthetic.categories import edge_table, flip_table
-from semcorr_ros.synthetic.dress import dress
+from semcorr_ros.synthetic.dress import Point, dress
 from semcorr_ros.synthetic.instance import Instance
 
 _NAMES = (
@@ -65,8 +67,8 @@ def generate(rng: np.random.Generator) -> Instance:
 
 
 def _handle(
-    rng: np.random.Generator, height: float, outer: object
-) -> tuple[trimesh.Trimesh, dict[str, tuple[float, float, float]]]:
+    rng: np.random.Generator, height: float, outer: Callable[[np.ndarray], np.ndarray]
+) -> tuple[trimesh.Trimesh, dict[str, Point]]:
     thickness = rng.uniform(0.004, 0.0075)
     top = height * rng.uniform(0.78, 0.9)
     bottom = height * rng.uniform(0.14, 0.32)
@@ -77,7 +79,7 @@ def _handle(
     along = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / squareness)
     across = np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / squareness)
     z = (top + bottom) / 2 + (top - bottom) / 2 * (across + droop * along)
-    wall_x = -np.asarray(outer(np.array([bottom, top])))  # type: ignore[operator]
+    wall_x = -np.asarray(outer(np.array([bottom, top])))
     start = np.interp(z, [bottom, top], wall_x) + 0.5 * thickness
     path = np.stack([start - reach * along, np.zeros_like(t), z], 1)
     mesh = shapes.tube(path, thickness, corners=12, flatten=rng.uniform(0.9, 1.7))
