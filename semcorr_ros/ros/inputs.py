@@ -1,0 +1,96 @@
+"""Image, depth and calibration subscriptions, combined into the latest picture. O(1) callbacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, Image
+
+from semcorr_ros.ros.counters import Counters
+from semcorr_ros.ros.perception import Picture
+from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.ros.synchronizer import Synchronizer
+
+DEPTH_PATIENCE = 1.0  # seconds without depth after which "auto" goes on without it
+SENSOR_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class Inputs:
+    """Subscribes relative to the node's namespace: image, camera_info, depth."""
+
+    def __init__(self, node: Node, depth: str, slop: float, counters: Counters):
+        self._counters = counters
+        self._depth_mode = depth
+        self._synchronizer = Synchronizer(("image", "depth"), slop)
+        self._info: CameraInfo | None = None
+        self._latest: Picture | None = None
+        self._arrived = self._image_arrived = self._depth_arrived = -float("inf")
+        self.on_picture: Callable[[Picture], None] = lambda picture: None
+        group = MutuallyExclusiveCallbackGroup()
+        node.create_subscription(Image, "image", self._take_image, SENSOR_QOS, callback_group=group)
+        node.create_subscription(CameraInfo, "camera_info", self._take_info, SENSOR_QOS, callback_group=group)
+        if depth != "none":
+            node.create_subscription(Image, "depth", self._take_depth, SENSOR_QOS, callback_group=group)
+
+    def latest(self, max_age: float) -> Picture:
+        """The latest complete picture. Raises Refusal NO_IMAGE, NO_CAMERA_INFO."""
+        now = time.monotonic()
+        if self._image_arrived == -float("inf"):
+            raise Refusal(Code.NO_IMAGE, "no image has arrived on the topic `image`")
+        if self._info is None:
+            raise Refusal(Code.NO_CAMERA_INFO, "no message has arrived on the topic `camera_info`")
+        if self._info.k[0] == 0:
+            raise Refusal(Code.NO_CAMERA_INFO, "camera_info is of an uncalibrated camera (k[0] = 0)")
+        if self._latest is None:
+            raise Refusal(Code.NO_IMAGE, "images arrive, but no depth within `sync_slop` of their stamps")
+        if max_age and now - self._arrived > max_age:
+            raise Refusal(
+                Code.NO_IMAGE,
+                f"the latest image is {now - self._arrived:.1f} s old, max_image_age is {max_age:.1f} s",
+            )
+        return self._latest
+
+    def _take_image(self, message: Image) -> None:
+        self._counters.add("images received")
+        self._image_arrived = time.monotonic()
+        if self._waits_for_depth():
+            self._match("image", message)
+        else:
+            self._complete(message, None)
+
+    def _take_depth(self, message: Image) -> None:
+        self._counters.add("depth images received")
+        self._depth_arrived = time.monotonic()
+        self._match("depth", message)
+
+    def _take_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _waits_for_depth(self) -> bool:
+        if self._depth_mode == "auto":
+            return time.monotonic() - self._depth_arrived < DEPTH_PATIENCE
+        return self._depth_mode == "required"
+
+    def _match(self, stream: str, message: Image) -> None:
+        before = self._synchronizer.dropped
+        matched = self._synchronizer.add(
+            stream, Time.from_msg(message.header.stamp).nanoseconds * 1e-9, message
+        )
+        if self._synchronizer.dropped > before:
+            sentence = "an image or depth image found no partner within `sync_slop`"
+            self._counters.drop("SYNC_MISS", sentence)
+        if matched is not None:
+            self._complete(matched["image"], matched["depth"])
+
+    def _complete(self, image: Image, depth: Image | None) -> None:
+        if self._info is None:
+            self._counters.drop(Code.NO_CAMERA_INFO, "an image came before any camera_info")
+            return
+        self._latest = Picture(image, self._info, depth)
+        self._arrived = time.monotonic()
+        self.on_picture(self._latest)

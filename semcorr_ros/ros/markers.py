@@ -1,0 +1,93 @@
+"""What RViz and Foxglove draw: keypoints colored by state, skeleton and names."""
+
+from __future__ import annotations
+
+import math
+
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Vector3
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints
+
+LIFETIME = Duration(sec=2)  # a picture of a node that died must not stay
+DIAMETER = 0.06  # of a keypoint, as a share of the object's extent
+COLORS = {
+    SemanticKeypoint.VISIBLE: (0.1, 0.9, 0.2),
+    SemanticKeypoint.OCCLUDED: (1.0, 0.6, 0.0),
+    SemanticKeypoint.OUT_OF_IMAGE: (0.3, 0.5, 1.0),
+    SemanticKeypoint.REJECTED: (1.0, 0.1, 0.1),
+}
+GRAY = (0.6, 0.6, 0.6)
+
+
+def markers(header: Header, instances: list[SemanticKeypoints]) -> MarkerArray:
+    """Markers of all objects in one image; the first one removes those of the image before."""
+    array = [Marker(header=header, action=Marker.DELETEALL)]
+    for instance in instances:
+        size = _size(instance)
+        if size > 0:
+            array += [_points(header, instance, size), _skeleton(header, instance, size)]
+            array += _names(header, instance, size)
+    return MarkerArray(markers=array)
+
+
+def _points(header: Header, instance: SemanticKeypoints, size: float) -> Marker:
+    marker = _marker(header, instance, "keypoints", Marker.SPHERE_LIST)
+    marker.scale = Vector3(x=size * DIAMETER, y=size * DIAMETER, z=size * DIAMETER)
+    known = [keypoint for keypoint in instance.keypoints if _known(keypoint)]
+    marker.points = [keypoint.xyz for keypoint in known]
+    marker.colors = [_color(keypoint.state) for keypoint in known]
+    return marker
+
+
+def _skeleton(header: Header, instance: SemanticKeypoints, size: float) -> Marker:
+    marker = _marker(header, instance, "skeleton", Marker.LINE_LIST)
+    marker.scale.x = size * DIAMETER / 4
+    marker.color = ColorRGBA(r=0.9, g=0.9, b=0.9, a=0.8)
+    ends: list[Point] = []
+    for a, b in zip(instance.edges[0::2], instance.edges[1::2], strict=True):
+        pair = [instance.keypoints[a], instance.keypoints[b]]
+        if all(map(_known, pair)):
+            ends += [keypoint.xyz for keypoint in pair]
+    marker.points = ends
+    return marker
+
+
+def _names(header: Header, instance: SemanticKeypoints, size: float) -> list[Marker]:
+    found = []
+    for i, keypoint in enumerate(instance.keypoints):
+        if _known(keypoint):
+            marker = _marker(header, instance, "names", Marker.TEXT_VIEW_FACING)
+            marker.id, marker.text = i, keypoint.name
+            at = keypoint.xyz
+            marker.pose.position = Point(x=at.x, y=at.y - size * DIAMETER, z=at.z)
+            marker.scale.z = size * DIAMETER
+            marker.color = _color(keypoint.state)
+            found.append(marker)
+    return found
+
+
+def _marker(header: Header, instance: SemanticKeypoints, kind: str, shape: int) -> Marker:
+    name = instance.instance_id or instance.class_name
+    marker = Marker(header=header, ns=f"{name}/{kind}", type=shape, action=Marker.ADD, lifetime=LIFETIME)
+    marker.pose.orientation.w = 1.0
+    return marker
+
+
+def _size(instance: SemanticKeypoints) -> float:
+    known = [keypoint.xyz for keypoint in instance.keypoints if _known(keypoint)]
+    if not known:
+        return 0.0
+    spans = [max(v) - min(v) for v in zip(*((p.x, p.y, p.z) for p in known), strict=True)]
+    return math.hypot(*spans)
+
+
+def _known(keypoint: SemanticKeypoint) -> bool:
+    return math.isfinite(keypoint.xyz.z)
+
+
+def _color(state: int) -> ColorRGBA:
+    r, g, b = COLORS.get(state, GRAY)
+    return ColorRGBA(r=r, g=g, b=b, a=1.0)

@@ -1,0 +1,89 @@
+"""Results to messages. Every scalar goes through float() or int(): some distributions refuse NumPy's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+
+from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, KeypointState
+from semcorr_ros.geometry.rotations import to_quaternion
+from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
+
+NAN_POINT = (math.nan, math.nan, math.nan)
+
+
+def keypoint_messages(
+    names: Sequence[str], found: Correspondences, min_score: float
+) -> list[SemanticKeypoint]:
+    """One message per point, in order. A visible point without a valid 3D position says NO_DEPTH."""
+    points, xyz = found.points.tolist(), found.xyz.tolist()
+    states, scores = found.state.tolist(), found.score.tolist()
+    return [
+        _keypoint(name, point, position, _state(state, position, score, min_score), score)
+        for name, point, position, state, score in zip(names, points, xyz, states, scores, strict=True)
+    ]
+
+
+def instance_message(
+    model: ClassRepresentation, keypoints: list[SemanticKeypoint], instance_id: str
+) -> SemanticKeypoints:
+    """All keypoints of a class, with its skeleton."""
+    message = SemanticKeypoints(class_name=model.info.name, instance_id=instance_id)
+    message.keypoints = keypoints
+    message.edges = _flat(model.info.edges)
+    return message
+
+
+def pose_message(model: ClassRepresentation, aligned: Alignment, instance_id: str) -> ClassPose:
+    """Pose, scale and extent of the best hypothesis."""
+    rotation, translation = aligned.rotation[0], aligned.translation[0]
+    in_class_axes = (aligned.dense[0] - translation) @ rotation
+    extent = in_class_axes.amax(0) - in_class_axes.amin(0)
+    x, y, z, w = to_quaternion(rotation).tolist()
+    message = ClassPose(class_name=model.info.name, instance_id=instance_id)
+    message.pose = Pose(position=_point(translation.tolist()), orientation=Quaternion(x=x, y=y, z=z, w=w))
+    message.scale = float(aligned.scale[0])
+    message.size = Vector3(**dict(zip("xyz", extent.tolist(), strict=True)))
+    message.metric = bool(aligned.metric)
+    message.confidence = float(aligned.confidence[0])
+    return message
+
+
+def class_message(model: ClassRepresentation, path: str, version: str, active: bool) -> ClassInfo:
+    """What the catalogue says about a resident class."""
+    info = model.info
+    message = ClassInfo(name=info.name, keypoint_names=list(info.keypoint_names))
+    message.edges = _flat(info.edges)
+    message.flat, message.symmetric = bool(info.flat), bool(info.symmetric)
+    message.metric_scale = float(model.metric_scale)
+    message.backbone, message.version, message.path, message.active = model.backbone, version, path, active
+    return message
+
+
+def _state(state: int, xyz: list[float], score: float, min_score: float) -> KeypointState:
+    if state == KeypointState.VISIBLE and score < min_score:
+        return KeypointState.REJECTED
+    if state == KeypointState.VISIBLE and not all(map(math.isfinite, xyz)):
+        return KeypointState.NO_DEPTH
+    return KeypointState(state)
+
+
+def _keypoint(
+    name: str, point: list[float], xyz: list[float], state: KeypointState, score: float
+) -> SemanticKeypoint:
+    positioned = state not in (KeypointState.NO_DEPTH, KeypointState.UNKNOWN)
+    known = positioned and all(map(math.isfinite, xyz))
+    message = SemanticKeypoint(name=name, state=int(state), score=float(score))
+    message.pixel = Point2D(x=float(point[0]), y=float(point[1]))
+    message.xyz = _point(xyz if known else NAN_POINT)
+    return message
+
+
+def _point(xyz: Sequence[float]) -> Point:
+    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def _flat(edges: Sequence[tuple[int, int]]) -> list[int]:
+    return [int(index) for edge in edges for index in edge]

@@ -1,0 +1,94 @@
+"""ROS parameters of the perceive node: declared once, read once into a dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+DEPTH_CHOICES = ("auto", "required", "none")
+
+
+def _param(default: Any, doc: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Those in TUNABLE may be changed while the node runs."""
+
+    classes: tuple[str, ...] = _param((), "class files to load at start")
+    active_classes: tuple[str, ...] = _param((), "classes aligned to every image; others only on demand")
+    device: str = _param("auto", "torch device; auto = cuda where there is one")
+    threads: int = _param(0, "CPU threads of torch; 0 = its own choice", 0, 1024)
+    backbone: str = _param("tiny", "feature extractor; must be the one the classes were built with")
+    weights: str = _param("", "weights of the backbone; empty = its own default")
+    preset: str = _param("", "alignment preset: a YAML file, or NAME for config/alignment_NAME.yaml")
+    seed: int = _param(0, "every alignment starts from this random seed: same image, same answer", 0, 2**31)
+    min_score: float = _param(0.1, "confidence below which an object counts as not found", 0.0, 1.0)
+    max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0)
+    depth: str = _param("auto", f"use of the depth stream: {', '.join(DEPTH_CHOICES)}")
+    sync_slop: float = _param(0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0)
+    max_image_age: float = _param(2.0, "seconds after which an image is too old; 0 = never", 0.0, 3600.0)
+    request_timeout: float = _param(30.0, "seconds a request may take that names no timeout", 0.01, 3600.0)
+    queue_size: int = _param(4, "requests that may wait; more are refused as BUSY", 1, 1000)
+    broadcast_tf: bool = _param(True, "broadcast a transform per object, where tf2 is installed")
+
+
+TUNABLE = ("active_classes", "min_score", "max_rate", "max_image_age", "request_timeout")
+
+
+def declare(node: Node) -> Parameters:
+    """Declare every parameter and read it. Raises ValueError naming a value that is not allowed."""
+    for item in dataclasses.fields(Parameters):
+        # An empty list has no element type in ROS: [""] stands for it.
+        default = list(item.default or ("",)) if isinstance(item.default, tuple) else item.default
+        try:
+            node.declare_parameter(item.name, default, _descriptor(item))
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            raise ValueError(str(error)) from error
+    return check(_read(node, {}))
+
+
+def updated(node: Node, changes: list[Parameter]) -> Parameters:
+    """The parameters with `changes` applied. Raises ValueError naming a value that is not allowed."""
+    return check(_read(node, {change.name: change.value for change in changes}))
+
+
+def rejection(error: ValueError) -> SetParametersResult:
+    """The answer to a set_parameters call that must not happen."""
+    return SetParametersResult(successful=False, reason=str(error))
+
+
+def check(parameters: Parameters) -> Parameters:
+    """Raises ValueError for combinations that ranges cannot express."""
+    if parameters.depth not in DEPTH_CHOICES:
+        raise ValueError(f"depth must be one of {', '.join(DEPTH_CHOICES)}, got {parameters.depth!r}")
+    return parameters
+
+
+def _read(node: Node, changes: dict[str, Any]) -> Parameters:
+    values = {}
+    for item in dataclasses.fields(Parameters):
+        value = changes.get(item.name, node.get_parameter(item.name).value)
+        if isinstance(item.default, tuple):
+            value = tuple(entry for entry in value or () if entry)
+        values[item.name] = value
+    return Parameters(**values)
+
+
+def _descriptor(item: dataclasses.Field) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        name=item.name, description=item.metadata["doc"], read_only=item.name not in TUNABLE
+    )
+    low, high = item.metadata["low"], item.metadata["high"]
+    if low is not None and isinstance(item.default, float):
+        descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
+    elif low is not None:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return descriptor
