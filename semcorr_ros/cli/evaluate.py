@@ -1,0 +1,216 @@
+"""Measure PCK, PCK-dagger and KAP of one or several methods on the pairs of a data set."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from semcorr_ros import alignment, config, plugins
+from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.datasets import Dataset
+from semcorr_ros.evaluation import predict, tables
+from semcorr_ros.evaluation.journal import open_journal
+from semcorr_ros.evaluation.score import score
+from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.observations import Providers
+from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.storage import write_json
+
+LOG = logging.getLogger(__name__)
+SHOWN_FAILURES = 5
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all categories and methods of one call share."""
+
+    args: argparse.Namespace
+    dataset: Dataset
+    providers: Providers
+    methods: dict[str, ModuleType]
+    config: alignment.Config
+    work: Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `semcorr_ros evaluate`."""
+    data.add_dataset_arguments(parser)
+    data.add_provider_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--category", help="one category")
+    which.add_argument("--all-categories", action="store_true", help="every category with a class file")
+    parser.add_argument("--split", default="test", choices=["trn", "val", "test"])
+    parser.add_argument("--class-file", type=Path, metavar="FILE", help="of --category; see build_class")
+    parser.add_argument("--class-dir", type=Path, metavar="DIR", help="holds <category>.safetensors")
+    parser.add_argument(
+        "--method",
+        action="append",
+        choices=plugins.available("matching"),
+        help="may be given several times (default: aligned)",
+    )
+    parser.add_argument("--alignment", type=Path, metavar="YAML", help="constants of the alignment")
+    parser.add_argument("--max-pairs", type=int, metavar="N", help="a random subset of this many pairs")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the subset and of the alignments (default: 0)"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="result here: an object; with several methods a list; with --all-categories"
+        ' {"results": [...], "mean": [one per method]}',
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="predictions and alignments, resumed if nothing relevant changed"
+        " (default: <json>_predictions/, without --json a temporary folder)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Returns 0, or 1 where not a single pair could be evaluated."""
+    if args.max_pairs is not None and args.max_pairs < 1:
+        raise ValueError(f"--max-pairs must be at least 1, got {args.max_pairs}")
+    methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
+    with _work_folder(args) as work:
+        bench = Bench(
+            args=args,
+            dataset=data.dataset_from(args),
+            providers=data.providers_from(args),
+            methods=methods,
+            config=config.load(alignment.Config, args.alignment) if args.alignment else alignment.Config(),
+            work=work,
+        )
+        with _progress() as progress:
+            results = [row for name in _categories(bench) for row in _evaluate(bench, name, progress)]
+    means = [tables.macro_mean(results, name) for name in methods] if args.all_categories else []
+    if args.json:
+        write_json(args.json, _content(args, results, means))
+    print(tables.markdown([*results, *means]))
+    _report_problems(bench.dataset, results)
+    return 0 if any(result["pairs"] for result in results) else 1
+
+
+def _evaluate(bench: Bench, category: str, progress: Progress) -> list[dict[str, Any]]:
+    args = bench.args
+    model = _model(bench, category)
+    pairs = bench.dataset.pairs(category, args.split)
+    if not pairs:
+        raise ValueError(f"{args.root} has no pairs of {category!r} in split {args.split!r}")
+    chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
+    samples = {sample.name: sample for sample in bench.dataset.images(category, args.split)}
+    setup = Setup(samples, bench.providers, model, bench.config, args.seed)
+    results = []
+    for method, matcher in bench.methods.items():
+        task = progress.add_task(f"{category} {method}", total=len(chosen))
+        key = predict.key(pairs, _settings(bench, category))
+        journal = open_journal(bench.work / f"{category}_{method}_{key}" / "predictions.jsonl")
+        failed = predict.predict(chosen, setup, matcher, journal, partial(progress.advance, task))
+        head = {"category": category, "method": method, "split": args.split}
+        results.append({**head, **score(chosen, journal), "skipped": _skipped(chosen, failed)})
+    return results
+
+
+def _categories(bench: Bench) -> list[str]:
+    args = bench.args
+    if args.category:
+        return [args.category]
+    if args.class_file:
+        raise ValueError("--all-categories takes --class-dir, a class file is of one category")
+    found = bench.dataset.categories()
+    if args.class_dir:
+        found = [name for name in found if (args.class_dir / f"{name}.safetensors").is_file()]
+    if not found:
+        raise ValueError(
+            f"no <category>.safetensors of {', '.join(bench.dataset.categories())} in {args.class_dir}"
+        )
+    return found
+
+
+def _model(bench: Bench, category: str) -> ClassRepresentation | None:
+    """The class, on the device of the features; None where no method needs one and none is given."""
+    path = bench.args.class_file or (
+        bench.args.class_dir and bench.args.class_dir / f"{category}.safetensors"
+    )
+    if path is None:
+        needy = [name for name, matcher in bench.methods.items() if matcher.NEEDS_ALIGNMENT]
+        if needy:
+            raise ValueError(f"method {needy[0]!r} needs --class-file or --class-dir; see build_class")
+        return None
+    model = read_class(path, data.device_from(bench.args))
+    backbone = bench.providers.features.backbone
+    if model.backbone != backbone:
+        raise ValueError(
+            f"{path} was built on backbone {model.backbone!r} but the images would be encoded by"
+            f" {backbone!r}; use the same backbone or rebuild the class"
+        )
+    if model.info.name != category:
+        LOG.warning("%s is the class %r, used for images of %r", path, model.info.name, category)
+    return model
+
+
+def _settings(bench: Bench, category: str) -> dict[str, Any]:
+    """What a prediction depends on besides the pairs and the code."""
+    args = bench.args
+    path = args.class_file or (args.class_dir and args.class_dir / f"{category}.safetensors")
+    names = ("features_dir", "weights", "depth", "depth_dir", "depth_kind", "masks", "masks_dir", "seed")
+    return {
+        **{name: getattr(args, name) for name in names},
+        "root": args.root.resolve(),
+        "backbone": bench.providers.features.backbone,
+        "class": path.read_bytes() if path else None,
+        "alignment": bench.config,
+    }
+
+
+def _skipped(chosen: dict[int, Any], failed: dict[int, str]) -> list[dict[str, str]]:
+    return [
+        {"source": chosen[i].source, "target": chosen[i].target, "reason": reason}
+        for i, reason in failed.items()
+    ]
+
+
+def _content(args: argparse.Namespace, results: list[Any], means: list[Any]) -> Any:
+    if args.all_categories:
+        return {"results": results, "mean": means}
+    return results if len(results) > 1 else results[0]
+
+
+def _report_problems(dataset: Dataset, results: list[dict[str, Any]]) -> None:
+    reasons = dict.fromkeys(item["reason"] for result in results for item in result["skipped"])
+    lines = [*dataset.problems(), *reasons]
+    for line in lines[:SHOWN_FAILURES]:
+        print(f"skipped: {line}", file=sys.stderr)
+    if len(lines) > SHOWN_FAILURES:
+        print(f"... and {len(lines) - SHOWN_FAILURES} more, see the JSON", file=sys.stderr)
+
+
+@contextmanager
+def _work_folder(args: argparse.Namespace) -> Iterator[Path]:
+    if args.work:
+        yield args.work
+    elif args.json:
+        yield args.json.with_name(f"{args.json.stem}_predictions")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))

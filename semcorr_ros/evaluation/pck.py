@@ -1,0 +1,55 @@
+"""PCK: the share of keypoints predicted within alpha times the size of the target box.
+
+Comparisons are strict (<), in pixels of the original image. A prediction of NaN is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+Box = tuple[float, float, float, float]
+
+
+def box_size(box: Box) -> float:
+    """max(width, height) of a box x1, y1, x2, y2, in pixels."""
+    x1, y1, x2, y2 = box
+    return max(x2 - x1, y2 - y1)
+
+
+def correct(
+    predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
+) -> Bool[Tensor, "keypoint"]:
+    """Whether each prediction is nearer than `radius` pixels to its target."""
+    return (predicted - target).norm(dim=-1) < radius
+
+
+def correct_dagger(
+    predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
+) -> Bool[Tensor, "keypoint"]:
+    """`correct`, and no other target keypoint is nearer (Aygun and Mac Aodha 2022).
+
+    Only the keypoints given - those visible in both images - compete; a tie goes to the first.
+    """
+    if len(target) == 0:
+        return torch.zeros(0, dtype=torch.bool)
+    # Not torch.cdist: its matrix-product form would round ties and thresholds away.
+    distance = (predicted[:, None] - target[None]).norm(dim=-1)
+    own = torch.arange(len(target), device=distance.device)
+    nearest = distance.nan_to_num(nan=torch.inf).argmin(dim=1)
+    return correct(predicted, target, radius) & (nearest == own)
+
+
+def per_image(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
+    """Mean over pairs of each pair's share of correct keypoints; pairs without keypoints do not count."""
+    shares = [float(outcome.double().mean()) for outcome in outcomes if len(outcome)]
+    return sum(shares) / len(shares) if shares else float("nan")
+
+
+def per_keypoint(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
+    """Share of correct keypoints over all pairs together."""
+    total = sum(len(outcome) for outcome in outcomes)
+    return sum(int(outcome.sum()) for outcome in outcomes) / total if total else float("nan")

@@ -1,0 +1,96 @@
+"""Benchmark pairs to predictions on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from semcorr_ros.artifacts import ImagePair
+from semcorr_ros.evaluation import ALPHAS, kap
+from semcorr_ros.evaluation.journal import Journal, Prediction
+from semcorr_ros.evaluation.pck import box_size
+from semcorr_ros.evaluation.views import FAILURES, Setup, Views
+from semcorr_ros.matching import View
+
+# Predictions of other code are not resumed: what computes them is part of their key.
+CODE = ("alignment", "matching", "masks", "depth", "features", "geometry", "evaluation")
+
+
+def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:
+    """Indices of the pairs to evaluate: all, or a random subset without repetition, in order."""
+    if max_pairs is None or max_pairs >= count:
+        return list(range(count))
+    return sorted(np.random.default_rng(seed).choice(count, max_pairs, replace=False).tolist())
+
+
+def predict(
+    pairs: dict[int, ImagePair],
+    setup: Setup,
+    matcher: ModuleType,
+    journal: Journal,
+    on_pair: Callable[[], None] = lambda: None,
+) -> dict[int, str]:
+    """Fill the journal with the pairs it lacks; returns the reasons of the pairs that failed.
+
+    Failed pairs are not written down: a later run tries them again.
+    """
+    views = Views(setup, matcher.NEEDS_ALIGNMENT, journal.path.parent / "alignments")
+    failed = {}
+    for index, pair in pairs.items():
+        if index not in journal.predictions:
+            try:
+                journal.add_prediction(index, _predict_pair(pair, setup, matcher, views))
+            except FAILURES as error:
+                failed[index] = str(error)
+            for name in (pair.source, pair.target):
+                if name in views.seconds:
+                    journal.add_image(name, views.seconds[name])
+        on_pair()
+    return failed
+
+
+def key(pairs: Sequence[ImagePair], what: dict[str, Any]) -> str:
+    """Name of a run: equal only for equal pairs, equal settings and equal code."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(f"{pair.source} {pair.target} {pair.source_keypoints.tolist()}".encode())
+    for name in sorted(what):
+        digest.update(f"{name}={what[name]}\n".encode())
+    root = Path(__file__).parents[1]
+    for path in sorted(p for folder in CODE for p in (root / folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _predict_pair(pair: ImagePair, setup: Setup, matcher: ModuleType, views: Views) -> Prediction:
+    source, target = views.view(pair.source), views.view(pair.target)
+    started = time.perf_counter()
+    points = pair.source_keypoints.to(source.seen.features.values.device)
+    with torch.no_grad():
+        found = matcher.match(setup.model, source, target, points)
+    prediction = Prediction(found.points.float().cpu(), time.perf_counter() - started)
+    if not hasattr(matcher, "similarity"):
+        return prediction
+    return dataclasses.replace(prediction, kap=_detections(pair, setup, matcher, (source, target)))
+
+
+def _detections(
+    pair: ImagePair, setup: Setup, matcher: ModuleType, views: tuple[View, View]
+) -> dict[float, kap.Detections]:
+    """KAP looks at every keypoint of the source, whether or not the target shows it."""
+    source, target = setup.samples[pair.source], setup.samples[pair.target]
+    ids = source.visible.nonzero()[:, 0]
+    points = source.keypoints[ids].to(views[0].seen.features.values.device)
+    with torch.no_grad():
+        similarity = matcher.similarity(setup.model, *views, points).cpu()
+    truth = (target.keypoints[ids], target.visible[ids], target.size)
+    size = box_size(pair.target_bbox)
+    return {alpha: kap.detections(similarity, *truth, alpha * size) for alpha in ALPHAS}

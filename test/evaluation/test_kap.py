@@ -1,0 +1,57 @@
+import math
+
+import pytest
+import torch
+
+from semcorr_ros.evaluation import kap
+
+
+def test_average_precision_worked_example():
+    found = kap.Detections((0.90, 0.95, 0.80, 0.30, 0.70), (True, False, True, False, False))
+    assert kap.average_precision([found]) == pytest.approx(0.583333, abs=1e-6)
+
+
+def test_equal_scores_are_one_threshold():
+    found = kap.Detections((0.5, 0.5, 0.5, 0.1), (True, False, True, False))
+    assert kap.average_precision([found]) == pytest.approx(2 / 3)
+    split = [kap.Detections((0.5, 0.1), (True, False)), kap.Detections((0.5, 0.5), (False, True))]
+    assert kap.average_precision(split) == pytest.approx(2 / 3)
+
+
+def test_average_precision_without_positives_is_unknown():
+    assert math.isnan(kap.average_precision([kap.Detections((0.3,), (False,))]))
+    assert math.isnan(kap.average_precision([]))
+
+
+SIMILARITY = torch.tensor(
+    [
+        [[0.9, 0.5, 0.4], [0.3, 0.2, 0.1], [0, 0.1, 0.95]],
+        [[0.3, 0.2, 0.1], [0.2, 0.4, 0.5], [0.1, 0.6, 0.8]],
+        [[0.2, 0.7, 0.1], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]],
+    ]
+)
+TARGET = torch.tensor([[10.0, 4.0], [30.0, 30.0], [torch.nan, torch.nan]])
+VISIBLE = torch.tensor([True, True, False])
+
+
+def test_detections_worked_example():
+    """A 3x3 grid of 14-pixel cells, radius 8: the corner (14, 0) is near (10, 4), (28, 28) near (30, 30)."""
+    found = kap.detections(SIMILARITY, TARGET, VISIBLE, (42, 42), 8.0)
+    assert found.positive == (True, False, True, False, False)
+    assert found.scores == pytest.approx((0.5263, 1.0, 0.8421, 0.6316, 0.7368), abs=1e-4)
+    assert kap.average_precision([found]) == pytest.approx(0.45)
+
+
+def test_the_nearest_cell_counts_however_small_the_radius():
+    found = kap.detections(SIMILARITY, TARGET, VISIBLE, (42, 42), 1e-3)
+    assert found.positive.count(True) == 2
+    assert found.scores[0] == pytest.approx(0.5 / 0.95, abs=1e-6)
+
+
+def test_a_radius_that_covers_all_cells_leaves_no_negative():
+    found = kap.detections(SIMILARITY[:1], TARGET[:1], VISIBLE[:1], (42, 42), 1e3)
+    assert found == kap.Detections((1.0,), (True,))
+
+
+def test_no_keypoints():
+    assert kap.detections(SIMILARITY[:0], TARGET[:0], VISIBLE[:0], (42, 42), 8.0) == kap.Detections((), ())

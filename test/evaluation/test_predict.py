@@ -1,0 +1,127 @@
+from types import SimpleNamespace
+
+import pytest
+import spair_folder
+import torch
+
+from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
+from semcorr_ros.datasets import spair71k
+from semcorr_ros.evaluation import predict
+from semcorr_ros.evaluation.journal import open_journal
+from semcorr_ros.evaluation.score import score
+from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.observations import Providers
+
+
+class Features:
+    backbone = "fabricated"
+
+    def __init__(self):
+        self.calls = []
+
+    def encode(self, ref):
+        self.calls.append(ref.name)
+        if ref.name.endswith("5"):
+            raise ValueError(f"{ref.name}: broken")
+        return FeatureMap(torch.ones(3, 4, 1), tuple(ref.image.shape[:2]), self.backbone)
+
+
+def shifted_by(pixels):
+    """A matcher that answers the source pixel, moved to the right."""
+
+    def match(model, source, target, points):
+        n = len(points)
+        state = torch.full((n,), int(KeypointState.VISIBLE))
+        moved = points + torch.tensor([pixels, 0.0])
+        return Correspondences(moved, torch.ones(n), state, torch.full((n, 3), torch.nan))
+
+    return SimpleNamespace(NEEDS_ALIGNMENT=False, match=match)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """Four test images with the same keypoints, a box of 40 pixels; image 5 cannot be encoded."""
+    folder = spair_folder.write_folder(tmp_path / "data", images=6)
+    points = folder.keypoints[0]
+    for path in sorted((folder.root / "PairAnnotation/test").glob("*.json")):
+        names = path.stem.partition(":")[0].split("-")[1:]
+        content = spair_folder.pair_annotation("chair", tuple(names), [points, points])
+        spair_folder.write(path, content)
+    data = spair71k.build(folder.root)
+    samples = {s.name: s for s in data.images("chair", "test")}
+    pairs = dict(enumerate(data.pairs("chair", "test")))
+    return pairs, Setup(samples, Providers(Features()), None, None)
+
+
+def test_every_image_is_encoded_once_and_failed_pairs_are_named(bench, tmp_path):
+    pairs, setup = bench
+    journal = open_journal(tmp_path / "run" / "p.jsonl")
+    steps = []
+    failed = predict.predict(pairs, setup, shifted_by(0.0), journal, lambda: steps.append(1))
+    assert sorted(setup.providers.features.calls) == sorted(setup.samples)
+    assert len(steps) == len(pairs) == 12
+    assert len(failed) == 6
+    assert all("2008_000005: broken" in reason or "000005" in reason for reason in failed.values())
+    assert sorted(journal.predictions) == [i for i in pairs if i not in failed]
+    assert len(journal.image_seconds) == 3
+
+
+@pytest.mark.parametrize(("shift", "wanted"), [(0.0, 1.0), (3.9, 1.0), (4.0, 0.0), (5.0, 0.0)])
+def test_score_uses_the_target_box_and_strict_comparison(bench, tmp_path, shift, wanted):
+    pairs, setup = bench
+    journal = open_journal(tmp_path / "p.jsonl")
+    predict.predict(pairs, setup, shifted_by(shift), journal)
+    result = score(pairs, journal)
+    assert result["pairs"] == 6
+    assert result["keypoints"] == 24
+    assert result["pck"]["per_image"]["0.1"] == wanted
+    assert result["pck"]["per_keypoint"]["0.1"] == wanted
+    assert result["pck"]["per_image"]["0.01"] == (1.0 if shift == 0 else 0.0)
+    assert result["pck_dagger"]["0.1"] <= wanted
+    assert result["seconds_per_image"] > 0
+    assert "kap" not in result
+
+
+def test_a_second_run_only_does_what_is_missing(bench, tmp_path):
+    pairs, setup = bench
+    good = {i: p for i, p in pairs.items() if "000005" not in p.source + p.target}
+    first = dict(list(good.items())[:2])
+    predict.predict(first, setup, shifted_by(0.0), open_journal(tmp_path / "p.jsonl"))
+    again = open_journal(tmp_path / "p.jsonl")
+    assert sorted(again.predictions) == sorted(first)
+    predict.predict(good, setup, shifted_by(9.0), again)
+    result = score(good, open_journal(tmp_path / "p.jsonl"))
+    assert result["pck"]["per_image"]["0.1"] == pytest.approx(2 / 6)
+
+
+def test_kap_where_the_matcher_offers_a_similarity(bench, tmp_path):
+    pairs, setup = bench
+    matcher = shifted_by(0.0)
+    matcher.similarity = lambda model, source, target, points: torch.rand(len(points), 3, 4)
+    journal = open_journal(tmp_path / "p.jsonl")
+    predict.predict(pairs, setup, matcher, journal)
+    result = score(pairs, open_journal(tmp_path / "p.jsonl"))
+    assert set(result["kap"]) == {"0.1", "0.05", "0.01"}
+    assert 0 < result["kap"]["0.1"] <= 1
+
+
+def test_nothing_done_gives_no_number(bench, tmp_path):
+    result = score(bench[0], open_journal(tmp_path / "p.jsonl"))
+    assert result["pairs"] == 0
+    assert result["pck"]["per_image"]["0.1"] is None
+
+
+def test_choose_is_a_seeded_subset_without_repetition():
+    assert predict.choose(5, None, 0) == predict.choose(5, 9, 0) == [0, 1, 2, 3, 4]
+    chosen = predict.choose(1000, 100, 3)
+    assert chosen == predict.choose(1000, 100, 3) == sorted(set(chosen))
+    assert len(chosen) == 100
+    assert chosen != predict.choose(1000, 100, 4)
+
+
+def test_key_changes_with_pairs_and_settings(bench):
+    pairs = list(bench[0].values())
+    key = predict.key(pairs, {"seed": 0})
+    assert key == predict.key(pairs, {"seed": 0})
+    assert key != predict.key(pairs, {"seed": 1})
+    assert key != predict.key(pairs[1:], {"seed": 0})

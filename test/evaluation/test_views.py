@@ -1,0 +1,81 @@
+import dataclasses
+
+import pytest
+import spair_folder
+import torch
+
+from semcorr_ros.artifacts import Alignment, Camera
+from semcorr_ros.datasets import spair71k
+from semcorr_ros.evaluation import views
+from semcorr_ros.observations import Providers
+
+
+def fabricated_alignment():
+    generator = torch.Generator().manual_seed(0)
+    values = {
+        "keypoints": (2, 4, 3),
+        "dense": (2, 9, 3),
+        "rotation": (2, 3, 3),
+        "translation": (2, 3),
+        "scale": (2,),
+        "focal": (2,),
+        "energy": (2,),
+        "confidence": (2,),
+    }
+    tensors = {name: torch.rand(shape, generator=generator) for name, shape in values.items()}
+    camera = Camera(torch.tensor([70.0, 71]), torch.tensor([40.0, 30]), (60, 80))
+    terms = {"depth": torch.rand(2, generator=generator), "geometry": torch.rand(2, generator=generator)}
+    return Alignment(**tensors, energy_by_term=terms, camera=camera, metric=True)
+
+
+def flat(found):
+    content = dataclasses.asdict(found)
+    terms, camera = content.pop("energy_by_term"), content.pop("camera")
+    return {**content, **terms, **{f"camera {name}": value for name, value in camera.items()}}
+
+
+def test_an_alignment_survives_the_disk(tmp_path):
+    found = fabricated_alignment()
+    views.write_alignment(tmp_path / "a.safetensors", found)
+    again = views.read_alignment(tmp_path / "a.safetensors")
+    for name, value in flat(found).items():
+        if isinstance(value, torch.Tensor):
+            torch.testing.assert_close(flat(again)[name], value)
+        else:
+            assert flat(again)[name] == value, name
+
+
+def test_a_matcher_that_aligns_needs_a_class(tmp_path):
+    setup = views.Setup({}, None, None, None)
+    with pytest.raises(ValueError, match="class file"):
+        views.Views(setup, True, tmp_path)
+
+
+def test_an_image_fails_with_the_same_reason_each_time(tmp_path):
+    unknown = views.Views(views.Setup({}, None, None, None), False, tmp_path)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a: no readable image"):
+            unknown.view("a")
+
+
+class CountingFeatures:
+    backbone = "fabricated"
+
+    def __init__(self):
+        self.calls = []
+
+    def encode(self, ref):
+        self.calls.append(ref.name)
+        raise ValueError(f"{ref.name}.npz is damaged")
+
+
+def test_a_failing_image_is_tried_once(tmp_path):
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    extractor = CountingFeatures()
+    seen = views.Views(views.Setup(samples, Providers(extractor), None, None), False, tmp_path)
+    name = next(iter(samples))
+    for _ in range(3):
+        with pytest.raises(ValueError, match="damaged"):
+            seen.view(name)
+    assert extractor.calls == [name]
