@@ -8,6 +8,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
+from semcorr_ros.synthetic.skin import Skin
 from semcorr_ros.synthetic.texture import Texture
 
 
@@ -19,6 +20,7 @@ class Part:
     mesh: trimesh.Trimesh  # object frame, metres
     texture: Texture
     gloss: float = 0.2  # strength of highlights, 0 matte to 1
+    skin: Skin | None = None  # colors bound to the mesh's faces; replaces the texture
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ class RayCaster:
 
     def __init__(self, meshes: Sequence[trimesh.Trimesh]):
         self.triangles = np.concatenate([mesh.triangles for mesh in meshes]).astype(np.float32)
-        self.body = np.repeat(np.arange(len(meshes)), [len(mesh.faces) for mesh in meshes])
+        counts = [len(mesh.faces) for mesh in meshes]
+        self.body = np.repeat(np.arange(len(meshes)), counts)
+        self.first_face = np.cumsum([0, *counts[:-1]])  # of each body
         self.corner_normals = np.concatenate([_corner_normals(mesh) for mesh in meshes])
         corners = np.ascontiguousarray(self.triangles.reshape(-1, 3))
         self._scene = rtcore_scene.EmbreeScene()

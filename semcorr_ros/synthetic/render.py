@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -37,7 +38,7 @@ def render(scene: Scene) -> Rendering:
     """Render the scene from its camera. Same scene, same picture."""
     h, w = scene.camera.size
     eye = camera_center(scene.camera_from_object)
-    rays = pixel_rays(scene)
+    rays = camera_rays(scene.camera, scene.camera_from_object)
     hits = scene.caster.first_hits(np.broadcast_to(eye, rays.shape), rays)
     struck = np.flatnonzero(hits.face >= 0)
     found = Hits(hits.face[struck], hits.distance[struck], hits.bary[struck])
@@ -65,14 +66,14 @@ def render(scene: Scene) -> Rendering:
     )
 
 
-def pixel_rays(scene: Scene) -> Float[np.ndarray, "pixel 3"]:
+def camera_rays(camera: Camera, camera_from_object: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "pixel 3"]:
     """Directions of all pixels in the object frame, row by row, of length 1 along the optical axis."""
-    h, w = scene.camera.size
-    (fx, fy), (cx, cy) = scene.camera.focal.tolist(), scene.camera.principal_point.tolist()
+    h, w = camera.size
+    (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
     x = (np.arange(w, dtype=np.float32) - cx) / fx
     y = (np.arange(h, dtype=np.float32) - cy) / fy
     grid = np.stack([*np.meshgrid(x, y), np.ones((h, w), np.float32)], -1).reshape(-1, 3)
-    return grid @ scene.camera_from_object[:3, :3].astype(np.float32)
+    return grid @ camera_from_object[:3, :3].astype(np.float32)
 
 
 def project_keypoints(
@@ -115,17 +116,33 @@ def _surface(
     view = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     normals = scene.caster.normals(hits)
     normals *= np.where(np.einsum("nx,nx->n", normals, view) > 0, -1, 1).astype(np.float32)[:, None]
-    albedo = np.empty_like(points)
     gloss = np.array([part.gloss for part in scene.bodies], np.float32)[body]
+    albedo = _albedo(scene, hits, points, normals, body)
+    shadow = _shadow(scene, points, normals)
+    return shade(scene.lighting, albedo, normals, view, gloss, shadow)
+
+
+def _albedo(
+    scene: Scene,
+    hits: Hits,
+    points: Float[np.ndarray, "hit 3"],
+    normals: Float[np.ndarray, "hit 3"],
+    body: Int[np.ndarray, "hit"],
+) -> Float[np.ndarray, "hit 3"]:
+    albedo = np.empty_like(points)
     # Sorted by body, each texture is evaluated once on a contiguous run.
     order = np.argsort(body.astype(np.int16), kind="stable")
     edges = np.searchsorted(body[order], np.arange(len(scene.bodies) + 1))
-    for part, start, end in zip(scene.bodies, edges[:-1], edges[1:], strict=True):
-        if end > start:
-            rows = order[start:end]
+    for i, (start, end) in enumerate(pairwise(edges)):
+        rows, part = order[start:end], scene.bodies[i]
+        if len(rows) == 0:
+            continue
+        if part.skin is not None:
+            face = hits.face[rows] - scene.caster.first_face[i]
+            albedo[rows] = part.skin.colors(face, hits.bary[rows])
+        else:
             albedo[rows] = part.texture.colors(points[rows], normals[rows])
-    shadow = _shadow(scene, points, normals)
-    return shade(scene.lighting, albedo, normals, view, gloss, shadow)
+    return albedo
 
 
 def _shadow(
