@@ -166,7 +166,9 @@ def _install_hook() -> None:
     source = (ROOT / "tools/overlay_bootstrap.py").read_text()
     (site / "_semcorr_overlay.py").write_text(source.replace("@PREFIX@", str(PREFIX)))
     # .pth files are read in alphabetical order: before ros_wheels_bootstrapper.pth.
-    (site / "_semcorr_overlay.pth").write_text(f"{messages.parents[2]}\nimport _semcorr_overlay\n")
+    # The sources come before the install space, whose links may lag behind; it adds the messages.
+    lines = [ROOT, messages.parents[2], "import _semcorr_overlay"]
+    (site / "_semcorr_overlay.pth").write_text("".join(f"{line}\n" for line in lines))
 
 
 def _run(command: Command, env: dict[str, str] | None = None) -> None:

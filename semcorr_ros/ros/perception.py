@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from semcorr_ros import alignment, config, pipeline, plugins
+from semcorr_ros.alignment import presets
 from semcorr_ros.artifacts import Alignment, Camera, DepthMap, FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.masks.attention import attention_mask
@@ -45,7 +45,8 @@ class Perception:
         if parameters.threads:
             torch.set_num_threads(parameters.threads)
         self._extractor = _extractor(parameters, self.device)
-        self._config = _alignment_config(parameters.preset)
+        self._preset = parameters.preset
+        _alignment_config(self._preset, "")  # a mistake in it should show at start
         self._seed = parameters.seed
 
     @property
@@ -56,11 +57,10 @@ class Perception:
     def view(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> View:
         """The class placed in the picture. Raises Refusal BAD_ENCODING, NOT_FOUND, TIMEOUT and others."""
         seen = self._observe(resident, picture)
+        settings = _alignment_config(self._preset, resident.model.info.name)
         generator = torch.Generator(device=self.device).manual_seed(self._seed)
         try:
-            found = pipeline.align(
-                resident.model, seen, self._config, generator, on_step=lambda *_: keep_going()
-            )
+            found = pipeline.align(resident.model, seen, settings, generator, on_step=lambda *_: keep_going())
         except ValueError as error:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
         if not keep_going():
@@ -125,11 +125,7 @@ def _extractor(parameters: Parameters, device: str) -> FeatureExtractor:
     return module.build(config.from_dict(module.Config, options, where=f"features/{parameters.backbone}"))
 
 
-def _alignment_config(preset: str) -> alignment.Config:
-    if not preset:
-        return alignment.Config()
-    root = Path(__file__).resolve().parents[2]  # of the sources, also when installed as links
-    path = (
-        Path(preset) if preset.endswith((".yaml", ".yml")) else root / "config" / f"alignment_{preset}.yaml"
-    )
-    return config.load(alignment.Config, path)
+def _alignment_config(preset: str, category: str) -> alignment.Config:
+    if preset.endswith((".yaml", ".yml")):
+        return config.load(alignment.Config, preset)
+    return presets.preset(preset, category)
