@@ -1,0 +1,91 @@
+"""The sparse cloud: mean shape, shape modes and the views aligned to it, in the canonical frame.
+
+Robust Procrustes analysis places the keypoints, a probabilistic shape model removes the bias of which
+views happen to show which keypoint, the gauge turns everything into the canonical frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from semcorr_ros.artifacts import CategoryInfo, Views
+from semcorr_ros.representation.config import Config
+from semcorr_ros.representation.gauge import Gauge, canonical_gauge
+from semcorr_ros.representation.initial_shape import mean_shape
+from semcorr_ros.representation.pairwise import log_distances
+from semcorr_ros.representation.procrustes import ROBUST, Aligned
+from semcorr_ros.representation.shape_modes import ShapeModel, shape_model
+
+MIN_PLACED = 3
+
+
+@dataclass(frozen=True)
+class SparseCloud:
+    """Keypoints in the canonical frame and the views (mirrored ones included) carried there."""
+
+    points: Float[Tensor, "keypoint 3"]  # zero rows where not placed
+    placed: Bool[Tensor, "keypoint"]
+    modes: Float[Tensor, "mode keypoint 3"]
+    aligned: Aligned
+    weight: Float[Tensor, "view keypoint"]  # 0 not visible, below 1 where the lifted keypoint looks wrong
+    residual: float  # RMS distance of aligned view keypoints to the mean shape
+    gauge: Gauge
+
+
+def sparse_cloud(views: Views, info: CategoryInfo, mirror: bool, config: Config) -> SparseCloud:
+    """Recover the class's shape. Raises ValueError if the views share too few keypoints."""
+    start, placed, _ = mean_shape(views, log_distances(views))
+    if placed.sum() < MIN_PLACED:
+        raise ValueError(f"the images share too few keypoints: only {int(placed.sum())} could be placed")
+    known = replace(views, points=views.points[:, placed], visible=views.visible[:, placed])
+    model = shape_model(known, start[placed], config.shape_modes)
+    rotation_to_shape = model.aligned.rotation[~views.mirrored & model.aligned.usable]
+    points = _embed(model.mean, placed)
+    gauge = canonical_gauge(points, rotation_to_shape.mT, _placed_info(info, placed), mirror)
+    return _in_frame(model, gauge, known, placed)
+
+
+def _in_frame(model: ShapeModel, gauge: Gauge, known: Views, placed: Tensor) -> SparseCloud:
+    turn, old = gauge.rotation, model.aligned
+    aligned = Aligned(
+        points=_embed(old.points @ turn.T, placed),
+        scale=old.scale,
+        rotation=turn @ old.rotation,
+        translation=old.translation @ turn.T,
+        usable=old.usable,
+    )
+    deviation = (old.points - model.mean).norm(dim=-1)
+    shown = known.visible & old.usable[:, None]
+    weight = shown / (1 + (deviation / ROBUST) ** 2)
+    residual = float((deviation[shown] ** 2).mean().sqrt())
+    full_weight = torch.zeros(len(weight), len(placed))
+    full_weight[:, placed] = weight
+    return SparseCloud(
+        points=_embed(model.mean @ turn.T, placed),
+        placed=placed,
+        modes=_embed(model.modes @ turn.T, placed),
+        aligned=aligned,
+        weight=full_weight,
+        residual=residual,
+        gauge=gauge,
+    )
+
+
+def _embed(rows: Float[Tensor, "*batch placed 3"], placed: Tensor) -> Float[Tensor, "*batch keypoint 3"]:
+    full = torch.zeros(*rows.shape[:-2], len(placed), 3)
+    full[..., placed, :] = rows
+    return full
+
+
+def _placed_info(info: CategoryInfo, placed: Tensor) -> CategoryInfo:
+    """Names of unplaced keypoints must not vote on the axes, their rows are zero."""
+    names = tuple(name if ok else "" for name, ok in zip(info.keypoint_names, placed.tolist(), strict=True))
+    flip = info.flip
+    if flip is not None:
+        # A keypoint whose partner is not placed says nothing about the mirror plane.
+        flip = tuple(j if placed[i] and placed[j] else i for i, j in enumerate(flip))
+    return replace(info, keypoint_names=names, flip=flip)
