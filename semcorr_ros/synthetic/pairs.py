@@ -11,7 +11,7 @@ from semcorr_ros.synthetic.annotation import common_keypoints, pair_annotation, 
 
 # Odds of a pair of each viewpoint variation.
 _ODDS = {"trn": (1.0, 1.0, 1.0), "val": (1.0, 2.0, 3.0), "test": (1.0, 3.0, 6.0)}
-_MIN_COMMON = {"trn": 1, "val": 3, "test": 3}
+_MIN_COMMON = 3  # keypoints of a val or test pair, if there are enough such pairs
 
 
 def choose_pairs(
@@ -26,12 +26,7 @@ def choose_pairs(
     `directions` are unit viewing directions in the object frame. In trn each image is in a pair,
     even if that takes more than `count`.
     """
-    candidates = [
-        (a, b)
-        for a in range(len(annotations))
-        for b in range(len(annotations))
-        if a != b and len(common_keypoints(annotations[a], annotations[b])) >= _MIN_COMMON[split]
-    ]
+    candidates = _candidates(annotations, 1 if split == "trn" else _MIN_COMMON, count)
     if not candidates:
         return []
     cosine = np.clip(directions @ directions.T, -1, 1)
@@ -54,6 +49,22 @@ def numbered(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pair | {"pair_id": i, "filename": f"{i:06d}-{pair['filename'].partition('-')[2]}"}
         for i, pair in enumerate(pairs, 1)
     ]
+
+
+def _candidates(annotations: list[dict[str, Any]], least: int, count: int) -> list[tuple[int, int]]:
+    """Ordered pairs that share `least` keypoints; where these are fewer than `count`, also others."""
+    shared = {
+        (a, b): len(common_keypoints(annotations[a], annotations[b]))
+        for a in range(len(annotations))
+        for b in range(len(annotations))
+        if a != b
+    }
+    enough: list[tuple[int, int]] = []
+    for needed in range(least, 0, -1):
+        enough = [pair for pair, common in shared.items() if common >= needed]
+        if len(enough) >= count:
+            break
+    return enough
 
 
 def _covering(ranked: list[tuple[int, int]], chosen: list[tuple[int, int]]) -> list[tuple[int, int]]:

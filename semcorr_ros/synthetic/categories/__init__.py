@@ -30,12 +30,17 @@ def flip_table(names: tuple[str, ...]) -> tuple[int, ...]:
 
     Raises ValueError when a name has no counterpart.
     """
-    swap = {"left": "right", "right": "left"}
-    mirrored = ["_".join(swap.get(word, word) for word in name.split("_")) for name in names]
+    mirrored = [mirrored_name(name) for name in names]
     missing = [name for name in mirrored if name not in names]
     if missing:
         raise ValueError(f"keypoint {missing[0]!r} is missing: it mirrors one of {', '.join(names)}")
     return tuple(names.index(name) for name in mirrored)
+
+
+def mirrored_name(name: str) -> str:
+    """The name with `left` and `right` swapped."""
+    swap = {"left": "right", "right": "left"}
+    return "_".join(swap.get(word, word) for word in name.split("_"))
 
 
 def edge_table(names: tuple[str, ...], edges: str) -> tuple[tuple[int, int], ...]:
