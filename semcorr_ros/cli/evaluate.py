@@ -17,9 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from semcorr_ros import alignment, config, plugins
+from semcorr_ros import plugins
+from semcorr_ros.alignment import Config
 from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.evaluation import predict, tables
 from semcorr_ros.evaluation.journal import open_journal
@@ -41,7 +43,6 @@ class Bench:
     dataset: Dataset
     providers: Providers
     methods: dict[str, ModuleType]
-    config: alignment.Config
     work: Path
 
 
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=plugins.available("matching"),
         help="may be given several times (default: aligned)",
     )
-    parser.add_argument("--alignment", type=Path, metavar="YAML", help="constants of the alignment")
+    add_alignment_arguments(parser)
     parser.add_argument("--max-pairs", type=int, metavar="N", help="a random subset of this many pairs")
     parser.add_argument(
         "--seed", type=int, default=0, help="of the subset and of the alignments (default: 0)"
@@ -93,7 +94,6 @@ def run(args: argparse.Namespace) -> int:
             dataset=data.dataset_from(args),
             providers=data.providers_from(args),
             methods=methods,
-            config=config.load(alignment.Config, args.alignment) if args.alignment else alignment.Config(),
             work=work,
         )
         with _progress() as progress:
@@ -114,11 +114,12 @@ def _evaluate(bench: Bench, category: str, progress: Progress) -> list[dict[str,
         raise ValueError(f"{args.root} has no pairs of {category!r} in split {args.split!r}")
     chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
     samples = {sample.name: sample for sample in bench.dataset.images(category, args.split)}
-    setup = Setup(samples, bench.providers, model, bench.config, args.seed)
+    constants = alignment_from(args, category)
+    setup = Setup(samples, bench.providers, model, constants, args.seed)
     results = []
     for method, matcher in bench.methods.items():
         task = progress.add_task(f"{category} {method}", total=len(chosen))
-        key = predict.key(pairs, _settings(bench, category))
+        key = predict.key(pairs, _settings(bench, category, constants))
         journal = open_journal(bench.work / f"{category}_{method}_{key}" / "predictions.jsonl")
         failed = predict.predict(chosen, setup, matcher, journal, partial(progress.advance, task))
         head = {"category": category, "method": method, "split": args.split}
@@ -164,7 +165,7 @@ def _model(bench: Bench, category: str) -> ClassRepresentation | None:
     return model
 
 
-def _settings(bench: Bench, category: str) -> dict[str, Any]:
+def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
     """What a prediction depends on besides the pairs and the code."""
     args = bench.args
     path = args.class_file or (args.class_dir and args.class_dir / f"{category}.safetensors")
@@ -174,7 +175,7 @@ def _settings(bench: Bench, category: str) -> dict[str, Any]:
         "root": args.root.resolve(),
         "backbone": bench.providers.features.backbone,
         "class": path.read_bytes() if path else None,
-        "alignment": bench.config,
+        "alignment": constants,
     }
 
 

@@ -10,9 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, Camera, ImagePair
-from semcorr_ros.geometry.cameras import from_matrix
-from semcorr_ros.storage import read_json
+from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 
 DIFFICULTY = ("viewpoint_variation", "scale_variation", "truncation", "occlusion")
 IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
@@ -42,16 +40,6 @@ def annotated_image(root: Path, category: str, name: str, annotation: Any, count
         mask_path=_first_file(root / "Segmentation" / category, name, (".png",)),
         depth_path=_first_file(root / "Depth" / category, name, (".png", ".npy")),
     )
-
-
-def camera(path: Path, size: tuple[int, int]) -> Camera | None:
-    """The camera of `Cameras/<category>/<stem>.json`, None where there is no such file."""
-    if not path.is_file():
-        return None
-    K = _field(read_json(path), "K")
-    if not isinstance(K, list) or len(K) != 3:
-        raise ValueError(f"K must be a 3x3 matrix, got {K!r}")
-    return from_matrix(torch.tensor([_numbers(row, 3, "a row of K") for row in K]), size)
 
 
 def image_pair(content: Any) -> ImagePair:

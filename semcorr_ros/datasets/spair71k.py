@@ -1,10 +1,10 @@
 """SPair-71k (Min et al. 2019) and every data set written in its layout.
 
-    JPEGImages/<category>/<stem>.jpg          Segmentation/<category>/<stem>.png   (optional)
-    ImageAnnotation/<category>/<stem>.json    Depth/<category>/<stem>.png | .npy   (optional)
-    PairAnnotation/{trn,val,test}/NNNNNN-<source>-<target>:<category>.json
-    Layout/{large,small}/{trn,val,test}.txt   Cameras/<category>/<stem>.json       (optional)
-    classes.json: {category: {keypoint_names, flip, flat, symmetric, edges}}       (optional)
+JPEGImages/<category>/<stem>.jpg          Segmentation/<category>/<stem>.png   (optional)
+ImageAnnotation/<category>/<stem>.json    Depth/<category>/<stem>.png | .npy   (optional)
+PairAnnotation/{trn,val,test}/NNNNNN-<source>-<target>:<category>.json
+Layout/{large,small}/{trn,val,test}.txt   Cameras/<category>/<stem>.json       (optional)
+classes.json: {category: {keypoint_names, flip, flat, symmetric, edges}}       (optional)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets import _class_facts
 from semcorr_ros.datasets import _spair71k_files as files
 from semcorr_ros.storage import read_json
@@ -150,10 +151,12 @@ class SPair71k:
 
     def _with_camera(self, sample: AnnotatedImage) -> AnnotatedImage:
         path = self.root / "Cameras" / sample.category / f"{sample.name}.json"
+        if not path.is_file():
+            return sample
         try:
-            return dataclasses.replace(sample, camera=files.camera(path, sample.size))
+            return dataclasses.replace(sample, camera=read_camera(path, sample.size))
         except ValueError as error:
-            self._note(f"{path.relative_to(self.root)}: camera ignored, {error}")
+            self._note(f"camera ignored, {error}")
             return sample
 
     def _note(self, problem: str) -> None:

@@ -33,21 +33,7 @@ class PrecomputedMasks:
         """None where there is no file. Raises ValueError naming a bad one."""
         folder, name = Path(self.config.folder), f"{sample.name}.png"
         path = next((p for p in (folder / sample.category / name, folder / name) if p.is_file()), None)
-        if path is None:
-            return None
-        try:
-            with Image.open(path) as image:
-                # "1" holds booleans; everything else is read as brightness.
-                values = np.array(image.convert("L"))
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
-            raise ValueError(f"{path} is not a readable image: {error}") from error
-        if values.shape != sample.size:
-            (h, w), (height, width) = values.shape, sample.size
-            raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}")
-        mask = values > THRESHOLD
-        if not mask.any():
-            raise ValueError(f"{path}: no pixel above {THRESHOLD}, the mask is empty")
-        return torch.from_numpy(mask)
+        return None if path is None else read_mask(path, sample.size)
 
 
 def build(config: Config) -> PrecomputedMasks:
@@ -55,3 +41,21 @@ def build(config: Config) -> PrecomputedMasks:
     if not Path(config.folder).is_dir():
         raise FileNotFoundError(f"no mask folder {config.folder}")
     return PrecomputedMasks(config)
+
+
+def read_mask(path: str | Path, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
+    """Pixels brighter than 127. Raises FileNotFoundError, or ValueError naming the file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no mask {path}")
+    try:
+        with Image.open(path) as image:
+            values = np.array(image.convert("L"))
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(f"{path} is not a readable image: {error}") from error
+    if values.shape != size:
+        (h, w), (height, width) = values.shape, size
+        raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}")
+    if not (values > THRESHOLD).any():
+        raise ValueError(f"{path}: no pixel above {THRESHOLD}, the mask is empty")
+    return torch.from_numpy(values > THRESHOLD)

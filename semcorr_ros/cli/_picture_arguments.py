@@ -1,0 +1,133 @@
+"""Arguments and steps shared by the verbs that work on single pictures: read one, align a class to it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from semcorr_ros import pipeline, plugins
+from semcorr_ros.artifacts import (
+    Alignment,
+    ClassRepresentation,
+    Correspondences,
+    KeypointState,
+    Observation,
+)
+from semcorr_ros.camera_file import read_camera
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
+from semcorr_ros.masks.precomputed import read_mask
+from semcorr_ros.observations import Providers, class_prototypes, lone_image, observe
+from semcorr_ros.representation.class_file import read_class
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file and the files that say more about it."""
+
+    image: Path
+    depth: Path | None = None
+    mask: Path | None = None
+    camera: Path | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None:
+    """Class file, alignment constants, seed, camera and backbone."""
+    parser.add_argument(
+        "--class-file", type=Path, required=class_required, metavar="FILE", help="see build_class"
+    )
+    parser.add_argument(
+        "--camera",
+        type=Path,
+        metavar="JSON",
+        help='{"K": 3x3 pixels}; without it the focal length is searched',
+    )
+    add_alignment_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of the alignment (default: 0)")
+    parser.add_argument("--output", type=Path, metavar="PNG", help="picture of the result")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="result in numbers")
+    data.add_backbone_arguments(parser)
+
+
+def class_from(args: argparse.Namespace) -> ClassRepresentation:
+    """Read --class-file onto --device."""
+    return read_class(args.class_file, data.device_from(args))
+
+
+def see(picture: Picture, extractor: Any, model: ClassRepresentation | None) -> Observation:
+    """Observe one picture; without a mask file the object is where the image resembles the class."""
+    category = model.info.name if model else ""
+    sample = lone_image(picture.image, category, picture.depth)
+    if picture.camera:
+        sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
+    attention = plugins.load("masks", "attention")
+    sensor = plugins.load("depth", "sensor")
+    providers = Providers(
+        features=extractor,
+        depth=sensor.build(sensor.Config()) if picture.depth else None,
+        masks=() if picture.mask or model is None else (attention.build(attention.Config()),),
+    )
+    seen = observe(sample, providers, class_prototypes(model) if model else None)
+    if picture.mask is None:
+        return seen
+    return dataclasses.replace(seen, mask=read_mask(picture.mask, sample.size).to(seen.image.device))
+
+
+def align(
+    args: argparse.Namespace, model: ClassRepresentation, seen: Observation, progress: Progress, name: str
+) -> Alignment:
+    """Align with the chosen constants and seed, showing a bar. Raises ValueError with the reason."""
+    task = progress.add_task(name, total=None)
+
+    def on_step(step: int, steps: int, best: float) -> bool:
+        progress.update(task, completed=step, total=steps)
+        return True
+
+    generator = torch.Generator().manual_seed(args.seed)
+    found = pipeline.align(model, seen, alignment_from(args, model.info.name), generator, on_step)
+    progress.update(task, completed=1, total=1)
+    return found
+
+
+def points_json(found: Correspondences, names: Sequence[str]) -> list[dict[str, Any]]:
+    """One object per point; null where a number is unknown."""
+    return [
+        {
+            "name": name,
+            "state": KeypointState(int(found.state[i])).name,
+            "pixel": _known(found.points[i]),
+            "xyz": _known(found.xyz[i]),
+            "score": round(float(found.score[i]), 4),
+        }
+        for i, name in enumerate(names)
+    ]
+
+
+def print_points(points: Sequence[dict[str, Any]]) -> None:
+    """A line per point of `points_json`: name, state, pixel, metres where known, score."""
+    width = max((len(point["name"]) for point in points), default=0)
+    for point in points:
+        pixel = "-" if point["pixel"] is None else "{:7.1f} {:7.1f}".format(*point["pixel"])
+        xyz = "" if point["xyz"] is None else "  {:7.3f} {:7.3f} {:7.3f} m".format(*point["xyz"])
+        print(f"  {point['name']:<{width}}  {point['state']:<12} {pixel}{xyz}  {point['score']:.2f}")
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """Progress bars on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield progress
+
+
+def _known(values: torch.Tensor) -> list[float] | None:
+    return [round(v, 5) for v in values.tolist()] if bool(torch.isfinite(values).all()) else None

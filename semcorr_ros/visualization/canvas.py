@@ -1,0 +1,154 @@
+"""A picture to draw on: smooth discs, lines and labels that do not cover each other.
+
+Positions are pixels of the original image (centre of the first pixel at 0), whatever size the
+canvas has. Everything but labels is drawn at twice the canvas's size and reduced, which smooths it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+Color = tuple[int, int, int]
+Point = Sequence[float]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+SMOOTHING = 2
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+FONT_PX = 17
+MARK_PX = 9  # half side of what is kept free of labels around a labelled point
+
+
+class Canvas:
+    """An enlarged copy of an image. Sizes given to its methods are canvas pixels."""
+
+    def __init__(self, image: UInt8[Tensor, "height width 3"], longer_side: int = 1280) -> None:
+        height, width = image.shape[:2]
+        self.scale = max(1.0, longer_side / max(height, width))
+        size = (round(width * self.scale), round(height * self.scale))
+        self._picture = Image.fromarray(image.cpu().numpy()).resize(size, Image.Resampling.BICUBIC)
+        self._layer = self._empty_layer()
+        self._labels: list[tuple[float, float, str, Color]] = []
+        self._taken: list[tuple[float, float, float, float]] = []
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the canvas."""
+        return self._picture.size
+
+    def dot(self, point: Point, radius: float, color: Color, alpha: int = 255) -> None:
+        """A filled disc."""
+        x, y = self._place(point)
+        r = radius * SMOOTHING
+        ImageDraw.Draw(self._layer).ellipse((x - r, y - r, x + r, y + r), fill=(*color, alpha))
+
+    def ring(self, point: Point, radius: float, color: Color, width: float = 2.5) -> None:
+        """A circle, not filled."""
+        x, y = self._place(point)
+        r = radius * SMOOTHING
+        box = (x - r, y - r, x + r, y + r)
+        ImageDraw.Draw(self._layer).ellipse(box, outline=(*color, 255), width=round(width * SMOOTHING))
+
+    def cross(self, point: Point, radius: float, color: Color, width: float = 2.5) -> None:
+        """A diagonal cross."""
+        x, y = self._place(point)
+        r = radius * SMOOTHING
+        draw = ImageDraw.Draw(self._layer)
+        for dy in (-r, r):
+            draw.line((x - r, y - dy, x + r, y + dy), fill=(*color, 255), width=round(width * SMOOTHING))
+
+    def line(self, start: Point, end: Point, color: Color, width: float = 2.5, alpha: int = 255) -> None:
+        """A straight line."""
+        ends = [self._place(start), self._place(end)]
+        ImageDraw.Draw(self._layer).line(ends, fill=(*color, alpha), width=round(width * SMOOTHING))
+
+    def dashes(self, start: Point, end: Point, color: Color, width: float = 2.5, alpha: int = 255) -> None:
+        """A dashed line."""
+        (x1, y1), (x2, y2) = start, end
+        pieces = max(1, round(math.hypot(x2 - x1, y2 - y1) * self.scale / 7))
+        for i in range(0, pieces, 2):
+            a, b = i / pieces, min(1.0, (i + 1) / pieces)
+            begin, finish = (x1 + a * (x2 - x1), y1 + a * (y2 - y1)), (x1 + b * (x2 - x1), y1 + b * (y2 - y1))
+            self.line(begin, finish, color, width, alpha)
+
+    def label(self, point: Point, text: str, color: Color = WHITE) -> None:
+        """Text beside a point, moved to where no other label, labelled point or border is in the way."""
+        x, y = (value / SMOOTHING for value in self._place(point))
+        self._labels.append((x, y, text, color))
+        self._taken.append((x - MARK_PX, y - MARK_PX, x + MARK_PX, y + MARK_PX))
+
+    def caption(self, text: str) -> None:
+        """A line of text in the top left corner."""
+        self._labels.insert(0, (-math.inf, -math.inf, text, WHITE))
+
+    def inside(self, point: Point) -> bool:
+        """Whether a point lies on the picture."""
+        x, y = self._place(point)
+        width, height = self.size
+        return 0 <= x < width * SMOOTHING and 0 <= y < height * SMOOTHING
+
+    def finish(self) -> Image.Image:
+        """The picture with everything drawn so far."""
+        layer = self._layer.resize(self._picture.size, Image.Resampling.BOX)
+        picture = Image.alpha_composite(self._picture.convert("RGBA"), layer).convert("RGB")
+        draw = ImageDraw.Draw(picture)
+        font = ImageFont.load_default(FONT_PX)
+        for x, y, text, color in self._labels:
+            self._write(draw, font, (x, y), text, color)
+        return picture
+
+    def tensor(self) -> UInt8[Tensor, "height width 3"]:
+        """`finish` as an RGB tensor."""
+        return torch.from_numpy(np.array(self.finish()))
+
+    def _empty_layer(self) -> Image.Image:
+        width, height = self._picture.size
+        return Image.new("RGBA", (width * SMOOTHING, height * SMOOTHING), (0, 0, 0, 0))
+
+    def _place(self, point: Point) -> tuple[float, float]:
+        factor = self.scale * SMOOTHING
+        return (float(point[0]) + 0.5) * factor - 0.5, (float(point[1]) + 0.5) * factor - 0.5
+
+    def _write(self, draw: ImageDraw.ImageDraw, font: Font, at: Point, text: str, color: Color) -> None:
+        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+        box = self._free_box(at, right - left + 8, bottom - top + 6)
+        self._taken.append(box)
+        draw.rounded_rectangle(box, radius=4, fill=(25, 25, 28))
+        # Half way to white: pure blue on dark cannot be read.
+        light = tuple((value + 255) // 2 for value in color)
+        draw.text((box[0] + 4 - left, box[1] + 3 - top), text, fill=light, font=font)
+
+    def _free_box(self, at: Point, width: float, height: float) -> tuple[float, float, float, float]:
+        x, y = at
+        if math.isinf(x):
+            return 6, 6, 6 + width, 6 + height
+        candidates = []
+        for reach in (10, 24, 40, 60, 84, 110):
+            for angle in range(0, 360, 30):
+                dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+                middle = (x + dx * (reach + width / 2), y + dy * (reach + height / 2))
+                box = (
+                    middle[0] - width / 2,
+                    middle[1] - height / 2,
+                    middle[0] + width / 2,
+                    middle[1] + height / 2,
+                )
+                candidates.append((self._overlap(box), reach, box))
+        return min(candidates, key=lambda c: c[:2])[2]
+
+    def _overlap(self, box: tuple[float, float, float, float]) -> float:
+        """Area shared with earlier labels and lying outside the canvas."""
+        inside = _shared(box, (0, 0, *self.size))
+        outside = (box[2] - box[0]) * (box[3] - box[1]) - inside
+        return round(sum(_shared(box, other) for other in self._taken) + 4 * outside, 3)
+
+
+def _shared(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(0.0, width) * max(0.0, height)

@@ -1,0 +1,59 @@
+"""The aligned class over the image: dense points, skeleton, named keypoints, confidence."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from semcorr_ros.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.geometry import cameras
+from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas
+from semcorr_ros.visualization.palette import by_position
+
+DOT = 4.0
+KEYPOINT = 6.0
+
+
+def draw_alignment(
+    image: UInt8[Tensor, "height width 3"],
+    model: ClassRepresentation,
+    aligned: Alignment,
+    longer_side: int = 1280,
+) -> UInt8[Tensor, "height width 3"]:
+    """The best hypothesis over its image, enlarged to `longer_side`.
+
+    Dense points have the color of their canonical place (x, y, z as red, green, blue), near ones
+    cover far ones. Keypoints the class never saw are left out.
+    """
+    canvas = Canvas(image, longer_side)
+    _draw_cloud(canvas, model, aligned)
+    pixels = cameras.project(aligned.keypoints[0], aligned.camera).cpu()
+    shown = (model.seen & (aligned.keypoints[0, :, 2] > 0)).cpu() & torch.isfinite(pixels).all(-1)
+    for a, b in model.info.edges:
+        if shown[a] and shown[b]:
+            canvas.line(pixels[a].tolist(), pixels[b].tolist(), BLACK, width=5, alpha=140)
+            canvas.line(pixels[a].tolist(), pixels[b].tolist(), WHITE, width=2.5)
+    for i in shown.nonzero()[:, 0].tolist():
+        point = pixels[i].tolist()
+        canvas.dot(point, KEYPOINT + 2, BLACK)
+        canvas.dot(point, KEYPOINT, WHITE)
+        if canvas.inside(point):
+            canvas.label(point, model.info.keypoint_names[i])
+    canvas.caption(_caption(model, aligned))
+    return canvas.tensor()
+
+
+def _draw_cloud(canvas: Canvas, model: ClassRepresentation, aligned: Alignment) -> None:
+    colors = by_position(model.dense.barycentric @ model.sparse).cpu().tolist()
+    depth = aligned.dense[0, :, 2]
+    pixels = cameras.project(aligned.dense[0], aligned.camera).cpu().tolist()
+    front = (depth > 0).tolist()
+    for i in depth.argsort(descending=True).tolist():
+        if front[i]:
+            canvas.dot(pixels[i], DOT, tuple(colors[i]), alpha=210)
+
+
+def _caption(model: ClassRepresentation, aligned: Alignment) -> str:
+    distance = f", {float(aligned.translation[0, 2]):.2f} m away" if aligned.metric else ""
+    return f"{model.info.name}: confidence {float(aligned.confidence[0]):.2f}{distance}"

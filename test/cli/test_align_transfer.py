@@ -1,0 +1,140 @@
+import argparse
+import json
+
+import numpy as np
+import pytest
+import spair_folder
+import torch
+from alignment import fabricated
+
+from semcorr_ros.cli import align, transfer
+from semcorr_ros.geometry import cameras
+from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.storage import read_image, write_image, write_json
+
+
+def run(verb, *arguments):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    return verb.run(parser.parse_args([str(a) for a in arguments]))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Two pictures of the fabricated class as files, with features, depth, mask and camera."""
+    folder = tmp_path_factory.mktemp("pictures")
+    model = fabricated.make_class()
+    truths = {}
+    for name, azimuth in (("a", 30), ("b", 70)):
+        seen, truths[name] = fabricated.observe(model, azimuth, 25)
+        write_image(folder / f"{name}.png", seen.image)
+        spair_folder.save_features(folder / "features" / f"{name}.npz", seen.features.values.numpy())
+        np.save(folder / f"{name}_depth.npy", seen.depth.values.numpy())
+        spair_folder.save_image(folder / f"{name}_mask.png", 255 * seen.mask.numpy().astype(np.uint8))
+    write_json(folder / "features" / "backbone.json", {"backbone": fabricated.BACKBONE})
+    K = [[fabricated.SIZE[1] * 1.1, 0, 63.5], [0, fabricated.SIZE[1] * 1.1, 47.5], [0, 0, 1]]
+    write_json(folder / "camera.json", {"K": K})
+    (folder / "fast.yaml").write_text("optimize:\n  steps: 80\n")
+    write_class(folder / "pear.safetensors", model)
+    return folder, truths
+
+
+def common(folder, tmp_path):
+    return [
+        *("--class-file", folder / "pear.safetensors", "--features-dir", folder / "features"),
+        *("--camera", folder / "camera.json", "--alignment", folder / "fast.yaml", "--threads", "1"),
+        *("--output", tmp_path / "out.png", "--json", tmp_path / "out.json"),
+    ]
+
+
+def test_align_writes_numbers_and_a_picture(files, tmp_path, capsys):
+    folder, truths = files
+    given = ["--image", folder / "a.png", "--depth", folder / "a_depth.npy", "--mask", folder / "a_mask.png"]
+    assert run(align, *given, *common(folder, tmp_path)) == 0
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["class"] == "pear"
+    assert result["metric"] is True
+    assert 0 <= result["confidence"] <= 1
+    assert result["focal_px"] == pytest.approx([140.8, 140.8], rel=1e-4)
+    assert torch.linalg.det(torch.tensor(result["pose"]["rotation"])).item() == pytest.approx(1, abs=1e-3)
+    assert len(result["keypoints"]) == len(truths["a"].keypoints)
+    wanted = cameras.project(truths["a"].keypoints, truths["a"].camera)
+    error = (torch.tensor([point["pixel"] for point in result["keypoints"]]) - wanted).norm(dim=-1)
+    assert error.median() < 10
+    assert max(read_image(tmp_path / "out.png").shape[:2]) == 1280
+    assert "confidence" in capsys.readouterr().out
+
+
+def test_transfer_points_to_two_targets(files, tmp_path, capsys):
+    folder, _ = files
+    given = [
+        "--source",
+        folder / "a.png",
+        "--points",
+        "60,48 70.5,50",
+        "--target",
+        folder / "b.png",
+        folder / "a.png",
+    ]
+    assert run(transfer, *given, *common(folder, tmp_path)) == 0
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["source_points"] == [[60, 48], [70.5, 50]]
+    assert [len(target["points"]) for target in result["targets"]] == [2, 2]
+    to_itself = torch.tensor([point["pixel"] for point in result["targets"][1]["points"]])
+    assert (to_itself - torch.tensor(result["source_points"])).norm(dim=-1).max() < 10
+    assert read_image(tmp_path / "out.png").shape[0] > 2 * 700
+    assert "point 2" in capsys.readouterr().out
+
+
+def test_transfer_keypoints_by_name(files, tmp_path):
+    folder, _ = files
+    given = ["--source", folder / "a.png", "--keypoints", "k3", "k0", "--target", folder / "b.png"]
+    depth = ["--source-depth", folder / "a_depth.npy", "--target-depth", folder / "b_depth.npy"]
+    run(transfer, *given, *depth, *common(folder, tmp_path))
+    points = json.loads((tmp_path / "out.json").read_text())["targets"][0]["points"]
+    assert [point["name"] for point in points] == ["k3", "k0"]
+
+
+def test_nearest_neighbor_needs_no_class(files, tmp_path):
+    folder, _ = files
+    given = ["--source", folder / "a.png", "--target", folder / "a.png", "--method", "nearest_neighbor"]
+    where = ["--features-dir", folder / "features", "--json", tmp_path / "out.json"]
+    run(transfer, *given, "--points", "60,48", *where)
+    point = json.loads((tmp_path / "out.json").read_text())["targets"][0]["points"][0]
+    assert point["pixel"] == pytest.approx([60, 48], abs=1)
+    assert point["xyz"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--points", "60;48"], "60;48"),
+        (["--points", ""], "nothing"),
+        (["--points", "500,48"], r"\(500, 48\) is outside"),
+        (["--keypoints", "lid"], "no keypoint 'lid'; it has k0"),
+        (["--keypoints", "k0", "--target-depth", "a", "b"], "2 files for 1 targets"),
+    ],
+)
+def test_wrong_questions_are_explained(files, tmp_path, change, message):
+    folder, _ = files
+    given = ["--source", folder / "a.png", "--target", folder / "b.png", *change]
+    with pytest.raises(ValueError, match=message):
+        run(transfer, *given, *common(folder, tmp_path))
+
+
+def test_missing_and_wrong_files_are_named(files, tmp_path):
+    folder, _ = files
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png"):
+        run(align, "--image", folder / "nothing.png", *common(folder, tmp_path))
+    (tmp_path / "camera.json").write_text('{"k": 1}')
+    with pytest.raises(ValueError, match=r"camera\.json.*fx"):
+        run(
+            align,
+            "--image",
+            folder / "a.png",
+            *common(folder, tmp_path),
+            "--camera",
+            tmp_path / "camera.json",
+        )
+    with pytest.raises(ValueError, match="needs --class-file"):
+        run(transfer, "--source", folder / "a.png", "--target", folder / "b.png", "--points", "1,1")
