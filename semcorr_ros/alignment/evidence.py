@@ -23,7 +23,8 @@ class Config:
     similarity_std_floor: float = 0.05  # unseen instances deviate more than training images
     one_sided: bool = True  # a similarity above the training mean is as good as the mean
     background_cells: int = 48  # along the longer image side
-    relief_trust: float = 1.0  # weight of a relief error relative to an image distance
+    relief_trust: float = 1.0  # weight of a relief error relative to an image distance; 0 = ignored
+    visibility: bool = True  # only class points on the near side may explain a pixel
 
 
 def gather_evidence(
@@ -52,6 +53,7 @@ def gather_evidence(
             _draw(sparse.max(-1).values.exp().clamp_min(1e-6), config.samples, generator)
         ),
         background=_background(seen, frame, config.background_cells),
+        visibility=config.visibility,
         center=center,
         radius=float(((squared * weight).sum() / weight.sum()).sqrt().clamp_min(1e-3)),
         object_depth=object_depth,

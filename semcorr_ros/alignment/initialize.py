@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -102,7 +102,8 @@ def score_rotations(
 ) -> Float[Tensor, "candidate"]:
     """Dense reconstruction likelihood of the undeformed class under each rotation."""
     starts = place(candidates, torch.full((len(candidates),), focal).to(candidates), seen)
-    samples = seen.dense.subset(torch.arange(min(config.samples, len(seen.dense.points))))
+    few = torch.arange(min(config.samples, len(seen.dense.points)))
+    glimpse = replace(seen, dense=seen.dense.subset(few))
     scores = []
     for part in torch.arange(len(candidates)).split(64):
         keypoints = model.sparse @ starts.rotation[part].mT + starts.translation[part, None]
@@ -110,10 +111,10 @@ def score_rotations(
             model,
             keypoints,
             (starts.focal[part], starts.surface_depth[part]),
-            (samples, seen.sparse),
+            glimpse,
             (config.sigma, config.sigma),
         )
-        scores.append(-reconstruction.energy(state, seen, model))
+        scores.append(-reconstruction.energy(state, glimpse, model))
     return torch.cat(scores)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semcorr_ros import plugins
 from semcorr_ros.alignment import schedules
-from semcorr_ros.alignment.state import Evidence, ImageSamples, State
+from semcorr_ros.alignment.state import Evidence, State
 from semcorr_ros.alignment.visibility import log_visibility
 from semcorr_ros.artifacts import ClassRepresentation
 
@@ -50,23 +50,26 @@ def make_state(
     model: ClassRepresentation,
     keypoints: Float[Tensor, "hypothesis keypoint 3"],
     placement: tuple[Float[Tensor, "hypothesis"], Float[Tensor, "hypothesis"]],
-    samples: tuple[ImageSamples, ImageSamples],
+    seen: Evidence,
     sigmas: tuple[float, float],
 ) -> State:
-    """The state the terms see; `placement` is (focal, surface depth), the other pairs (dense, sparse)."""
+    """The state the terms see, over all image samples; `placement` is (focal, surface depth)."""
     focal, surface_depth = placement
     dense = model.dense.barycentric @ keypoints
+    facing = (model.dense.prototypes.facing, model.sparse_prototypes.facing)
+    if not seen.visibility:
+        facing = (None, None)
     return State(
         keypoints=keypoints,
         dense=dense,
-        log_visible=log_visibility(model, keypoints, dense, model.dense.prototypes),
-        log_visible_sparse=log_visibility(model, keypoints, keypoints, model.sparse_prototypes),
+        log_visible=log_visibility(model, keypoints, dense, facing[0]),
+        log_visible_sparse=log_visibility(model, keypoints, keypoints, facing[1]),
         focal=focal,
         surface_depth=surface_depth,
         sigma_dense=sigmas[0],
         sigma_sparse=sigmas[1],
-        dense_samples=samples[0],
-        sparse_samples=samples[1],
+        dense_samples=seen.dense,
+        sparse_samples=seen.sparse,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,10 +29,10 @@ class Config:
     """Optimiser constants (Table 5); steps other than 1000 rescale the schedules."""
 
     parametrization: str = "shape_space"
-    lr: float = 0.005
-    steps: int = 1000
+    lr: float = 0.02
+    steps: int = 300
     batch: int = 256  # image points per step and kind
-    survivors: tuple[tuple[float, int], ...] = ()  # (step of 1000, hypotheses kept from there on)
+    survivors: tuple[tuple[float, int], ...] = ((300, 8), (600, 4))  # (step of 1000, hypotheses kept)
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,17 @@ def optimize(
         scheduled = step * 1000.0 / config.steps
         rows = torch.randint(len(seen.dense.points), (2, config.batch), generator=generator)
         rows = rows.to(seen.dense.points.device)
-        samples = seen.dense.subset(rows[0]), seen.sparse.subset(rows[1])
+        glimpse = replace(seen, dense=seen.dense.subset(rows[0]), sparse=seen.sparse.subset(rows[1]))
         state = objective.make_state(
             model,
             search.keypoints(),
             search.placement(),
-            samples,
+            glimpse,
             objective.sigmas_at(terms, scheduled, seen),
         )
-        total, _ = objective.evaluate(state, seen, model, objective.weights_at(terms, scheduled))
+        total, _ = objective.evaluate(state, glimpse, model, objective.weights_at(terms, scheduled))
         search.descend(total)
-        keep = dict(config.survivors).get(scheduled, len(total))
+        keep = min([count for knot, count in config.survivors if scheduled >= knot], default=len(total))
         if keep < len(total):
             search.keep(total.detach().argsort()[:keep])
         if on_step is not None and not on_step(step + 1, config.steps, float(total.detach().min())):
@@ -122,7 +122,7 @@ class _Search:
         before = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments = [self.optimizer.state[p] for p in before]
         kept: Any = {name: tensor.detach()[rows].clone() for name, tensor in self._leaves().items()}
-        self.hypotheses = dataclasses.replace(self.hypotheses, **kept)
+        self.hypotheses = replace(self.hypotheses, **kept)
         self.log_focal = self.log_focal.detach()[rows].clone()
         self.surface_depth = self.surface_depth[rows]
         self._make_optimizer()

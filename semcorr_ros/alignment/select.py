@@ -49,7 +49,7 @@ def rank(
         model,
         found.keypoints,
         (found.focal, found.surface_depth),
-        (seen.dense, seen.sparse),
+        seen,
         objective.sigmas_at(terms, 1000.0, seen),
     )
     energy, by_term = objective.evaluate(state, seen, model, objective.weights_at(terms, 1000.0))

@@ -66,6 +66,7 @@ class Evidence:
     dense: ImageSamples  # against the dense cloud
     sparse: ImageSamples  # against the keypoints
     background: BackgroundGrid
+    visibility: bool  # only class points on the near side may explain a pixel
     center: Float[Tensor, "2"]  # centroid of the object in the image, normalized
     radius: float  # RMS distance of the object's pixels to the centroid, normalized
     object_depth: float  # median depth of the object's surface, in depth units; 0 = no depth

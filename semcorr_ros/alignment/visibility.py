@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation, Prototypes
+from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry.similarity import fit_similarity
 
 HORIZON = 0.0  # facing . direction above which a point counts as fully visible
@@ -18,13 +18,13 @@ def log_visibility(
     model: ClassRepresentation,
     keypoints: Float[Tensor, "hypothesis keypoint 3"],
     points: Float[Tensor, "hypothesis point 3"],
-    prototypes: Prototypes,
+    facing: Float[Tensor, "point 3"] | None,
 ) -> Float[Tensor, "hypothesis point"]:
     """log of the visibility of camera-frame points: 0 when turned to the camera, falling behind it."""
-    if prototypes.facing is None:
+    if facing is None:
         return torch.zeros(points.shape[:2], device=points.device)
     canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
     _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
     to_camera = torch.nn.functional.normalize(-points, dim=-1) @ rotation
-    turned = (to_camera * prototypes.facing).sum(-1)
+    turned = (to_camera * facing).sum(-1)
     return -0.5 * ((HORIZON - turned).clamp_min(0) / SOFTNESS) ** 2

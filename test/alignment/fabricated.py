@@ -92,7 +92,9 @@ def make_class(keypoint_count: int = 10, flat: bool = False) -> ClassRepresentat
     keypoints = _spread(dense, keypoint_count)
     center, radius = keypoints.mean(0), (keypoints - keypoints.mean(0)).pow(2).sum(-1).mean().sqrt()
     dense, keypoints = (dense - center) / radius, (keypoints - center) / radius
-    modes = torch.stack([0.12 * keypoints * torch.tensor(axis) for axis in ([1.0, -0.5, 0.0], [0.0, 0.0, 1.0])])
+    modes = torch.stack(
+        [0.12 * keypoints * torch.tensor(axis) for axis in ([1.0, -0.5, 0.0], [0.0, 0.0, 1.0])]
+    )
     shapes = keypoints + torch.einsum("sm,mld->sld", torch.randn(200, MODES, generator=generator), modes)
     shapes = shapes + 0.03 * torch.randn(shapes.shape, generator=generator)
     quads = torch.stack([torch.randperm(keypoint_count, generator=generator)[:4] for _ in range(300)])
