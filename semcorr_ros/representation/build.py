@@ -6,7 +6,7 @@ read -> focal lengths (Eq. 3) -> sparse cloud -> Beta statistics -> dense cloud 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,13 +29,14 @@ from semcorr_ros.representation.flip_check import FlipCheck, check_flip
 from semcorr_ros.representation.focal_lengths import focal_lengths
 from semcorr_ros.representation.gather_evidence import gather_evidence
 from semcorr_ros.representation.lift_views import add_mirrored, lift_surface, lift_views, mirror_points
-from semcorr_ros.representation.prototypes import keypoint_prototypes, surface_prototypes
+from semcorr_ros.representation.prototypes import keypoint_facing, keypoint_prototypes, surface_prototypes
 from semcorr_ros.representation.refine_shape import refine_shape
 from semcorr_ros.representation.report import Progress, Report
 from semcorr_ros.representation.samples import LazySample
 from semcorr_ros.representation.sparse_cloud import SparseCloud, sparse_cloud
 
 FEW_IMAGES = 10
+TRUSTED = 0.3  # a keypoint with less weight must not carry the surface around it
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def build(
         statistics = beta_statistics(sparse.aligned.points, sparse.weight, copies, config, generator)
         points = refine_shape(sparse.points, sparse.placed, statistics, config.refine_steps)
     with report.stage("keypoint prototypes", 0.8):
-        prototypes = _keypoint_prototypes(training, config)
+        prototypes = _keypoint_prototypes(training, sparse, config)
     with report.stage("dense cloud", 0.85):
         merged, kept = _merge(training, sparse, points, config)
         dense = _dense(merged, (points, sparse, prototypes), config, generator, report)
@@ -122,21 +123,24 @@ def _lift(
     return _Training(info, evidence, focals, check, views)
 
 
-def _keypoint_prototypes(training: _Training, config: Config) -> Prototypes:
+def _keypoint_prototypes(training: _Training, sparse: SparseCloud, config: Config) -> Prototypes:
     features = [view.features for view in training.evidence]
     if training.permutation is not None:
         order = torch.tensor(training.permutation)
         mirrored = [view.mirrored_features for view in training.evidence]
         features += [values[order] for values in mirrored if values is not None]
     stacked = torch.stack(features)
-    return keypoint_prototypes(stacked, stacked.abs().sum(-1) > 0, config.similarity_std_floor)
+    shown = training.views.visible & sparse.aligned.usable[:, None]
+    facing = keypoint_facing(training.views.points, sparse.aligned.rotation, shown)
+    prototypes = keypoint_prototypes(stacked, stacked.abs().sum(-1) > 0, config.similarity_std_floor)
+    return replace(prototypes, facing=facing)
 
 
 def _merge(
     training: _Training, sparse: SparseCloud, points: Tensor, config: Config
 ) -> tuple[MergedCloud, float]:
     """Surface points of all aligned views on the canonical shape, and the share that was kept."""
-    carried, features, source, total = [], [], [], 0
+    carried, features, facing, source, total = [], [], [], [], 0
     count = len(training.evidence)
     for row in sparse.aligned.usable.nonzero()[:, 0].tolist():
         view = training.evidence[row % count]
@@ -147,13 +151,15 @@ def _merge(
         surface = mirror_points(surface) if row >= count else surface
         aligned = sparse.aligned
         moved = apply_similarity(surface, aligned.scale[row], aligned.rotation[row], aligned.translation[row])
-        shown = sparse.weight[row] > 0
+        shown = sparse.weight[row] > TRUSTED
         kept, inside = carry_surface(moved, aligned.points[row, shown], points[shown], config.hull_tolerance)
         carried.append(kept)
         features.append(own[inside])
+        to_camera = torch.nn.functional.normalize(-surface[inside], dim=-1)
+        facing.append(to_camera @ aligned.rotation[row].T)
         source.append(torch.full((len(kept),), float(row)))
         total += len(surface)
-    merged = MergedCloud(torch.cat(carried), torch.cat(features), torch.cat(source))
+    merged = MergedCloud(torch.cat(carried), torch.cat(features), torch.cat(facing), torch.cat(source))
     return merged, round(len(merged.points) / max(1, total), 4)
 
 

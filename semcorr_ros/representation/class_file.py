@@ -28,11 +28,13 @@ AXES = {
     "sparse.features": "keypoint channel",
     "sparse.similarity_mean": "keypoint",
     "sparse.similarity_std": "keypoint",
+    "sparse.facing": "keypoint xyz",
     "dense.barycentric": "point keypoint",
     "dense.weight": "point",
     "dense.features": "point channel",
     "dense.similarity_mean": "point",
     "dense.similarity_std": "point",
+    "dense.facing": "point xyz",
     "edge_pairs.indices": "pair four",
     "edge_pairs.alpha": "pair two",
     "edge_pairs.beta": "pair two",
@@ -84,10 +86,14 @@ def _to_tensors(model: ClassRepresentation) -> dict[str, Tensor]:
 
 
 def _prototype_tensors(name: str, prototypes: Prototypes) -> dict[str, Tensor]:
+    facing = prototypes.facing
+    if facing is None:
+        facing = torch.zeros(len(prototypes.features), 3)
     return {
         f"{name}.features": prototypes.features.half(),
         f"{name}.similarity_mean": prototypes.similarity_mean,
         f"{name}.similarity_std": prototypes.similarity_std,
+        f"{name}.facing": facing,
     }
 
 
@@ -169,7 +175,8 @@ def _info(header: dict[str, Any]) -> CategoryInfo:
 
 def _prototypes(name: str, tensors: dict[str, Tensor]) -> Prototypes:
     features = torch.nn.functional.normalize(tensors[f"{name}.features"].float(), dim=-1)
-    return Prototypes(features, tensors[f"{name}.similarity_mean"], tensors[f"{name}.similarity_std"])
+    rest = [tensors[f"{name}.{part}"] for part in ("similarity_mean", "similarity_std", "facing")]
+    return Prototypes(features, *rest)
 
 
 def _family(name: str, tensors: dict[str, Tensor]) -> BetaFamily:

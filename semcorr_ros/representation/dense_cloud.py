@@ -34,6 +34,7 @@ class MergedCloud:
 
     points: Float[Tensor, "point 3"]
     features: Float[Tensor, "point channel"]  # float16
+    facing: Float[Tensor, "point 3"]  # unit direction to the camera that saw the point
     view: Float[Tensor, "point"]
 
 

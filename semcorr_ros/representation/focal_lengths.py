@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.optimize import minimize
 from torch import Tensor
 
 from semcorr_ros.representation.combinations import all_edge_pairs, shown_by
@@ -124,16 +126,16 @@ def _search(problem: _Problem, config: Config) -> Float[Tensor, "view"]:
 
 def _descend(problem: _Problem, start: Tensor, config: Config) -> Float[Tensor, "view"]:
     low, high = (float(torch.tensor(f).log()) for f in config.focal_range)
-    log_focal = start.clone().requires_grad_()
-    optimizer = torch.optim.Adam([log_focal], lr=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.focal_steps, eta_min=5e-4)
-    for _ in range(config.focal_steps):
-        optimizer.zero_grad()
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        log_focal = torch.from_numpy(values).float().requires_grad_()
         measures = problem.measures(log_focal)
-        loss = (problem.cost(measures, problem.mean(measures)) + _prior(log_focal)).sum()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        with torch.no_grad():
-            log_focal.clamp_(low, high)
-    return log_focal.detach()
+        total = (problem.cost(measures, problem.mean(measures)) + _prior(log_focal)).sum()
+        (gradient,) = torch.autograd.grad(total, log_focal)
+        return float(total.detach()), gradient.double().numpy()
+
+    bounds = [(low, high)] * len(start)
+    flat = start.double().clamp(low, high).numpy()
+    options = {"maxiter": config.focal_steps}
+    result = minimize(loss, flat, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return torch.from_numpy(result.x).float()

@@ -46,10 +46,24 @@ def surface_prototypes(
     rows = torch.from_numpy(np.asarray(nearest).reshape(len(centers), neighbors))
     parts = [_prototype(merged.features[chunk].float()) for chunk in rows.split(CHUNK)]
     feature, mean, std = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Prototypes(feature, mean, std.clamp_min(std_floor))
+    return Prototypes(feature, mean, std.clamp_min(std_floor), merged.facing[rows].mean(1))
 
 
 def _prototype(samples: Float[Tensor, "center neighbor channel"]) -> tuple[Tensor, Tensor, Tensor]:
     feature = torch.nn.functional.normalize(samples.mean(1), dim=-1)
     similarity = (samples @ feature[..., None])[..., 0]
     return feature, similarity.mean(1), similarity.std(1, correction=int(similarity.shape[1] > 1))
+
+
+def keypoint_facing(
+    points: Float[Tensor, "view keypoint 3"],
+    rotation: Float[Tensor, "view 3 3"],
+    shown: Bool[Tensor, "view keypoint"],
+) -> Float[Tensor, "keypoint 3"]:
+    """Mean unit direction, in the canonical frame, from camera-frame keypoints to the cameras that saw them.
+
+    rotation: canonical_from_camera. Zero (seen from all sides) for keypoints no view shows.
+    """
+    to_camera = torch.nn.functional.normalize(-points, dim=-1) @ rotation.mT
+    weight = shown.float()[..., None]
+    return (weight * to_camera).sum(0) / weight.sum(0).clamp_min(1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.optimize import minimize
 from torch import Tensor
 
 from semcorr_ros.artifacts import BetaFamily, BetaStatistics
@@ -34,20 +36,20 @@ def refine_shape(
     Angles and ratios of independent Betas agree best in a slightly biased shape; the anchor holds it
     where the views put it unless the statistics are firm.
     """
-    shape = start.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([shape], max_iter=steps, line_search_fn="strong_wolfe", history_size=20)
+    pairs, frames = statistics.edge_pairs, statistics.frames
 
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        pairs, frames = statistics.edge_pairs, statistics.frames
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        shape = torch.from_numpy(flat).float().view_as(start).requires_grad_()
         likelihood = log_likelihood(pairs, edge_pair_measures(shape, pairs.indices))
         likelihood = likelihood + log_likelihood(frames, frame_measures(shape, frames.indices))
         value = ANCHOR * (shape - start).square().sum(-1).mean() - likelihood
-        value.backward()
-        return value
+        (gradient,) = torch.autograd.grad(value, shape)
+        return float(value.detach()), gradient.double().flatten().numpy()
 
-    optimizer.step(loss)
-    refined = shape.detach()
+    flat = start.double().flatten().numpy()
+    # SciPy's L-BFGS: the first use of torch.optim imports the compiler, a second for nothing.
+    result = minimize(loss, flat, jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    refined = torch.from_numpy(result.x).to(start).view_as(start)
     if not torch.isfinite(refined).all():
         return start
     fit = fit_similarity(refined, start, placed.float())

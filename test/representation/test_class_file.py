@@ -17,7 +17,7 @@ from semcorr_ros.storage import read_tensors, write_tensors
 
 def _prototypes(count: int, channels: int) -> Prototypes:
     features = torch.nn.functional.normalize(torch.randn(count, channels), dim=-1)
-    return Prototypes(features, torch.rand(count), torch.rand(count) + 0.02)
+    return Prototypes(features, torch.rand(count), torch.rand(count) + 0.02, torch.rand(count, 3))
 
 
 def _family(combinations: int, measures: int, keypoints: int) -> BetaFamily:
