@@ -1,7 +1,8 @@
 """Matchers: one per file, found by name.
 
 A matcher file defines NEEDS_ALIGNMENT and `match(model, source, target, points)`, where source and
-target are `View`s. A matcher with NEEDS_ALIGNMENT = False ignores model and alignments.
+target are `View`s. A matcher with NEEDS_ALIGNMENT = False ignores model and alignments. It may also
+define `similarity`, with the same arguments, giving (point, height, width) over the target's cells.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondence
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import View
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
-from semcorr_ros.matching._visibility import self_occlusion
+from semcorr_ros.matching._visibility import self_occlusion, visible_share
 
 NEEDS_ALIGNMENT = True
 SIGMA = 0.03  # of p_spatial in the source image where Table 5 has no value, normalized units
@@ -24,14 +24,40 @@ def match(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> Correspondences:
     """Find which class point explains each source pixel, and where that class point is in the target."""
+    placed, _ = _place(model, source, target, points)
+    query = grid.features_at(source.seen.features, points)
+    return locate(PlacedPoints(placed, query), target, schedules.MATCHING_SIGMA.get(model.info.name, SIGMA))
+
+
+def similarity(
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+) -> Float[Tensor, "point height width"]:
+    """p_spatial p_sem of every target cell (Eq. 14), in [0, 1]; lower where the class hides the place.
+
+    What KAP ranks: it asks whether a method also knows that a point is not there.
+    """
+    placed, weights = _place(model, source, target, points)
+    assert target.aligned is not None
+    features = target.seen.features
+    h, w, channels = features.values.shape
+    cells = grid.cell_centers((h, w), features.image_size).to(placed).reshape(-1, 2)
+    distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
+    sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
+    semantic = log_semantic(features.values.reshape(-1, channels), model.dense.prototypes, EvidenceConfig())
+    probability = (weights @ semantic.T - distance**2 / (2 * sigma**2)).exp()
+    return (probability * visible_share(placed, target.aligned)[:, None]).reshape(-1, h, w)
+
+
+def _place(
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+) -> tuple[Float[Tensor, "point 3"], Float[Tensor, "point dense"]]:
+    """Where the class says that source pixels are in the target's camera frame, and what explains them."""
     if source.aligned is None or target.aligned is None:
         raise ValueError("matcher 'aligned' needs the class aligned to source and target")
     weights = explain(model, source, points)
     in_source = weights @ source.aligned.dense[0]
     offset = _offset_to_pixel(in_source, points, source.aligned)
-    placed = weights @ target.aligned.dense[0] + _carry(offset, source.aligned, target.aligned)
-    query = grid.features_at(source.seen.features, points)
-    return locate(PlacedPoints(placed, query), target, schedules.MATCHING_SIGMA.get(model.info.name, SIGMA))
+    return weights @ target.aligned.dense[0] + _carry(offset, source.aligned, target.aligned), weights
 
 
 def explain(

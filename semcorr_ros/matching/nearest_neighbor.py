@@ -18,12 +18,22 @@ def match(
 ) -> Correspondences:
     """Centre of the best target cell; score is its cosine similarity, xyz is unknown."""
     features = target.seen.features
-    query = grid.features_at(source.seen.features, points.to(features.values))
-    h, w, channels = features.values.shape
-    score, cell = (query @ features.values.reshape(-1, channels).T).max(-1)
+    cosine = similarity(model, source, target, points)
+    score, cell = cosine.flatten(1).max(-1)
+    h, w, _ = features.values.shape
+    centers = grid.cell_centers((h, w), features.image_size).to(cosine)
     return Correspondences(
-        points=grid.cell_centers((h, w), features.image_size).to(query).reshape(-1, 2)[cell],
+        points=centers.reshape(-1, 2)[cell],
         score=score.clamp(0, 1),
         state=torch.full_like(cell, KeypointState.VISIBLE),
-        xyz=query.new_full((len(cell), 3), torch.nan),
+        xyz=cosine.new_full((len(cell), 3), torch.nan),
     )
+
+
+def similarity(
+    model: ClassRepresentation | None, source: View, target: View, points: Float[Tensor, "point 2"]
+) -> Float[Tensor, "point height width"]:
+    """Cosine similarity of the source points to every target cell; what KAP ranks."""
+    features = target.seen.features
+    query = grid.features_at(source.seen.features, points.to(features.values))
+    return torch.einsum("pc,hwc->phw", query, features.values)
