@@ -44,6 +44,8 @@ def test_nearest_neighbor_without_a_class(folder, tmp_path, capsys):
     assert result["pairs"] == 6
     assert result["pck"]["per_image"]["0.1"] == 1.0
     assert set(result["pck"]["per_keypoint"]) == {"0.1", "0.05", "0.01"}
+    assert set(result["pck_dagger"]) == set(result["kap"]) == {"0.1", "0.05", "0.01"}
+    assert 0 < result["kap"]["0.1"] <= 1
     assert result["seconds_per_image"] > 0
     assert result["skipped"] == []
     assert "| chair | nearest_neighbor | 6 | 100.0 |" in capsys.readouterr().out
