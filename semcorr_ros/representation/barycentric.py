@@ -15,7 +15,7 @@ from torch import Tensor
 
 from semcorr_ros.geometry.rotations import super_fibonacci
 
-RIDGE = 1e-4  # relative to the spread of the anchors around the point
+RIDGE = 3e-4  # relative to the spread of the anchors around the point
 DIRECTIONS = 256
 
 

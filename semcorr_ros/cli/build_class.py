@@ -1,0 +1,151 @@
+"""Build a class file from annotated images with depth: about 10 to 50 of them, 5 at least."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from semcorr_ros import config as yaml_config
+from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ClassRepresentation, FeatureMap
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.datasets import Dataset
+from semcorr_ros.observations import Providers, observe, observe_mirrored
+from semcorr_ros.representation.build import build
+from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.representation.config import Config
+from semcorr_ros.representation.samples import LazySample, Sample
+from semcorr_ros.storage import write_image, write_json
+from semcorr_ros.visualization.class_picture import class_picture
+
+SHOWN = 5  # skipped images printed; all are in the JSON report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `semcorr_ros build_class`."""
+    data.add_dataset_arguments(parser)
+    data.add_provider_arguments(parser)
+    parser.add_argument("--category", required=True, help="which class to build")
+    parser.add_argument("--split", default="trn", choices=["trn", "val", "test"], help="default: trn")
+    parser.add_argument("--max-images", type=int, metavar="N", help="a random subset of this many images")
+    parser.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="double the images by mirroring where the flip table fits the data (default: yes)",
+    )
+    parser.add_argument("--config", type=Path, metavar="YAML", help="constants of the build")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="<class>.safetensors")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="report (default: beside --output)")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="picture (default: beside --output)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default: 0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the class file, the report and the picture. Wrong input raises ValueError or OSError."""
+    _check_output(args.output)
+    config = _config(args)
+    dataset = data.dataset_from(args)
+    info = dataset.info(args.category)
+    images = _images(dataset, args)
+    providers = data.providers_from(args)
+    if providers.depth is None:
+        raise ValueError("build_class needs depth: --depth sensor, or --depth precomputed --depth-dir DIR")
+    samples = [_lazy(image, info, providers, config) for image in images]
+    generator = torch.Generator().manual_seed(args.seed)
+    with _progress() as bar:
+        task = bar.add_task("build", total=1.0)
+        model, report = build(info, samples, config, generator, _advance(bar, task))
+        bar.update(task, completed=1.0, description="done")
+    model = _with_provenance(model, args)
+    write_class(args.output, model)
+    report["class_file"] = {"path": str(args.output), "bytes": args.output.stat().st_size}
+    report["dataset_problems"] = dataset.problems()
+    report["config"] = dataclasses.asdict(config)
+    write_json(args.json or args.output.with_suffix(".json"), report)
+    write_image(args.picture or args.output.with_suffix(".png"), class_picture(model))
+    _print_summary(model, report, args)
+    return 0
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix != ".safetensors":
+        raise ValueError(f"--output must end in .safetensors, got {path.name!r}")
+
+
+def _config(args: argparse.Namespace) -> Config:
+    config = yaml_config.load(Config, args.config) if args.config else Config()
+    return config if args.mirror is None else dataclasses.replace(config, mirror=args.mirror)
+
+
+def _images(dataset: Dataset, args: argparse.Namespace) -> list[AnnotatedImage]:
+    images = dataset.images(args.category, args.split)
+    if not images:
+        problems = "; ".join(dataset.problems()[:3]) or "none is listed"
+        raise ValueError(
+            f"{args.root} has no images of {args.category!r} in split {args.split!r}: {problems}"
+        )
+    if args.max_images is None or args.max_images >= len(images):
+        return images
+    if args.max_images < 1:
+        raise ValueError(f"--max-images must be at least 1, got {args.max_images}")
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(args.seed))
+    return [images[i] for i in order[: args.max_images].sort().values.tolist()]
+
+
+def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, config: Config) -> LazySample:
+    mirror = config.mirror and info.flip is not None
+
+    def load() -> Sample:
+        seen = observe(image, providers)
+        if seen.depth is None:
+            raise ValueError("no depth for this image: give --depth-dir, or Depth/ in the data set")
+        mirrored = observe_mirrored(image, seen, providers) if mirror else None
+        return Sample(
+            annotated=image,
+            features=_to_cpu(seen.features),
+            depth=dataclasses.replace(seen.depth, values=seen.depth.values.cpu()),
+            mask=None if seen.mask is None else seen.mask.cpu(),
+            mirrored_features=None if mirrored is None else _to_cpu(mirrored.features),
+        )
+
+    return LazySample(image.name, load)
+
+
+def _to_cpu(features: FeatureMap) -> FeatureMap:
+    return dataclasses.replace(features, values=features.values.cpu())
+
+
+def _with_provenance(model: ClassRepresentation, args: argparse.Namespace) -> ClassRepresentation:
+    # Folder names would differ between machines, and with them the bytes of the file.
+    origin = {"dataset": args.dataset, "split": args.split, "seed": str(args.seed)}
+    return dataclasses.replace(model, provenance=model.provenance | origin)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _advance(bar: Progress, task: object) -> Callable[[str, float], None]:
+    return lambda stage, done: bar.update(task, completed=done, description=stage)  # type: ignore[arg-type]
+
+
+def _print_summary(model: ClassRepresentation, report: dict[str, Any], args: argparse.Namespace) -> None:
+    print(
+        f"{args.output}: {report['images']} images, {int(model.seen.sum())} of {len(model.seen)} keypoints, "
+        f"{len(model.dense.weight)} surface points, {report['class_file']['bytes'] / 1e6:.1f} MB, "
+        f"{report['seconds']['total']:.1f} s"
+    )
+    for warning in report["warnings"]:
+        print(f"warning: {warning}")
+    for entry in report["skipped"][:SHOWN]:
+        print(f"skipped {entry['name']}: {entry['reason']}")
+    if len(report["skipped"]) > SHOWN:
+        print(f"... and {len(report['skipped']) - SHOWN} more, see the report")
