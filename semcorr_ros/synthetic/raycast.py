@@ -10,6 +10,7 @@ import trimesh
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from jaxtyping import Bool, Float, Int
+from scipy import sparse
 
 _CREASE_COS = 0.75  # edges sharper than about 41 degrees are shaded hard
 _NO_HIT = -1
@@ -68,13 +69,17 @@ def _chunks(origins: np.ndarray, directions: np.ndarray) -> list[tuple[np.ndarra
 
 
 def _corner_normals(mesh: trimesh.Trimesh) -> Float[np.ndarray, "face 3 3"]:
+    """Per corner the mean normal of the faces around it that meet this face at a flat angle."""
     triangles = mesh.triangles
     area = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     face = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
-    vertex = np.zeros((len(mesh.vertices), 3))
-    for corner in range(3):
-        np.add.at(vertex, mesh.faces[:, corner], area)
-    vertex /= np.maximum(np.linalg.norm(vertex, axis=1, keepdims=True), 1e-12)
-    smooth = vertex[mesh.faces]
-    hard = np.einsum("fcx,fx->fc", smooth, face) < _CREASE_COS
-    return np.where(hard[..., None], face[:, None], smooth).astype(np.float32)
+    corner = np.arange(3 * len(area))
+    at_vertex = sparse.csr_matrix((np.ones(len(corner)), (corner, np.ravel(mesh.faces))))
+    own, other = (at_vertex @ at_vertex.T).nonzero()
+    smooth = np.einsum("px,px->p", face[own // 3], face[other // 3]) > _CREASE_COS
+    own, other = own[smooth], other[smooth]
+    total = np.stack([np.bincount(own, area[other // 3, axis], len(corner)) for axis in range(3)], 1)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    # A degenerate face has no normal; it is never hit either.
+    normals = np.where(length > 0, total / np.maximum(length, 1e-30), np.repeat(face, 3, 0))
+    return normals.reshape(-1, 3, 3).astype(np.float32)

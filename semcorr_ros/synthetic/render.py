@@ -50,7 +50,9 @@ def render(scene: Scene) -> Rendering:
     body = np.full(h * w, -1, np.int32)
     body[struck] = scene.caster.body[found.face]
     part = np.where(body < len(scene.instance.parts), body, -1)
-    radiance = _sky(scene, rays)
+    radiance = np.empty((h * w, 3), np.float32)
+    missed = np.flatnonzero(hits.face < 0)
+    radiance[missed] = _sky(scene, rays[missed])
     radiance[struck] = _surface(scene, found, points[struck], rays[struck], body[struck])
     keypoints, visible = project_keypoints(scene)
     return Rendering(
@@ -98,7 +100,7 @@ def project_keypoints(
     return pixels.astype(np.float32), inside & free
 
 
-def _sky(scene: Scene, rays: Float[np.ndarray, "pixel 3"]) -> Float[np.ndarray, "pixel 3"]:
+def _sky(scene: Scene, rays: Float[np.ndarray, "ray 3"]) -> Float[np.ndarray, "ray 3"]:
     azimuth = np.arctan2(rays[:, 1], rays[:, 0]) / (2 * np.pi)
     height = rays[:, 2] / np.linalg.norm(rays, axis=1)
     # Whole turns of the tile, so that the sky has no seam.

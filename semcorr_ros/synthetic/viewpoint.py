@@ -10,7 +10,7 @@ from jaxtyping import Float
 from semcorr_ros.artifacts import Camera
 from semcorr_ros.geometry import cameras
 
-_FRAMING_STEPS = 8
+_FRAMING_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,19 @@ def frame_object(
     reach = float(np.ptp(rotated, axis=0).max())
     # Closer than this the perspective gets absurd and parts end up behind the camera.
     nearest = 0.15 * reach - (rotated[:, 2] - rotated_center[2]).min()
-    translation = np.array([0.0, 0.0, 2 * reach]) - rotated_center
+    center = np.array([0.0, 0.0, 2 * reach])  # of the object, camera frame
     wanted = (np.array(viewpoint.center) - 0.5) * [w, h]
     for _ in range(_FRAMING_STEPS):
-        seen = rotated + translation
+        seen = rotated - rotated_center + center
         pixels = focal * seen[:, :2] / seen[:, 2:]
         low, high = pixels.min(0), pixels.max(0)
         share = float(((high - low) / [w, h]).max())
-        depth = max((rotated_center + translation)[2] * share / viewpoint.fill, nearest)
-        shift = (wanted - (low + high) / 2) / focal * (rotated_center + translation)[2]
-        translation = np.array([*(translation[:2] + shift), depth - rotated_center[2]])
+        shift = (wanted - (low + high) / 2) / focal * center[2]
+        depth = max(center[2] * share / viewpoint.fill, nearest)
+        # Sideways it moves in proportion, so that the picture's middle stays where it is.
+        center = np.array([*((center[:2] + shift) * depth / center[2]), depth])
     pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = rotation, translation
+    pose[:3, :3], pose[:3, 3] = rotation, center - rotated_center
     return cameras.centered(float(focal), size), pose
 
 
