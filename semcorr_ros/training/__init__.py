@@ -1,0 +1,1 @@
+"""Training of the small networks: targets, rendered data, loops, quality measures."""
