@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None
         "--camera",
         type=Path,
         metavar="JSON",
-        help='{"K": 3x3 pixels}; without it the focal length is searched',
+        help='{"K": 3x3 pixels} of the picture (default: the focal length is searched for)',
     )
     add_alignment_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the alignment (default: 0)")

@@ -51,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target-mask", type=Path, nargs="+", default=[], metavar="PNG", help="one per target"
     )
+    parser.add_argument(
+        "--target-camera",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="JSON",
+        help="one per target (default: --camera)",
+    )
     parser.add_argument("--method", default="aligned", choices=plugins.available("matching"))
     pictures.add_arguments(parser, class_required=False)
 
@@ -131,13 +139,13 @@ def _check_inside(query: Query, source: View) -> None:
 
 
 def _pictures(args: argparse.Namespace) -> tuple[pictures.Picture, list[pictures.Picture]]:
-    for flag, files in (("--target-depth", args.target_depth), ("--target-mask", args.target_mask)):
-        if files and len(files) != len(args.target):
-            raise ValueError(f"{flag} names {len(files)} files for {len(args.target)} targets")
-    targets = [
-        pictures.Picture(image, depth, mask, args.camera)
-        for image, depth, mask in zip_longest(args.target, args.target_depth, args.target_mask)
-    ]
+    count = len(args.target)
+    for flag in ("depth", "mask", "camera"):
+        files = getattr(args, f"target_{flag}")
+        if files and len(files) != count:
+            raise ValueError(f"--target-{flag} names {len(files)} files for {count} targets")
+    known = (args.target_depth, args.target_mask, args.target_camera or [args.camera] * count)
+    targets = [pictures.Picture(*files) for files in zip_longest(args.target, *known)]
     return pictures.Picture(args.source, args.source_depth, args.source_mask, args.camera), targets
 
 

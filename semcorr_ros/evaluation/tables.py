@@ -52,7 +52,7 @@ def _cells(result: Mapping[str, Any]) -> list[str]:
         _percent(result["pck"]["per_keypoint"]["0.1"]),
         _percent(result["pck_dagger"]["0.1"]),
         _percent(result.get("kap", {}).get("0.1")),
-        "-" if seconds is None else f"{seconds:.2f}",
+        "-" if seconds is None else f"{seconds:.3f}",
     ]
 
 

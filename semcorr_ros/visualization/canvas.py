@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 
 Color = tuple[int, int, int]
 Point = Sequence[float]
+Box = tuple[float, float, float, float]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 SMOOTHING = 2
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -33,8 +35,8 @@ class Canvas:
         size = (round(width * self.scale), round(height * self.scale))
         self._picture = Image.fromarray(image.cpu().numpy()).resize(size, Image.Resampling.BICUBIC)
         self._layer = self._empty_layer()
-        self._labels: list[tuple[float, float, str, Color]] = []
-        self._taken: list[tuple[float, float, float, float]] = []
+        self._labels: list[_Label] = []
+        self._taken: list[Box] = []
 
     @property
     def size(self) -> tuple[int, int]:
@@ -76,15 +78,18 @@ class Canvas:
             begin, finish = (x1 + a * (x2 - x1), y1 + a * (y2 - y1)), (x1 + b * (x2 - x1), y1 + b * (y2 - y1))
             self.line(begin, finish, color, width, alpha)
 
-    def label(self, point: Point, text: str, color: Color = WHITE) -> None:
-        """Text beside a point, moved to where no other label, labelled point or border is in the way."""
+    def label(self, point: Point, text: str, color: Color = WHITE, region: Box | None = None) -> None:
+        """Text beside a point, moved to where no other label, labelled point or border is in the way.
+
+        region: canvas pixels x1, y1, x2, y2 that it should not leave, instead of the whole canvas.
+        """
         x, y = (value / SMOOTHING for value in self._place(point))
-        self._labels.append((x, y, text, color))
+        self._labels.append(_Label((x, y), text, color, region or (0, 0, *self.size)))
         self._taken.append((x - MARK_PX, y - MARK_PX, x + MARK_PX, y + MARK_PX))
 
     def caption(self, text: str) -> None:
         """A line of text in the top left corner."""
-        self._labels.insert(0, (-math.inf, -math.inf, text, WHITE))
+        self._labels.insert(0, _Label(None, text, WHITE, (0, 0, *self.size)))
 
     def inside(self, point: Point) -> bool:
         """Whether a point lies on the picture."""
@@ -98,8 +103,8 @@ class Canvas:
         picture = Image.alpha_composite(self._picture.convert("RGBA"), layer).convert("RGB")
         draw = ImageDraw.Draw(picture)
         font = ImageFont.load_default(FONT_PX)
-        for x, y, text, color in self._labels:
-            self._write(draw, font, (x, y), text, color)
+        for label in self._labels:
+            self._write(draw, font, label)
         return picture
 
     def tensor(self) -> UInt8[Tensor, "height width 3"]:
@@ -114,41 +119,42 @@ class Canvas:
         factor = self.scale * SMOOTHING
         return (float(point[0]) + 0.5) * factor - 0.5, (float(point[1]) + 0.5) * factor - 0.5
 
-    def _write(self, draw: ImageDraw.ImageDraw, font: Font, at: Point, text: str, color: Color) -> None:
-        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-        box = self._free_box(at, right - left + 8, bottom - top + 6)
+    def _write(self, draw: ImageDraw.ImageDraw, font: Font, label: _Label) -> None:
+        left, top, right, bottom = draw.textbbox((0, 0), label.text, font=font)
+        box = self._free_box(label, right - left + 8, bottom - top + 6)
         self._taken.append(box)
         draw.rounded_rectangle(box, radius=4, fill=(25, 25, 28))
         # Half way to white: pure blue on dark cannot be read.
-        light = tuple((value + 255) // 2 for value in color)
-        draw.text((box[0] + 4 - left, box[1] + 3 - top), text, fill=light, font=font)
+        light = tuple((value + 255) // 2 for value in label.color)
+        draw.text((box[0] + 4 - left, box[1] + 3 - top), label.text, fill=light, font=font)
 
-    def _free_box(self, at: Point, width: float, height: float) -> tuple[float, float, float, float]:
-        x, y = at
-        if math.isinf(x):
+    def _free_box(self, label: _Label, width: float, height: float) -> Box:
+        if label.at is None:
             return 6, 6, 6 + width, 6 + height
         candidates = []
         for reach in (10, 24, 40, 60, 84, 110):
             for angle in range(0, 360, 30):
-                dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-                middle = (x + dx * (reach + width / 2), y + dy * (reach + height / 2))
-                box = (
-                    middle[0] - width / 2,
-                    middle[1] - height / 2,
-                    middle[0] + width / 2,
-                    middle[1] + height / 2,
-                )
-                candidates.append((self._overlap(box), reach, box))
+                x = label.at[0] + math.cos(math.radians(angle)) * (reach + width / 2)
+                y = label.at[1] + math.sin(math.radians(angle)) * (reach + height / 2)
+                box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+                candidates.append((self._overlap(box, label.region), reach, box))
         return min(candidates, key=lambda c: c[:2])[2]
 
-    def _overlap(self, box: tuple[float, float, float, float]) -> float:
-        """Area shared with earlier labels and lying outside the canvas."""
-        inside = _shared(box, (0, 0, *self.size))
-        outside = (box[2] - box[0]) * (box[3] - box[1]) - inside
+    def _overlap(self, box: Box, region: Box) -> float:
+        """Area shared with other labels and marks, and lying outside the region."""
+        outside = (box[2] - box[0]) * (box[3] - box[1]) - _shared(box, region)
         return round(sum(_shared(box, other) for other in self._taken) + 4 * outside, 3)
 
 
-def _shared(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+@dataclass(frozen=True)
+class _Label:
+    at: tuple[float, float] | None  # canvas pixels; None: the top left corner
+    text: str
+    color: Color
+    region: Box
+
+
+def _shared(a: Box, b: Box) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     return max(0.0, width) * max(0.0, height)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import KeypointState
-from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas
+from semcorr_ros.visualization.canvas import BLACK, WHITE, Box, Canvas, Color
 from semcorr_ros.visualization.palette import distinct
 
 GAP = 12  # canvas pixels between the pictures
@@ -46,24 +46,34 @@ def draw_matches(
     page = torch.full((HEIGHT, offset + right.shape[1], 3), BACKGROUND, dtype=torch.uint8)
     page[:, : left.shape[1]], page[:, offset:] = left, right
     canvas = Canvas(page, longer_side=0)
-    at_source = _on_page(matches.source, source, 0)
-    at_target = _on_page(matches.target, target, offset)
-    states = [KeypointState(int(state)) for state in matches.state]
-    colors = distinct(len(states))
-    drawn = [state in DRAWN and bool(torch.isfinite(at_target[i]).all()) for i, state in enumerate(states)]
-    for i, state in enumerate(states):  # lines first: they must not cover the points
-        if drawn[i]:
-            line = canvas.line if state == KeypointState.VISIBLE else canvas.dashes
-            line(at_source[i].tolist(), at_target[i].tolist(), colors[i], width=2, alpha=150)
-    for i, state in enumerate(states):
-        _draw_source(canvas, at_source[i].tolist(), colors[i], matches.names[i], None if drawn[i] else state)
-        if drawn[i]:
-            _draw_target(canvas, at_target[i].tolist(), colors[i], matches.names[i], state)
-    if matches.truth is not None:
-        for point in _on_page(matches.truth, target, offset).tolist():
-            if all(value == value for value in point):
-                canvas.cross(point, RADIUS - 1, BLACK, width=5)
-                canvas.cross(point, RADIUS - 2, WHITE, width=2)
+    boxes: tuple[Box, Box] = ((0, 0, left.shape[1], HEIGHT), (offset, 0, page.shape[1], HEIGHT))
+    points = [
+        _Point(
+            name=name,
+            color=color,
+            state=KeypointState(int(state)),
+            source=_place(at_source, source, boxes[0]),
+            target=_place(at_target, target, boxes[1]) if int(state) in DRAWN else None,
+        )
+        for name, color, state, at_source, at_target in zip(
+            matches.names,
+            distinct(len(matches.names)),
+            matches.state.tolist(),
+            matches.source.tolist(),
+            matches.target.tolist(),
+            strict=True,
+        )
+    ]
+    for point in points:  # lines first: they must not cover the points
+        _draw_line(canvas, point)
+    for point in points:
+        _draw_source(canvas, point, boxes[0])
+        _draw_target(canvas, point, boxes[1])
+    for truth in [] if matches.truth is None else matches.truth.tolist():
+        place = _place(truth, target, boxes[1])
+        if place is not None:
+            canvas.cross(place, RADIUS - 1, BLACK, width=5)
+            canvas.cross(place, RADIUS - 2, WHITE, width=2)
     return canvas.tensor()
 
 
@@ -81,29 +91,49 @@ def stack(
     return torch.cat(rows)
 
 
-def _draw_source(
-    canvas: Canvas, point: list[float], color: tuple[int, int, int], name: str, lost: KeypointState | None
-) -> None:
-    _disc(canvas, point, color)
-    if lost is not None:
-        canvas.cross(point, RADIUS + 4, color)
+@dataclass(frozen=True)
+class _Point:
+    """One match on the page; a place is None where there is nothing to draw."""
+
+    name: str
+    color: Color
+    state: KeypointState
+    source: tuple[float, float] | None
+    target: tuple[float, float] | None
+
+
+def _draw_line(canvas: Canvas, point: _Point) -> None:
+    if point.source is not None and point.target is not None:
+        line = canvas.line if point.state == KeypointState.VISIBLE else canvas.dashes
+        line(point.source, point.target, point.color, width=2, alpha=150)
+
+
+def _draw_source(canvas: Canvas, point: _Point, box: Box) -> None:
+    if point.source is None:
+        return
+    name = point.name
+    _disc(canvas, point.source, point.color)
+    if point.target is None:
+        canvas.cross(point.source, RADIUS + 4, point.color)
+        lost = KeypointState.OUT_OF_IMAGE if point.state in DRAWN else point.state
         name = f"{name}: {lost.name.lower().replace('_', ' ')}"
-    canvas.label(point, name, color)
+    canvas.label(point.source, name, point.color, box)
 
 
-def _draw_target(
-    canvas: Canvas, point: list[float], color: tuple[int, int, int], name: str, state: KeypointState
-) -> None:
-    if state == KeypointState.OCCLUDED:
-        canvas.ring(point, RADIUS + 1, BLACK, width=5)
-        canvas.ring(point, RADIUS, color, width=2.5)
+def _draw_target(canvas: Canvas, point: _Point, box: Box) -> None:
+    if point.target is None:
+        return
+    name = point.name
+    if point.state == KeypointState.OCCLUDED:
+        canvas.ring(point.target, RADIUS + 1, BLACK, width=5)
+        canvas.ring(point.target, RADIUS, point.color, width=2.5)
         name = f"{name} (hidden)"
     else:
-        _disc(canvas, point, color)
-    canvas.label(point, name, color)
+        _disc(canvas, point.target, point.color)
+    canvas.label(point.target, name, point.color, box)
 
 
-def _disc(canvas: Canvas, point: list[float], color: tuple[int, int, int]) -> None:
+def _disc(canvas: Canvas, point: tuple[float, float], color: Color) -> None:
     canvas.dot(point, RADIUS + 2, BLACK)
     canvas.dot(point, RADIUS, color)
 
@@ -117,9 +147,11 @@ def _fit(image: UInt8[Tensor, "height width 3"]) -> UInt8[Tensor, "canvas_height
     return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
 
 
-def _on_page(
-    points: Float[Tensor, "point 2"], image: UInt8[Tensor, "height width 3"], offset: int
-) -> Float[Tensor, "point 2"]:
-    """Pixels of an image to pixels of the page."""
+def _place(
+    point: list[float], image: UInt8[Tensor, "height width 3"], box: Box
+) -> tuple[float, float] | None:
+    """Pixel of an image to pixel of the page; None for NaN and for a point outside its image."""
     scale = HEIGHT / image.shape[0]
-    return (points.cpu() + 0.5) * scale - 0.5 + torch.tensor([float(offset), 0.0])
+    x, y = ((value + 0.5) * scale - 0.5 for value in point)
+    # NaN fails both comparisons.
+    return (x + box[0], y) if -0.5 <= x <= box[2] - box[0] - 0.5 and -0.5 <= y <= HEIGHT - 0.5 else None
