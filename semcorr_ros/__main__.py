@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import signal
 import sys
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def _run_verb(verb: str, arguments: list[str]) -> int:
 
 
 def _run_node(node: str, arguments: list[str]) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Told to stop while it still imports torch, a node ends as quietly as later on.
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         module = importlib.import_module(f"semcorr_ros.ros.{node}")
     except ModuleNotFoundError as error:

@@ -1,0 +1,76 @@
+"""Pictures of the fabricated pear class whose colors are its places, so that a backbone can read features
+from pixels: what a camera node publishes in the tests of ros/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from alignment import fabricated
+from torch import Tensor
+
+from semcorr_ros.artifacts import Camera, FeatureMap
+from semcorr_ros.geometry import cameras
+
+SIZE = fabricated.SIZE
+REACH = 4.0  # canonical coordinates are within +-REACH
+DISTANCE = 0.35
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of the mean pear and what is true about it."""
+
+    image: np.ndarray  # uint8 (H, W, 3)
+    depth: np.ndarray  # float32 metres (H, W), 0 = background
+    camera: Camera
+    keypoints: np.ndarray  # (L, 3) camera frame, metres
+    pixels: np.ndarray  # (L, 2)
+
+
+def shoot(model, azimuth: float, elevation: float = 20.0, scale: float = 0.05) -> Shot:
+    camera = cameras.centered(1.1 * SIZE[1], SIZE)
+    rotation = fabricated.look_at(azimuth, elevation)
+    translation = torch.tensor([0.01, -0.01, DISTANCE])
+    places = _surface(model)
+    placed = scale * places @ rotation.T + translation
+    depth, owner = _splat(placed, camera)
+    image = np.zeros((*SIZE, 3), np.uint8)
+    image[owner >= 0] = _colors(places)[owner[owner >= 0]]
+    keypoints = scale * model.sparse @ rotation.T + translation
+    return Shot(image, depth, camera, keypoints.numpy(), cameras.project(keypoints, camera).numpy())
+
+
+def read_features(image: Tensor) -> FeatureMap:
+    """Features of a picture taken by `shoot`: one cell per pixel."""
+    places = (image.float() - 128) / 127 * REACH
+    values = fabricated.describe(places.reshape(-1, 3)).reshape(*image.shape[:2], -1)
+    background = (image == 0).all(-1)
+    values[background] = torch.eye(values.shape[-1])[0]
+    return FeatureMap(values, tuple(image.shape[:2]), fabricated.BACKBONE)
+
+
+def _surface(model) -> Tensor:
+    """Many points of the surface, canonical."""
+    reference = fabricated.surface(400, torch.Generator().manual_seed(0))
+    keypoints = fabricated._spread(reference, len(model.sparse))
+    center = keypoints.mean(0)
+    radius = (keypoints - center).pow(2).sum(-1).mean().sqrt()
+    return (fabricated.surface(60000, torch.Generator().manual_seed(1)) - center) / radius
+
+
+def _colors(places: Tensor) -> np.ndarray:
+    return (places / REACH * 127 + 128).round().clamp(1, 255).byte().numpy()
+
+
+def _splat(points: Tensor, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    h, w = SIZE
+    pixels = cameras.project(points, camera).round().long()
+    inside = ((pixels >= 0) & (pixels < torch.tensor([w, h]))).all(-1)
+    order = torch.where(inside, points[:, 2], -1.0).argsort(descending=True)[: int(inside.sum())].numpy()
+    depth, owner = np.zeros(SIZE, np.float32), np.full(SIZE, -1)
+    x, y = pixels[order].numpy().T
+    # Of equal indices NumPy keeps the last one: the nearest point.
+    depth[y, x], owner[y, x] = points[order, 2].numpy(), order
+    return depth, owner

@@ -1,0 +1,110 @@
+"""Real DDS between processes, kept apart from everything else on the machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("semcorr_ros.msg", reason="generated messages are missing: make setup")
+
+ROOT = Path(__file__).resolve().parents[2]
+UP_TIME = 60.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A domain of this process, no network, strict field checks, logs in a temporary folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+        patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        patch.setenv("ROS_LOCALHOST_ONLY", "1")  # the same for distributions before Iron
+        patch.setenv("ROS_PYTHON_CHECK_FIELDS", "1")
+        patch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("ros_logs")))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv(
+            "PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'test'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        )
+        yield
+
+
+@pytest.fixture(scope="module")
+def ros(ros_environment: None) -> Iterator[rclpy.node.Node]:
+    """A node of the test process."""
+    rclpy.init()
+    node = rclpy.create_node(f"probe_{time.monotonic_ns()}")
+    yield node
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+class NodeProcess:
+    """A node in its own process."""
+
+    def __init__(self, verb: str, parameters: dict[str, str], environment: dict[str, str] | None = None):
+        arguments = []
+        for name, value in parameters.items():
+            arguments += ["-r" if name.startswith("__") else "-p", f"{name}:={value}"]
+        command = [sys.executable, str(ROOT / "test/ros/run_node.py"), verb, "--ros-args", *arguments]
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Exit status and everything printed."""
+        self.process.send_signal(number)
+        try:
+            output, _ = self.process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            output, _ = self.process.communicate()
+        return self.process.returncode, output
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[..., NodeProcess]]:
+    """Starts node processes and ends those that the test left running."""
+    started: list[NodeProcess] = []
+
+    def make(verb: str, parameters: dict[str, str] | None = None, **environment: str) -> NodeProcess:
+        started.append(NodeProcess(verb, parameters or {}, environment))
+        return started[-1]
+
+    yield make
+    for node in started:
+        if node.process.poll() is None:
+            node.stop()
+
+
+def spin_until(node: rclpy.node.Node, condition: Callable[[], bool], seconds: float = UP_TIME) -> bool:
+    """Spin `node` until the condition holds; False when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        rclpy.spin_once(node, timeout_sec=0.05)
+    return True
+
+
+def call(node: rclpy.node.Node, kind: type, name: str, request: object, seconds: float = UP_TIME) -> object:
+    """Response of a service; fails the test when there is none in time."""
+    client = node.create_client(kind, name)
+    try:
+        assert client.wait_for_service(seconds), f"no service {name}"
+        future = client.call_async(request)
+        assert spin_until(node, future.done, seconds), f"no answer from {name}"
+        return future.result()
+    finally:
+        node.destroy_client(client)

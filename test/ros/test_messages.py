@@ -1,0 +1,122 @@
+"""Results in messages: names, states, NaN instead of wrong positions, and codes that match the interfaces."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from alignment import fabricated
+from semcorr_ros.action import AlignClass
+from semcorr_ros.msg import SemanticKeypoint
+from semcorr_ros.srv import LoadClass, TransferKeypoints, UnloadClass
+from std_msgs.msg import Header
+
+from semcorr_ros.artifacts import Alignment, Correspondences, KeypointState
+from semcorr_ros.geometry import cameras, rotations
+from semcorr_ros.ros import markers, messages, overlay
+from semcorr_ros.ros.refusal import Code
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fabricated.make_class()
+
+
+def _correspondences(states, xyz=None, scores=None) -> Correspondences:
+    count = len(states)
+    positions = torch.tensor([[0.1, 0.2, 0.9]]).repeat(count, 1) if xyz is None else xyz
+    return Correspondences(
+        points=torch.arange(2.0 * count).reshape(count, 2),
+        score=torch.full((count,), 0.8) if scores is None else scores,
+        state=torch.tensor([int(state) for state in states]),
+        xyz=positions,
+    )
+
+
+def test_states_have_the_values_of_the_message():
+    for state in KeypointState:
+        assert getattr(SemanticKeypoint, state.name) == state
+
+
+@pytest.mark.parametrize(
+    "section",
+    [TransferKeypoints.Response, LoadClass.Response, UnloadClass.Response, AlignClass.Result],
+)
+def test_codes_have_the_values_of_the_interfaces(section):
+    defined = [code for code in Code if hasattr(section, code.name)]
+    assert Code.NONE in defined
+    for code in defined:
+        assert getattr(section, code.name) == code
+    if section is TransferKeypoints.Response:
+        assert len(defined) == len(Code) - 1  # a service cannot be canceled
+
+
+def test_a_visible_point_without_depth_has_no_position():
+    found = _correspondences([KeypointState.VISIBLE], torch.full((1, 3), torch.nan))
+    keypoint = messages.keypoint_messages(["rim"], found, 0.1)[0]
+    assert keypoint.state == SemanticKeypoint.NO_DEPTH
+    assert all(map(math.isnan, (keypoint.xyz.x, keypoint.xyz.y, keypoint.xyz.z)))
+    assert (keypoint.pixel.x, keypoint.pixel.y) == (0.0, 1.0)
+
+
+def test_no_depth_never_carries_a_position():
+    keypoint = messages.keypoint_messages(["rim"], _correspondences([KeypointState.NO_DEPTH]), 0.1)[0]
+    assert math.isnan(keypoint.xyz.z)
+
+
+def test_low_scores_are_rejected_and_order_is_kept():
+    found = _correspondences([KeypointState.VISIBLE] * 2, scores=torch.tensor([0.05, 0.5]))
+    first, second = messages.keypoint_messages(["a", "b"], found, 0.1)
+    assert (first.name, first.state) == ("a", SemanticKeypoint.REJECTED)
+    assert (second.name, second.state) == ("b", SemanticKeypoint.VISIBLE)
+    assert second.xyz.z == pytest.approx(0.9)
+
+
+def test_pose_maps_canonical_points_to_the_camera(model):
+    rotation, translation, scale = rotations.super_fibonacci(5)[3], torch.tensor([0.1, -0.2, 0.8]), 0.05
+    aligned = _alignment(model, rotation, translation, scale)
+    pose = messages.pose_message(model, aligned, "pear_0")
+    q = pose.pose.orientation
+    turned = rotations.from_quaternion(torch.tensor([q.x, q.y, q.z, q.w]))
+    assert torch.allclose(turned, rotation, atol=1e-5)
+    assert (pose.pose.position.x, pose.scale, pose.metric) == (pytest.approx(0.1), pytest.approx(0.05), True)
+    extent = model.dense.barycentric @ model.sparse * scale
+    expected = extent.amax(0) - extent.amin(0)
+    assert [pose.size.x, pose.size.y, pose.size.z] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_markers_and_overlay_leave_out_what_is_unknown(model):
+    states = [KeypointState.VISIBLE, KeypointState.OCCLUDED, KeypointState.NO_DEPTH]
+    xyz = torch.tensor([[0.0, 0, 1], [0.1, 0, 1], [0.2, 0, 1]])
+    edged = replace(model, info=replace(model.info, edges=((0, 1), (1, 2))))
+    found = messages.keypoint_messages(["a", "b", "c"], _correspondences(states, xyz), 0.1)
+    instance = messages.instance_message(edged, found, "pear_0")
+    drawn = markers.markers(Header(frame_id="cam"), [instance]).markers
+    kinds = {marker.ns.rpartition("/")[2]: marker for marker in drawn[1:]}
+    assert len(kinds["keypoints"].points) == 2
+    assert len(kinds["skeleton"].points) == 2
+    assert {marker.header.frame_id for marker in drawn} == {"cam"}
+    picture = np.zeros((40, 60, 3), np.uint8)
+    assert overlay.draw_overlay(picture, [instance]).any()
+    assert not picture.any()
+
+
+def _alignment(model, rotation, translation, scale) -> Alignment:
+    keypoints = scale * model.sparse @ rotation.T + translation
+    one = torch.ones(1)
+    return Alignment(
+        keypoints=keypoints[None],
+        dense=(model.dense.barycentric @ keypoints)[None],
+        rotation=rotation[None],
+        translation=translation[None],
+        scale=scale * one,
+        focal=100 * one,
+        energy=one,
+        energy_by_term={},
+        confidence=0.9 * one,
+        camera=cameras.centered(100.0, (96, 128)),
+        metric=True,
+    )

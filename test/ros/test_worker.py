@@ -1,0 +1,153 @@
+"""Requests in order, latest frame wins, nothing waits for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.ros.worker import Job, Worker
+
+SOON = 20.0
+
+
+class Bench:
+    """A worker whose frames and answers are recorded."""
+
+    def __init__(self, capacity: int = 2):
+        self.frames: list[object] = []
+        self.answers: list[object] = []
+        self.came = threading.Condition()
+        self.hold = threading.Event()
+        self.hold.set()
+        self.worker = Worker(self._look, capacity)
+
+    def submit(self, work, seconds: float = SOON) -> None:
+        self.worker.submit(Job(work, self._note(self.answers), time.monotonic() + seconds))
+
+    def wait(self, condition) -> bool:
+        with self.came:
+            return self.came.wait_for(condition, SOON)
+
+    def _look(self, frame, keep_going) -> None:
+        self._note(self.frames)(frame)
+        while not self.hold.wait(0.01) and keep_going():
+            pass
+
+    def _note(self, where):
+        def note(item) -> None:
+            with self.came:
+                where.append(item)
+                self.came.notify_all()
+
+        return note
+
+
+@pytest.fixture
+def bench():
+    bench = Bench()
+    yield bench
+    bench.hold.set()
+    assert bench.worker.close(SOON)
+
+
+def test_requests_are_answered_in_order(bench):
+    release = threading.Event()
+    bench.submit(lambda _: release.wait(SOON) and 1)
+    bench.submit(lambda _: 2)
+    release.set()
+    assert bench.wait(lambda: bench.answers == [1, 2])
+
+
+def test_an_exception_is_an_answer_and_the_worker_lives_on(bench):
+    bench.submit(lambda _: 1 / 0)
+    assert bench.wait(lambda: len(bench.answers) == 1)
+    bench.submit(lambda _: "alive")
+    assert bench.wait(lambda: len(bench.answers) == 2)
+    assert isinstance(bench.answers[0], ZeroDivisionError)
+    assert bench.answers[1] == "alive"
+
+
+def test_latest_frame_wins(bench):
+    bench.hold.clear()
+    bench.worker.offer("first")
+    assert bench.wait(lambda: bench.frames == ["first"])
+    for frame in ("old", "older", "new"):
+        bench.worker.offer(frame)
+    bench.hold.set()
+    assert bench.wait(lambda: bench.frames == ["first", "new"])
+    assert bench.worker.replaced == 2
+
+
+def test_a_request_preempts_a_frame(bench):
+    bench.hold.clear()
+    bench.worker.offer("slow frame")
+    assert bench.wait(lambda: bench.frames == ["slow frame"])
+    bench.submit(lambda _: "answer")
+    assert bench.wait(lambda: bench.answers == ["answer"])
+
+
+def test_too_many_requests_are_busy(bench):
+    release = threading.Event()
+    started = threading.Event()
+    bench.submit(lambda _: started.set() or release.wait(SOON))
+    assert started.wait(SOON)
+    bench.submit(lambda _: 2)
+    bench.submit(lambda _: 3)
+    with pytest.raises(Refusal) as caught:
+        bench.submit(lambda _: 4)
+    assert caught.value.code == Code.BUSY
+    release.set()
+    assert bench.wait(lambda: len(bench.answers) == 3)
+
+
+def test_deadlines_of_running_and_waiting_requests(bench):
+    def until_told(keep_going):
+        while keep_going():
+            time.sleep(0.01)
+        raise Refusal(Code.TIMEOUT, "stopped in between")
+
+    bench.submit(until_told, seconds=0.1)
+    bench.submit(lambda _: "never", seconds=0.1)
+    time.sleep(0.15)
+    bench.worker.expire()
+    assert bench.wait(lambda: len(bench.answers) == 2)
+    assert [answer.code for answer in bench.answers] == [Code.TIMEOUT, Code.TIMEOUT]
+    bench.submit(lambda _: "next")
+    assert bench.wait(lambda: bench.answers[-1] == "next")
+
+
+def test_closing_answers_those_who_wait():
+    bench = Bench()
+    started = threading.Event()
+
+    def until_told(keep_going):
+        started.set()
+        while keep_going():
+            time.sleep(0.01)
+        return "stopped"
+
+    bench.submit(until_told)
+    assert started.wait(SOON)
+    bench.submit(lambda _: 2)
+    assert bench.worker.close(SOON)
+    codes = {getattr(answer, "code", answer) for answer in bench.answers}
+    assert codes == {Code.SHUTDOWN, "stopped"}
+    with pytest.raises(Refusal):
+        bench.submit(lambda _: 3)
+
+
+def test_a_failing_frame_does_not_end_the_worker():
+    def fail(frame, keep_going):
+        raise RuntimeError(frame)
+
+    worker = Worker(fail, 1)
+    worker.offer("broken")
+    answers = []
+    done = threading.Event()
+    worker.submit(Job(lambda _: 1, lambda a: (answers.append(a), done.set()), time.monotonic() + SOON))
+    assert done.wait(SOON)
+    assert answers == [1]
+    assert worker.close(SOON)
