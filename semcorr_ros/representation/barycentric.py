@@ -9,14 +9,14 @@ reproducing the point exactly, while a flat tetrahedron would answer with huge w
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.geometry.rotations import super_fibonacci
-
 RIDGE = 3e-4  # relative to the spread of the anchors around the point
-DIRECTIONS = 256
+DIRECTIONS = 512
 
 
 def affine_weights(
@@ -57,7 +57,7 @@ def hull_distance(
 
     By the hull's support function in fixed directions: a slight underestimate, and right for flat hulls.
     """
-    directions = super_fibonacci(DIRECTIONS)[:, 2]
+    directions = _spiral(DIRECTIONS)
     reach = (anchors @ directions.T).amax(0)
     return (points @ directions.T - reach).amax(-1).clamp_min(0)
 
@@ -66,3 +66,11 @@ def not_collinear(anchors: Float[Tensor, "anchor 3"], width: float = 0.1) -> Boo
     """Whether anchors span at least a plane."""
     extents = torch.linalg.svdvals(anchors - anchors.mean(0))
     return extents[1] > width * extents[0]
+
+
+def _spiral(count: int) -> Float[Tensor, "direction 3"]:
+    """Evenly spread unit vectors on a golden spiral."""
+    z = 1 - (2 * torch.arange(count) + 1) / count
+    angle = math.pi * (3 - math.sqrt(5)) * torch.arange(count)
+    radius = (1 - z**2).sqrt()
+    return torch.stack([radius * angle.cos(), radius * angle.sin(), z], -1)

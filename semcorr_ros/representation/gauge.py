@@ -16,7 +16,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo
 
-LEVEL = 0.2  # weight of "up is where the image's top is" against "up is perpendicular to level x axes"
+LEVEL = 0.03  # weight of "up is where the image's top is" against "up is perpendicular to level x axes"
 LEFT, RIGHT = ("left",), ("right",)
 FRONT, BACK = ("front", "nose", "head"), ("back", "rear", "tail")
 
@@ -41,7 +41,7 @@ def canonical_gauge(
     `camera_from_shape` are the rotations of the original views; `mirror` tells that the flip table holds.
     """
     normal = _mirror_normal(shape, info.flip) if mirror and info.flip is not None else None
-    up = _up(camera_from_shape, normal)
+    up = _up_in_plane(shape, camera_from_shape, normal) if info.flat else _up(camera_from_shape, normal)
     y = normal if normal is not None else _widest_horizontal(shape, up)
     x = torch.linalg.cross(y, up)
     sign, front_from = _front(shape, x, y, info, camera_from_shape)
@@ -63,6 +63,16 @@ def _up(camera_from_shape: Tensor, normal: Tensor | None) -> Tensor:
     basis = torch.eye(3) if normal is None else torch.linalg.svd(normal[None]).Vh[1:]
     up = torch.linalg.eigh(basis @ tilt @ basis.T).eigenvectors[:, 0] @ basis
     return up * (1.0 if up @ top >= 0 else -1.0)
+
+
+def _up_in_plane(shape: Tensor, camera_from_shape: Tensor, normal: Tensor | None) -> Tensor:
+    """A flat class is photographed from one side only, so level cameras leave its tilt open; it stands."""
+    top = -camera_from_shape[:, 1].mean(0)
+    through = torch.linalg.svd(shape, full_matrices=False).Vh[2]
+    for fixed in (through, normal):
+        if fixed is not None:
+            top = top - (top @ fixed) * fixed
+    return top / top.norm()
 
 
 def _widest_horizontal(shape: Tensor, up: Tensor) -> Tensor:

@@ -29,13 +29,14 @@ def select_informative(
 
 
 def _first_of_each_pair(rows: Tensor, per_pair: int, keypoints: int) -> Tensor:
-    """Which rows are among the first `per_pair` of some pair of their keypoints."""
-    wanted = torch.zeros(len(rows), dtype=torch.bool)
-    low, high = rows.sort(-1).values, rows.sort(-1).values
-    for a, b in PAIRS:
-        key = low[:, a] * keypoints + high[:, b]
-        wanted |= (_rank_in_group(key) < per_pair) & (low[:, a] != high[:, b])
-    return wanted
+    """Which rows are among the first `per_pair` that hold some pair of keypoints."""
+    ordered = rows.sort(-1).values
+    keys = torch.stack([ordered[:, a] * keypoints + ordered[:, b] for a, b in PAIRS], -1)
+    real = torch.stack([ordered[:, a] != ordered[:, b] for a, b in PAIRS], -1)
+    # A vertex that two edges share holds its pairs twice; only the first mention counts.
+    repeated = (keys[:, :, None] == keys[:, None]).tril(-1).any(-1)
+    rank = _rank_in_group(torch.where(real & ~repeated, keys, -1).flatten()).view_as(keys)
+    return ((rank < per_pair) & real & ~repeated).any(-1)
 
 
 def _rank_in_group(key: Tensor) -> Tensor:
