@@ -24,6 +24,7 @@ from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.evaluation import predict, tables
+from semcorr_ros.evaluation.align_ahead import align_ahead
 from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import Setup
@@ -40,10 +41,9 @@ class Bench:
     """What all categories and methods of one call share."""
 
     args: argparse.Namespace
+    methods: dict[str, ModuleType]
     dataset: Dataset
     providers: Providers
-    methods: dict[str, ModuleType]
-    work: Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="of the subset and of the alignments (default: 0)"
     )
     parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that align (default: 1)"
+    )
+    parser.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
@@ -87,18 +90,12 @@ def run(args: argparse.Namespace) -> int:
     """Returns 0, or 1 where not a single pair could be evaluated."""
     if args.max_pairs is not None and args.max_pairs < 1:
         raise ValueError(f"--max-pairs must be at least 1, got {args.max_pairs}")
-    methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
-    with _work_folder(args) as work:
-        bench = Bench(
-            args=args,
-            dataset=data.dataset_from(args),
-            providers=data.providers_from(args),
-            methods=methods,
-            work=work,
-        )
-        with _progress() as progress:
-            results = [row for name in _categories(bench) for row in _evaluate(bench, name, progress)]
-    means = [tables.macro_mean(results, name) for name in methods] if args.all_categories else []
+    if args.workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {args.workers}")
+    bench = _bench(args)
+    with _work_folder(args) as work, _progress() as progress:
+        results = [row for name in _categories(bench) for row in _evaluate(bench, name, work, progress)]
+    means = [tables.macro_mean(results, name) for name in bench.methods] if args.all_categories else []
     if args.json:
         write_json(args.json, _content(args, results, means))
     print(tables.markdown([*results, *means]))
@@ -106,21 +103,39 @@ def run(args: argparse.Namespace) -> int:
     return 0 if any(result["pairs"] for result in results) else 1
 
 
-def _evaluate(bench: Bench, category: str, progress: Progress) -> list[dict[str, Any]]:
+def _bench(args: argparse.Namespace) -> Bench:
+    methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
+    return Bench(args, methods, data.dataset_from(args), data.providers_from(args))
+
+
+def _setup(bench: Bench, category: str) -> Setup:
+    samples = {sample.name: sample for sample in bench.dataset.images(category, bench.args.split)}
+    constants = alignment_from(bench.args, category)
+    return Setup(samples, bench.providers, _model(bench, category), constants, bench.args.seed)
+
+
+def _setup_elsewhere(args: argparse.Namespace, category: str) -> Setup:
+    """`_setup` in another process, from what can be sent there."""
+    return _setup(_bench(args), category)
+
+
+def _evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> list[dict[str, Any]]:
     args = bench.args
-    model = _model(bench, category)
+    setup = _setup(bench, category)
     pairs = bench.dataset.pairs(category, args.split)
     if not pairs:
         raise ValueError(f"{args.root} has no pairs of {category!r} in split {args.split!r}")
     chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
-    samples = {sample.name: sample for sample in bench.dataset.images(category, args.split)}
-    constants = alignment_from(args, category)
-    setup = Setup(samples, bench.providers, model, constants, args.seed)
+    key = predict.key(pairs, _settings(bench, category, setup.config))
     results = []
     for method, matcher in bench.methods.items():
+        journal = open_journal(work / f"{category}_{method}_{key}" / "predictions.jsonl")
+        if args.workers > 1 and matcher.NEEDS_ALIGNMENT:
+            names = sorted({name for pair in chosen.values() for name in (pair.source, pair.target)})
+            task = progress.add_task(f"{category} align", total=len(names))
+            ahead = partial(_setup_elsewhere, args, category)
+            align_ahead(ahead, names, journal, args.workers, partial(progress.advance, task))
         task = progress.add_task(f"{category} {method}", total=len(chosen))
-        key = predict.key(pairs, _settings(bench, category, constants))
-        journal = open_journal(bench.work / f"{category}_{method}_{key}" / "predictions.jsonl")
         failed = predict.predict(chosen, setup, matcher, journal, partial(progress.advance, task))
         head = {"category": category, "method": method, "split": args.split}
         results.append({**head, **score(chosen, journal), "skipped": _skipped(chosen, failed)})

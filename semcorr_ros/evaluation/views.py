@@ -76,7 +76,7 @@ class Views:
 
     def _aligned(self, name: str, seen: Observation) -> Alignment:
         if name not in self._alignments:
-            path = self._folder / f"{name}.safetensors"
+            path = alignment_path(self._folder, name)
             device = seen.features.values.device
             if path.is_file():
                 self._alignments[name] = read_alignment(path, str(device))
@@ -91,6 +91,11 @@ class Views:
                 self._alignments[name] = found
                 write_alignment(path, found)
         return self._alignments[name]
+
+
+def alignment_path(folder: Path, name: str) -> Path:
+    """Where the alignment of an image is kept."""
+    return folder / f"{name}.safetensors"
 
 
 def write_alignment(path: Path, found: Alignment) -> None:
