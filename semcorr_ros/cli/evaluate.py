@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="result here: an object; with several methods a list; with --all-categories"
-        ' {"results": [...], "mean": [one per method]}',
+        ' {"results": [...], "mean": [one per method], "skipped": [...]}',
     )
     parser.add_argument(
         "--work",
@@ -93,14 +93,29 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {args.workers}")
     bench = _bench(args)
-    with _work_folder(args) as work, _progress() as progress:
-        results = [row for name in _categories(bench) for row in _evaluate(bench, name, work, progress)]
-    means = [tables.macro_mean(results, name) for name in bench.methods] if args.all_categories else []
+    results, left_out = _evaluate_all(bench)
+    means: list[dict[str, Any]] = []
+    if args.all_categories and results:
+        means = [tables.macro_mean(results, name) for name in bench.methods]
     if args.json:
-        write_json(args.json, _content(args, results, means))
+        write_json(args.json, _content(args, results, means, left_out))
     print(tables.markdown([*results, *means]))
-    _report_problems(bench.dataset, results)
+    _report_problems(bench.dataset, results, left_out)
     return 0 if any(result["pairs"] for result in results) else 1
+
+
+def _evaluate_all(bench: Bench) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Results, and the reason of each category that was left out of --all-categories."""
+    results, left_out = [], {}
+    with _work_folder(bench.args) as work, _progress() as progress:
+        for category in _categories(bench):
+            try:
+                results += _evaluate(bench, category, work, progress)
+            except (ValueError, OSError) as error:
+                if bench.args.category:
+                    raise
+                left_out[category] = str(error)
+    return results, left_out
 
 
 def _bench(args: argparse.Namespace) -> Bench:
@@ -201,19 +216,20 @@ def _skipped(chosen: dict[int, Any], failed: dict[int, str]) -> list[dict[str, s
     ]
 
 
-def _content(args: argparse.Namespace, results: list[Any], means: list[Any]) -> Any:
+def _content(args: argparse.Namespace, results: list[Any], means: list[Any], left_out: dict[str, str]) -> Any:
     if args.all_categories:
-        return {"results": results, "mean": means}
+        skipped = [{"category": name, "reason": reason} for name, reason in left_out.items()]
+        return {"results": results, "mean": means, "skipped": skipped}
     return results if len(results) > 1 else results[0]
 
 
-def _report_problems(dataset: Dataset, results: list[dict[str, Any]]) -> None:
+def _report_problems(dataset: Dataset, results: list[dict[str, Any]], left_out: dict[str, str]) -> None:
     reasons = dict.fromkeys(item["reason"] for result in results for item in result["skipped"])
-    lines = [*dataset.problems(), *reasons]
+    lines = [*(f"{name}: {reason}" for name, reason in left_out.items()), *dataset.problems(), *reasons]
     for line in lines[:SHOWN_FAILURES]:
         print(f"skipped: {line}", file=sys.stderr)
     if len(lines) > SHOWN_FAILURES:
-        print(f"... and {len(lines) - SHOWN_FAILURES} more, see the JSON", file=sys.stderr)
+        print(f"... and {len(lines) - SHOWN_FAILURES} more", file=sys.stderr)
 
 
 @contextmanager

@@ -66,6 +66,18 @@ def test_several_methods_give_a_list_and_all_categories_a_mean(folder, tmp_path)
     assert content["mean"][0]["pck"] == content["results"][0]["pck"]
 
 
+def test_a_category_that_cannot_be_evaluated_is_left_out_and_named(folder, tmp_path, capsys):
+    (folder.root / "ImageAnnotation" / "sofa").mkdir()
+    given = arguments(folder, "--json", tmp_path / "out.json")
+    given[given.index("--category") : given.index("--category") + 2] = ["--all-categories"]
+    assert run(*given) == 0
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert [row["category"] for row in content["results"]] == ["chair"]
+    assert [item["category"] for item in content["skipped"]] == ["sofa"]
+    assert "no pairs of 'sofa'" in content["skipped"][0]["reason"]
+    assert "sofa" in capsys.readouterr().err
+
+
 def test_max_pairs_is_a_subset(folder, tmp_path):
     run(*arguments(folder, "--max-pairs", "2", "--seed", "5", "--json", tmp_path / "out.json"))
     assert json.loads((tmp_path / "out.json").read_text())["pairs"] == 2
@@ -188,5 +200,6 @@ def test_a_class_of_another_backbone_is_refused(pears, tmp_path):
     other = tmp_path / "features"
     spair_folder.save_features(other / "a.npz", np.ones((2, 2, 32)))
     given[given.index("--features-dir") + 1] = other
+    given[given.index("--all-categories")] = "--category=pear"
     with pytest.raises(ValueError, match=r"built on backbone 'fabricated:1'.*'precomputed:32'"):
         run(*given)
