@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the data set, the contact sheet, or both; 130 after Ctrl-C, 2 for wrong input."""
+    """Make the data set, the contact sheet, or both; 2 for wrong input, 130 after Ctrl-C."""
     if args.output is None and args.contact_sheet is None:
         print("synthesize: give --output DIR, --contact-sheet PNG, or both", file=sys.stderr)
         return 2
@@ -59,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(f"synthesize: {error}", file=sys.stderr)
         return 2
+    except BrokenProcessPool:
+        print("synthesize: a worker died (out of memory?); run again with fewer --workers", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"stopped; the same command goes on in {args.output}", file=sys.stderr)
         return 130

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,10 +98,12 @@ def make_dataset(
     todo = [job for job in jobs(source, config) if not _finished(root, job)]
     reused = len(jobs(source, config)) - len(todo)
     skipped = []
-    for problem in _rendered(root, source, config, todo, workers):
-        if problem:
-            skipped.append(problem)
-        on_image()
+    # Closed at once when interrupted, not when the traceback is gone.
+    with closing(_rendered(root, source, config, todo, workers)) as problems:
+        for problem in problems:
+            if problem:
+                skipped.append(problem)
+            on_image()
     write_classes(root, source.infos())
     pairs = {split: _write_split(root, source, config, split) for split in SPLITS}
     return Report(len(todo) - len(skipped), reused, pairs, sorted(skipped))
@@ -148,19 +152,24 @@ def _make(root: Path, source: Source, config: DatasetConfig, job: Job) -> str:
 
 def _rendered(
     root: Path, source: Source, config: DatasetConfig, todo: list[Job], workers: int
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     if workers <= 1 or len(todo) < 2:
         for job in todo:
             yield _make(root, source, config, job)
         return
     # Spawned, not forked: the parent may hold threads of torch.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            for future in as_completed([pool.submit(_make, root, source, config, job) for job in todo]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent)
+    try:
+        for future in as_completed([pool.submit(_make, root, source, config, job) for job in todo]):
+            yield future.result()
+    finally:
+        # Not `with pool`, which would work off the queue after an interruption.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_split(root: Path, source: Source, config: DatasetConfig, split: str) -> int:

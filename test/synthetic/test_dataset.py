@@ -159,9 +159,19 @@ def test_instances_of_splits_differ():
     assert gaps.min() > 1e-4
 
 
-def test_two_workers_write_the_same_bytes(root, tmp_path):
-    make_dataset(tmp_path / "again", SOURCE, CONFIG, workers=2)
-    assert contents(tmp_path / "again") == contents(root)
+def test_two_workers_stop_when_told_and_write_the_same_bytes(root, tmp_path):
+    path = tmp_path / "again"
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_dataset(path, SOURCE, CONFIG, workers=2, on_image=stop)
+    finished = len(list(path.glob("ImageAnnotation/*/*.json")))
+    assert 0 < finished < 20, "the queue must not be worked off after an interruption"
+    report = make_dataset(path, SOURCE, CONFIG, workers=2)
+    assert report.reused == finished
+    assert contents(path) == contents(root)
 
 
 def test_resumes_after_an_interruption(root, tmp_path):

@@ -124,50 +124,66 @@ def _stretchers(rng: np.random.Generator, frame: _Frame, front: np.ndarray, rear
     return parts
 
 
-def _back(rng: np.random.Generator, frame: _Frame, taper: float, points: dict[str, Point]) -> list[Shape]:
-    thick = rng.uniform(0.018, 0.06)
-    bottom_half = frame.width / 2 * taper
-    top_half = bottom_half * rng.uniform(0.75, 1.1)
-    x, z0 = -frame.depth / 2, frame.seat - 0.3 * frame.thickness
-    z1 = frame.seat + frame.back
-    style = rng.choice(["panel", "panel", "ladder", "spindles"])
+@dataclass(frozen=True)
+class _Slab:
+    """The upright plane of the back; lengths in metres."""
 
-    def board(low: float, high: float, inset: float = 0.0) -> trimesh.Trimesh:
+    x: float  # of its rear side, at the bottom
+    z: tuple[float, float]
+    half_width: tuple[float, float]  # at the bottom and at the top
+    thick: float
+    lean: float
+
+    def middle(self, z: float) -> tuple[float, float]:
+        """x of the middle of the slab and half its width, at a height."""
+        t = (z - self.z[0]) / (self.z[1] - self.z[0])
+        low, high = self.half_width
+        return self.x + self.thick / 2 - self.lean * t, low + (high - low) * t
+
+    def board(self, low: float, high: float) -> trimesh.Trimesh:
+        """Its part between two heights."""
         rings = []
         for z in np.linspace(low, high, 5):
-            t = (z - z0) / (z1 - z0)
-            half = bottom_half + (top_half - bottom_half) * t - inset
-            center = (x + thick / 2 - frame.lean * t, 0.0, z)
-            rings.append(shapes.rounded(center, (thick / 2, 0, 0), (0, half, 0), 10.0, 24))
+            x, half = self.middle(z)
+            rings.append(shapes.rounded((x, 0, z), (self.thick / 2, 0, 0), (0, half, 0), 10.0, 24))
         return shapes.loft(rings)
 
-    for side, sign in (("left", 1), ("right", -1)):
-        points[f"back_{side}"] = (x + thick / 2 - frame.lean, sign * top_half, z1)
-    points["back_top"] = (x + thick / 2 - frame.lean, 0.0, z1)
+    def rod(self, share: float, radius: float, inset: float = 0.0) -> trimesh.Trimesh:
+        """A rod from bottom to top at a share of the half width."""
+        (x0, y0), (x1, y1) = (self.middle(z) for z in self.z)
+        low = (x0, share * y0 - inset, self.z[0])
+        return shapes.tube(shapes.line(low, (x1, share * y1 - inset, self.z[1] - 0.003)), radius)
+
+
+def _back(rng: np.random.Generator, frame: _Frame, taper: float, points: dict[str, Point]) -> list[Shape]:
+    bottom = frame.width / 2 * taper
+    slab = _Slab(
+        x=-frame.depth / 2,
+        z=(frame.seat - 0.3 * frame.thickness, frame.seat + frame.back),
+        half_width=(bottom, bottom * rng.uniform(0.75, 1.1)),
+        thick=rng.uniform(0.018, 0.06),
+        lean=frame.lean,
+    )
+    z0, z1 = slab.z
+    x, half = slab.middle(z1)
+    points["back_left"], points["back_right"] = (x, half, z1), (x, -half, z1)
+    points["back_top"] = (x, 0.0, z1)
+    radius = 0.45 * slab.thick
+    post = slab.rod(1.0, radius, inset=radius)
+    parts: list[Shape] = [("back", post), ("back", shapes.mirror(post))]
+    style = rng.choice(["panel", "panel", "ladder", "spindles"])
     if style == "panel":
-        low = z0 + (rng.uniform(0.1, 0.4) * frame.back if rng.random() < 0.4 else 0.0)
-        return [("back", board(low, z1)), *(_posts(frame, x, z0, z1, bottom_half, top_half, thick))]
+        gap = rng.uniform(0.1, 0.4) * frame.back if rng.random() < 0.4 else 0.0
+        return [*parts, ("back", slab.board(z0 + gap, z1))]
     rail = rng.uniform(0.05, 0.12)
-    parts: list[Shape] = [("back", board(z1 - rail, z1))]
+    parts.append(("back", slab.board(z1 - rail, z1)))
     if style == "ladder":
         for z in np.linspace(z0 + 0.12, z1 - rail - 0.1, int(rng.integers(1, 4))):
-            parts.append(("back", board(z, z + 0.6 * rail)))
+            parts.append(("back", slab.board(z, z + 0.6 * rail)))
     else:
-        for y in np.linspace(-0.8, 0.8, int(rng.integers(3, 7))):
-            foot = (x + thick / 2, y * bottom_half, z0)
-            head = (x + thick / 2 - frame.lean, y * top_half, z1 - 0.01)
-            parts.append(("back", shapes.tube(shapes.line(foot, head), 0.009)))
-    return parts + _posts(frame, x, z0, z1, bottom_half, top_half, thick)
-
-
-def _posts(
-    frame: _Frame, x: float, z0: float, z1: float, bottom_half: float, top_half: float, thick: float
-) -> list[Shape]:
-    radius = 0.45 * thick
-    low = (x + thick / 2, bottom_half - radius, z0)
-    high = (x + thick / 2 - frame.lean, top_half - radius, z1 - 0.002)
-    post = shapes.tube(shapes.line(low, high), radius)
-    return [("back", post), ("back", shapes.mirror(post))]
+        for share in np.linspace(-0.8, 0.8, int(rng.integers(3, 7))):
+            parts.append(("back", slab.rod(share, 0.009)))
+    return parts
 
 
 def _armrests(rng: np.random.Generator, frame: _Frame, taper: float) -> list[Shape]:
