@@ -51,7 +51,10 @@ class NodeProcess:
     def __init__(self, verb: str, parameters: dict[str, str], environment: dict[str, str] | None = None):
         arguments = []
         for name, value in parameters.items():
-            arguments += ["-r" if name.startswith("__") else "-p", f"{name}:={value}"]
+            if name == "__params":
+                arguments += ["--params-file", value]
+            else:
+                arguments += ["-r" if name.startswith("__") else "-p", f"{name}:={value}"]
         command = [sys.executable, str(ROOT / "test/ros/run_node.py"), verb, "--ros-args", *arguments]
         self.process = subprocess.Popen(
             command,

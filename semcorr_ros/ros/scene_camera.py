@@ -1,0 +1,152 @@
+"""ROS 2 node: a simulated RGB-D camera that circles a procedural object.
+
+Publishes image (rgb8), depth (16UC1 millimetres), camera_info and, for checking, the true keypoints on
+~/true_keypoints; the four messages of a moment carry the same stamp. The views of the circle are
+rendered once, in the background, and then repeated, so that the rate holds on a slow machine.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState
+from semcorr_ros.msg import SemanticKeypoints, SemanticKeypointsArray
+from semcorr_ros.ros import conversions, running
+from semcorr_ros.ros.messages import keypoint_messages
+from semcorr_ros.synthetic.render import Rendering, render
+from semcorr_ros.synthetic.turntable import Turntable
+
+QOS = QoSProfile(depth=2)  # reliable, as camera drivers publish (REP 2003)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Messages of one view; only their headers change from round to round."""
+
+    image: Image
+    depth: Image
+    camera_info: CameraInfo
+    truth: SemanticKeypoints
+
+
+class SceneCamera(Node):
+    """Publishes on a timer, renders in a thread."""
+
+    def __init__(self, **node_arguments: Any):
+        super().__init__("scene_camera", **node_arguments)
+        self._turntable = _turntable(self)
+        self._frame_id: str = self.declare_parameter("frame_id", "camera_optical_frame").value
+        rate: float = self.declare_parameter("rate", 10.0).value
+        if not 0 < rate <= 1000:
+            raise ValueError(f"rate must be between 0 and 1000 Hz, got {rate}")
+        self._image = self.create_publisher(Image, "image", QOS)
+        self._depth = self.create_publisher(Image, "depth", QOS)
+        self._camera_info = self.create_publisher(CameraInfo, "camera_info", QOS)
+        self._truth = self.create_publisher(SemanticKeypointsArray, "~/true_keypoints", QOS)
+        self._moments: list[Moment] = []
+        self._next = 0
+        self._closing = False
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._render_all, name="rendering", daemon=True)
+        self._thread.start()
+        self.create_timer(1.0 / rate, self._publish)
+
+    def close(self) -> None:
+        """Stop rendering after the current view."""
+        self._closing = True
+        self._thread.join()
+
+    def _render_all(self) -> None:
+        try:
+            for i in range(self._turntable.views):
+                if self._closing:
+                    return
+                self._moments.append(_moment(render(self._turntable.scene(i)), self._turntable))
+            if self.context.ok():
+                self.get_logger().info(f"all {len(self._moments)} views are rendered")
+        except Exception as error:
+            self._failure = error
+
+    def _publish(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._moments:
+            return
+        moment = self._moments[self._next % len(self._moments)]
+        self._next += 1
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
+        for publisher, message in (
+            (self._camera_info, moment.camera_info),
+            (self._depth, moment.depth),
+            (self._image, moment.image),
+        ):
+            message.header = header
+            publisher.publish(message)
+        self._truth.publish(SemanticKeypointsArray(header=header, instances=[moment.truth]))
+
+
+def _turntable(node: Node) -> Turntable:
+    def value(name: str, default: Any) -> Any:
+        return node.declare_parameter(name, default).value
+
+    return Turntable(
+        category=value("category", "mug"),
+        seed=value("seed", 0),
+        views=value("views", 24),
+        size=(value("height", 480), value("width", 640)),
+        elevation_deg=value("elevation_deg", 35.0),
+        horizontal_fov_deg=value("horizontal_fov_deg", 50.0),
+    )
+
+
+def _moment(rendering: Rendering, turntable: Turntable) -> Moment:
+    header = Header()
+    return Moment(
+        conversions.color_message(rendering.image, header),
+        conversions.depth_message(rendering.depth, header),
+        conversions.camera_message(rendering.camera, header),
+        _truth(rendering, turntable),
+    )
+
+
+def _truth(rendering: Rendering, turntable: Turntable) -> SemanticKeypoints:
+    pose = torch.from_numpy(rendering.camera_from_object).float()
+    keypoints = torch.from_numpy(turntable.instance.keypoints).float()
+    pixels = torch.from_numpy(rendering.keypoints).float()
+    true = Correspondences(
+        points=pixels,
+        score=torch.ones(len(pixels)),
+        state=_states(rendering, pixels),
+        xyz=keypoints @ pose[:3, :3].T + pose[:3, 3],
+    )
+    return _instance(turntable.info, true)
+
+
+def _states(rendering: Rendering, pixels: torch.Tensor) -> torch.Tensor:
+    h, w = rendering.camera.size
+    state = torch.full((len(pixels),), int(KeypointState.OCCLUDED))
+    outside = (pixels < -0.5).any(1) | (pixels >= torch.tensor([w - 0.5, h - 0.5])).any(1)
+    state[outside] = int(KeypointState.OUT_OF_IMAGE)
+    state[torch.from_numpy(rendering.visible)] = int(KeypointState.VISIBLE)
+    state[pixels.isnan().any(1)] = int(KeypointState.UNKNOWN)
+    return state
+
+
+def _instance(info: CategoryInfo, true: Correspondences) -> SemanticKeypoints:
+    message = SemanticKeypoints(class_name=info.name, instance_id=f"{info.name}_0")
+    message.keypoints = keypoint_messages(info.keypoint_names, true, min_score=0.0)
+    message.edges = [index for edge in info.edges for index in edge]
+    return message
+
+
+def main(arguments: list[str]) -> int:
+    """Run the camera until SIGINT or SIGTERM."""
+    return running.run(SceneCamera, arguments, __doc__)

@@ -1,0 +1,71 @@
+"""config/perceive.yaml, the parameters and the launch file name the same things."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.parameter import Parameter
+from ros.conftest import call
+
+from semcorr_ros.ros.parameters import TUNABLE, Parameters, check
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = yaml.safe_load((ROOT / "config/perceive.yaml").read_text())["/**"]
+
+
+def test_the_shipped_file_holds_the_defaults():
+    shipped = SHIPPED["semcorr"]["ros__parameters"]
+    defaults = {
+        item.name: [""] if isinstance(item.default, tuple) else item.default
+        for item in dataclasses.fields(Parameters)
+    }
+    assert shipped == defaults
+    assert {name: type(value) for name, value in shipped.items()} == {
+        name: type(value) for name, value in defaults.items()
+    }
+
+
+def test_tunable_parameters_exist():
+    assert set(TUNABLE) <= {item.name for item in dataclasses.fields(Parameters)}
+
+
+def test_a_wrong_choice_names_the_allowed_ones():
+    with pytest.raises(ValueError, match=r"auto, required, none, got 'maybe'"):
+        check(Parameters(depth="maybe"))
+
+
+def test_launch_arguments():
+    tree = ast.parse((ROOT / "launch/perceive.launch.py").read_text())
+    names = {key.value for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys if key}
+    assert {"namespace", "use_sim_time", "params_file", "log_level", "device", "classes", "camera"} <= names
+
+
+def test_parameters_can_be_read_and_changed_within_limits(start, ros):
+    node = start(
+        "perceive",
+        {
+            "backbone": "fabricated",
+            "seed": "7",
+            "__node": "tuned",
+            "__params": str(ROOT / "config/perceive.yaml"),
+        },
+    )
+
+    def change(name: str, value: object):
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+        return call(ros, SetParameters, "/tuned/set_parameters", request).results[0]
+
+    values = call(ros, GetParameters, "/tuned/get_parameters", GetParameters.Request(names=["seed"])).values
+    assert values[0].integer_value == 7
+    assert change("min_score", 0.3).successful
+    assert not change("min_score", 3.0).successful
+    assert not change("seed", 8).successful
+    assert change("active_classes", ["pear"]).successful
+    status, output = node.stop(signal.SIGTERM)
+    assert status == 0, output
