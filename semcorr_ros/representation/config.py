@@ -11,7 +11,7 @@ class Config:
 
     mirror: bool = True  # double the views by mirroring where the flip table passes its check
     # Reading depth; shares of the longer image side, except where said otherwise.
-    depth_window: float = 0.01  # radius around a keypoint in which its depth is read
+    depth_window: float = 0.005  # radius around a keypoint in which its depth is read
     snap_limit: float = 0.04  # a keypoint farther than this from usable depth is dropped
     depth_edge: float = 0.08  # share of the object's depth extent that counts as a step between surfaces
     surface_points: int = 1200  # object pixels per view that are carried into the dense cloud

@@ -57,8 +57,9 @@ def test_the_shape_is_recovered_upright_with_left_on_the_left(built):
 
 
 def test_view_rotations_are_those_of_the_cameras(built, pictures):
-    model, _ = built
-    truth = torch.stack([picture.rotation for picture in pictures])
+    model, report = built
+    skipped = {entry["name"] for entry in report["skipped"]}
+    truth = torch.stack([p.rotation for p in pictures if p.sample.annotated.name not in skipped])
     angle = ((model.view_rotations @ truth.mT).diagonal(dim1=1, dim2=2).sum(-1) - 1) / 2
     assert torch.rad2deg(angle.clamp(-1, 1).acos()).median() < 5
 
@@ -96,7 +97,9 @@ def test_the_report_says_what_happened(built):
     assert {"read", "sparse cloud", "statistics", "dense cloud", "total"} <= set(report["seconds"])
     assert report["statistics"]["frames"] == len(model.statistics.frames.indices) > 200
     assert 0.5 < report["dense"]["kept_share"] <= 1
-    assert report["skipped"] == report["warnings"] == []
+    assert report["warnings"] == []
+    # One picture shows four keypoints from behind: hardly more than a line.
+    assert {entry["name"] for entry in report["skipped"]} <= {"beast_000"}
     assert model.backbone == builders.BACKBONE
 
 

@@ -58,3 +58,12 @@ def test_a_thin_object_survives_the_erosion():
     thin = torch.zeros_like(mask)
     thin[20:80, 60:62] = True
     assert usable_pixels(depth, thin).sum() == thin.sum()
+
+
+def test_on_a_slanted_surface_beside_its_silhouette_depth_is_extrapolated():
+    columns = torch.arange(200.0).repeat(100, 1)
+    plane = 1 / (0.4 + 0.002 * (columns - 100))
+    mask = columns < 120
+    got = _read(torch.where(mask, plane, 9.0), mask, [119.0, 50.0], [60.0, 50.0])
+    truth = 1 / (0.4 + 0.002 * torch.tensor([19.0, -40.0]))
+    assert ((got - truth).abs() / truth < 1e-3).all()
