@@ -1,7 +1,8 @@
-"""The object is where the image looks like the class: similarity to the class's prototypes.
+"""The object is where the image looks more like the class than like the rest of the image.
 
-A cell belongs to the object if its cosine similarity to some prototype is at most `spread` standard
-deviations below what that prototype showed on its own training samples (a_mu, a_sigma of methods 1.1).
+The likeness of a cell is its largest cosine similarity to the class's prototypes. No fixed threshold
+fits it: loose prototypes resemble many backgrounds. So the image's own background is modelled too,
+from the cells along the border that look least like the class, and the two likenesses are compared.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ import torch
 from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
+from torch.nn.functional import interpolate, normalize
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Prototypes
+from semcorr_ros.masks._otsu import otsu_threshold
 
-MIN_STD = 0.02  # a prototype of one or two samples has no spread of its own
 CHUNK = 256  # prototypes at a time: 3600 cells x 1000 prototypes need not be in memory at once
-DEFAULT_SPREAD = 1.0
-DEFAULT_KEEP = 0.25
+BORDER = 15  # the ring of border cells is 1 / BORDER of the longer side wide
+BACKGROUNDS = 8  # clusters of the background
+ITERATIONS = 8  # of k-means
+SMOOTHING_CELLS = 0.7  # Gaussian sigma
+MIN_BACKGROUND = 0.05  # share of the ring; with less, the object fills the image
 
 
 @dataclass(frozen=True)
 class Config:
-    spread: float = DEFAULT_SPREAD  # accepted standard deviations below the training similarity
-    keep: float = DEFAULT_KEEP  # components smaller than this share of the largest are dropped
+    spread: float = 1.0  # standard deviations below the training similarity that still are the class
+    keep: float = 0.25  # components smaller than this share of the largest are dropped
 
 
 @dataclass(frozen=True)
@@ -49,45 +54,80 @@ def build(config: Config) -> AttentionMasks:
 
 
 def attention_mask(
-    features: FeatureMap,
-    prototypes: Prototypes,
-    config: Config = Config(),
+    features: FeatureMap, prototypes: Prototypes, config: Config = Config()
 ) -> Bool[Tensor, "height width"]:
-    """Mask at image size from the similarity to the prototypes. Empty where nothing is similar."""
-    margin = similarity_margin(features, prototypes, config.spread)
-    kept = _large_components(margin > 0, config.keep)
-    # Equal bounds on both sides put the upsampled outline between object and background cells, not
-    # inside the object, however far below its threshold the background is.
-    margin = torch.where(kept, margin, -margin.abs()).clamp(-1, 1)
-    upsampled = torch.nn.functional.interpolate(
-        margin[None, None], size=features.image_size, mode="bilinear", align_corners=False
-    )[0, 0]
-    filled = ndimage.binary_fill_holes((upsampled > 0).cpu().numpy())
-    return torch.from_numpy(filled).to(features.values.device)
+    """Mask at image size. Empty where nothing is as similar to the class as its training samples."""
+    accepted = prototypes.similarity_mean - config.spread * prototypes.similarity_std
+    likeness = _likeness(features.values, prototypes.features)
+    margin = _margin(features.values, likeness, accepted)
+    kept = _components(margin > 0, likeness, float(accepted.quantile(0.25)), config.keep)
+    # Equal bounds on both sides put the upsampled outline between object and background cells,
+    # however far from the threshold either of them is.
+    bound = margin[kept].median().clamp_min(1e-6) if kept.any() else torch.ones_like(margin[0, 0])
+    margin = torch.where(kept, margin, -margin.abs()).clamp(-bound, bound)
+    return (
+        interpolate(margin[None, None], features.image_size, mode="bilinear", align_corners=False)[0, 0] > 0
+    )
 
 
-def similarity_margin(
-    features: FeatureMap, prototypes: Prototypes, spread: float
+def _margin(
+    values: Float[Tensor, "height width channel"],
+    likeness: Float[Tensor, "height width"],
+    accepted: Float[Tensor, "prototype"],
 ) -> Float[Tensor, "height width"]:
-    """Largest margin over the prototypes: 0 at the accepted similarity, 1 at the training mean."""
-    h, w, channels = features.values.shape
-    cells = features.values.reshape(-1, channels)
-    tolerance = spread * prototypes.similarity_std.clamp_min(MIN_STD)
-    best = cells.new_full((h * w,), -torch.inf)
-    for vectors, mean, scale in zip(
-        prototypes.features.split(CHUNK),
-        prototypes.similarity_mean.split(CHUNK),
-        tolerance.split(CHUNK),
-        strict=True,
-    ):
-        best = torch.maximum(best, ((cells @ vectors.T - mean) / scale + 1).amax(-1))
-    return best.reshape(h, w)
+    """Positive where the class explains a cell better than the background does."""
+    ring = _border_ring(likeness)
+    least_alike = ring & (likeness <= likeness[ring].median()) & (likeness < accepted.median())
+    if least_alike.sum() < MIN_BACKGROUND * ring.sum():
+        return _smooth(likeness) - accepted.quantile(0.25)
+    contrast = _smooth(likeness - _likeness(values, _cluster(values[least_alike])))
+    # Equally similar to both is background: a split below it would be one between backgrounds.
+    return contrast - max(otsu_threshold(contrast) or 0.0, 0.0)
 
 
-def _large_components(cells: Bool[Tensor, "height width"], keep: float) -> Bool[Tensor, "height width"]:
+def _likeness(
+    values: Float[Tensor, "height width channel"], vectors: Float[Tensor, "prototype channel"]
+) -> Float[Tensor, "height width"]:
+    h, w, channels = values.shape
+    cells = values.reshape(-1, channels)
+    best = torch.stack([(cells @ chunk.T).amax(-1) for chunk in vectors.split(CHUNK)])
+    return best.amax(0).reshape(h, w)
+
+
+def _border_ring(cells: Float[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
+    width = max(1, round(max(cells.shape) / BORDER))
+    ring = torch.ones_like(cells, dtype=torch.bool)
+    ring[width:-width, width:-width] = False
+    return ring
+
+
+def _cluster(vectors: Float[Tensor, "cell channel"]) -> Float[Tensor, "cluster channel"]:
+    """Spherical k-means, started from cells evenly spaced along the ring: nothing random."""
+    count = min(BACKGROUNDS, len(vectors))
+    centers = vectors[torch.linspace(0, len(vectors) - 1, count, device=vectors.device).long()]
+    for _ in range(ITERATIONS):
+        owner = (vectors @ centers.T).argmax(-1)
+        sums = torch.zeros_like(centers).index_add_(0, owner, vectors)
+        filled = sums.norm(dim=-1, keepdim=True) > 0
+        centers = torch.where(filled, normalize(sums, dim=-1), centers)
+    return centers
+
+
+def _smooth(values: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
+    smoothed = ndimage.gaussian_filter(values.cpu().numpy(), SMOOTHING_CELLS, mode="nearest")
+    return torch.from_numpy(smoothed).to(values)
+
+
+def _components(
+    cells: Bool[Tensor, "height width"],
+    likeness: Float[Tensor, "height width"],
+    accepted: float,
+    keep: float,
+) -> Bool[Tensor, "height width"]:
+    """The connected pieces that are large and, by their median, look like the class."""
     labels, count = ndimage.label(cells.cpu().numpy())
-    if count == 0:
-        return torch.zeros_like(cells)
-    sizes = ndimage.sum_labels(labels > 0, labels, range(1, count + 1))
-    large = [i + 1 for i, size in enumerate(sizes) if size >= keep * max(sizes)]
-    return torch.isin(torch.from_numpy(labels), torch.tensor(large)).to(cells.device)
+    index = list(range(1, count + 1))
+    alike = ndimage.median(likeness.cpu().numpy(), labels, index) if count else []
+    sizes = {i: int((labels == i).sum()) for i, value in zip(index, alike, strict=True) if value >= accepted}
+    large = [i for i, size in sizes.items() if size >= keep * max(sizes.values())]
+    return torch.isin(torch.from_numpy(labels), torch.tensor(large, dtype=torch.int64)).to(cells.device)

@@ -14,8 +14,7 @@ from torch import Tensor
 from semcorr_ros import plugins
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap, FeatureMap, Prototypes
 from semcorr_ros.depth import DepthProvider
-
-BINS = 128
+from semcorr_ros.masks._otsu import otsu_threshold
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def depth_cutoff_mask(
     inside &= torch.isfinite(depth.values) & (depth.values > near)
     if not inside.any():
         return inside
-    limit = otsu_threshold(depth.values[inside]) if far is None else far
+    limit = _between_near_and_far(depth.values[inside]) if far is None else far
     labels, count = ndimage.label((inside & (depth.values < limit)).cpu().numpy())
     if count == 0:
         return torch.zeros_like(inside)
@@ -68,15 +67,7 @@ def depth_cutoff_mask(
     return torch.from_numpy(labels == largest).to(inside.device)
 
 
-def otsu_threshold(depths: Float[Tensor, "pixel"]) -> float:
-    """Depth that splits a histogram of log depth into two classes (Otsu 1979); inf if all are equal."""
-    logs = depths.log().double().cpu().numpy()
-    if np.ptp(logs) < 1e-6:
-        return math.inf
-    counts, edges = np.histogram(logs, bins=BINS)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1].astype(float)
-    above = counts.sum() - below
-    mass = np.cumsum(counts * middles)
-    mean_gap = mass[:-1] / below - (mass[-1] - mass[:-1]) / above
-    return float(np.exp(edges[1:-1][np.argmax(below * above * mean_gap**2)]))
+def _between_near_and_far(depths: Float[Tensor, "pixel"]) -> float:
+    """Logarithms, because the relief of what is far away would otherwise decide."""
+    split = otsu_threshold(depths.log())
+    return math.inf if split is None else math.exp(split)

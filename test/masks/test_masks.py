@@ -72,55 +72,86 @@ def test_precomputed_threshold_is_above_127(tmp_path):
         provider.mask(sample, FEATURES, None)
 
 
-def prototypes():
-    return Prototypes(torch.eye(3)[:2], torch.tensor([0.9, 0.9]), torch.tensor([0.05, 0.0]))
+def prototypes(mean=0.9, std=0.05):
+    """A class of two parts: the first and the second axis."""
+    return Prototypes(torch.eye(8)[:2], torch.full((2,), mean), torch.full((2,), std))
 
 
-def feature_map(cells):
-    """A 12x16 map over a 48x64 image; `cells` lists (rows, columns, feature)."""
-    values = torch.zeros(12, 16, 3)
-    values[..., 2] = 1
-    for rows, columns, feature in cells:
-        values[rows, columns] = torch.tensor(feature)
-    return FeatureMap(torch.nn.functional.normalize(values, dim=-1), (48, 64), "fabricated")
+def feature_map(cells, noise=0.15, shape=(24, 32)):
+    """A map over a 96x128 image; `cells` lists (rows, columns, axis), the rest is axes 4 and 5."""
+    generator = torch.Generator().manual_seed(0)
+    values = noise * torch.randn(*shape, 8, generator=generator)
+    values[:, : shape[1] // 2, 4] += 1
+    values[:, shape[1] // 2 :, 5] += 1
+    for rows, columns, axis in cells:
+        part = values[rows, columns]
+        part[:] = noise * torch.randn(part.shape, generator=generator)
+        part[..., axis] += 1
+    return FeatureMap(torch.nn.functional.normalize(values, dim=-1), (96, 128), "fabricated")
+
+
+def overlap(mask, rows, columns):
+    wanted = torch.zeros_like(mask)
+    wanted[rows, columns] = True
+    return float((mask & wanted).sum() / (mask | wanted).sum())
+
+
+TWO_PARTS = [(slice(6, 12), slice(8, 20), 0), (slice(12, 18), slice(8, 20), 1)]
 
 
 def test_attention_keeps_what_resembles_the_class():
-    seen = feature_map([(slice(2, 6), slice(4, 12), [1.0, 0, 0]), (slice(6, 9), slice(4, 12), [0.0, 1, 0])])
-    mask = attention.attention_mask(seen, prototypes())
-    wanted = torch.zeros(48, 64, dtype=torch.bool)
-    wanted[8:36, 16:48] = True
-    assert mask.shape == (48, 64)
-    assert (mask & wanted).sum() / (mask | wanted).sum() > 0.95
+    mask = attention.attention_mask(feature_map(TWO_PARTS), prototypes())
+    assert mask.shape == (96, 128)
+    assert overlap(mask, slice(24, 72), slice(32, 80)) > 0.95
 
 
-def test_attention_thresholds_each_prototype_by_its_own_spread():
-    weak = [0.87, 0.0, (1 - 0.87**2) ** 0.5]  # within one std of prototype 0
-    weak_other = [0.0, 0.87, (1 - 0.87**2) ** 0.5]  # more than one (floored) std below prototype 1
-    assert attention.attention_mask(feature_map([(slice(2, 6), slice(2, 6), weak)]), prototypes()).any()
-    assert not attention.attention_mask(
-        feature_map([(slice(2, 6), slice(2, 6), weak_other)]), prototypes()
-    ).any()
+def test_a_loose_prototype_does_not_claim_the_background():
+    """One that resembles the background, but less than that resembles itself."""
+    axis = torch.nn.functional.normalize(torch.tensor([[0.8, 0, 0, 0, 0.6, 0.6, 0, 0]]), dim=-1)
+    loose = Prototypes(torch.cat([torch.eye(8)[:2], axis]), torch.full((3,), 0.8), torch.full((3,), 0.3))
+    mask = attention.attention_mask(feature_map(TWO_PARTS), loose)
+    assert overlap(mask, slice(24, 72), slice(32, 80)) > 0.9
 
 
-def test_attention_drops_specks_and_fills_holes():
-    seen = feature_map(
-        [
-            (slice(2, 9), slice(2, 10), [1.0, 0, 0]),
-            (slice(5, 6), slice(5, 6), [0.0, 0, 1]),
-            (slice(11, 12), slice(15, 16), [1.0, 0, 0]),
-        ]
+def test_an_object_cut_off_by_the_border_is_not_taken_for_background():
+    mask = attention.attention_mask(feature_map([(slice(10, 24), slice(0, 14), 0)]), prototypes())
+    assert overlap(mask, slice(40, 96), slice(0, 56)) > 0.9
+
+
+def test_an_object_that_fills_the_image():
+    mask = attention.attention_mask(feature_map([(slice(0, 24), slice(0, 32), 0)]), prototypes())
+    assert mask.float().mean() > 0.9
+
+
+def test_attention_drops_specks():
+    speck = (slice(2, 4), slice(28, 30), 0)
+    mask = attention.attention_mask(feature_map([*TWO_PARTS, speck]), prototypes())
+    assert mask[40, 60]
+    assert not mask[:20, 104:].any()
+    both = attention.attention_mask(
+        feature_map([*TWO_PARTS, speck]), prototypes(), attention.Config(keep=0.0)
     )
-    mask = attention.attention_mask(seen, prototypes())
-    assert mask[22, 22]
-    assert not mask[44:, 58:].any()
+    assert both[12, 116]
+
+
+def test_attention_of_what_is_less_similar_than_the_training_samples_is_empty():
+    seen = feature_map(TWO_PARTS, noise=0.4)
+    assert not attention.attention_mask(seen, prototypes(mean=0.95, std=0.02)).any()
+    assert attention.attention_mask(seen, prototypes(mean=0.7, std=0.1)).any()
+    assert not attention.attention_mask(feature_map([]), prototypes()).any()
+
+
+def test_attention_is_the_same_each_time():
+    masks = [attention.attention_mask(feature_map(TWO_PARTS), prototypes()) for _ in range(2)]
+    assert torch.equal(*masks)
 
 
 def test_attention_says_nothing_without_prototypes_or_resemblance(tmp_path):
     provider = attention.build(attention.Config())
     sample = sample_of(tmp_path)
-    assert provider.mask(sample, feature_map([]), None) is None
+    assert provider.mask(sample, feature_map(TWO_PARTS), None) is None
     assert provider.mask(sample, feature_map([]), prototypes()) is None
+    assert provider.mask(sample, feature_map(TWO_PARTS), prototypes()).any()
 
 
 def test_depth_cutoff_finds_the_object_in_front():
