@@ -30,9 +30,9 @@ class Config:
 
     parametrization: str = "shape_space"
     lr: float = 0.02
-    steps: int = 300
+    steps: int = 250
     batch: int = 256  # image points per step and kind
-    survivors: tuple[tuple[float, int], ...] = ((300, 8), (600, 4))  # (step of 1000, hypotheses kept)
+    survivors: tuple[tuple[float, int], ...] = ((100, 8), (300, 4), (600, 2))  # (step of 1000, kept)
 
 
 @dataclass(frozen=True)
