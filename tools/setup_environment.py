@@ -80,9 +80,10 @@ def _install_packages() -> None:
     key = _digest([ROOT / name for name in files] + [ROOT / "tools/repair_ros_wheels.py"], str(distro))
     if _stamped(PACKAGES_STAMP, key):
         return
-    print(f"make setup: packages into {VENV} ({f'sourced ROS 2 {distro}' if distro else 'ROS 2 wheels'})")
+    origin = f"sourced ROS 2 {distro}" if distro else "ROS 2 wheels"
+    print(f"make setup: packages into {VENV} ({origin})", flush=True)
     PACKAGES_STAMP.unlink(missing_ok=True)
-    clear = ["--clear"] if UNFINISHED.exists() or not PYTHON.exists() else []
+    clear = ["--clear"] if UNFINISHED.exists() or not _has_pip() else []
     site = ["--system-site-packages"] if distro else []
     _run([sys.executable, "-m", "venv", *clear, *site, VENV])
     UNFINISHED.touch()
@@ -98,6 +99,13 @@ def _install_packages() -> None:
         _run([*pip, "colcon-common-extensions"])
     UNFINISHED.unlink()
     PACKAGES_STAMP.write_text(key)
+
+
+def _has_pip() -> bool:
+    """False also for an environment whose creation was interrupted."""
+    if not PYTHON.exists():
+        return False
+    return subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
 def _numpy_constraint() -> Command:
@@ -119,7 +127,7 @@ def _build() -> None:
     key = _digest(sources, "\n".join([str(ROOT), PACKAGES_STAMP.read_text(), *names]))
     if _stamped(BUILD_STAMP, key):
         return
-    print("make setup: colcon build")
+    print("make setup: colcon build", flush=True)
     BUILD_STAMP.unlink(missing_ok=True)
     command = _colcon()
     resumed = (ROOT / "build").exists()
