@@ -24,7 +24,7 @@ from semcorr_ros.representation.dense_cloud import (
     cluster_surface,
     express_by_keypoints,
 )
-from semcorr_ros.representation.evidence import Evidence
+from semcorr_ros.representation.evidence import MIN_KEYPOINTS, Evidence
 from semcorr_ros.representation.flip_check import FlipCheck, check_flip
 from semcorr_ros.representation.focal_lengths import focal_lengths
 from semcorr_ros.representation.gather_evidence import gather_evidence
@@ -36,6 +36,9 @@ from semcorr_ros.representation.samples import LazySample
 from semcorr_ros.representation.sparse_cloud import SparseCloud, sparse_cloud
 
 FEW_IMAGES = 10
+DISAGREES = "its depth or its keypoints disagree with the other images"
+TOO_FEW = "its keypoints lie on a line or are too few of those that could be placed"
+FLAT = 0.03  # smallest over largest extent of coplanar keypoints
 TRUSTED = 0.3  # a keypoint with less weight must not carry the surface around it
 
 
@@ -201,12 +204,21 @@ def _provenance(training: _Training, offered: int) -> dict[str, str]:
     }
 
 
+def _coplanar(training: _Training, sparse: SparseCloud) -> list[str]:
+    """Images whose visible keypoints lie in a plane: used, but their surface is carried by similarity."""
+    names = []
+    for row, view in enumerate(training.evidence):
+        points = sparse.points[sparse.weight[row] > 0]
+        if len(points) >= MIN_KEYPOINTS:
+            extents = torch.linalg.svdvals(points - points.mean(0))
+            names += [view.name] if extents[2] < FLAT * extents[0] else []
+    return names
+
+
 def _describe(report: Report, training: _Training, sparse: SparseCloud, model: ClassRepresentation) -> None:
     evidence, count = training.evidence, len(training.evidence)
     for row in (~sparse.aligned.usable[:count]).nonzero()[:, 0].tolist():
-        report.skip(
-            evidence[row].name, "its keypoints lie on a line or are too few of those that could be placed"
-        )
+        report.skip(evidence[row].name, DISAGREES if sparse.disagrees[row] else TOO_FEW)
     if count < FEW_IMAGES:
         report.warn(f"{count} images give weak statistics; {FEW_IMAGES} to 50 are better")
     names = training.info.keypoint_names
@@ -218,6 +230,7 @@ def _describe(report: Report, training: _Training, sparse: SparseCloud, model: C
     report.facts |= {
         "category": training.info.name,
         "images": count,
+        "coplanar": _coplanar(training, sparse),
         "views": len(training.views.names),
         "flip": {"used": training.flip.accepted, "reason": training.flip.reason},
         "focal_lengths": {evidence[i].name: round(float(training.focals[i]), 4) for i in unknown},

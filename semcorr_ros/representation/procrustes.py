@@ -39,7 +39,7 @@ def align_views(
     and the mean shape would shrink with it.
     """
     target = target.expand(points.shape)
-    usable = _fixes_similarity(weight, target)
+    usable = fixes_similarity(weight, target)
     _, rotation, _ = fit_similarity(points, target, weight)
     share = (weight / weight.sum(-1, keepdim=True).clamp_min(1e-12))[..., None]
     source_mean, target_mean = (share * points).sum(1), (share * target).sum(1)
@@ -85,7 +85,9 @@ def normalize_shape(
     return torch.where(placed[:, None], centered / radius, 0.0)
 
 
-def _fixes_similarity(weight: Tensor, target: Tensor) -> Tensor:
+def fixes_similarity(
+    weight: Float[Tensor, "view keypoint"], target: Float[Tensor, "view keypoint 3"]
+) -> Bool[Tensor, "view"]:
     """Views with at least three weighted target points that do not lie on a line."""
     share = weight / weight.sum(-1, keepdim=True).clamp_min(1e-12)
     centered = target - (share[..., None] * target).sum(1, keepdim=True)

@@ -17,10 +17,11 @@ from semcorr_ros.representation.config import Config
 from semcorr_ros.representation.gauge import Gauge, canonical_gauge
 from semcorr_ros.representation.initial_shape import mean_shape
 from semcorr_ros.representation.pairwise import log_distances
-from semcorr_ros.representation.procrustes import ROBUST, Aligned
+from semcorr_ros.representation.procrustes import ROBUST, Aligned, fixes_similarity
 from semcorr_ros.representation.shape_modes import ShapeModel, shape_model
 
 MIN_PLACED = 3
+MIN_TRUST = 0.35  # mean keypoint weight; views below it have wrong depth (others: above 0.5)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class SparseCloud:
     modes: Float[Tensor, "mode keypoint 3"]
     aligned: Aligned
     weight: Float[Tensor, "view keypoint"]  # 0 not visible, below 1 where the lifted keypoint looks wrong
+    disagrees: Bool[Tensor, "view"]  # enough keypoints, but of another shape: not usable
     residual: float  # RMS distance of aligned view keypoints to the mean shape
     gauge: Gauge
 
@@ -51,17 +53,16 @@ def sparse_cloud(views: Views, info: CategoryInfo, mirror: bool, config: Config)
 
 def _in_frame(model: ShapeModel, gauge: Gauge, known: Views, placed: Tensor) -> SparseCloud:
     turn, old = gauge.rotation, model.aligned
+    weight, disagrees = _trust(model, known)
     aligned = Aligned(
         points=_embed(old.points @ turn.T, placed),
         scale=old.scale,
         rotation=turn @ old.rotation,
         translation=old.translation @ turn.T,
-        usable=old.usable,
+        usable=old.usable & ~disagrees,
     )
     deviation = (old.points - model.mean).norm(dim=-1)
-    shown = known.visible & old.usable[:, None]
-    weight = shown / (1 + (deviation / ROBUST) ** 2)
-    residual = float((deviation[shown] ** 2).mean().sqrt())
+    residual = float((deviation[weight > 0] ** 2).mean().sqrt())
     full_weight = torch.zeros(len(weight), len(placed))
     full_weight[:, placed] = weight
     return SparseCloud(
@@ -70,9 +71,23 @@ def _in_frame(model: ShapeModel, gauge: Gauge, known: Views, placed: Tensor) -> 
         modes=_embed(model.modes @ turn.T, placed),
         aligned=aligned,
         weight=full_weight,
+        disagrees=disagrees,
         residual=residual,
         gauge=gauge,
     )
+
+
+def _trust(model: ShapeModel, known: Views) -> tuple[Float[Tensor, "view keypoint"], Bool[Tensor, "view"]]:
+    """Robust weight of every lifted keypoint, and which views hardly have a trusted keypoint."""
+    usable = model.aligned.usable
+    enough = fixes_similarity(known.visible.float(), model.mean.expand(known.points.shape))
+    deviation = (model.aligned.points - model.mean).norm(dim=-1)
+    weight = known.visible * usable[:, None] / (1 + (deviation / ROBUST) ** 2)
+    trust = weight.sum(1) / known.visible.sum(1).clamp_min(1)
+    disagrees = enough & (~usable | (trust < MIN_TRUST))
+    if (usable & ~disagrees).sum() < 2:
+        return weight, enough & ~usable
+    return weight * ~disagrees[:, None], disagrees
 
 
 def _embed(rows: Float[Tensor, "*batch placed 3"], placed: Tensor) -> Float[Tensor, "*batch keypoint 3"]:

@@ -145,6 +145,16 @@ def test_broken_images_are_skipped_and_named(pictures):
     _assert_finite(model)
 
 
+def test_a_depth_map_of_something_else_is_found_by_its_shape_and_named(pictures):
+    samples = [picture.sample for picture in pictures[:20]]
+    noise = 0.1 + 3 * torch.rand(120, 160, generator=torch.Generator().manual_seed(0))
+    samples[2] = replace(samples[2], depth=DepthMap(noise, metric=True))
+    model, report = _build(samples)
+    reasons = {entry["name"]: entry["reason"] for entry in report["skipped"]}
+    assert "disagree with the other images" in reasons["beast_002"]
+    assert shape_error(model.sparse, mean_keypoints()) < 0.08
+
+
 def test_five_images_work_with_a_warning(pictures):
     model, report = _build([picture.sample for picture in pictures[2:7]])
     assert any("weak statistics" in warning for warning in report["warnings"])
