@@ -45,6 +45,8 @@ def sparse_cloud(views: Views, info: CategoryInfo, mirror: bool, config: Config)
         raise ValueError(f"the images share too few keypoints: only {int(placed.sum())} could be placed")
     known = replace(views, points=views.points[:, placed], visible=views.visible[:, placed])
     model = shape_model(known, start[placed], config.shape_modes)
+    if not (~views.mirrored & model.aligned.usable).any():
+        raise ValueError("no two images share three annotated keypoints with depth that are not on a line")
     rotation_to_shape = model.aligned.rotation[~views.mirrored & model.aligned.usable]
     points = _embed(model.mean, placed)
     gauge = canonical_gauge(points, rotation_to_shape.mT, _placed_info(info, placed), mirror)

@@ -212,3 +212,26 @@ def test_progress_grows_to_the_end(pictures):
     fractions = [done for _, done in seen]
     assert fractions == sorted(fractions)
     assert {"read images", "sparse cloud", "dense cloud"} <= {stage for stage, _ in seen}
+
+
+def test_two_images_and_three_keypoints_are_the_least_that_works(pictures):
+    model, report = _build([pictures[5].sample, pictures[6].sample])
+    assert report["images"] == 2
+    _assert_finite(model)
+    ids = [0, 2, 9]
+    few = [picture.sample for picture in pictures[:12]]
+    annotated = [
+        replace(s.annotated, keypoints=s.annotated.keypoints[ids], visible=s.annotated.visible[ids])
+        for s in few
+    ]
+    info = replace(builders.BEAST, keypoint_names=("nose", "back", "left flank"), flip=None, edges=())
+    model, _ = _build([replace(s, annotated=a) for s, a in zip(few, annotated, strict=True)], info)
+    assert len(model.statistics.frames.indices) == 0
+    _assert_finite(model)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_the_unit_of_the_depth_does_not_matter(pictures, unit):
+    samples = [picture.sample for picture in pictures[:12]]
+    scaled = [replace(s, depth=DepthMap(unit * s.depth.values, metric=False)) for s in samples]
+    assert shape_error(_build(scaled)[0].sparse, _build(samples)[0].sparse) < 0.01

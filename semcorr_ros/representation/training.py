@@ -1,0 +1,58 @@
+"""All training images lifted to 3D, mirrored ones included where the flip table holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.artifacts import CategoryInfo, Views
+from semcorr_ros.representation.config import Config
+from semcorr_ros.representation.evidence import Evidence
+from semcorr_ros.representation.flip_check import FlipCheck, check_flip
+from semcorr_ros.representation.focal_lengths import focal_lengths
+from semcorr_ros.representation.lift_views import add_mirrored, lift_views
+from semcorr_ros.representation.report import Report
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that was read, lifted to 3D."""
+
+    info: CategoryInfo
+    evidence: list[Evidence]
+    focals: Float[Tensor, "view"]
+    flip: FlipCheck  # accepted: mirrored views follow the originals
+    views: Views
+
+    @property
+    def permutation(self) -> tuple[int, ...] | None:
+        """The flip table, None if there are no mirrored views."""
+        return self.info.flip if self.flip.accepted else None
+
+
+def lift(
+    info: CategoryInfo,
+    evidence: list[Evidence],
+    config: Config,
+    generator: torch.Generator,
+    report: Report,
+) -> Training:
+    """Estimate what focal lengths are unknown, check the flip table, lift, and mirror."""
+    with report.stage("focal lengths", 0.6):
+        focals = focal_lengths(evidence, None, config, generator)
+        views = lift_views(evidence, focals)
+    with report.stage("flip table", 0.65):
+        check = check_flip(views, info.flip, generator)
+        if not config.mirror:
+            check = FlipCheck(False, "mirroring is switched off", check.distance_score, check.volume_score)
+        elif not check.accepted:
+            report.warn(f"mirrored views are not used: {check.reason}")
+    if check.accepted and info.flip is not None:
+        with report.stage("focal lengths, mirrored", 0.66):
+            # Left and right sides now tell about each other.
+            focals = focal_lengths(evidence, info.flip, config, generator, start=focals)
+        views = add_mirrored(lift_views(evidence, focals), info.flip)
+    return Training(info, evidence, focals, check, views)
