@@ -37,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unseen", type=int, default=_UNSEEN, help="test pictures per category")
     parser.add_argument("--steps", type=int, default=default.steps)
     parser.add_argument("--batch", type=int, default=default.batch)
-    parser.add_argument("--side", type=int, default=default.side, help="pixels of a training picture")
-    parser.add_argument("--small-side", type=int, default=default.small_side, help="in the first steps")
+    parser.add_argument(
+        "--sides", type=int, nargs=3, default=default.sides, help="pixels of training pictures, first to last"
+    )
     parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--device", default="cpu")
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and measure; 130 after Ctrl-C (the same command goes on from the checkpoint)."""
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(max(1, args.threads - 1))  # one makes the batches
     categories = tuple(sorted(args.categories or available("synthetic.categories")))
     codebook = class_codebook(categories, args.seed)
     report: dict[str, object] = {"categories": list(categories), "seed": args.seed}
@@ -70,8 +71,7 @@ def _train(args: argparse.Namespace, categories: tuple[str, ...], codebook: Code
     config = Config(
         steps=args.steps,
         batch=args.batch,
-        side=args.side,
-        small_side=args.small_side,
+        sides=tuple(args.sides),
         learning_rate=args.learning_rate,
         seed=args.seed,
         bfloat16=args.precision == "bf16",

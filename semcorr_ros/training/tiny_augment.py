@@ -18,7 +18,7 @@ from torch.nn import functional
 from semcorr_ros.training.rendered_samples import RenderedSample
 
 IGNORE = -2
-_FULL_SIDE = 480  # smaller pictures show a smaller part of the scene, so things keep some of their size
+_FULL_SIDE = 240  # smaller pictures show a smaller part of the scene, so things keep some of their size
 _FROM_MIDDLE = (4, 1, 3, 5, 7, 0, 2, 6, 8)  # the 3x3 places of a cell, by distance from its middle
 _ENOUGH = 3  # of nine
 
@@ -37,7 +37,7 @@ def make_batch(samples: Sequence[RenderedSample], side: int, grid: int, generato
     """Random views of samples. Same generator state, same batch."""
     images, names, locals_ = [], [], []
     for sample in samples:
-        theta = _random_crop(sample, (side / _FULL_SIDE) ** 0.5, generator)
+        theta = _random_crop(sample, (side / _FULL_SIDE) ** 0.3, generator)
         image, name, local = _view(sample, theta, side, grid)
         _erase(image, name, generator)
         images.append(image)
@@ -78,12 +78,13 @@ def _view(sample: RenderedSample, theta: Tensor, side: int, grid: int) -> tuple[
     half = torch.tensor([width, height])[:, None] / 2
     # Pillow warps bytes several times faster than grid_sample on a busy CPU.
     start = half * (offset - linear.sum(1) + 1)[:, None]
-    coefficients = torch.cat([half * linear * 2 / side, start], 1).flatten().tolist()
+    wide = 2 * side  # twice the pixels, then averaged: Pillow's warp knows no antialiasing
+    coefficients = torch.cat([half * linear * 2 / wide, start], 1).flatten().tolist()
     picture = Image.fromarray(sample.image.numpy())
     warped = picture.transform(
-        (side, side), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=(128,) * 3
+        (wide, wide), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=(128,) * 3
     )
-    image = torch.from_numpy(np.array(warped)).permute(2, 0, 1).float() / 255
+    image = torch.from_numpy(np.array(warped.reduce(2))).permute(2, 0, 1).float() / 255
     name, local = _cells(sample, theta, grid)
     return image, name, local
 

@@ -25,7 +25,7 @@ from semcorr_ros.training.tiny_augment import Batch, make_batch
 from semcorr_ros.training.tiny_targets import BACKGROUND, Codebook
 
 _SHARPNESS = 12.0  # inverse temperature of the anchors
-_ANCHOR_WEIGHT = 0.15
+_ANCHOR_WEIGHT = 0.5
 _BACKGROUND_WEIGHT = 0.35  # a background cell counts this much of an object cell
 _CELLS = 320  # per picture that the loss looks at; neighbors tell the same anyway
 _AVERAGING = 0.998
@@ -38,9 +38,8 @@ class Config:
 
     steps: int = 2400
     batch: int = 16
-    side: int = 480  # pixels of the square training pictures, a multiple of 32
-    small_side: int = 320  # of the first steps: more than twice as fast
-    small_share: float = 0.6  # of the steps
+    sides: tuple[int, ...] = (96, 160, 240)  # pixels of the square training pictures, small and fast first
+    shares: tuple[float, ...] = (0.4, 0.35, 0.25)  # of the steps, per side
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warm_up: float = 0.05  # share of the steps
@@ -102,8 +101,18 @@ class _Batches(Dataset[Batch]):
         config = self._config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         chosen = torch.randint(len(self._samples), (config.batch,), generator=generator).tolist()
-        side = config.small_side if step < config.small_share * config.steps else config.side
+        side = side_at(step, config)
         return make_batch([self._samples[i] for i in chosen], side, side // STRIDE, generator)
+
+
+def side_at(step: int, config: Config) -> int:
+    """Side of the training pictures at a step, pixels."""
+    reached = 0.0
+    for side, share in zip(config.sides, config.shares, strict=True):
+        reached += share * config.steps
+        if step < reached:
+            return side
+    return config.sides[-1]
 
 
 def loss(
@@ -123,10 +132,8 @@ def loss(
     f = functional.normalize(torch.cat(predicted).float(), dim=-1)
     t, inside = torch.cat(wanted).to(raw.device), torch.cat(on_object).to(raw.device)
     weight = torch.where(inside, 1.0, _BACKGROUND_WEIGHT)
-    regression = (weight * (1 - (f * t).sum(-1))).sum() / weight.sum().clamp_min(1)
-    if not inside.any():
-        return regression
-    return regression + _ANCHOR_WEIGHT * _anchor_loss(f[inside], t[inside], codebook.anchors.to(raw.device))
+    per_cell = 1 - (f * t).sum(-1) + _ANCHOR_WEIGHT * _anchor_loss(f, t, codebook.anchors.to(raw.device))
+    return (weight * per_cell).sum() / weight.sum().clamp_min(1)
 
 
 def _some(wanted: Tensor, count: int) -> Tensor:
@@ -139,13 +146,12 @@ def _some(wanted: Tensor, count: int) -> Tensor:
 
 def _anchor_loss(f: Tensor, t: Tensor, anchors: Tensor) -> Tensor:
     goal = functional.softmax(_SHARPNESS * t @ anchors.T, dim=-1)
-    return -(goal * functional.log_softmax(_SHARPNESS * f @ anchors.T, dim=-1)).sum(-1).mean()
+    return -(goal * functional.log_softmax(_SHARPNESS * f @ anchors.T, dim=-1)).sum(-1)
 
 
 def _start(config: Config) -> _State:
-    for side in (config.side, config.small_side):
-        if side % 32 or side < 64:
-            raise ValueError(f"side must be a multiple of 32 and at least 64, got {side}")
+    if len(config.sides) != len(config.shares) or any(side % 16 or side < 64 for side in config.sides):
+        raise ValueError(f"sides must be multiples of 16, at least 64, with one share each: {config.sides}")
     # Layer initialization knows only the global generator; it is restored afterwards.
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -224,6 +230,7 @@ def _restore(state: _State, config: Config, path: Path) -> None:
 
 
 def _identity(config: Config) -> dict[str, object]:
-    """What must agree for a run to go on: everything but where it runs."""
+    """What must agree for a run to go on: everything but where it runs. As JSON gives it back."""
     elsewhere = ("device", "workers")
-    return {key: value for key, value in dataclasses.asdict(config).items() if key not in elsewhere}
+    values = {key: value for key, value in dataclasses.asdict(config).items() if key not in elsewhere}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

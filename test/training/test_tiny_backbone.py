@@ -11,7 +11,7 @@ from semcorr_ros.training.tiny_augment import Batch, make_batch
 from semcorr_ros.training.tiny_backbone import Config, loss, train
 from semcorr_ros.training.tiny_targets import fit_codebook
 
-TINY = Config(steps=4, batch=2, side=64, small_side=64, bfloat16=False, learning_rate=1e-3)
+TINY = Config(steps=4, batch=2, sides=(64,), shares=(1.0,), bfloat16=False, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def test_loss_without_any_object_is_finite(codebook):
 
 
 def test_steps_on_one_batch_reduce_its_loss(codebook):
-    state = tiny_backbone._start(dataclasses.replace(TINY, steps=40))
-    batch = make_batch([table_sample(0), table_sample(1)], 64, 8, torch.Generator().manual_seed(0))
+    state = tiny_backbone._start(TINY)
+    batch = make_batch([table_sample(0), table_sample(1)], 64, 16, torch.Generator().manual_seed(0))
     losses = [tiny_backbone._one_step(state, batch, codebook, TINY) for _ in range(12)]
     assert losses[-1] < 0.8 * losses[0]
 
@@ -73,8 +73,10 @@ def test_foreign_checkpoint_and_bad_sizes_are_refused(codebook, tmp_path):
     train([table_sample(0)], codebook, dataclasses.replace(TINY, steps=1), checkpoint)
     with pytest.raises(ValueError, match="another configuration"):
         train([table_sample(0)], codebook, TINY, checkpoint)
-    with pytest.raises(ValueError, match="multiple of 32"):
-        train([table_sample(0)], codebook, dataclasses.replace(TINY, side=100), tmp_path / "d.safetensors")
+    with pytest.raises(ValueError, match="multiples of 16"):
+        train(
+            [table_sample(0)], codebook, dataclasses.replace(TINY, sides=(100,)), tmp_path / "d.safetensors"
+        )
     with pytest.raises(ValueError, match="no training samples"):
         train([], codebook, TINY, tmp_path / "e.safetensors")
 
