@@ -28,9 +28,9 @@ def load(kind: str, name: str) -> ModuleType:
     Raises ValueError listing the choices for an unknown name, ImportError naming the missing
     package and the extra that brings it.
     """
-    if name not in available(kind):
-        raise ValueError(f"unknown {kind} plug-in {name!r}; available: {', '.join(available(kind))}")
     try:
+        if name not in available(kind):
+            raise ValueError(f"unknown {kind} plug-in {name!r}; available: {', '.join(available(kind))}")
         return importlib.import_module(f"semcorr_ros.{kind}.{name}")
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]

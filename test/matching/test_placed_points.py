@@ -1,0 +1,97 @@
+"""States, depths and sub-cell precision of located points."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from alignment import fabricated
+
+from semcorr_ros.artifacts import Alignment, DepthMap, KeypointState
+from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.matching import View
+from semcorr_ros.matching._placed_points import PlacedPoints, locate, refine
+
+
+@pytest.fixture(scope="module")
+def view():
+    model = fabricated.make_class()
+    seen, truth = fabricated.observe(model, 30, 25)
+    found = Alignment(
+        keypoints=truth.keypoints[None],
+        dense=(model.dense.barycentric @ truth.keypoints)[None],
+        rotation=truth.rotation[None],
+        translation=truth.keypoints.mean(0)[None],
+        scale=torch.tensor([0.05]),
+        focal=truth.camera.focal[:1],
+        energy=torch.zeros(1),
+        energy_by_term={},
+        confidence=torch.ones(1),
+        camera=truth.camera,
+        metric=True,
+    )
+    return View(seen, found)
+
+
+def _front_pixel(view):
+    """A pixel well inside the object, and the 3D point seen there."""
+    rows, columns = torch.nonzero(view.seen.mask, as_tuple=True)
+    pixel = torch.stack([columns.float().mean(), rows.float().mean()]).round()[None]
+    z = view.seen.depth.values[pixel[:, 1].long(), pixel[:, 0].long()]
+    return pixel, cameras.unproject(pixel, z, view.aligned.camera)
+
+
+def _locate(view, xyz):
+    pixel = cameras.project(xyz, view.aligned.camera)
+    return locate(PlacedPoints(xyz, grid.features_at(view.seen.features, pixel)), view, 0.01)
+
+
+def test_visible_point_takes_the_sensors_depth(view):
+    pixel, xyz = _front_pixel(view)
+    found = _locate(view, xyz + torch.tensor([0.0, 0.0, 0.005]))
+    assert found.state.tolist() == [KeypointState.VISIBLE]
+    assert (found.xyz - xyz).norm() < 0.003
+    assert (found.points - pixel).norm() < 1.5
+
+
+def test_point_on_the_far_side_is_occluded_but_keeps_its_place(view):
+    _, xyz = _front_pixel(view)
+    behind = xyz * (1 + 0.06 / xyz[:, 2:])
+    found = _locate(view, behind)
+    assert found.state.tolist() == [KeypointState.OCCLUDED]
+    assert (found.xyz - behind).norm() < 0.01
+
+
+def test_something_in_front_hides_a_point(view):
+    pixel, xyz = _front_pixel(view)
+    depth = view.seen.depth.values.clone()
+    x, y = pixel[0].long().tolist()
+    depth[y - 8 : y + 9, x - 8 : x + 9] = 0.15
+    covered = View(replace(view.seen, depth=DepthMap(depth, True)), view.aligned)
+    assert _locate(covered, xyz).state.tolist() == [KeypointState.OCCLUDED]
+
+
+def test_point_outside_the_image(view):
+    found = _locate(view, torch.tensor([[1.0, 0.0, 0.4]]))
+    assert found.state.tolist() == [KeypointState.OUT_OF_IMAGE]
+
+
+def test_without_metric_depth_there_is_no_3d_point(view):
+    _, xyz = _front_pixel(view)
+    found = _locate(View(replace(view.seen, depth=None), replace(view.aligned, metric=False)), xyz)
+    assert torch.isnan(found.xyz).all()
+
+
+def test_invalid_depth_never_becomes_a_point(view):
+    """Holes leave the class's own depth; nothing is ever placed at the camera."""
+    _, xyz = _front_pixel(view)
+    for invalid in (0.0, torch.nan, torch.inf, -1.0):
+        depth = DepthMap(torch.full_like(view.seen.depth.values, invalid), True)
+        found = _locate(View(replace(view.seen, depth=depth), view.aligned), xyz)
+        assert (found.xyz - xyz).norm() < 0.01
+
+
+def test_refinement_recovers_a_shift_of_half_a_cell(view):
+    pixel, _ = _front_pixel(view)
+    feature = grid.features_at(view.seen.features, pixel)
+    found = refine(pixel + torch.tensor([[1.2, -0.8]]), feature, view, 0.05)
+    assert (found - pixel).norm() < (torch.tensor([1.2, -0.8])).norm()

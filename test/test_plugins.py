@@ -1,0 +1,47 @@
+"""A plug-in is found by its file name; errors say what to do."""
+
+import sys
+
+import pytest
+
+from semcorr_ros import plugins
+
+
+def test_available_needs_no_import():
+    assert {"tiny", "precomputed"} <= set(plugins.available("features"))
+    assert not any(name.startswith("_") for name in plugins.available("features"))
+
+
+def test_unknown_name_lists_the_choices():
+    with pytest.raises(ValueError, match=r"unknown features plug-in 'dino9'; available: .*precomputed"):
+        plugins.load("features", "dino9")
+
+
+def test_missing_package_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    for name in [name for name in sys.modules if name.startswith("semcorr_ros.synthetic")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError, match=r"trimesh.*semcorr_ros\[synthetic\]"):
+        plugins.load("synthetic.categories", "mug")
+
+
+PARTS = {
+    "features": ("Config", "build"),
+    "depth": ("Config", "build"),
+    "masks": ("Config", "build"),
+    "datasets": ("build",),
+    "matching": ("NEEDS_ALIGNMENT", "match"),
+    "alignment.terms": ("energy",),
+    "synthetic.categories": ("INFO", "generate"),
+    "cli": ("add_arguments", "run"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in PARTS for name in plugins.available(kind)]
+)
+def test_every_plug_in_defines_its_contract(kind, name):
+    module = plugins.load(kind, name)
+    assert module.__doc__
+    for part in PARTS[kind]:
+        assert hasattr(module, part), f"{kind}/{name}.py lacks {part}"

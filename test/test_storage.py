@@ -1,0 +1,55 @@
+"""Artefacts survive the disk; damage and interruptions are told, never silent."""
+
+import pytest
+import torch
+
+from semcorr_ros import storage
+
+
+def test_tensors_round_trip_with_equal_bytes(tmp_path):
+    tensors = {"b": torch.rand(3, 2), "a": torch.arange(4)}
+    for name in ("one", "two"):
+        storage.write_tensors(tmp_path / name, dict(reversed(tensors.items())), {"z": 1, "a": [2]})
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    found, header = storage.read_tensors(tmp_path / "one")
+    assert header == {"z": 1, "a": [2]}
+    assert torch.equal(found["a"], tensors["a"])
+    assert torch.equal(found["b"], tensors["b"])
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"not a tensor file", lambda b: b""]
+)
+def test_damaged_file_is_named(tmp_path, damage):
+    path = tmp_path / "x.safetensors"
+    storage.write_tensors(path, {"a": torch.rand(100)}, {})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"x\.safetensors"):
+        storage.read_tensors(path)
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "x.json"
+    storage.write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError), storage.atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert storage.read_json(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bad_json_and_missing_file_are_named(tmp_path):
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(ValueError, match=r"x\.json is not valid JSON"):
+        storage.read_json(tmp_path / "x.json")
+    with pytest.raises(FileNotFoundError, match=r"y\.json"):
+        storage.read_json(tmp_path / "y.json")
+
+
+def test_images_round_trip_and_corrupt_ones_are_named(tmp_path):
+    image = torch.randint(0, 255, (6, 9, 3), dtype=torch.uint8)
+    storage.write_image(tmp_path / "x.png", image)
+    assert torch.equal(storage.read_image(tmp_path / "x.png"), image)
+    (tmp_path / "x.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(ValueError, match=r"x\.png is not a readable image"):
+        storage.read_image(tmp_path / "x.png")
