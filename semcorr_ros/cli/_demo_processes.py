@@ -56,6 +56,10 @@ class Nodes:
         """Where the output of a node goes."""
         return self._output / f"{verb}.log"
 
+    def dead(self) -> list[str]:
+        """Nodes that ended by themselves."""
+        return [verb for verb, process in self._processes.items() if process.poll() is not None]
+
     def stop(self) -> list[str]:
         """Interrupt all nodes; what did not end as it should, one sentence each."""
         for process in self._processes.values():

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     }
     with _demo_processes.Nodes(args.output, nodes) as running:
         console.print(f"[dim]nodes {', '.join(nodes)} are running; logs in {args.output}[/dim]")
-        client = _ask(args)
+        client = _ask(args, running)
         problems = running.stop()
     if client != 0:
         problems.append(f"the client ended with status {client}")
@@ -128,11 +128,19 @@ def _verb(console: Console, *arguments: str) -> None:
         raise ValueError(f"{arguments[0]} ended with status {status}")
 
 
-def _ask(args: argparse.Namespace) -> int:
+def _ask(args: argparse.Namespace, nodes: _demo_processes.Nodes) -> int:
+    """Exit status of the client; it is not waited for once a node has died."""
     command = [sys.executable, "-m", "semcorr_ros.ros.demo_client", "--category", args.category]
     command += ["--source-seed", str(args.seed + SOURCE_SEED), "--source-view", str(SOURCE_VIEW)]
     command += ["--calls", str(args.calls), "--output", str(args.output)]
-    return subprocess.run(command, env=_demo_processes.environment(args.output)).returncode
+    client = subprocess.Popen(command, env=_demo_processes.environment(args.output))
+    while client.poll() is None:
+        try:
+            client.wait(0.5)
+        except subprocess.TimeoutExpired:
+            if nodes.dead():
+                client.terminate()
+    return client.returncode
 
 
 def _print_call(console: Console, number: int, call: dict[str, Any]) -> None:

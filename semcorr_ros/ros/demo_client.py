@@ -19,6 +19,7 @@ import numpy as np
 import rclpy
 import torch
 from rclpy.client import Client
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
@@ -187,6 +188,8 @@ def main() -> int:
     except TimeoutError as error:
         print(f"demo client: {error}", file=sys.stderr)
         return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 130
     finally:
         client.destroy_node()
         rclpy.try_shutdown()

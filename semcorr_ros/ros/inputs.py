@@ -25,6 +25,7 @@ class Inputs:
 
     def __init__(self, node: Node, depth: str, slop: float, counters: Counters):
         self._counters = counters
+        self._logger = node.get_logger()
         self._depth_mode = depth
         self._synchronizer = Synchronizer(("image", "depth"), slop)
         self._info: CameraInfo | None = None
@@ -91,6 +92,21 @@ class Inputs:
         if self._info is None:
             self._counters.drop(Code.NO_CAMERA_INFO, "an image came before any camera_info")
             return
+        if self._latest is None:
+            self._warn_of_contradictions(image, self._info, depth)
         self._latest = Picture(image, self._info, depth)
         self._arrived = time.monotonic()
         self.on_picture(self._latest)
+
+    def _warn_of_contradictions(self, image: Image, info: CameraInfo, depth: Image | None) -> None:
+        """Once, at the first picture: wrong wiring gives plausible pictures and wrong positions."""
+        frames = {"image": image.header.frame_id, "camera_info": info.header.frame_id}
+        if depth is not None:
+            frames["depth"] = depth.header.frame_id
+        if len(set(frames.values())) > 1:
+            listed = ", ".join(f"{name} {frame!r}" for name, frame in frames.items())
+            self._logger.warning(f"frames differ: {listed}; depth must be registered to the image")
+        if any(value != 0 for value in info.d):
+            self._logger.warning(
+                "camera_info has lens distortion, which is not corrected here: feed the rectified image"
+            )
