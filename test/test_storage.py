@@ -31,9 +31,14 @@ def test_damaged_file_is_named(tmp_path, damage):
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "x.json"
     storage.write_json(path, {"a": 1})
-    with pytest.raises(RuntimeError), storage.atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def interrupted_write():
+        with storage.atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted_write()
     assert storage.read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
 
