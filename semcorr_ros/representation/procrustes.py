@@ -70,9 +70,12 @@ def generalized_procrustes(
         placed = placed | (total > 0)
         shape = normalize_shape(torch.where((total > 0)[:, None], mean, shape), placed)
         residual = (aligned.points - shape).norm(dim=-1)
-        shown = views.visible & aligned.usable[:, None] & placed
         weight = views.visible / (1 + (residual / ROBUST) ** 2)
-        cost = (torch.log1p((residual / ROBUST) ** 2) * shown).sum() / shown.sum().clamp_min(1)
+        # A view that cannot be aligned is off by a whole radius: else a shape that collapsed to
+        # a line, which no view aligns to, would cost nothing.
+        error = torch.where(aligned.usable[:, None], residual, 1.0)
+        shown = views.visible & placed
+        cost = (torch.log1p((error / ROBUST) ** 2) * shown).sum() / shown.sum().clamp_min(1)
     return shape, placed, float(ROBUST * cost.expm1().clamp_min(0).sqrt())
 
 
