@@ -58,7 +58,7 @@ class Perception:
         """The class placed in the picture. Raises Refusal BAD_ENCODING, NOT_FOUND, TIMEOUT and others."""
         seen = self._observe(resident, picture)
         settings = _alignment_config(self._preset, resident.model.info.name)
-        generator = torch.Generator(device=self.device).manual_seed(self._seed)
+        generator = torch.Generator().manual_seed(self._seed)  # on the CPU: same draws on every device
         try:
             found = pipeline.align(resident.model, seen, settings, generator, on_step=lambda *_: keep_going())
         except ValueError as error:
