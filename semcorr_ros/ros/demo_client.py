@@ -78,7 +78,7 @@ class DemoClient(Node):
             future = self._transfer.call_async(request)
             if not self._spin_until(future.done, ANSWER_TIME):
                 raise TimeoutError(f"no answer after {ANSWER_TIME:.0f} s")
-            response = future.result()
+            response: Any = future.result()
             if response.error_code not in too_early or time.monotonic() > end:
                 return response, time.perf_counter() - start
             self._spin_until(lambda: False, 0.2)
