@@ -56,7 +56,7 @@ def test_one_wrong_view_is_outvoted():
     assert shape_error(shape, mean_keypoints()) < 0.03
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_wrong_handedness_never_wins(seed):
     # Started from its mirror image, a shape may collapse to a line to which nothing can be aligned.
     generator = torch.Generator().manual_seed(seed)
