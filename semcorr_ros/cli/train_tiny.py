@@ -15,14 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from semcorr_ros.features import tiny
 from semcorr_ros.plugins import available
-from semcorr_ros.storage import write_json
+from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.training.feature_quality import quality
 from semcorr_ros.training.rendered_samples import RenderedSample, Request, fill_cache, read_sample
 from semcorr_ros.training.tiny_backbone import Config, train
 from semcorr_ros.training.tiny_classes import class_codebook
 from semcorr_ros.training.tiny_targets import Codebook
+from semcorr_ros.visualization.feature_picture import feature_picture
 
 _UNSEEN = 24  # pictures per category that the quality is measured on
+_DRAWN = 4  # of them, with --picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=tiny.WEIGHTS, help="weights file to write")
     parser.add_argument("--evaluate", action="store_true", help="measure --output instead of training it")
     parser.add_argument("--categories", nargs="+", default=None, help="default: all procedural ones")
-    parser.add_argument("--images", type=int, default=700, help="training pictures per category")
+    parser.add_argument("--images", type=int, default=498, help="training pictures per category")
     parser.add_argument("--unseen", type=int, default=_UNSEEN, help="test pictures per category")
     parser.add_argument("--steps", type=int, default=default.steps)
     parser.add_argument("--batch", type=int, default=default.batch)
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads and rendering processes")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--json", type=Path, help="write a report here")
+    parser.add_argument("--picture", type=Path, help="draw the features of unseen pictures here (PNG)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,6 +104,9 @@ def _train(args: argparse.Namespace, categories: tuple[str, ...], codebook: Code
 def _evaluate(args: argparse.Namespace, categories: tuple[str, ...], codebook: Codebook) -> dict[str, object]:
     extractor = tiny.build(tiny.Config(weights=str(args.output), device=args.device))
     samples = _samples(args, categories, codebook, "unseen", args.unseen)
+    if args.picture:
+        drawn = [sample.image for sample in samples[: _DRAWN * len(categories)]]
+        write_image(args.picture, feature_picture(drawn, [extractor.encode_image(image) for image in drawn]))
     by_category = {
         name: dataclasses.asdict(
             quality(extractor.encode_image, [s for s in samples if s.category == name], codebook)

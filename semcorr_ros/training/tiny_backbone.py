@@ -36,11 +36,11 @@ _SAVE_EVERY = 100
 class Config:
     """Training schedule. The defaults made the committed weights."""
 
-    steps: int = 2400
+    steps: int = 7000
     batch: int = 16
     sides: tuple[int, ...] = (96, 160, 240)  # pixels of the square training pictures, small and fast first
-    shares: tuple[float, ...] = (0.4, 0.35, 0.25)  # of the steps, per side
-    learning_rate: float = 2e-3
+    shares: tuple[float, ...] = (0.5, 0.3, 0.2)  # of the steps, per side
+    learning_rate: float = 3e-3
     weight_decay: float = 0.05
     warm_up: float = 0.05  # share of the steps
     seed: int = 0
