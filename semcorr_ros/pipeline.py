@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from semcorr_ros import alignment
@@ -15,12 +15,13 @@ from semcorr_ros.artifacts import (
     ClassRepresentation,
     Correspondences,
     DepthMap,
+    FeatureMap,
     Observation,
 )
-from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.masks.attention import attention_mask
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
+from semcorr_ros.observations import class_prototypes
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,18 @@ class Extras:
 
 
 def observe(
-    model: ClassRepresentation, ref: ImageRef, extractor: FeatureExtractor, extras: Extras
+    model: ClassRepresentation, image: UInt8[Tensor, "height width 3"], features: FeatureMap, extras: Extras
 ) -> Observation:
-    """Encode an image; without a mask, the object is where the features resemble the class."""
-    features = extractor.encode(ref)
+    """An image with its features; without a mask, the object is where they resemble the class.
+
+    Raises ValueError if nothing in the image does.
+    """
     mask = extras.mask
     if mask is None:
-        mask = attention_mask(features, model.dense.prototypes)
-    return Observation(ref.image, features, mask, extras.depth, extras.camera)
+        mask = attention_mask(features, class_prototypes(model))
+        if not mask.any():
+            raise ValueError(f"nothing in the image looks like the class {model.info.name!r}")
+    return Observation(image, features, mask, extras.depth, extras.camera)
 
 
 def align(

@@ -39,14 +39,17 @@ def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
     inside = _inside(pixels, aligned.camera)
     xyz = cameras.unproject(pixels, placed.xyz[:, 2], aligned.camera)
     hidden = visible_share(placed.xyz, aligned) < HIDDEN
+    blind = torch.ones_like(hidden)
     if view.seen.depth is not None and aligned.metric:
-        xyz, blocked = measure(xyz, pixels, aligned, view.seen.depth)
+        xyz, blocked, blind = measure(xyz, pixels, aligned, view.seen.depth)
         hidden = hidden | blocked
     state = torch.full((len(pixels),), int(KeypointState.VISIBLE), device=pixels.device)
+    state[blind] = int(KeypointState.NO_DEPTH)
     state[hidden] = int(KeypointState.OCCLUDED)
     state[~inside] = int(KeypointState.OUT_OF_IMAGE)
     if not aligned.metric:
         xyz = torch.full_like(xyz, torch.nan)
+    xyz[state == int(KeypointState.NO_DEPTH)] = torch.nan
     similarity = (grid.features_at(view.seen.features, pixels) * placed.features).sum(-1)
     score = aligned.confidence[0] * (0.5 + 0.5 * similarity.clamp(0, 1))
     return Correspondences(pixels, score, state, xyz)
@@ -74,10 +77,11 @@ def measure(
     pixels: Float[Tensor, "point 2"],
     aligned: Alignment,
     depth: DepthMap,
-) -> tuple[Float[Tensor, "point 3"], Bool[Tensor, "point"]]:
+) -> tuple[Float[Tensor, "point 3"], Bool[Tensor, "point"], Bool[Tensor, "point"]]:
     """Replace the class's depth by the sensor's where both see the same surface.
 
-    Returns the points and which of them something nearer hides. Invalid depth never becomes a point.
+    At an edge, where the sensor sees only what is behind, the class's depth stays. Returns the points,
+    which of them something nearer hides, and which have no valid depth around them at all.
     """
     window = _depth_window(pixels, depth)
     tolerance = DEPTH_TOLERANCE * aligned.scale[0]
@@ -87,7 +91,8 @@ def measure(
     z = torch.where(same, window, torch.nan).nanmedian(-1).values
     measured = cameras.unproject(pixels, z, aligned.camera)
     blocked = ~same.any(-1) & (nearer.float().mean(-1) > 0.5)
-    return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked
+    blind = ~torch.isfinite(window).any(-1)
+    return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked, blind
 
 
 def _depth_window(pixels: Float[Tensor, "point 2"], depth: DepthMap) -> Float[Tensor, "point pixel"]:

@@ -12,9 +12,7 @@ from semcorr_ros import alignment, config, pipeline, plugins
 from semcorr_ros.alignment import presets
 from semcorr_ros.artifacts import Alignment, Camera, DepthMap, FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
-from semcorr_ros.masks.attention import attention_mask
 from semcorr_ros.matching import View
-from semcorr_ros.observations import class_prototypes
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.parameters import Parameters
@@ -76,11 +74,11 @@ class Perception:
         depth = _depth(picture, size, self.device)
         if picture.features is None:
             picture.features = self._extractor.encode(ImageRef(image))
-        mask = attention_mask(picture.features, class_prototypes(resident.model))
-        if not mask.any():
-            name = resident.model.info.name
-            raise Refusal(Code.NOT_FOUND, f"nothing in the image looks like the class {name!r}")
-        return Observation(image.to(self.device), picture.features, mask, depth, camera)
+        extras = pipeline.Extras(depth=depth, camera=camera)
+        try:
+            return pipeline.observe(resident.model, image.to(self.device), picture.features, extras)
+        except ValueError as error:
+            raise Refusal(Code.NOT_FOUND, str(error)) from error
 
 
 def _camera(picture: Picture, size: tuple[int, int], device: str) -> Camera | None:

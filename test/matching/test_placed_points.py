@@ -79,15 +79,16 @@ def test_without_metric_depth_there_is_no_3d_point(view):
     _, xyz = _front_pixel(view)
     found = _locate(View(replace(view.seen, depth=None), replace(view.aligned, metric=False)), xyz)
     assert torch.isnan(found.xyz).all()
+    assert found.state.tolist() == [KeypointState.NO_DEPTH]
 
 
 def test_invalid_depth_never_becomes_a_point(view):
-    """Holes leave the class's own depth; nothing is ever placed at the camera."""
     _, xyz = _front_pixel(view)
     for invalid in (0.0, torch.nan, torch.inf, -1.0):
         depth = DepthMap(torch.full_like(view.seen.depth.values, invalid), True)
         found = _locate(View(replace(view.seen, depth=depth), view.aligned), xyz)
-        assert (found.xyz - xyz).norm() < 0.01
+        assert found.state.tolist() == [KeypointState.NO_DEPTH]
+        assert torch.isnan(found.xyz).all()
 
 
 def test_refinement_recovers_a_shift_of_half_a_cell(view):
