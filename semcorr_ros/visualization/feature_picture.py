@@ -41,5 +41,5 @@ def feature_picture(
 def _tile(picture: UInt8[Tensor, "height width 3"], mode: str) -> UInt8[Tensor, "tile tile 3"]:
     pixels = picture.permute(2, 0, 1)[None].float()
     smooth = {"align_corners": False, "antialias": True} if mode == "bilinear" else {}
-    resized = functional.interpolate(pixels, size=(_TILE, _TILE), mode=mode, **smooth)  # type: ignore[arg-type]
+    resized = functional.interpolate(pixels, size=(_TILE, _TILE), mode=mode, **smooth)
     return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
