@@ -16,7 +16,9 @@ from semcorr_ros.matching._placed_points import PlacedPoints, locate
 from semcorr_ros.matching._visibility import self_occlusion, visible_share
 
 NEEDS_ALIGNMENT = True
-SIGMA = 0.03  # of p_spatial in the source image where Table 5 has no value, normalized units
+SOURCE_SIGMA = 0.012  # of p_spatial in the source image, normalized units
+SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
+RELIEF_TRUST = 0.25  # weight of an error in relief, relative to one in the image
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
@@ -66,17 +68,35 @@ def explain(
     """Weights of the dense points that explain each pixel: p_spatial p_sem around its maximum."""
     assert view.aligned is not None
     aligned, camera = view.aligned, view.aligned.camera
-    longer = max(camera.size)
-    squared = torch.cdist(points, cameras.project(aligned.dense[0], camera)) ** 2 / longer**2
+    squared = torch.cdist(points, cameras.project(aligned.dense[0], camera)) ** 2
+    squared = squared + (RELIEF_TRUST * _relief_error(view, points)) ** 2
     semantic = log_semantic(
         grid.features_at(view.seen.features, points), model.dense.prototypes, EvidenceConfig()
     )
     hidden = self_occlusion(aligned, model)
-    log_weight = semantic - squared / (2 * SIGMA**2) + hidden.clamp_min(1e-6).log()
+    sigma_px = SOURCE_SIGMA * max(camera.size)
+    log_weight = semantic - squared / (2 * sigma_px**2) + hidden.clamp_min(1e-6).log()
     winner = log_weight.argmax(-1)
     canonical = model.dense.barycentric @ model.sparse
     near = torch.cdist(canonical[winner], canonical) / NEIGHBORHOOD
     return torch.softmax(log_weight - 0.5 * (3 * near) ** 2, dim=-1)
+
+
+def _relief_error(view: View, points: Float[Tensor, "point 2"]) -> Float[Tensor, "point dense"]:
+    """How far, in pixels, dense points are before or behind what the depth map shows at each pixel.
+
+    0 where there is no valid depth.
+    """
+    assert view.aligned is not None
+    z = view.aligned.dense[0, :, 2]
+    if view.seen.depth is None:
+        return torch.zeros(len(points), len(z), device=points.device)
+    h, w = view.seen.depth.values.shape
+    x, y = points.round().long().unbind(-1)
+    seen = view.seen.depth.values[y.clamp(0, h - 1), x.clamp(0, w - 1)]
+    valid = torch.isfinite(seen) & (seen > 0)
+    error = view.aligned.focal[0] * (z / torch.where(valid, seen, 1.0)[:, None] - 1)
+    return error * valid[:, None]
 
 
 def _offset_to_pixel(
