@@ -8,8 +8,6 @@ from types import ModuleType
 
 # Which extra brings the packages a plug-in imports; printed when the import fails.
 EXTRAS = {
-    "transformers": "foundation",
-    "diffusers": "foundation",
     "trimesh": "synthetic",
     "embreex": "synthetic",
 }
