@@ -18,6 +18,7 @@ from semcorr_ros.artifacts import (
     FeatureMap,
     Observation,
 )
+from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks.attention import attention_mask
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
@@ -36,7 +37,8 @@ class Extras:
 def observe(
     model: ClassRepresentation, image: UInt8[Tensor, "height width 3"], features: FeatureMap, extras: Extras
 ) -> Observation:
-    """An image with its features; without a mask, the object is where they resemble the class.
+    """An image with its features; without a mask, the object is where they resemble the class, and
+    with metric depth and a camera, the surface that is found there.
 
     Raises ValueError if nothing in the image does.
     """
@@ -45,6 +47,9 @@ def observe(
         mask = attention_mask(features, class_prototypes(model))
         if not mask.any():
             raise ValueError(f"nothing in the image looks like the class {model.info.name!r}")
+        if extras.depth is not None and extras.camera is not None:
+            draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
+            mask = segment_by_depth(mask, extras.depth, extras.camera, diameter(model), draws)
     return Observation(image, features, mask, extras.depth, extras.camera)
 
 

@@ -27,6 +27,7 @@ from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 
 SOURCE_SEED, CAMERA_SEED = 2000, 1000  # added to --seed: two objects that are not in the data set
 SOURCE_VIEW = 3  # of the turntable; the handle of a mug is seen from the side
+REACH_DEG = 100.0  # of the camera: seen from its front, without its handle, a mug could be turned any way
 LOG_WIDTH = 110  # characters, where the output is no terminal
 RATE = 5.0  # pictures per second of the camera
 
@@ -59,7 +60,12 @@ def run(args: argparse.Namespace) -> int:
             "backbone": "tiny",
             "weights": args.weights.resolve(),
         },
-        "scene_camera": {"category": args.category, "seed": args.seed + CAMERA_SEED, "rate": RATE},
+        "scene_camera": {
+            "category": args.category,
+            "seed": args.seed + CAMERA_SEED,
+            "rate": RATE,
+            "reach_deg": REACH_DEG,
+        },
     }
     with _demo_processes.Nodes(args.output, nodes) as running:
         console.print(f"[dim]nodes {', '.join(nodes)} are running; logs in {args.output}[/dim]")

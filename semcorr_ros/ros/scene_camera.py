@@ -102,6 +102,8 @@ def _turntable(node: Node) -> Turntable:
         seed=value("seed", 0),
         views=value("views", 24),
         size=(value("height", 480), value("width", 640)),
+        azimuth_deg=value("azimuth_deg", 180.0),
+        reach_deg=value("reach_deg", 180.0),
         elevation_deg=value("elevation_deg", 35.0),
         horizontal_fov_deg=value("horizontal_fov_deg", 50.0),
     )

@@ -27,6 +27,8 @@ class Turntable:
     seed: int = 0
     views: int = 24  # points on the circle
     size: tuple[int, int] = (480, 640)  # (h, w)
+    azimuth_deg: float = 180.0  # middle of the arc; 0 looks at the object's front
+    reach_deg: float = 180.0  # to both sides of the middle; 180 is the whole circle
     elevation_deg: float = 35.0
     horizontal_fov_deg: float = 50.0
 
@@ -62,8 +64,11 @@ class Turntable:
 
     def _viewpoint(self, index: int) -> Viewpoint:
         turn = 2 * np.pi * (index % self.views) / self.views
-        reach = 60.0 if self.info.flat else 180.0
-        azimuth = reach * np.sin(turn) if self.info.flat else np.degrees(turn) - 180.0
+        middle, reach = (
+            (0.0, min(self.reach_deg, 60.0)) if self.info.flat else (self.azimuth_deg, self.reach_deg)
+        )
+        # Less than a circle is swept forth and back.
+        azimuth = middle + (np.degrees(turn) if reach >= 180 else reach * np.sin(turn))
         elevation = self.elevation_deg + _SWAY_DEG * np.sin(2 * turn)
         return Viewpoint(
             azimuth_deg=float(azimuth),

@@ -1,0 +1,154 @@
+"""Sharpen an attention mask by depth: drop large planes, cut at depth jumps, keep what is attended to.
+
+Attention knows what the object looks like but leaks onto floors and walls; depth knows where surfaces
+end but not which one is meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from torch import Tensor
+
+from semcorr_ros.artifacts import Camera, ClassRepresentation, DepthMap
+from semcorr_ros.geometry import cameras
+
+MAX_PLANES = 4  # floor and walls
+MIN_PLANE = 0.05  # share of the valid pixels
+HYPOTHESES, SAMPLES = 200, 2000  # of RANSAC
+SIDE_PER_STD = 12**0.5  # side of a uniformly filled square
+
+
+@dataclass(frozen=True)
+class Config:
+    """Lengths are shares of the object's diameter."""
+
+    plane_tolerance: float = 0.04
+    plane_side: float = 1.4  # smaller planes may be the object's own
+    jump: float = 0.12  # depth step at which a surface ends
+    min_area: float = 5e-4  # share of the image; smaller pieces are noise
+    attended: float = 0.5  # share of a further piece that attention must cover
+    noise: float = 0.006  # of a sensor, as a share of the depth; bounds the tolerance from below
+
+
+def diameter(model: ClassRepresentation) -> float:
+    """Diagonal of the class's box in metres; 0 = unknown."""
+    surface = model.dense.barycentric @ model.sparse
+    return float((surface.amax(0) - surface.amin(0)).norm()) * model.metric_scale
+
+
+def segment_by_depth(
+    attention: Bool[Tensor, "height width"],
+    depth: DepthMap,
+    camera: Camera,
+    diameter: float,
+    generator: torch.Generator,
+    config: Config = Config(),
+) -> Bool[Tensor, "height width"]:
+    """The surface pieces that attention means. `attention` itself where depth cannot tell.
+
+    diameter: of the object, metres. The depth must be metric.
+    """
+    z = depth.values.cpu()
+    valid = torch.isfinite(z) & (z > 0)
+    if not depth.metric or diameter <= 0 or not (valid & attention.cpu()).any():
+        return attention
+    h, w = z.shape
+    pixels = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="xy"), -1).float()
+    points = cameras.unproject(pixels, z.nan_to_num(), camera)
+    rest = _without_planes(points, valid, diameter, generator, config)
+    labels = _pieces(z.numpy(), rest.numpy(), diameter, config)
+    chosen = _attended(labels, points.numpy(), attention.cpu().numpy(), diameter, config)
+    if not chosen.any():
+        return attention
+    # The cut took the outermost pixels of each piece.
+    grown = ndimage.binary_dilation(chosen, iterations=1) & rest.numpy()
+    return torch.from_numpy(grown).to(attention.device)
+
+
+def _without_planes(
+    points: Float[Tensor, "height width 3"],
+    valid: Bool[Tensor, "height width"],
+    diameter: float,
+    generator: torch.Generator,
+    config: Config,
+) -> Bool[Tensor, "height width"]:
+    rest = valid.clone()
+    tolerance = torch.maximum(config.noise * points[..., 2], torch.tensor(config.plane_tolerance * diameter))
+    for _ in range(MAX_PLANES):
+        plane = _largest_plane(points[rest], tolerance[rest], generator)
+        if plane is None:
+            break
+        normal, offset = plane
+        on_plane = rest & ((points @ normal - offset).abs() < tolerance)
+        if on_plane.sum() < MIN_PLANE * valid.sum():
+            break
+        inliers = points[on_plane]
+        if SIDE_PER_STD * float(_principal_std(inliers)[1]) < config.plane_side * diameter:
+            break  # as small as the object: may be its own face, as are all further ones
+        rest &= ~on_plane
+    return rest
+
+
+def _largest_plane(
+    points: Float[Tensor, "point 3"], tolerance: Float[Tensor, "point"], generator: torch.Generator
+) -> tuple[Float[Tensor, "3"], Float[Tensor, ""]] | None:
+    """Unit normal and offset of the plane with most points within their tolerance (RANSAC)."""
+    if len(points) < 3:
+        return None
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randint(len(points), shape, generator=generator, device=generator.device).cpu()
+
+    voters = draw(SAMPLES)
+    a, b, c = points[draw(3, HYPOTHESES)]
+    normals = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
+    offsets = (normals * a).sum(-1)
+    distance = (points[voters] @ normals.T - offsets).abs()
+    best = (distance < tolerance[voters, None]).sum(0).argmax()
+    support = points[voters][distance[:, best] < tolerance[voters]]
+    if len(support) < 3:
+        return None
+    center = support.mean(0)
+    normal = torch.linalg.svd(support - center, full_matrices=False).Vh[-1]
+    return normal, normal @ center
+
+
+def _principal_std(points: Float[Tensor, "point 3"]) -> Float[Tensor, "3"]:
+    """Standard deviations along the principal axes, ascending."""
+    return torch.linalg.eigvalsh(torch.cov(points.T)).clamp_min(0).sqrt()
+
+
+def _pieces(z: np.ndarray, rest: np.ndarray, diameter: float, config: Config) -> np.ndarray:
+    """Labels (h, w) of surfaces that do not jump in depth; 0 = none."""
+    limit = np.maximum(config.jump * diameter, 2 * config.noise * z)
+    cut = np.zeros_like(rest)
+    cut[:, :-1] |= np.abs(np.diff(z, axis=1)) > limit[:, :-1]
+    cut[:-1] |= np.abs(np.diff(z, axis=0)) > limit[:-1]
+    labels, count = ndimage.label(rest & ~cut)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    return np.where(areas[labels] >= config.min_area * z.size, labels, 0)
+
+
+def _attended(
+    labels: np.ndarray, points: np.ndarray, attention: np.ndarray, diameter: float, config: Config
+) -> np.ndarray:
+    """The piece with most attention, and attended ones near it (an object behind a bar is in pieces)."""
+    areas = np.bincount(labels.ravel())
+    attended = np.bincount(labels[attention], minlength=len(areas))
+    attended[0] = 0
+    if not attended.any():
+        return np.zeros_like(attention)
+    # Area counts against a piece: a remaining wall may catch more stray attention than a small object.
+    main = int(np.argmax(attended**2 / np.maximum(areas, 1)))
+    center = np.median(points[labels == main], axis=0)
+    chosen = [main]
+    for label in np.flatnonzero(attended > config.attended * np.maximum(areas, 1)):
+        near = np.linalg.norm(np.median(points[labels == label], axis=0) - center) < 0.7 * diameter
+        if near and label != main:
+            chosen.append(int(label))
+    return np.isin(labels, chosen)
