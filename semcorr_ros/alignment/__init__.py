@@ -1,4 +1,4 @@
-"""Align a class to an image by energy minimisation (SemAlign3D, Section 3.2)."""
+"""Align a class to an image by energy minimisation (SemAlign3D, Eq. 4-13)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Rank the optimised hypotheses: final energy, facing, and depth order (SemAlign3D, Section 3.3)."""
+"""Rank the optimised hypotheses: final energy plus the two checks of SemAlign3D, Section 4.1."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -103,7 +103,7 @@ def _confidence(
 ) -> Float[Tensor, "hypothesis"]:
     """How much of the object is explained, times how much of the class lies on the object."""
     weights = {"reconstruction": 1.0, "background": 1.0}
-    at_sigma = State(**{**vars(state), "sigma_dense": sigma})
+    at_sigma = replace(state, sigma_dense=sigma)
     _, values = objective.evaluate(at_sigma, seen, model, weights)
     explained = -values["reconstruction"]
     cell = seen.background.step.prod()
