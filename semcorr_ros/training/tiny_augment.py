@@ -18,7 +18,6 @@ from torch.nn import functional
 from semcorr_ros.training.rendered_samples import RenderedSample
 
 IGNORE = -2
-_FULL_SIDE = 240  # smaller pictures show a smaller part of the scene, so things keep some of their size
 _FROM_MIDDLE = (4, 1, 3, 5, 7, 0, 2, 6, 8)  # the 3x3 places of a cell, by distance from its middle
 _ENOUGH = 3  # of nine
 
@@ -37,7 +36,7 @@ def make_batch(samples: Sequence[RenderedSample], side: int, grid: int, generato
     """Random views of samples. Same generator state, same batch."""
     images, names, locals_ = [], [], []
     for sample in samples:
-        theta = _random_crop(sample, (side / _FULL_SIDE) ** 0.3, generator)
+        theta = _random_crop(sample, generator)
         image, name, local = _view(sample, theta, side, grid)
         _erase(image, name, generator)
         images.append(image)
@@ -52,10 +51,10 @@ def _uniform(low: float, high: float, generator: torch.Generator) -> float:
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
-def _random_crop(sample: RenderedSample, share: float, generator: torch.Generator) -> Float[Tensor, "2 3"]:
+def _random_crop(sample: RenderedSample, generator: torch.Generator) -> Float[Tensor, "2 3"]:
     """Affine map from the square crop in [-1, 1]^2 to the picture: zoom, stretch, roll, mirror."""
-    zoom = share * 2 ** _uniform(-1.0, 0.25, generator)
-    stretch = 2 ** _uniform(-0.3, 0.3, generator)
+    zoom = 2 ** _uniform(-0.7, 0.2, generator)
+    stretch = 2 ** _uniform(-0.25, 0.25, generator)
     roll = 0.15 * float(torch.randn((), generator=generator))
     mirror = -1.0 if _uniform(0, 1, generator) < 0.5 else 1.0
     scale = torch.tensor([min(zoom * stretch, 1.2), min(zoom / stretch, 1.2)])
@@ -108,9 +107,9 @@ def _cells(sample: RenderedSample, theta: Tensor, grid: int) -> tuple[Tensor, Te
 
 
 def _erase(image: Tensor, name: Tensor, generator: torch.Generator) -> None:
-    """Paint up to two boxes over the picture: occluders, so their cells are background."""
+    """Paint a box over every other picture: an occluder, so its cells are background."""
     side, grid = image.shape[-1], name.shape[-1]
-    for _ in range(int(torch.randint(0, 3, (), generator=generator))):
+    for _ in range(int(torch.randint(0, 2, (), generator=generator))):
         size = torch.randint(grid // 16, grid // 4, (2,), generator=generator)
         row, column = (int(torch.randint(0, grid - int(s), (), generator=generator)) for s in size)
         rows, columns = slice(row, row + int(size[0])), slice(column, column + int(size[1]))
@@ -134,18 +133,18 @@ def _recolor(images: Tensor, generator: torch.Generator) -> Tensor:
         if _uniform(0, 1, generator) < 0.3:
             mixing[i] = mixing[i][torch.randperm(3, generator=generator)]
     mixed = torch.einsum("bij,bjhw->bihw", mixing, images)
-    contrast = 0.6 + 0.8 * torch.rand(count, 1, 1, 1, generator=generator)
-    brightness = 0.3 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
-    gamma = 2 ** (1.4 * torch.rand(count, 1, 1, 1, generator=generator) - 0.7)
+    contrast = 0.75 + 0.5 * torch.rand(count, 1, 1, 1, generator=generator)
+    brightness = 0.2 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
+    gamma = 2 ** (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
     return ((mixed - 0.5) * contrast + 0.5 + brightness).clamp(1e-3, 1) ** gamma
 
 
 def _degrade(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur of a third of the pictures, noise on all."""
+    """Blur of a fifth of the pictures, noise on all."""
     out = images.clone()
     for i in range(len(images)):
-        if _uniform(0, 1, generator) < 0.33:
-            factor = _uniform(0.3, 0.8, generator)
+        if _uniform(0, 1, generator) < 0.2:
+            factor = _uniform(0.5, 0.9, generator)
             small = functional.interpolate(images[i : i + 1], scale_factor=factor, mode="area")
             out[i] = functional.interpolate(small, images.shape[-2:], mode="bilinear", align_corners=False)[0]
     strength = 0.05 * torch.rand(len(images), 1, 1, 1, generator=generator) ** 2

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from semcorr_ros.features._tiny_network import STRIDE, TinyNetwork
 from semcorr_ros.storage import read_tensors, write_tensors
+from semcorr_ros.training.muon import Muon
 from semcorr_ros.training.rendered_samples import RenderedSample
 from semcorr_ros.training.tiny_augment import Batch, make_batch
 from semcorr_ros.training.tiny_targets import BACKGROUND, Codebook
@@ -30,18 +31,20 @@ _BACKGROUND_WEIGHT = 0.35  # a background cell counts this much of an object cel
 _CELLS = 320  # per picture that the loss looks at; neighbors tell the same anyway
 _AVERAGING = 0.998
 _SAVE_EVERY = 100
+_OPTIMIZER_STATE = ("momentum", "step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
 class Config:
     """Training schedule. The defaults made the committed weights."""
 
-    steps: int = 7000
+    steps: int = 4300
     batch: int = 16
     sides: tuple[int, ...] = (96, 160, 240)  # pixels of the square training pictures, small and fast first
-    shares: tuple[float, ...] = (0.5, 0.3, 0.2)  # of the steps, per side
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
+    shares: tuple[float, ...] = (0.58, 0.27, 0.15)  # of the steps, per side
+    learning_rate: float = 0.02  # of Muon, which trains the inner weights
+    vector_learning_rate: float = 2e-3  # of AdamW, which trains everything else
+    weight_decay: float = 0.02
     warm_up: float = 0.05  # share of the steps
     seed: int = 0
     bfloat16: bool = True  # mixed precision
@@ -53,7 +56,7 @@ class Config:
 class _State:
     network: TinyNetwork
     average: TinyNetwork
-    optimizer: torch.optim.AdamW
+    optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
 
 
@@ -159,34 +162,49 @@ def _start(config: Config) -> _State:
     network = network.to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = TinyNetwork().to(config.device)
     average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.0, weight_decay=config.weight_decay)
-    return _State(network.train(), average, optimizer)
+    return _State(network.train(), average, _optimizers(network, config))
+
+
+def _optimizers(network: TinyNetwork, config: Config) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the matrices between hidden layers, AdamW for the first and last layer and vectors."""
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
+    for name, parameter in network.named_parameters():
+        inner = parameter.ndim >= 2 and parameter.shape[1] > 3 and not name.startswith("head")
+        (matrices if inner else rest).append(parameter)
+    muon = Muon(matrices, config.learning_rate, config.weight_decay)
+    adam = torch.optim.AdamW(rest, config.vector_learning_rate, weight_decay=config.weight_decay)
+    for optimizer in (muon, adam):
+        optimizer.param_groups[0]["highest"] = optimizer.param_groups[0]["lr"]
+    return muon, adam
 
 
 def _one_step(state: _State, batch: Batch, codebook: Codebook, config: Config) -> float:
     images = batch.images.to(config.device, memory_format=torch.channels_last)
-    for group in state.optimizer.param_groups:
-        group["lr"] = _learning_rate(state.step, config)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["highest"] * _pace(state.step, config)
     kind = torch.device(config.device).type
     with torch.autocast(kind, torch.bfloat16, enabled=config.bfloat16):
         raw = state.network(images)
     value = loss(raw, batch, codebook)
-    state.optimizer.zero_grad(set_to_none=True)
+    state.network.zero_grad(set_to_none=True)
     value.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimizer.step()
+    for optimizer in state.optimizers:
+        optimizer.step()
     state.step += 1
     _average(state)
     return float(value.detach())
 
 
-def _learning_rate(step: int, config: Config) -> float:
+def _pace(step: int, config: Config) -> float:
+    """Share of the highest learning rate at a step: a linear warm-up, then half a cosine."""
     warm = max(1.0, config.warm_up * config.steps)
     if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    return (
-        config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1.0, config.steps - warm)))
-    )
+        return (step + 1) / warm
+    done = (step - warm) / max(1.0, config.steps - warm)
+    return 0.5 * (1 + math.cos(math.pi * done))
 
 
 @torch.no_grad()
@@ -205,8 +223,9 @@ def _save(state: _State, config: Config, path: Path) -> None:
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
     for name, parameter in state.network.named_parameters():
-        for key, value in state.optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{key}.{name}"] = value
+        for optimizer in state.optimizers:
+            for key, value in optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}.{name}"] = value
     write_tensors(path, tensors, {"step": state.step, "config": _identity(config)})
 
 
@@ -219,14 +238,12 @@ def _restore(state: _State, config: Config, path: Path) -> None:
     state.step = int(header["step"])
     for prefix, network in (("network.", state.network), ("average.", state.average)):
         network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
-    for name, parameter in state.network.named_parameters():
-        kept = {
-            key: tensors[f"optimizer.{key}.{name}"]
-            for key in ("step", "exp_avg", "exp_avg_sq")
-            if f"optimizer.{key}.{name}" in tensors
-        }
-        if kept:
-            state.optimizer.state[parameter] = kept | {"step": kept["step"].cpu()}
+    for optimizer in state.optimizers:
+        known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        for name, parameter in state.network.named_parameters():
+            kept = {key: tensors.get(f"optimizer.{key}.{name}") for key in _OPTIMIZER_STATE}
+            if id(parameter) in known:
+                optimizer.state[parameter] = {k: v for k, v in kept.items() if v is not None}
 
 
 def _identity(config: Config) -> dict[str, object]:

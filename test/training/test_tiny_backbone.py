@@ -11,7 +11,7 @@ from semcorr_ros.training.tiny_augment import Batch, make_batch
 from semcorr_ros.training.tiny_backbone import Config, loss, train
 from semcorr_ros.training.tiny_targets import fit_codebook
 
-TINY = Config(steps=4, batch=2, sides=(64,), shares=(1.0,), bfloat16=False, learning_rate=1e-3)
+TINY = Config(steps=4, batch=2, sides=(64,), shares=(1.0,), bfloat16=False, warm_up=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_foreign_checkpoint_and_bad_sizes_are_refused(codebook, tmp_path):
 
 
 def test_learning_rate_warms_up_and_falls_to_zero():
-    config = dataclasses.replace(TINY, steps=100)
-    rates = [tiny_backbone._learning_rate(step, config) for step in range(101)]
+    config = dataclasses.replace(TINY, steps=100, warm_up=0.05)
+    rates = [tiny_backbone._pace(step, config) for step in range(101)]
     assert rates[0] < rates[3] < rates[5] == max(rates)
     assert rates[100] == pytest.approx(0, abs=1e-9)
