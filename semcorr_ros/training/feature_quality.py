@@ -1,7 +1,7 @@
 """How good features are for correspondence: keypoints of unseen pictures matched by nearest neighbor.
 
-A match counts as folded if it lands on any visible keypoint of the same folded group (the keypoint,
-its mirror partner, its repeats), since the features are not meant to tell those apart.
+A match counts as folded if it lands on any keypoint of the same folded group (the keypoint, its
+mirror partner, its repeats), since the features are not meant to tell those apart.
 """
 
 from __future__ import annotations
@@ -81,9 +81,8 @@ def _match(
     h, w, _ = target_map.values.shape
     cells = cell_centers((h, w), target_map.image_size).reshape(-1, 2)[found.argmax(1)]
     close = torch.cdist(cells, target.keypoints.nan_to_num(-1e6)) < near
-    allowed = groups[ids] & target.visible[None]
     both = target.visible[ids]
-    return (close & allowed).any(1), close[torch.arange(len(ids)), ids][both]
+    return (close & groups[ids]).any(1), close[torch.arange(len(ids)), ids][both]
 
 
 def _auc(maps: Sequence[FeatureMap], samples: Sequence[RenderedSample]) -> float:

@@ -18,8 +18,10 @@ from torch.nn import functional
 from semcorr_ros.training.rendered_samples import RenderedSample
 
 IGNORE = -2
-_FROM_MIDDLE = (4, 1, 3, 5, 7, 0, 2, 6, 8)  # the 3x3 places of a cell, by distance from its middle
-_ENOUGH = 3  # of nine
+_GRID = 60  # of the trained network
+_BEYOND = 0.6  # cells of that grid around a cell that count as its own
+_REACH = 0.8  # share of the half width that is sampled, by _PLACES x _PLACES places
+_PLACES = 5
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,23 @@ def _view(sample: RenderedSample, theta: Tensor, side: int, grid: int) -> tuple[
 
 
 def _cells(sample: RenderedSample, theta: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-    """What each cell shows, of 3x3 places in it: an object that has three of them, even if it is too
-    thin to cover the middle; background if the object has none; else it is not for us to say."""
-    ticks = (torch.arange(3 * grid) + 0.5) / (1.5 * grid) - 1
-    places = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), -1) @ theta[:, :2].T + theta[:, 2]
+    """What each cell shows: the object pixel nearest to its middle, looking a little beyond its border.
+
+    Keypoints often lie on corners and tips; a feature interpolated there must not be half background.
+    """
+    reach = _REACH * (0.5 + _BEYOND * grid / _GRID)  # cells
+    offsets = torch.cartesian_prod(*[torch.linspace(-reach, reach, _PLACES)] * 2)
+    offsets = offsets[offsets.norm(dim=1).argsort(stable=True)]  # from the middle outwards
+    middles = (torch.arange(grid) + 0.5).view(-1, 1)
+    x, y = ((middles + offsets[:, i]) / grid * 2 - 1 for i in (0, 1))  # (grid, place) in [-1, 1]
+    places = torch.stack(torch.broadcast_tensors(x[None], y[:, None]), -1) @ theta[:, :2].T + theta[:, 2]
     h, w = sample.name.shape
-    x, y = ((places + 1) / 2 * torch.tensor([w, h])).floor().long().unbind(-1)
-    pixel = y.clamp(0, h - 1) * w + x.clamp(0, w - 1)
-    pixel = pixel.unflatten(0, (grid, 3)).unflatten(2, (grid, 3)).transpose(1, 2).flatten(2)
-    pixel = pixel[:, :, list(_FROM_MIDDLE)]  # (grid, grid, 9)
+    column, row = ((places + 1) / 2 * torch.tensor([w, h])).floor().long().unbind(-1)
+    pixel = row.clamp(0, h - 1) * w + column.clamp(0, w - 1)  # (grid, grid, place)
     on_object = sample.name.flatten()[pixel] >= 0
     chosen = pixel.gather(2, on_object.byte().argmax(-1, keepdim=True))[:, :, 0]
-    name, count = sample.name.flatten()[chosen].long(), on_object.sum(-1)
-    name[(count > 0) & (count < _ENOUGH)] = IGNORE
-    name[(places[1::3, 1::3].abs() > 1).any(-1)] = IGNORE
+    name = sample.name.flatten()[chosen].long()
+    name[(places[:, :, 0].abs() > 1).any(-1)] = IGNORE
     return name, sample.local.flatten(0, 1)[chosen].float()
 
 
