@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,9 +15,7 @@ from semcorr_ros.artifacts import (
     Camera,
     ClassRepresentation,
     DepthMap,
-    FeatureMap,
     Observation,
-    Prototypes,
 )
 from semcorr_ros.depth import DepthProvider
 from semcorr_ros.features import FeatureExtractor, ImageRef
@@ -37,11 +35,11 @@ class Providers:
 
 
 def observe(
-    sample: AnnotatedImage, providers: Providers, prototypes: Prototypes | None = None
+    sample: AnnotatedImage, providers: Providers, model: ClassRepresentation | None = None
 ) -> Observation:
     """Read one image with everything the providers know about it, on the device of the features.
 
-    `prototypes` (of `class_prototypes`) let the attention masks work. Raises FileNotFoundError or
+    `model` lets masks be found by attention. Raises FileNotFoundError or
     ValueError naming the file; callers that work through many images skip and report it.
     """
     image = read_image(sample.image_path)
@@ -51,15 +49,15 @@ def observe(
     ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
     features = providers.features.encode(ref)
     device = features.values.device
-    mask = _mask(sample, features, providers, prototypes)
     depth = _depth(sample, providers)
-    return Observation(
+    seen = Observation(
         image=image.to(device),
         features=features,
-        mask=None if mask is None else mask.to(device),
         depth=None if depth is None else DepthMap(depth.values.to(device), depth.metric),
         camera=None if sample.camera is None else _camera_to(sample.camera, device),
     )
+    mask = _mask(sample, seen, providers, model)
+    return seen if mask is None else replace(seen, mask=mask.to(device))
 
 
 def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Providers) -> Observation | None:
@@ -79,16 +77,6 @@ def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Provi
         mask=None if seen.mask is None else seen.mask.flip(1),
         depth=None if seen.depth is None else DepthMap(seen.depth.values.flip(1), seen.depth.metric),
         camera=None if seen.camera is None else cameras.mirrored(seen.camera),
-    )
-
-
-def class_prototypes(model: ClassRepresentation) -> Prototypes:
-    """Prototypes of the seen keypoints and of the dense points, in one table."""
-    sparse, dense, seen = model.sparse_prototypes, model.dense.prototypes, model.seen
-    return Prototypes(
-        features=torch.cat([sparse.features[seen], dense.features]),
-        similarity_mean=torch.cat([sparse.similarity_mean[seen], dense.similarity_mean]),
-        similarity_std=torch.cat([sparse.similarity_std[seen], dense.similarity_std]),
     )
 
 
@@ -121,10 +109,10 @@ def lone_image(
 
 
 def _mask(
-    sample: AnnotatedImage, features: FeatureMap, providers: Providers, prototypes: Prototypes | None
+    sample: AnnotatedImage, seen: Observation, providers: Providers, model: ClassRepresentation | None
 ) -> Bool[Tensor, "height width"] | None:
     for provider in providers.masks:
-        mask = provider.mask(sample, features, prototypes)
+        mask = provider.mask(sample, seen, model)
         if mask is not None:
             return mask
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -18,11 +18,9 @@ from semcorr_ros.artifacts import (
     FeatureMap,
     Observation,
 )
-from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
-from semcorr_ros.masks.attention import attention_mask
+from semcorr_ros.masks.attention import find_object
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
-from semcorr_ros.observations import class_prototypes
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,13 @@ def observe(
 
     Raises ValueError if nothing in the image does.
     """
-    mask = extras.mask
-    if mask is None:
-        mask = attention_mask(features, class_prototypes(model))
-        if not mask.any():
-            raise ValueError(f"nothing in the image looks like the class {model.info.name!r}")
-        if extras.depth is not None and extras.camera is not None:
-            draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
-            mask = segment_by_depth(mask, extras.depth, extras.camera, diameter(model), draws)
-    return Observation(image, features, mask, extras.depth, extras.camera)
+    seen = Observation(image, features, extras.mask, extras.depth, extras.camera)
+    if seen.mask is not None:
+        return seen
+    mask = find_object(model, seen)
+    if not mask.any():
+        raise ValueError(f"nothing in the image looks like the class {model.info.name!r}")
+    return replace(seen, mask=mask)
 
 
 def align(

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import spair_folder
 import torch
-from alignment import fabricated
 from PIL import Image
 
 from semcorr_ros.artifacts import FeatureMap
@@ -11,7 +10,6 @@ from semcorr_ros.depth import sensor
 from semcorr_ros.masks import annotation, attention
 from semcorr_ros.observations import (
     Providers,
-    class_prototypes,
     lone_image,
     observe,
     observe_mirrored,
@@ -106,14 +104,6 @@ def test_an_image_of_another_size_than_annotated_is_refused(sample):
     Image.new("RGB", (40, 30)).save(sample.image_path)
     with pytest.raises(ValueError, match="is 40x30 but its annotation says 80x60"):
         observe(sample, providers())
-
-
-def test_class_prototypes_are_those_of_seen_keypoints_and_of_the_surface():
-    model = fabricated.make_class()
-    model.seen[3] = False
-    table = class_prototypes(model)
-    assert len(table.features) == len(table.similarity_mean) == len(model.sparse) - 1 + 400
-    assert torch.equal(table.features[3], model.sparse_prototypes.features[4])
 
 
 def test_a_lone_image(tmp_path):

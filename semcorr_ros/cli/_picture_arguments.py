@@ -26,7 +26,7 @@ from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
 from semcorr_ros.masks.precomputed import read_mask
-from semcorr_ros.observations import Providers, class_prototypes, lone_image, observe
+from semcorr_ros.observations import Providers, lone_image, observe
 from semcorr_ros.representation.class_file import read_class
 
 
@@ -76,7 +76,7 @@ def see(picture: Picture, extractor: Any, model: ClassRepresentation | None) -> 
         depth=sensor.build(sensor.Config()) if picture.depth else None,
         masks=() if picture.mask or model is None else (attention.build(attention.Config()),),
     )
-    seen = observe(sample, providers, class_prototypes(model) if model else None)
+    seen = observe(sample, providers, model)
     if picture.mask is None:
         return seen
     return dataclasses.replace(seen, mask=read_mask(picture.mask, sample.size).to(seen.image.device))

@@ -15,7 +15,7 @@ from torch import Tensor
 from semcorr_ros import alignment
 from semcorr_ros.artifacts import Alignment, AnnotatedImage, Camera, ClassRepresentation, Observation
 from semcorr_ros.matching import View
-from semcorr_ros.observations import Providers, class_prototypes, observe
+from semcorr_ros.observations import Providers, observe
 from semcorr_ros.storage import read_tensors, write_tensors
 
 MEMORY_BYTES = 2_000_000_000  # of observations; alignments are small and all stay
@@ -67,8 +67,7 @@ class Views:
             providers, model = self._setup.providers, self._setup.model
             if not self._needs_alignment:
                 providers = Providers(providers.features)
-            prototypes = class_prototypes(model) if self._needs_alignment and model else None
-            self._seen[name] = observe(self._setup.samples[name], providers, prototypes)
+            self._seen[name] = observe(self._setup.samples[name], providers, model)
             while len(self._seen) > 2 and sum(map(_size, self._seen.values())) > MEMORY_BYTES:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(name)

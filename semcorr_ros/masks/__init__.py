@@ -10,14 +10,16 @@ from typing import Protocol
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Prototypes
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 
 
 class MaskProvider(Protocol):
     """Gives the object mask of an image, at the image's size."""
 
     def mask(
-        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None where this provider has nothing to say. Raises ValueError naming a bad file."""
+        """`seen` has features, depth and camera but no mask yet; `model` is None while the class is built.
+
+        None where this provider has nothing to say. Raises ValueError naming a bad file."""
         ...

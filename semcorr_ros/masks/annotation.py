@@ -14,7 +14,7 @@ from jaxtyping import Bool
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Prototypes
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 
 VOID = 255  # the unlabelled outline of VOC
 VOC_CLASS_ID = {
@@ -48,7 +48,7 @@ class AnnotationMasks:
     """Reads `sample.mask_path`."""
 
     def mask(
-        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where the data set has no mask. Raises ValueError for a bad or an empty one."""
         path = sample.mask_path

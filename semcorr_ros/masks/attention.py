@@ -15,7 +15,14 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
-from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Prototypes
+from semcorr_ros.artifacts import (
+    AnnotatedImage,
+    ClassRepresentation,
+    FeatureMap,
+    Observation,
+    Prototypes,
+)
+from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks._otsu import otsu_threshold
 
 CHUNK = 256  # prototypes at a time: 3600 cells x 1000 prototypes need not be in memory at once
@@ -39,18 +46,42 @@ class AttentionMasks:
     config: Config
 
     def mask(
-        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None without prototypes, or where nothing in the image looks like the class."""
-        if prototypes is None:
+        """None without a class, or where nothing in the image looks like it."""
+        if model is None:
             return None
-        mask = attention_mask(features, prototypes, self.config)
+        mask = find_object(model, seen, self.config)
         return mask if mask.any() else None
 
 
 def build(config: Config) -> AttentionMasks:
     """Masks from features alone."""
     return AttentionMasks(config)
+
+
+def find_object(
+    model: ClassRepresentation, seen: Observation, config: Config = Config()
+) -> Bool[Tensor, "height width"]:
+    """Where the image looks like the class and, with metric depth and a camera, the surface found there.
+
+    Empty where nothing looks like it.
+    """
+    mask = attention_mask(seen.features, class_prototypes(model), config)
+    if not mask.any() or seen.depth is None or seen.camera is None:
+        return mask
+    draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
+    return segment_by_depth(mask, seen.depth, seen.camera, diameter(model), draws)
+
+
+def class_prototypes(model: ClassRepresentation) -> Prototypes:
+    """Prototypes of the seen keypoints and of the dense points, in one table."""
+    sparse, dense, seen = model.sparse_prototypes, model.dense.prototypes, model.seen
+    return Prototypes(
+        features=torch.cat([sparse.features[seen], dense.features]),
+        similarity_mean=torch.cat([sparse.similarity_mean[seen], dense.similarity_mean]),
+        similarity_std=torch.cat([sparse.similarity_std[seen], dense.similarity_std]),
+    )
 
 
 def attention_mask(

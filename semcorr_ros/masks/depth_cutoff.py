@@ -11,9 +11,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 
-from semcorr_ros import plugins
-from semcorr_ros.artifacts import AnnotatedImage, DepthMap, FeatureMap, Prototypes
-from semcorr_ros.depth import DepthProvider
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, DepthMap, Observation
 from semcorr_ros.masks._otsu import otsu_threshold
 
 
@@ -21,32 +19,27 @@ from semcorr_ros.masks._otsu import otsu_threshold
 class Config:
     near: float = 0.0  # in the unit of the depth map (metres for a sensor)
     far: float | None = None  # None: Otsu's threshold between the near and the far half of the box
-    depth: str = "sensor"  # depth provider that needs no options
 
 
 @dataclass(frozen=True)
 class DepthCutoffMasks:
-    """Reads depth through a depth provider."""
+    """Needs the depth of the observation."""
 
     config: Config
-    provider: DepthProvider
 
     def mask(
-        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where the image has no depth or nothing lies in the range."""
-        try:
-            depth = self.provider.depth(sample)
-        except FileNotFoundError:
+        if seen.depth is None:
             return None
-        mask = depth_cutoff_mask(depth, sample.bbox, self.config.near, self.config.far)
+        mask = depth_cutoff_mask(seen.depth, sample.bbox, self.config.near, self.config.far)
         return mask if mask.any() else None
 
 
 def build(config: Config) -> DepthCutoffMasks:
-    """Raises ValueError for an unknown depth provider."""
-    module = plugins.load("depth", config.depth)
-    return DepthCutoffMasks(config, module.build(module.Config()))
+    """Masks from depth alone."""
+    return DepthCutoffMasks(config)
 
 
 def depth_cutoff_mask(

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Prototypes
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 
 THRESHOLD = 127
 
@@ -28,7 +28,7 @@ class PrecomputedMasks:
     config: Config
 
     def mask(
-        self, sample: AnnotatedImage, features: FeatureMap, prototypes: Prototypes | None
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where there is no file. Raises ValueError naming a bad one."""
         folder, name = Path(self.config.folder), f"{sample.name}.png"

@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import spair_folder
 import torch
+from alignment import fabricated
 from PIL import Image
 
-from semcorr_ros.artifacts import DepthMap, FeatureMap, Prototypes
+from semcorr_ros.artifacts import DepthMap, FeatureMap, Observation, Prototypes
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.masks import annotation, attention, depth_cutoff, precomputed
 
 FEATURES = FeatureMap(torch.zeros(1, 1, 1), (60, 80), "none")
+SEEN = Observation(torch.zeros(60, 80, 3, dtype=torch.uint8), FEATURES)
 
 
 def sample_of(tmp_path, category="chair", index=None):
@@ -26,7 +30,7 @@ def index_image(*values):
 
 
 def annotated(sample):
-    return annotation.build(annotation.Config()).mask(sample, FEATURES, None)
+    return annotation.build(annotation.Config()).mask(sample, SEEN, None)
 
 
 def test_only_the_class_id_counts_for_a_voc_category(tmp_path):
@@ -63,13 +67,13 @@ def test_palette_images_are_read_as_indices(tmp_path):
 def test_precomputed_threshold_is_above_127(tmp_path):
     sample = sample_of(tmp_path / "data")
     provider = precomputed.build(precomputed.Config(tmp_path))
-    assert provider.mask(sample, FEATURES, None) is None
+    assert provider.mask(sample, SEEN, None) is None
     values = index_image(127, 128, 255)
     spair_folder.save_image(tmp_path / "chair" / f"{sample.name}.png", values)
-    np.testing.assert_array_equal(provider.mask(sample, FEATURES, None), values > 127)
+    np.testing.assert_array_equal(provider.mask(sample, SEEN, None), values > 127)
     spair_folder.save_image(tmp_path / "chair" / f"{sample.name}.png", index_image(100))
     with pytest.raises(ValueError, match="empty"):
-        provider.mask(sample, FEATURES, None)
+        provider.mask(sample, SEEN, None)
 
 
 def prototypes(mean=0.9, std=0.05):
@@ -146,12 +150,24 @@ def test_attention_is_the_same_each_time():
     assert torch.equal(*masks)
 
 
-def test_attention_says_nothing_without_prototypes_or_resemblance(tmp_path):
+def test_attention_says_nothing_without_a_class_or_resemblance(tmp_path):
     provider = attention.build(attention.Config())
     sample = sample_of(tmp_path)
-    assert provider.mask(sample, feature_map(TWO_PARTS), None) is None
-    assert provider.mask(sample, feature_map([]), prototypes()) is None
-    assert provider.mask(sample, feature_map(TWO_PARTS), prototypes()).any()
+    model = fabricated.make_class()
+    seen, _ = fabricated.observe(model, 30, 20)
+    nothing = replace(seen.features, values=seen.features.values[:1, :1].expand(*fabricated.SIZE, -1))
+    assert provider.mask(sample, seen, None) is None
+    assert provider.mask(sample, replace(seen, features=nothing), model) is None
+    found = provider.mask(sample, seen, model)
+    assert (found & seen.mask).sum() > 0.8 * (found | seen.mask).sum()
+
+
+def test_class_prototypes_are_those_of_seen_keypoints_and_of_the_surface():
+    model = fabricated.make_class()
+    model.seen[3] = False
+    table = attention.class_prototypes(model)
+    assert len(table.features) == len(table.similarity_mean) == len(model.sparse) - 1 + 400
+    assert torch.equal(table.features[3], model.sparse_prototypes.features[4])
 
 
 def test_depth_cutoff_finds_the_object_in_front():
@@ -166,12 +182,10 @@ def test_depth_cutoff_finds_the_object_in_front():
     assert not nothing.any()
 
 
-def test_depth_cutoff_reads_the_sensor(tmp_path):
+def test_depth_cutoff_needs_depth(tmp_path):
     sample = sample_of(tmp_path)
     provider = depth_cutoff.build(depth_cutoff.Config(far=1.0))
-    assert provider.mask(sample, FEATURES, None) is None
-    millimeters = np.full((60, 80), 2000)
-    millimeters[20:30, 20:30] = 800
-    spair_folder.save_depth_mm(tmp_path / f"Depth/chair/{sample.name}.png", millimeters)
-    sample = spair71k.build(tmp_path).images("chair", "trn")[0]
-    assert provider.mask(sample, FEATURES, None).sum() == 100
+    assert provider.mask(sample, SEEN, None) is None
+    depth = torch.full((60, 80), 2.0)
+    depth[20:30, 20:30] = 0.8
+    assert provider.mask(sample, replace(SEEN, depth=DepthMap(depth, True)), None).sum() == 100
