@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sides", type=int, nargs=3, default=default.sides, help="pixels of training pictures, first to last"
     )
-    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
+    parser.add_argument("--learning-rate", type=float, default=default.learning_rate, help="of Muon")
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads and rendering processes")

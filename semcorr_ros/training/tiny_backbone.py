@@ -67,7 +67,8 @@ def train(
     checkpoint: Path,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> TinyNetwork:
-    """Train, or go on from `checkpoint`; returns the averaged network.
+    """Train, or go on from `checkpoint`; returns the averaged network. A finished run goes on, at the
+    pace of the longer schedule, when `config` asks for more steps.
 
     The checkpoint is written every 100 steps and on KeyboardInterrupt, which is raised again.
     Raises ValueError when there are no samples or the checkpoint is of another configuration.
@@ -247,7 +248,7 @@ def _restore(state: _State, config: Config, path: Path) -> None:
 
 
 def _identity(config: Config) -> dict[str, object]:
-    """What must agree for a run to go on: everything but where it runs. As JSON gives it back."""
-    elsewhere = ("device", "workers")
+    """What must agree for a run to go on: all but where it runs and for how long. As JSON has it."""
+    elsewhere = ("device", "workers", "steps")
     values = {key: value for key, value in dataclasses.asdict(config).items() if key not in elsewhere}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

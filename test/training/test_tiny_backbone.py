@@ -68,9 +68,16 @@ def test_resumed_run_equals_an_uninterrupted_one(codebook, tmp_path):
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def test_a_finished_run_goes_on_when_asked_for_more_steps(codebook, tmp_path):
+    checkpoint, steps = tmp_path / "c.safetensors", []
+    train([table_sample(0)], codebook, dataclasses.replace(TINY, steps=2), checkpoint)
+    train([table_sample(0)], codebook, TINY, checkpoint, lambda step, _: steps.append(step))
+    assert steps == [3, 4]
+
+
 def test_foreign_checkpoint_and_bad_sizes_are_refused(codebook, tmp_path):
     checkpoint = tmp_path / "c.safetensors"
-    train([table_sample(0)], codebook, dataclasses.replace(TINY, steps=1), checkpoint)
+    train([table_sample(0)], codebook, dataclasses.replace(TINY, steps=1, seed=1), checkpoint)
     with pytest.raises(ValueError, match="another configuration"):
         train([table_sample(0)], codebook, TINY, checkpoint)
     with pytest.raises(ValueError, match="multiples of 16"):
