@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from semcorr_ros.artifacts import (
+    Alignment,
     BetaFamily,
     BetaStatistics,
     Camera,
@@ -21,6 +22,7 @@ from semcorr_ros.artifacts import (
     Prototypes,
 )
 from semcorr_ros.geometry import cameras, rotations
+from semcorr_ros.matching import View
 from semcorr_ros.representation.geometry_measures import edge_pair_measures, frame_measures
 
 BACKBONE = "fabricated:1"
@@ -155,6 +157,25 @@ def observe(
         camera=camera,
     )
     return seen, Truth(scale * shape @ rotation.T + translation, rotation, camera)
+
+
+def true_view(model: ClassRepresentation, azimuth: float, elevation: float) -> View:
+    """An observation with its true alignment."""
+    seen, truth = observe(model, azimuth, elevation)
+    found = Alignment(
+        keypoints=truth.keypoints[None],
+        dense=(model.dense.barycentric @ truth.keypoints)[None],
+        rotation=truth.rotation[None],
+        translation=truth.keypoints.mean(0)[None],
+        scale=torch.tensor([0.05]),
+        focal=truth.camera.focal[:1],
+        energy=torch.zeros(1),
+        energy_by_term={},
+        confidence=torch.ones(1),
+        camera=truth.camera,
+        metric=True,
+    )
+    return View(seen, found)
 
 
 def _splat(points: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:

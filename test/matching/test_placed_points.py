@@ -6,7 +6,7 @@ import pytest
 import torch
 from alignment import fabricated
 
-from semcorr_ros.artifacts import Alignment, DepthMap, KeypointState
+from semcorr_ros.artifacts import DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import View
 from semcorr_ros.matching._placed_points import PlacedPoints, locate, refine
@@ -14,22 +14,7 @@ from semcorr_ros.matching._placed_points import PlacedPoints, locate, refine
 
 @pytest.fixture(scope="module")
 def view():
-    model = fabricated.make_class()
-    seen, truth = fabricated.observe(model, 30, 25)
-    found = Alignment(
-        keypoints=truth.keypoints[None],
-        dense=(model.dense.barycentric @ truth.keypoints)[None],
-        rotation=truth.rotation[None],
-        translation=truth.keypoints.mean(0)[None],
-        scale=torch.tensor([0.05]),
-        focal=truth.camera.focal[:1],
-        energy=torch.zeros(1),
-        energy_by_term={},
-        confidence=torch.ones(1),
-        camera=truth.camera,
-        metric=True,
-    )
-    return View(seen, found)
+    return fabricated.true_view(fabricated.make_class(), 30, 25)
 
 
 def _front_pixel(view):

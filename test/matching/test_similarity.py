@@ -2,33 +2,15 @@ import pytest
 import torch
 from alignment import fabricated
 
-from semcorr_ros.artifacts import Alignment
 from semcorr_ros.geometry import cameras, grid
-from semcorr_ros.matching import View, aligned, nearest_neighbor
+from semcorr_ros.matching import aligned, nearest_neighbor
 
 
 @pytest.fixture(scope="module")
 def scene():
     """A class with its true alignment to two views."""
     model = fabricated.make_class()
-    views = []
-    for azimuth in (30, 140):
-        seen, truth = fabricated.observe(model, azimuth, 25)
-        found = Alignment(
-            keypoints=truth.keypoints[None],
-            dense=(model.dense.barycentric @ truth.keypoints)[None],
-            rotation=truth.rotation[None],
-            translation=truth.keypoints.mean(0)[None],
-            scale=torch.tensor([0.05]),
-            focal=truth.camera.focal[:1],
-            energy=torch.zeros(1),
-            energy_by_term={},
-            confidence=torch.ones(1),
-            camera=truth.camera,
-            metric=True,
-        )
-        views.append(View(seen, found))
-    return model, *views
+    return model, fabricated.true_view(model, 30, 25), fabricated.true_view(model, 140, 25)
 
 
 @pytest.mark.parametrize("matcher", [aligned, nearest_neighbor])

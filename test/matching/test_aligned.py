@@ -1,0 +1,50 @@
+"""Matching through true alignments: a surface point must be found where it really is."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from alignment import fabricated
+
+from semcorr_ros.artifacts import KeypointState
+from semcorr_ros.geometry import cameras
+from semcorr_ros.matching import aligned
+from semcorr_ros.matching._visibility import self_occlusion
+
+
+@pytest.fixture(scope="module")
+def scene():
+    model = fabricated.make_class()
+    return model, fabricated.true_view(model, 30, 25), fabricated.true_view(model, 75, 15)
+
+
+def _shared_points(model, source, target):
+    """Dense points seen from both sides, and their pixels."""
+    seen = (self_occlusion(source.aligned, model) > 0.95) & (self_occlusion(target.aligned, model) > 0.95)
+    return [cameras.project(view.aligned.dense[0, seen], view.aligned.camera) for view in (source, target)]
+
+
+@pytest.mark.parametrize("with_depth", [True, False])
+def test_points_seen_from_both_sides_are_found(scene, with_depth):
+    model, source, target = scene
+    asked, expected = _shared_points(model, source, target)
+    if not with_depth:
+        source = replace(source, seen=replace(source.seen, depth=None))
+    error = (aligned.match(model, source, target, asked).points - expected).norm(dim=-1)
+    assert len(error) > 30
+    assert error.median() < 1.5
+    assert error.quantile(0.9) < 5
+
+
+def test_an_image_matched_to_itself_answers_the_question(scene):
+    model, source, _ = scene
+    asked, _ = _shared_points(*scene)
+    found = aligned.match(model, source, source, asked)
+    assert (found.points - asked).norm(dim=-1).median() < 1
+    assert (found.state == KeypointState.VISIBLE).float().mean() > 0.9
+
+
+def test_matching_without_alignment_is_refused(scene):
+    model, source, target = scene
+    with pytest.raises(ValueError, match="needs the class aligned"):
+        aligned.match(model, source, replace(target, aligned=None), torch.zeros(1, 2))
