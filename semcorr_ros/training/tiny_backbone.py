@@ -248,7 +248,7 @@ def _restore(state: _State, config: Config, path: Path) -> None:
 
 
 def _identity(config: Config) -> dict[str, object]:
-    """What must agree for a run to go on: all but where it runs and for how long. As JSON has it."""
-    elsewhere = ("device", "workers", "steps")
+    """What must agree for a run to go on: all but where it runs, how long, at which sizes. As in JSON."""
+    elsewhere = ("device", "workers", "steps", "sides", "shares")
     values = {key: value for key, value in dataclasses.asdict(config).items() if key not in elsewhere}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
