@@ -36,7 +36,10 @@ _OPTIMIZER_STATE = ("momentum", "step", "exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class Config:
-    """Training schedule. The defaults made the committed weights."""
+    """Training schedule.
+
+    The committed weights: these defaults, continued with `--steps 5200 --sides 160 160 240`.
+    """
 
     steps: int = 3600
     batch: int = 16
