@@ -36,6 +36,7 @@ MIN_BACKGROUND = 0.05  # share of the ring; with less, the object fills the imag
 @dataclass(frozen=True)
 class Config:
     spread: float = 1.0  # standard deviations below the training similarity that still are the class
+    loose: float = 0.03  # share of the border that a prototype may resemble and still be trusted
     keep: float = 0.25  # components smaller than this share of the largest are dropped
 
 
@@ -88,6 +89,7 @@ def attention_mask(
     features: FeatureMap, prototypes: Prototypes, config: Config = Config()
 ) -> Bool[Tensor, "height width"]:
     """Mask at image size. Empty where nothing is as similar to the class as its training samples."""
+    prototypes = _distinct(features.values, prototypes, config)
     accepted = prototypes.similarity_mean - config.spread * prototypes.similarity_std
     likeness = _likeness(features.values, prototypes.features)
     margin = _margin(features.values, likeness, accepted)
@@ -99,6 +101,26 @@ def attention_mask(
     return (
         interpolate(margin[None, None], features.image_size, mode="bilinear", align_corners=False)[0, 0] > 0
     )
+
+
+def _distinct(
+    values: Float[Tensor, "height width channel"], prototypes: Prototypes, config: Config
+) -> Prototypes:
+    """Without the prototypes that resemble this image's border, but at least the best quarter.
+
+    Thin parts, such as wings, leave prototypes that are half background. All stay where the others
+    find nothing: then the border shows the object itself.
+    """
+    likeness, ring = _likeness(values, prototypes.features), _border_ring(values[..., 0])
+    border = values[ring & (likeness <= likeness[ring].median())]  # the object may be cut off there
+    accepted = prototypes.similarity_mean - config.spread * prototypes.similarity_std
+    resembled = (border @ prototypes.features.T > accepted).float().mean(0)
+    kept = resembled <= max(config.loose, float(resembled.quantile(0.25)))
+    distinct = Prototypes(
+        prototypes.features[kept], prototypes.similarity_mean[kept], prototypes.similarity_std[kept]
+    )
+    found = (values.flatten(0, 1) @ distinct.features.T > accepted[kept]).any()
+    return distinct if found else prototypes
 
 
 def _margin(

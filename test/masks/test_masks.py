@@ -117,6 +117,16 @@ def test_a_loose_prototype_does_not_claim_the_background():
     assert overlap(mask, slice(24, 72), slice(32, 80)) > 0.9
 
 
+def test_prototypes_that_are_half_background_do_not_count():
+    """As thin parts leave them: most of the table accepts every background cell."""
+    half = torch.zeros(5, 8)
+    half[:, 0], half[:, 4:] = 0.4, 0.5
+    features = torch.nn.functional.normalize(torch.cat([torch.eye(8)[:2], half]), dim=-1)
+    table = Prototypes(features, torch.tensor([0.9, 0.9] + 5 * [0.4]), torch.tensor([0.1, 0.1] + 5 * [0.2]))
+    mask = attention.attention_mask(feature_map(TWO_PARTS), table)
+    assert overlap(mask, slice(24, 72), slice(32, 80)) > 0.9
+
+
 def test_an_object_cut_off_by_the_border_is_not_taken_for_background():
     mask = attention.attention_mask(feature_map([(slice(10, 24), slice(0, 14), 0)]), prototypes())
     assert overlap(mask, slice(40, 96), slice(0, 56)) > 0.9
