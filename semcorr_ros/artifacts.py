@@ -26,14 +26,15 @@ class Camera:
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """Unit-norm features on a grid that covers the whole image without padding.
+    """Unit-norm features on a grid without padding over the whole image, or over a window of it.
 
-    Cell (r, c) is centred at pixel x = (c + .5) / w * W, y = (r + .5) / h * H (geometry/grid.py).
+    Only geometry/grid.py knows how cells and pixels map onto each other.
     """
 
     values: Float[Tensor, "height width channel"]  # float32, each cell of unit length
     image_size: tuple[int, int]  # (h, w) of the original image
     backbone: str  # "<name>:<fingerprint>"; equal strings mean comparable features
+    window: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: the whole image
 
 
 @dataclass(frozen=True)

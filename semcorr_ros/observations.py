@@ -22,6 +22,7 @@ from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import cameras
 from semcorr_ros.masks import MaskProvider
 from semcorr_ros.storage import read_image
+from semcorr_ros.zoom import zoomed
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def observe(
         camera=None if sample.camera is None else _camera_to(sample.camera, device),
     )
     mask = _mask(sample, seen, providers, model)
-    return seen if mask is None else replace(seen, mask=mask.to(device))
+    return seen if mask is None else zoomed(replace(seen, mask=mask.to(device)), ref, providers.features)
 
 
 def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Providers) -> Observation | None:
@@ -71,13 +72,14 @@ def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Provi
         features = providers.features.encode(ref)
     except FileNotFoundError:
         return None
-    return Observation(
+    mirrored = Observation(
         image=image,
         features=features,
         mask=None if seen.mask is None else seen.mask.flip(1),
         depth=None if seen.depth is None else DepthMap(seen.depth.values.flip(1), seen.depth.metric),
         camera=None if seen.camera is None else cameras.mirrored(seen.camera),
     )
+    return zoomed(mirrored, ref, providers.features)
 
 
 def lone_image(

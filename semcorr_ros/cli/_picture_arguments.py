@@ -25,9 +25,11 @@ from semcorr_ros.artifacts import (
 from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
+from semcorr_ros.features import ImageRef
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.observations import Providers, lone_image, observe
 from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.zoom import zoomed
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def see(picture: Picture, extractor: Any, model: ClassRepresentation | None) -> 
     seen = observe(sample, providers, model)
     if picture.mask is None:
         return seen
-    return dataclasses.replace(seen, mask=read_mask(picture.mask, sample.size).to(seen.image.device))
+    masked = dataclasses.replace(seen, mask=read_mask(picture.mask, sample.size).to(seen.image.device))
+    return zoomed(masked, ImageRef(seen.image, path=sample.image_path), extractor)
 
 
 def align(

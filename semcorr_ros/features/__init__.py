@@ -27,7 +27,10 @@ class ImageRef:
 
 
 class FeatureExtractor(Protocol):
-    """Turns an image into a FeatureMap that covers the whole image."""
+    """Turns an image into a FeatureMap that covers the whole image.
+
+    With `from_pixels = True`, an optional attribute, it can also encode a part of one (zoom.py).
+    """
 
     backbone: str  # "<name>:<fingerprint>", written into class files
 

@@ -42,6 +42,8 @@ def build(config: Config) -> TinyExtractor:
 class TinyExtractor:
     """Encodes any RGB image to a 60x60 grid of unit features, on the device of the network."""
 
+    from_pixels = True
+
     def __init__(self, network: TinyNetwork, fingerprint: str):
         self._network = network.eval()
         self.backbone = f"tiny:{fingerprint}"

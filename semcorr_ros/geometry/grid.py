@@ -43,6 +43,32 @@ def sample(
     return out[0, :, 0].T
 
 
+def window(features: FeatureMap) -> tuple[int, int, int, int]:
+    """What the grid covers: x and y of the first pixel, width, height."""
+    height, width = features.image_size
+    return features.window or (0, 0, width, height)
+
+
+def centers(features: FeatureMap) -> Float[Tensor, "height width 2"]:
+    """Pixel (x, y) of every cell centre of a feature map, on its device."""
+    x, y, width, height = window(features)
+    h, w, _ = features.values.shape
+    corner = torch.tensor([x, y], device=features.values.device)
+    return cell_centers((h, w), (height, width)).to(corner.device) + corner
+
+
+def cell_size(features: FeatureMap) -> tuple[float, float]:
+    """Width and height of one cell, pixels."""
+    _, _, width, height = window(features)
+    h, w, _ = features.values.shape
+    return width / w, height / h
+
+
 def features_at(features: FeatureMap, pixels: Float[Tensor, "point 2"]) -> Float[Tensor, "point channel"]:
-    """Unit-norm features at pixels, interpolated between the four nearest cells."""
-    return torch.nn.functional.normalize(sample(features.values, pixels, features.image_size), dim=-1)
+    """Unit-norm features at pixels, interpolated between the four nearest cells.
+
+    Outside the window the border cells extend outwards.
+    """
+    x, y, width, height = window(features)
+    inside = pixels - torch.tensor([x, y], device=pixels.device, dtype=pixels.dtype)
+    return torch.nn.functional.normalize(sample(features.values, inside, (height, width)), dim=-1)

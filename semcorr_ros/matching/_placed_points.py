@@ -60,10 +60,9 @@ def refine(
 ) -> Float[Tensor, "point 2"]:
     """argmax_xy p_spatial p_sem around each pixel, to sub-cell precision by a soft-argmax (Eq. 14)."""
     size = view.seen.features.image_size
-    h, w, _ = view.seen.features.values.shape
     steps = torch.linspace(-REFINE_CELLS, REFINE_CELLS, 4 * REFINE_CELLS + 1, device=pixels.device)
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
-    offsets = offsets * torch.tensor([size[1] / w, size[0] / h], device=pixels.device)
+    offsets = offsets * torch.tensor(grid.cell_size(view.seen.features), device=pixels.device)
     around = pixels[:, None] + offsets
     found = grid.features_at(view.seen.features, around.reshape(-1, 2)).reshape(*around.shape[:2], -1)
     similarity = (found * features[:, None]).sum(-1)

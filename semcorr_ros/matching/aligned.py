@@ -42,7 +42,7 @@ def similarity(
     assert target.aligned is not None
     features = target.seen.features
     h, w, channels = features.values.shape
-    cells = grid.cell_centers((h, w), features.image_size).to(placed).reshape(-1, 2)
+    cells = grid.centers(features).reshape(-1, 2)
     distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
     sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
     semantic = log_semantic(features.values.reshape(-1, channels), model.dense.prototypes, EvidenceConfig())

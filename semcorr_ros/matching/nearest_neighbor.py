@@ -20,10 +20,8 @@ def match(
     features = target.seen.features
     cosine = similarity(model, source, target, points)
     score, cell = cosine.flatten(1).max(-1)
-    h, w, _ = features.values.shape
-    centers = grid.cell_centers((h, w), features.image_size).to(cosine)
     return Correspondences(
-        points=centers.reshape(-1, 2)[cell],
+        points=grid.centers(features).reshape(-1, 2)[cell],
         score=score.clamp(0, 1),
         state=torch.full_like(cell, KeypointState.VISIBLE),
         xyz=cosine.new_full((len(cell), 3), torch.nan),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from semcorr_ros.artifacts import FeatureMap, Prototypes
+from semcorr_ros.geometry.grid import cell_size
 from semcorr_ros.masks.attention import attention_mask
 from semcorr_ros.representation.config import Config
 from semcorr_ros.representation.evidence import (
@@ -117,4 +118,4 @@ def _with_keypoints(mask: Tensor, sample: Sample) -> Tensor:
 
 def _cell(features: FeatureMap) -> float:
     """Half the side of a feature cell in pixels."""
-    return 0.5 * features.image_size[1] / features.values.shape[1]
+    return 0.5 * cell_size(features)[0]

@@ -18,6 +18,7 @@ from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
+from semcorr_ros.zoom import zoomed
 
 
 @dataclass
@@ -76,9 +77,10 @@ class Perception:
             picture.features = self._extractor.encode(ImageRef(image))
         extras = pipeline.Extras(depth=depth, camera=camera)
         try:
-            return pipeline.observe(resident.model, image.to(self.device), picture.features, extras)
+            seen = pipeline.observe(resident.model, image.to(self.device), picture.features, extras)
         except ValueError as error:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
+        return zoomed(seen, ImageRef(image), self._extractor)
 
 
 def _camera(picture: Picture, size: tuple[int, int], device: str) -> Camera | None:

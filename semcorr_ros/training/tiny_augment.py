@@ -55,7 +55,7 @@ def _uniform(low: float, high: float, generator: torch.Generator) -> float:
 
 def _random_crop(sample: RenderedSample, generator: torch.Generator) -> Float[Tensor, "2 3"]:
     """Affine map from the square crop in [-1, 1]^2 to the picture: zoom, stretch, roll, mirror."""
-    zoom = 2 ** _uniform(-0.7, 0.2, generator)
+    zoom = 2 ** _uniform(-1.0, 0.2, generator)
     stretch = 2 ** _uniform(-0.25, 0.25, generator)
     roll = 0.15 * float(torch.randn((), generator=generator))
     mirror = -1.0 if _uniform(0, 1, generator) < 0.5 else 1.0

@@ -1,0 +1,57 @@
+"""Encode the object alone, once it is known where it is: finer cells, and the same scale every time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from semcorr_ros.artifacts import FeatureMap, Observation
+from semcorr_ros.features import FeatureExtractor, ImageRef
+
+MARGIN = 0.2  # of the longer side of the object's box, on every side
+LARGEST = 0.7  # share of the image's pixels above which a window would gain nothing
+SMALLEST = 32  # pixels
+
+Window = tuple[int, int, int, int]  # x, y, width, height
+
+
+def zoomed(seen: Observation, ref: ImageRef, extractor: FeatureExtractor) -> Observation:
+    """`seen` with features of the window around its mask.
+
+    Unchanged without a mask, when the object fills the image, and for extractors that do not compute
+    features from pixels (`from_pixels` is not True).
+    """
+    if seen.mask is None or not getattr(extractor, "from_pixels", False):
+        return seen
+    window = object_window(seen.mask)
+    return seen if window is None else replace(seen, features=encode_window(ref, window, extractor))
+
+
+def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) -> FeatureMap:
+    """Features of a part of the image, which know where in the image they are."""
+    x, y, width, height = window
+    part = ref.image[y : y + height, x : x + width].contiguous()
+    features = extractor.encode(replace(ref, image=part))
+    return replace(features, image_size=tuple(ref.image.shape[:2]), window=window)
+
+
+def object_window(mask: Bool[Tensor, "height width"]) -> Window | None:
+    """A square around the True pixels, with a margin, cut at the image's border.
+
+    None where there is nothing, or where the window would hardly be smaller than the image.
+    """
+    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+    if len(rows) == 0:
+        return None
+    ends = torch.stack([columns[[0, -1]], rows[[0, -1]]]).float()  # (x, y) by (first, last)
+    side = max(SMALLEST, float((ends[:, 1] - ends[:, 0] + 1).max()) * (1 + 2 * MARGIN))
+    height, width = mask.shape
+    limit = torch.tensor([width, height], device=ends.device).float()
+    center = (ends.sum(1) + 1) / 2
+    low = (center - side / 2).round().clamp_min(0)
+    high = torch.minimum((center + side / 2).round(), limit)
+    (x, y), (w, h) = low.int().tolist(), (high - low).int().tolist()
+    return None if w * h > LARGEST * width * height else (x, y, w, h)
