@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from semcorr_ros.alignment.distinct import best_distinct
 from semcorr_ros.alignment.objective import make_state
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.alignment.terms import reconstruction
@@ -73,7 +74,7 @@ def _starts_of_focal(
         return rotations.from_quaternion(torch.randn(count, 4, generator=generator)).to(device)
     candidates = _candidates(model, config)
     scores = score_rotations(model, seen, candidates, focal, config)
-    return candidates[_separated(candidates, scores, count, math.radians(config.separation_deg))]
+    return candidates[best_distinct(candidates, -scores, count, config.separation_deg)]
 
 
 def _candidates(model: ClassRepresentation, config: Config) -> Float[Tensor, "candidate 3 3"]:
@@ -116,18 +117,3 @@ def score_rotations(
         )
         scores.append(-reconstruction.energy(state, glimpse, model))
     return torch.cat(scores)
-
-
-def _separated(
-    candidates: Float[Tensor, "candidate 3 3"], scores: Float[Tensor, "candidate"], count: int, angle: float
-) -> list[int]:
-    """Best candidates first, skipping those within `angle` of a better one while others remain."""
-    cosine = (torch.einsum("aij,bij->ab", candidates, candidates) - 1) / 2
-    close = cosine > math.cos(angle)
-    order = scores.argsort(descending=True).tolist()
-    chosen: list[int] = []
-    for index in order:
-        if len(chosen) < count and not close[index, chosen].any():
-            chosen.append(index)
-    rest = [index for index in order if index not in chosen]
-    return chosen + rest[: count - len(chosen)]

@@ -12,11 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.alignment import objective
+from semcorr_ros.alignment.distinct import best_distinct
 from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.initialize import Starts
 from semcorr_ros.alignment.shape_space import ShapeSpace
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.geometry.similarity import fit_similarity
 
 PARAMETRIZATIONS: dict[str, type[ShapeSpace] | type[FreeKeypoints]] = {
     "shape_space": ShapeSpace,
@@ -33,6 +35,7 @@ class Config:
     steps: int = 250
     batch: int = 256  # image points per step and kind
     survivors: tuple[tuple[float, int], ...] = ((100, 8), (300, 4), (600, 2))  # (step of 1000, kept)
+    separation_deg: float = 40.0  # survivors closer than this are one: the better one goes on
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,25 @@ def optimize(
         search.descend(total)
         keep = min([count for knot, count in config.survivors if scheduled >= knot], default=len(total))
         if keep < len(total):
-            search.keep(total.detach().argsort()[:keep])
+            search.keep(_survivors(model, search.keypoints(), total, keep, config.separation_deg))
         if on_step is not None and not on_step(step + 1, config.steps, float(total.detach().min())):
             break
     focal, surface_depth = search.placement()
     return Optimized(search.keypoints().detach(), focal.detach(), surface_depth)
+
+
+@torch.no_grad()
+def _survivors(
+    model: ClassRepresentation,
+    keypoints: Float[Tensor, "hypothesis keypoint 3"],
+    total: Float[Tensor, "hypothesis"],
+    count: int,
+    separation_deg: float,
+) -> Tensor:
+    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    kept = best_distinct(rotation, total, count, separation_deg)
+    return torch.tensor(kept, device=total.device)
 
 
 class _Search:
