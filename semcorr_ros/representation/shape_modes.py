@@ -3,23 +3,29 @@
 Expectation maximization as for PCA with missing values (Ilin and Raiko 2010): the hidden state of a view
 is how far it deviates along every mode; its unseen keypoints follow from the seen ones. Each view is
 aligned to its own predicted shape instead of to the mean, so that deformation is not mistaken for motion.
+
+A lifted keypoint is exact across its line of sight and often wrong along it: at a silhouette the depth of
+another surface is read. So residuals are judged apart. A suspicious depth is replaced by the predicted
+one as far as it is suspicious, and what the pixel says is kept (an EM step with the depth as a hidden variable).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Views
+from semcorr_ros.geometry.similarity import apply_similarity
 from semcorr_ros.representation.procrustes import Aligned, align_views, normalize_shape
 
 ITERATIONS = 25
-RIDGE = 3.0  # pseudo-observations that pull a mode's entry to zero
+RIDGE = 1.0  # pseudo-observations that pull a mode's entry to zero
 MIN_NOISE = 0.04
-ROBUST = 2.0  # residuals beyond two noise deviations count less
+ROBUST = 2.5  # residuals beyond this many noise deviations count less
+ROBUST_DEPTH = 1.0  # the same along the line of sight
 
 
 @dataclass(frozen=True)
@@ -42,15 +48,19 @@ def shape_model(views: Views, start: Float[Tensor, "keypoint 3"], modes: int) ->
     basis, noise = _first_modes(aligned, seen, mean, count), 0.1
     predicted = mean.expand(views.points.shape)
     for _ in range(ITERATIONS):
-        residual = (aligned.points - predicted).norm(dim=-1) / (ROBUST * noise)
-        weight = seen * aligned.usable[:, None] / (1 + residual**2)
-        state, second = _expect(aligned.points - mean, weight, basis, noise)
+        trust, keep = _trust(views.points, aligned, predicted, noise)
+        weight = seen * aligned.usable[:, None] * trust
+        mended = _mended(views.points, aligned, predicted, keep)
+        state, second = _expect(mended - mean, weight, basis, noise)
         predicted = mean + torch.einsum("vm,mkc->vkc", state, basis)
-        aligned = align_views(views.points, weight, predicted)
+        aligned = align_views(_in_camera(mended, aligned), weight, predicted)
         aligned = _recenter(aligned, weight, predicted, mean)
         mean, basis, noise = _maximize(aligned.points, weight, state, second)
+        # Mended depths deviate less than true ones do.
+        noise *= float((3 * weight.sum() / ((2 + keep) * weight).sum().clamp_min(1e-9)).sqrt())
         basis = _without_motion(_rescale(basis, second), mean)
         mean = normalize_shape(mean, everywhere)
+    aligned = replace(aligned, points=_placed(views.points, aligned))
     completed = torch.where(views.visible[..., None], aligned.points, predicted)
     return ShapeModel(mean, _principal(basis), noise, aligned, completed)
 
@@ -62,6 +72,37 @@ def _first_modes(aligned: Aligned, seen: Tensor, mean: Tensor, count: int) -> Te
     count = min(count, len(singular))
     scaled = vectors[:count] * singular[:count, None] / max(1, len(deviations)) ** 0.5
     return scaled.view(count, *mean.shape)
+
+
+def _placed(points: Tensor, aligned: Aligned) -> Float[Tensor, "view keypoint 3"]:
+    return apply_similarity(points, aligned.scale, aligned.rotation, aligned.translation)
+
+
+def _in_camera(placed: Tensor, aligned: Aligned) -> Float[Tensor, "view keypoint 3"]:
+    scale = aligned.scale.clamp_min(1e-12)[:, None, None]
+    return (placed - aligned.translation[:, None]) @ aligned.rotation / scale
+
+
+def _along_sight(points: Tensor, aligned: Aligned, predicted: Tensor) -> Float[Tensor, "view keypoint 3"]:
+    """The part of the residuals that lies on the lines of sight."""
+    sight = torch.nn.functional.normalize(points, dim=-1) @ aligned.rotation.mT
+    return ((_placed(points, aligned) - predicted) * sight).sum(-1, keepdim=True) * sight
+
+
+def _trust(
+    points: Tensor, aligned: Aligned, predicted: Tensor, noise: float
+) -> tuple[Float[Tensor, "view keypoint"], Float[Tensor, "view keypoint"]]:
+    """Robust weight of every keypoint, and the share of its depth residual that is believed."""
+    along = _along_sight(points, aligned, predicted)
+    across = _placed(points, aligned) - predicted - along
+    trust = 1 / (1 + (across.norm(dim=-1) / (ROBUST * noise)) ** 2)
+    return trust, 1 / (1 + (along.norm(dim=-1) / (ROBUST_DEPTH * noise)) ** 2)
+
+
+def _mended(points: Tensor, aligned: Aligned, predicted: Tensor, keep: Tensor) -> Tensor:
+    """Aligned keypoints, moved along their lines of sight as far as their depth is not believed."""
+    along = _along_sight(points, aligned, predicted)
+    return _placed(points, aligned) - (1 - keep)[..., None] * along
 
 
 def _expect(
