@@ -10,6 +10,7 @@ class Config:
     """Defaults suit 5 to 200 images with up to 30 keypoints."""
 
     mirror: bool = True  # double the views by mirroring where the flip table passes its check
+    mend_swapped_sides: bool = True  # exchange left and right where an annotator swapped them
     # Reading depth; shares of the longer image side, except where said otherwise.
     depth_window: float = 0.005  # radius around a keypoint in which its depth is read
     snap_limit: float = 0.04  # a keypoint farther than this from usable depth is dropped

@@ -34,6 +34,7 @@ def describe(report: Report, training: Training, sparse: SparseCloud, model: Cla
         "images": count,
         "coplanar": _coplanar(training, sparse),
         "views": len(training.views.names),
+        "swapped left/right?": list(training.swapped),
         "flip": {"used": training.flip.accepted, "reason": training.flip.reason},
         "focal_lengths": {evidence[i].name: round(float(training.focals[i]), 4) for i in unknown},
         "keypoints": {

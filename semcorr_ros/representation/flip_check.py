@@ -30,13 +30,14 @@ class FlipCheck:
     reason: str
     distance_score: float  # root mean square deviation over the expected one
     volume_score: float
+    well_formed: bool = True  # False: no table, or one that is no swap of these keypoints
 
 
 def check_flip(views: Views, flip: tuple[int, ...] | None, generator: torch.Generator) -> FlipCheck:
     """Check a flip table on the original views."""
     problem = _malformed(flip, views.points.shape[1])
     if flip is None or problem:
-        return FlipCheck(False, problem, 0.0, 0.0)
+        return FlipCheck(False, problem, 0.0, 0.0, well_formed=False)
     distance = _distance_score(views, flip)
     volume = _volume_score(views, flip, generator)
     accepted = max(distance, volume) <= ACCEPT

@@ -24,8 +24,8 @@ from semcorr_ros.representation.procrustes import Aligned, align_views, normaliz
 ITERATIONS = 25
 RIDGE = 1.0  # pseudo-observations that pull a mode's entry to zero
 MIN_NOISE = 0.04
-ROBUST = 2.5  # residuals beyond this many noise deviations count less
-ROBUST_DEPTH = 1.0  # the same along the line of sight
+ROBUST = 3.0  # residuals beyond this many noise deviations count less
+ROBUST_DEPTH = 1.4  # the same along the line of sight
 
 
 @dataclass(frozen=True)
