@@ -6,7 +6,7 @@ aligned to its own predicted shape instead of to the mean, so that deformation i
 
 A lifted keypoint is exact across its line of sight and often wrong along it: at a silhouette the depth of
 another surface is read. So residuals are judged apart. A suspicious depth is replaced by the predicted
-one as far as it is suspicious, and what the pixel says is kept (an EM step with the depth as a hidden variable).
+one as far as it is suspicious, and what the pixel says is kept (an EM step that takes the depth as hidden).
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ from semcorr_ros.representation.procrustes import ROBUST, Aligned, fixes_similar
 from semcorr_ros.representation.shape_modes import ShapeModel, shape_model
 
 MIN_PLACED = 3
-MIN_TRUST = 0.35  # mean keypoint weight; views below it have wrong depth (others: above 0.5)
+# Views whose robust misfit lies this many deviations above the median have wrong depth, within limits:
+# a class that hardly varies must not lose views to noise, and beyond the upper one nothing fits.
+OUTLYING, MISFIT_LIMITS = 4.0, (0.5, 1.05)
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,23 @@ def sparse_cloud(views: Views, info: CategoryInfo, mirror: bool, config: Config)
         raise ValueError(f"the images share too few keypoints: only {int(placed.sum())} could be placed")
     known = replace(views, points=views.points[:, placed], visible=views.visible[:, placed])
     model = shape_model(known, start[placed], config.shape_modes)
+    weight, disagrees = _trust(model, known)
+    if disagrees.any():
+        # Once more without them: even mended views pull the shape and fill the modes.
+        rest = replace(known, visible=known.visible & ~disagrees[:, None])
+        model = shape_model(rest, model.mean, config.shape_modes)
+        weight *= model.aligned.usable[:, None]
     if not (~views.mirrored & model.aligned.usable).any():
         raise ValueError("no two images share three annotated keypoints with depth that are not on a line")
     rotation_to_shape = model.aligned.rotation[~views.mirrored & model.aligned.usable]
     points = _embed(model.mean, placed)
     gauge = canonical_gauge(points, rotation_to_shape.mT, _placed_info(info, placed), mirror)
-    return _in_frame(model, gauge, known, placed)
+    return _in_frame(model, gauge, (weight, disagrees), placed)
 
 
-def _in_frame(model: ShapeModel, gauge: Gauge, known: Views, placed: Tensor) -> SparseCloud:
+def _in_frame(model: ShapeModel, gauge: Gauge, trust: tuple[Tensor, Tensor], placed: Tensor) -> SparseCloud:
     turn, old = gauge.rotation, model.aligned
-    weight, disagrees = _trust(model, known)
+    weight, disagrees = trust
     aligned = Aligned(
         points=_embed(old.points @ turn.T, placed),
         scale=old.scale,
@@ -80,16 +88,24 @@ def _in_frame(model: ShapeModel, gauge: Gauge, known: Views, placed: Tensor) -> 
 
 
 def _trust(model: ShapeModel, known: Views) -> tuple[Float[Tensor, "view keypoint"], Bool[Tensor, "view"]]:
-    """Robust weight of every lifted keypoint, and which views hardly have a trusted keypoint."""
+    """Robust weight of every lifted keypoint, and which views fit much worse than the others."""
     usable = model.aligned.usable
     enough = fixes_similarity(known.visible.float(), model.mean.expand(known.points.shape))
-    deviation = (model.aligned.points - model.mean).norm(dim=-1)
-    weight = known.visible * usable[:, None] / (1 + (deviation / ROBUST) ** 2)
-    trust = weight.sum(1) / known.visible.sum(1).clamp_min(1)
-    disagrees = enough & (~usable | (trust < MIN_TRUST))
+    squared = ((model.aligned.points - model.mean).norm(dim=-1) / ROBUST) ** 2
+    weight = known.visible * usable[:, None] / (1 + squared)
+    misfit = (torch.log1p(squared) * known.visible).sum(1) / known.visible.sum(1).clamp_min(1)
+    disagrees = enough & (~usable | (misfit > _limit(misfit[usable])))
     if (usable & ~disagrees).sum() < 2:
         return weight, enough & ~usable
     return weight * ~disagrees[:, None], disagrees
+
+
+def _limit(misfit: Float[Tensor, "view"]) -> float:
+    """The largest misfit a view may have, from those of all."""
+    if len(misfit) == 0:
+        return MISFIT_LIMITS[1]
+    deviation = 1.48 * (misfit - misfit.median()).abs().median()
+    return float((misfit.median() + OUTLYING * deviation).clamp(*MISFIT_LIMITS))
 
 
 def _embed(rows: Float[Tensor, "*batch placed 3"], placed: Tensor) -> Float[Tensor, "*batch keypoint 3"]:
