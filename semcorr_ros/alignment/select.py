@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.alignment import objective
+from semcorr_ros.alignment import confidence, objective
 from semcorr_ros.alignment.optimize import Optimized
 from semcorr_ros.alignment.state import Evidence, State, project
 from semcorr_ros.artifacts import ClassRepresentation
@@ -24,7 +24,7 @@ class Config:
 
     depth_order: float = 0.5  # cost of a depth order that contradicts the depth map everywhere
     facing_away: float = 1e3  # cost of a flat class that shows its back
-    confidence_sigma: float = 0.05  # of p_spatial in the confidence
+    confidence: confidence.Config = field(default_factory=confidence.Config)
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,8 @@ def rank(
         by_term["facing_away"] = facing_away(model, found.keypoints)
         energy = energy + config.facing_away * by_term["facing_away"]
     order = energy.argsort()
-    confidence = _confidence(model, seen, state, config.confidence_sigma)
-    return Ranking(
-        order, energy[order], {name: value[order] for name, value in by_term.items()}, confidence[order]
-    )
+    sure = confidence.confidence(model, seen, state, (energy, by_term), config.confidence)
+    return Ranking(order, energy[order], {name: value[order] for name, value in by_term.items()}, sure[order])
 
 
 def depth_order(state: State, radius: float) -> Float[Tensor, "hypothesis"]:
@@ -96,17 +94,3 @@ def facing_away(
     _, rotation, _ = fit_similarity(canonical, placed)
     to_camera = -placed.mean(1)
     return ((rotation[..., 0] * to_camera).sum(-1) < 0).float()
-
-
-def _confidence(
-    model: ClassRepresentation, seen: Evidence, state: State, sigma: float
-) -> Float[Tensor, "hypothesis"]:
-    """How much of the object is explained, times how much of the class lies on the object."""
-    weights = {"reconstruction": 1.0, "background": 1.0}
-    at_sigma = replace(state, sigma_dense=sigma)
-    _, values = objective.evaluate(at_sigma, seen, model, weights)
-    explained = -values["reconstruction"]
-    cell = seen.background.step.prod()
-    full = float(seen.background.share.sum() * cell)  # area of the background
-    spill = values["background"] * full / (2 * torch.pi * sigma**2)  # 1 when wholly on background
-    return (explained * (1 - spill.clamp(0, 1))).clamp(0, 1)
