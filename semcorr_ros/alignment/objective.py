@@ -21,6 +21,7 @@ SCHEDULE_OF_TERM = {
     "geometry": "geometry",
     "background": "background",
     "depth": "depth",
+    "symmetry": "symmetry",
 }
 
 

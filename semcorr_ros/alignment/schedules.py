@@ -34,6 +34,7 @@ class Schedules:
     geometry: Knots = ((0, 0.1),)
     background: Knots = ((0, 0.0), (300, 0.0), (600, 10.0))
     depth: Knots = ((0, 0.1),)
+    symmetry: Knots = ((0, 0.0),)  # off: the shape modes are symmetric where the class is
     sigma_follows_size: bool = True
 
 
@@ -46,6 +47,7 @@ PAPER = Schedules(
     geometry=((0, 0.5),),
     background=((0, 1.0), (300, 10.0), (500, 100.0), (700, 10.0)),
     depth=((0, 10.0),),
+    symmetry=((0, 0.0),),
     sigma_follows_size=False,
 )
 

@@ -92,7 +92,7 @@ def _better_swapped(views: Views, flip: tuple[int, ...]) -> Bool[Tensor, "view"]
 def _fit(
     views: Views, shape: Float[Tensor, "keypoint 3"], facing: Float[Tensor, "keypoint 3"]
 ) -> tuple[Bool[Tensor, "view"], Float[Tensor, "view"], Float[Tensor, "view"]]:
-    """Which views can be aligned, their robust misfit, and whether they see keypoints from where others do."""
+    """Which views can be aligned, their misfit, and whether keypoints are seen from the usual side."""
     aligned = align_views(views.points, views.visible.float(), shape)
     to_camera = torch.nn.functional.normalize(-views.points, dim=-1) @ aligned.rotation.mT
     count = views.visible.sum(1).clamp_min(1)
