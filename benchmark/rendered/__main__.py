@@ -1,0 +1,120 @@
+"""Measure accuracy on rendered images: `python -m benchmark.rendered --work DIR`.
+
+Renders six categories (30 training and 30 test images, 300 pairs each), computes features of three
+settings, builds every class, and compares matchers and ablations. Everything is kept in DIR: the same
+command goes on after an interruption, and does again only what a change of code or class has outdated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmark.rendered import report, runs, scenes
+from benchmark.rendered.variants import MAIN, variants
+from semcorr_ros.plugins import available
+from semcorr_ros.storage import atomic_path, write_json
+
+SETTINGS = ("tiny", *scenes.NOISE)
+ABLATED = "oracle"  # the setting all variants run on
+WRONG_IMAGES = 6  # of the next category, per class
+
+
+def main() -> int:
+    """Returns 0."""
+    args = _arguments()
+    logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
+    torch.set_num_threads(max(1, args.workers))
+    made = scenes.config(args.images, args.pairs)
+    categories = tuple(available("synthetic.categories"))
+    rows: list[dict[str, Any]] = []
+    wrong: dict[str, list[float]] = {}
+    with _progress() as bar:
+        total = len(categories) * (30 + args.images)
+        task = bar.add_task("render", total=total)
+        scenes.render(args.work / "data", categories, made, args.workers, partial(bar.advance, task))
+        bar.update(task, completed=total)
+        task = bar.add_task("true surfaces", total=total)
+        scenes.write_oracle(args.work / "oracle", categories, made, partial(bar.advance, task))
+        for setting in args.settings:
+            for category in args.categories or categories:
+                place = runs.Place(args.work, category, setting)
+                runs.build(place)
+                for name, variant in _rows(args, setting, category).items():
+                    row = bar.add_task(f"{setting} {category} {name}", total=None)
+                    rows.append(runs.run(place, name, variant, args.workers, partial(bar.advance, row)))
+                    bar.remove_task(row)
+                    _write(args, rows, wrong)
+                wrong.setdefault(setting, []).extend(_wrong(place, categories, bar))
+    text = _write(args, rows, wrong)
+    print(text)
+    return 0
+
+
+def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Any]:
+    every = variants(category)
+    chosen = args.methods or (every if setting == ABLATED and not args.quick else MAIN)
+    return {name: every[name] for name in chosen if name in every}
+
+
+def _wrong(place: runs.Place, categories: tuple[str, ...], bar: Progress) -> list[float]:
+    other = categories[(categories.index(place.category) + 1) % len(categories)]
+    task = bar.add_task(f"{place.setting} {place.category} on images of {other}", total=WRONG_IMAGES)
+    found = runs.run_wrong_class(
+        place, variants(place.category)["aligned"], other, WRONG_IMAGES, lambda n: bar.advance(task, n)
+    )
+    bar.remove_task(task)
+    return found
+
+
+def _write(args: argparse.Namespace, rows: list[dict[str, Any]], wrong: dict[str, list[float]]) -> str:
+    settings = dict.fromkeys(row["setting"] for row in rows)
+    summaries = {name: report.confidence_summary(rows, wrong, name) for name in settings}
+    parts = [f"## {name}\n\n{report.categories_table(rows, name)}\n" for name in settings]
+    for name, numbers in summaries.items():
+        shown = {key: value for key, value in numbers.items() if key not in ("calibration", "roc")}
+        parts.append(f"confidence, {name}: " + ", ".join(f"{k} {_short(v)}" for k, v in shown.items()))
+    text = "\n".join(parts) + "\n"
+    write_json(
+        args.json or args.work / "result.json", {"rows": rows, "wrong_class": wrong, "confidence": summaries}
+    )
+    report.draw_confidence(args.work / "confidence.png", summaries)
+    with atomic_path(args.markdown or args.work / "result.md") as temporary:
+        temporary.write_text(text)
+    return text
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.rendered", description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("runs/rendered"), help="everything is kept here")
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="features")
+    parser.add_argument("--categories", nargs="+", choices=available("synthetic.categories"))
+    parser.add_argument("--methods", nargs="+", choices=list(variants("")), help="default: all on oracle")
+    parser.add_argument("--quick", action="store_true", help="no ablations")
+    parser.add_argument("--images", type=int, default=30, help="test images per category")
+    parser.add_argument("--pairs", type=int, default=300, help="test pairs per category")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--json", type=Path, help="default: result.json in --work")
+    parser.add_argument("--markdown", type=Path, help="default: result.md in --work")
+    return parser.parse_args()
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

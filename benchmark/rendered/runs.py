@@ -1,0 +1,138 @@
+"""One row for one category and feature setting: build, align, match, score; all of it resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmark.rendered import measures
+from benchmark.rendered.variants import Variant
+from semcorr_ros import plugins
+from semcorr_ros.__main__ import main as verb
+from semcorr_ros.artifacts import ImagePair
+from semcorr_ros.evaluation import predict
+from semcorr_ros.evaluation.align_ahead import align_ahead
+from semcorr_ros.evaluation.journal import open_journal
+from semcorr_ros.evaluation.score import score
+from semcorr_ros.evaluation.views import FAILURES, Setup, Views
+from semcorr_ros.observations import Providers
+from semcorr_ros.representation.class_file import read_class
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a category in a feature setting lives."""
+
+    work: Path
+    category: str
+    setting: str  # "tiny", or a folder of oracle features
+
+    @property
+    def data(self) -> Path:
+        """The data set, SPair-71k layout."""
+        return self.work / "data"
+
+    @property
+    def features(self) -> list[str]:
+        """Arguments of the verbs."""
+        return [] if self.setting == "tiny" else ["--features-dir", str(self.work / "oracle" / self.setting)]
+
+    @property
+    def class_file(self) -> Path:
+        """Built once; delete it to build again."""
+        return self.work / "classes" / self.setting / f"{self.category}.safetensors"
+
+
+def build(place: Place) -> None:
+    """Build the class from the 30 training images unless it is there. Raises RuntimeError."""
+    if place.class_file.is_file():
+        return
+    where = ["--root", str(place.data), "--category", place.category, "--depth", "sensor"]
+    place.class_file.parent.mkdir(parents=True, exist_ok=True)
+    code = verb(["build_class", *where, "--output", str(place.class_file), *place.features])
+    if code:
+        raise RuntimeError(f"build_class failed for {place.category} with {place.setting} features")
+
+
+def make_setup(place: Place, variant: Variant, images_of: str = "") -> Setup:
+    """What `evaluation` needs; `images_of` another category shows the class what it is not."""
+    dataset = plugins.load("datasets", "spair71k").build(place.data)
+    samples = {sample.name: sample for sample in dataset.images(images_of or place.category, "test")}
+    if not variant.camera:
+        samples = {name: replace(sample, camera=None) for name, sample in samples.items()}
+    kind = "tiny" if place.setting == "tiny" else "precomputed"
+    module = plugins.load("features", kind)
+    options = {} if kind == "tiny" else {"folder": place.work / "oracle" / place.setting}
+    sensor, annotation = plugins.load("depth", "sensor"), plugins.load("masks", "annotation")
+    providers = Providers(
+        features=module.build(module.Config(**options)),
+        depth=sensor.build(sensor.Config()) if variant.depth else None,
+        masks=(annotation.build(annotation.Config()),),
+    )
+    return Setup(samples, providers, read_class(place.class_file), variant.config)
+
+
+def run(
+    place: Place, name: str, variant: Variant, workers: int, tick: Callable[[int], Any]
+) -> dict[str, Any]:
+    """Scores of the pairs, and errors of the images where the class is aligned. JSON-ready."""
+    setup = make_setup(place, variant)
+    pairs = chosen_pairs(place, list(setup.samples), variant.share)
+    matcher = plugins.load("matching", variant.matcher)
+    key = predict.key(list(pairs.values()), {"variant": variant, "class": place.class_file.read_bytes()})
+    folder = place.work / "runs" / place.setting / place.category / f"{name.replace(' ', '_')}_{key}"
+    journal = open_journal(folder / "predictions.jsonl")
+    names = sorted({image for pair in pairs.values() for image in (pair.source, pair.target)})
+    if matcher.NEEDS_ALIGNMENT:
+        align_ahead(partial(make_setup, place, variant), names, journal, workers, tick)
+    failed = predict.predict(pairs, setup, matcher, journal)
+    row: dict[str, Any] = {"category": place.category, "setting": place.setting, "method": name}
+    row |= {"images": len(names), "failed": sorted(set(failed.values())), **score(pairs, journal)}
+    if matcher.NEEDS_ALIGNMENT:
+        row["per_image"] = [vars(e) for e in _errors(place, setup, folder, names)]
+    return row
+
+
+def run_wrong_class(
+    place: Place, variant: Variant, other: str, count: int, tick: Callable[[int], Any]
+) -> list[float]:
+    """Confidence of the class on images of another category, object masks given; 0 where it is refused."""
+    setup = make_setup(place, variant, other)
+    key = predict.key([], {"variant": variant, "class": place.class_file.read_bytes()})
+    views = Views(setup, True, place.work / "runs" / place.setting / place.category / f"on_{other}_{key}")
+    found = []
+    for name in sorted(setup.samples)[:count]:
+        try:
+            aligned = views.view(name).aligned
+            found.append(float(aligned.confidence[0]) if aligned else 0.0)
+        except FAILURES:
+            found.append(0.0)
+        tick(1)
+    return found
+
+
+def chosen_pairs(place: Place, names: list[str], share: float) -> dict[int, ImagePair]:
+    """The pairs among the first `share` of the test images."""
+    dataset = plugins.load("datasets", "spair71k").build(place.data)
+    kept = set(sorted(names)[: max(2, round(share * len(names)))])
+    pairs = enumerate(dataset.pairs(place.category, "test"))
+    return {i: pair for i, pair in pairs if {pair.source, pair.target} <= kept}
+
+
+def _errors(place: Place, setup: Setup, folder: Path, names: list[str]) -> list[measures.ImageErrors]:
+    assert setup.model is not None
+    views = Views(setup, True, folder / "alignments")
+    truth = place.work / "oracle" / "truth"
+    found = []
+    for name in names:
+        try:
+            view = views.view(name)
+        except FAILURES:
+            continue
+        error = measures.errors(setup.model, setup.samples[name], view, place.data, truth)
+        if error:
+            found.append(error)
+    return found

@@ -1,0 +1,131 @@
+"""The pictures, and features computed from the true surface: what a backbone that confuses left with
+right and one leg with the next would see. Only this benchmark can make them; no verb, no node.
+
+Every object pixel gets the training target of the `tiny` backbone for its folded place on its part
+(semcorr_ros/training), averaged over a 60x60 grid, plus noise per cell and noise that is shared by a
+neighborhood of four by four cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from semcorr_ros.plugins import load
+from semcorr_ros.storage import atomic_path
+from semcorr_ros.synthetic.dataset import DatasetConfig, Job, jobs, make_dataset, picture
+from semcorr_ros.synthetic.source import ProceduralSource
+from semcorr_ros.training.rendered_samples import sample_arrays
+from semcorr_ros.training.tiny_classes import class_codebook
+from semcorr_ros.training.tiny_targets import Codebook
+
+GRID = 60
+PATCHES = 15  # the shared noise lives on this coarser grid
+SEED = 20  # of the pictures: no other use of the generators has it
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations per channel; features have length 1 over 64 channels."""
+
+    cell: float
+    patch: float
+
+
+NOISE = {"oracle": Noise(0.04, 0.05), "oracle_noisy": Noise(0.07, 0.08)}
+
+
+def config(images: int, pairs: int) -> DatasetConfig:
+    """30 training images and the test images and pairs asked for, per category."""
+    return DatasetConfig(images=(30, 0, images), pairs=(0, 0, pairs), seed=SEED)
+
+
+def render(
+    root: Path, categories: tuple[str, ...], made: DatasetConfig, workers: int, tick: Callable[[], None]
+) -> None:
+    """Write the data set; what is there is kept."""
+    make_dataset(root, ProceduralSource(categories), made, workers, tick)
+
+
+def write_oracle(
+    folder: Path, categories: tuple[str, ...], made: DatasetConfig, tick: Callable[[], None]
+) -> None:
+    """Features of both noise settings, and the true 3D keypoints, of every image; what is there is kept.
+
+    Files: <folder>/<setting>/<category>/<image>[_flip].npz and <folder>/truth/<category>/<image>.npz
+    with `keypoints` (L, 3), camera frame, metres.
+    """
+    codebook = class_codebook(categories, 0)
+    source = ProceduralSource(categories)
+    for job in jobs(source, made):
+        if not _truth(folder, job).is_file():
+            _write_job(folder, codebook, source, made, job)
+        tick()
+
+
+def _truth(folder: Path, job: Job) -> Path:
+    return folder / "truth" / job.category / f"{job.stem}.npz"
+
+
+def _write_job(
+    folder: Path, codebook: Codebook, source: ProceduralSource, made: DatasetConfig, job: Job
+) -> None:
+    instance, rendering = picture(source, made, job)
+    arrays = sample_arrays(rendering, instance, load("synthetic.categories", job.category).INFO.symmetric)
+    clean = place_features(arrays, codebook, job.category)
+    number = jobs(source, made).index(job)
+    for k, (setting, noise) in enumerate(sorted(NOISE.items())):
+        for mirrored in (False, True) if job.split == "trn" else (False,):
+            generator = torch.Generator().manual_seed(8 * number + 2 * k + mirrored)
+            features = with_noise(clean.flip(1) if mirrored else clean, noise, generator)
+            name = f"{job.stem}_flip.npz" if mirrored else f"{job.stem}.npz"
+            _save(folder / setting / job.category / name, features=features.half().numpy())
+    pose = rendering.camera_from_object
+    _save(_truth(folder, job), keypoints=instance.keypoints @ pose[:3, :3].T + pose[:3, 3])
+
+
+def _save(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def place_features(
+    arrays: dict[str, np.ndarray], codebook: Codebook, category: str
+) -> Float[Tensor, "grid grid channel"]:
+    """Mean target of four places per cell, not normalized."""
+    names = codebook.codes[category].mean.names
+    index = [names.index(name) if name in names else -1 for name in arrays["names"].tolist()]
+    table = torch.tensor([*index, -1])  # part -1 finds the last entry
+    part, local = (
+        table[torch.from_numpy(arrays["part"]).long()],
+        torch.from_numpy(arrays["local"]).float(),
+    )
+    h, w = part.shape
+    total = torch.zeros(GRID * GRID, codebook.anchors.shape[1])
+    for dy in (0.25, 0.75):
+        for dx in (0.25, 0.75):
+            rows = ((torch.arange(GRID) + dy) / GRID * h).long()
+            columns = ((torch.arange(GRID) + dx) / GRID * w).long()
+            seen = part[rows][:, columns].reshape(-1), local[rows][:, columns].reshape(-1, 3)
+            total += codebook.embed(category, *seen)
+    return total.reshape(GRID, GRID, -1)
+
+
+def with_noise(
+    clean: Float[Tensor, "grid grid channel"], noise: Noise, generator: torch.Generator
+) -> Float[Tensor, "grid grid channel"]:
+    """Unit features after both kinds of noise."""
+    unit = functional.normalize(clean, dim=-1)
+    channels = clean.shape[-1]
+    coarse = torch.randn(1, channels, PATCHES, PATCHES, generator=generator)
+    shared = functional.interpolate(coarse, size=(GRID, GRID), mode="bilinear")[0].permute(1, 2, 0)
+    own = torch.randn(unit.shape, generator=generator)
+    return functional.normalize(unit + noise.cell * own + noise.patch * shared, dim=-1)
