@@ -1,0 +1,49 @@
+"""Worked numbers of the authors' window soft-argmax, and its precision below one cell."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from semcorr_ros.artifacts import FeatureMap, Observation
+from semcorr_ros.matching import View, nearest_neighbor, window_soft_argmax
+
+
+def peak(value):
+    similarity = torch.zeros(1, 60, 60, dtype=torch.float64)
+    similarity[0, 10, 10] = value
+    return similarity
+
+
+def test_clear_peak_is_returned():  # T5a
+    got = window_soft_argmax.expected_cell(peak(1.0), 7, 0.02)
+    torch.testing.assert_close(got, torch.full((1, 2), 10.0, dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+def test_weak_peak_leaks_to_the_middle():  # T5b
+    got = window_soft_argmax.expected_cell(peak(0.1), 7, 0.02)
+    torch.testing.assert_close(got, torch.full((1, 2), 28.7329, dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+def bump(x, y, size=(120, 160)):
+    """Two-channel features whose first channel peaks at a pixel."""
+    rows, columns = torch.meshgrid(torch.arange(30), torch.arange(40), indexing="ij")
+    squared = ((columns + 0.5) * 4 - 0.5 - x) ** 2 + ((rows + 0.5) * 4 - 0.5 - y) ** 2
+    angle = 1.5 * (1 - torch.exp(-squared / (2 * 12.0**2)))
+    values = torch.stack([angle.cos(), angle.sin()], -1)
+    seen = FeatureMap(values, size, "bump:1")
+    return View(Observation(torch.zeros(*size, 3, dtype=torch.uint8), seen))
+
+
+@pytest.mark.parametrize("window", [None, (20, 10, 160, 120)])
+def test_more_precise_than_the_nearest_cell(window):
+    source, target = bump(82.0, 61.0), bump(70.6, 45.4)
+    shift = torch.zeros(2)
+    if window:
+        large = replace(target.seen.features, window=window, image_size=(200, 300))
+        target, shift = View(replace(target.seen, features=large)), torch.tensor([20.0, 10.0])
+    query, real = torch.tensor([[81.5, 61.5]]), torch.tensor([[70.6, 45.4]]) + shift
+    soft = (window_soft_argmax.match(None, source, target, query).points - real).norm()
+    hard = (nearest_neighbor.match(None, source, target, query).points - real).norm()
+    assert soft < 1.0
+    assert soft < hard
