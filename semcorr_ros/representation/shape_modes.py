@@ -24,7 +24,7 @@ from semcorr_ros.representation.procrustes import Aligned, align_views, normaliz
 ITERATIONS = 25
 RIDGE = 1.0  # pseudo-observations that pull a mode's entry to zero
 MIN_NOISE = 0.04
-ROBUST = 3.0  # residuals beyond this many noise deviations count less
+ROBUST = 6.0  # residuals beyond this many noise deviations count less: slips, not the variety of the class
 ROBUST_DEPTH = 1.4  # the same along the line of sight
 
 
