@@ -302,4 +302,4 @@ def test_real_pf_pascal_lists(tmp_path):
         picture(tmp_path / "JPEGImages" / f"{name}.jpg")
     dataset = pf_pascal.build(tmp_path)
     pair = next(p for p in dataset.pairs("aeroplane", "test") if p.source == "2011_001407")
-    assert len(pair.keypoint_ids) == 13
+    assert len(pair.keypoint_ids) == 11
