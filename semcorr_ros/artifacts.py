@@ -70,6 +70,7 @@ class AnnotatedImage:
     mask_path: Path | None = None
     depth_path: Path | None = None
     camera: Camera | None = None
+    azimuth_id: int | None = None  # 0..7, eighths of a turn, where the data set tells
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) ->
     x, y, width, height = window
     part = ref.image[y : y + height, x : x + width].contiguous()
     features = extractor.encode(replace(ref, image=part))
-    return replace(features, image_size=tuple(ref.image.shape[:2]), window=window)
+    size = ref.image.shape[0], ref.image.shape[1]
+    return replace(features, image_size=size, window=window)
 
 
 def object_window(mask: Bool[Tensor, "height width"]) -> Window | None:

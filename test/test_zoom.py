@@ -35,10 +35,12 @@ def observation(box=(40, 60, 90, 80), size=(200, 300)):
 def test_features_stay_at_their_pixels():
     seen = observation()
     close = zoomed(seen, ImageRef(seen.image), ColorExtractor()).features
-    assert close.window is not None and close.image_size == (200, 300)
+    assert close.window is not None
+    assert close.image_size == (200, 300)
     corners = torch.tensor([[44.0, 63.0], [86.0, 77.0], [37.0, 58.0], [94.0, 83.0]])
     blue = grid.features_at(close, corners)[:, 2]
-    assert blue[:2].min() > 0.95 and blue[2:].max() < 0.3
+    assert blue[:2].min() > 0.95
+    assert blue[2:].max() < 0.3
 
 
 def test_cells_are_finer_by_the_size_of_the_window():
@@ -54,7 +56,10 @@ def test_cells_are_finer_by_the_size_of_the_window():
 def test_window_is_cut_at_the_border_and_holds_the_mask():
     seen = observation(box=(0, 150, 120, 200))
     x, y, w, h = object_window(seen.mask)
-    assert x == 0 and y + h <= 200 and x + w >= 120 and y <= 150
+    assert x == 0
+    assert y + h <= 200
+    assert x + w >= 120
+    assert y <= 150
 
 
 @pytest.mark.parametrize("box", [(0, 0, 300, 200), (5, 5, 290, 195)])

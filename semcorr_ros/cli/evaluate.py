@@ -25,12 +25,16 @@ from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignm
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.evaluation import predict, tables
 from semcorr_ros.evaluation.align_ahead import align_ahead
+from semcorr_ros.evaluation.geo_aware import groups
 from semcorr_ros.evaluation.journal import open_journal
-from semcorr_ros.evaluation.score import score
+from semcorr_ros.evaluation.score import THRESHOLDS, Protocol, pair_scores, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.observations import Providers
 from semcorr_ros.representation.class_file import read_class
-from semcorr_ros.storage import write_json
+from semcorr_ros.storage import atomic_path, write_json
+from semcorr_ros.visualization import report_examples
+from semcorr_ros.visualization.report_examples import Example
+from semcorr_ros.visualization.report_page import write_report
 
 LOG = logging.getLogger(__name__)
 SHOWN_FAILURES = 5
@@ -78,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ' {"results": [...], "mean": [one per method], "skipped": [...]}',
     )
     parser.add_argument(
+        "--threshold", choices=THRESHOLDS, default="bbox", help="alpha is a share of this (default: bbox)"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the printed tables here")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="tables and the best and worst pairs here")
+    parser.add_argument(
         "--work",
         type=Path,
         metavar="DIR",
@@ -93,24 +102,32 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {args.workers}")
     bench = _bench(args)
-    results, left_out = _evaluate_all(bench)
+    examples: list[Example] = []
+    results, left_out = _evaluate_all(bench, examples)
     means: list[dict[str, Any]] = []
     if args.all_categories and results:
         means = [tables.macro_mean(results, name) for name in bench.methods]
     if args.json:
         write_json(args.json, _content(args, results, means, left_out))
-    print(tables.markdown([*results, *means]))
+    table = tables.markdown([*results, *means])
+    text = "\n\n".join([table, *tables.breakdown_tables(results)])
+    if args.markdown:
+        with atomic_path(args.markdown) as temporary:
+            temporary.write_text(text + "\n")
+    if args.html:
+        write_report(args.html, [*results, *means], tables.breakdown_rows(results), examples)
+    print(text)
     _report_problems(bench.dataset, results, left_out)
     return 0 if any(result["pairs"] for result in results) else 1
 
 
-def _evaluate_all(bench: Bench) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _evaluate_all(bench: Bench, examples: list[Example]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Results, and the reason of each category that was left out of --all-categories."""
     results, left_out = [], {}
     with _work_folder(bench.args) as work, _progress() as progress:
         for category in _categories(bench):
             try:
-                results += _evaluate(bench, category, work, progress)
+                results += _evaluate(bench, category, work, progress, examples)
             except (ValueError, OSError) as error:
                 if bench.args.category:
                     raise
@@ -134,7 +151,9 @@ def _setup_elsewhere(args: argparse.Namespace, category: str) -> Setup:
     return _setup(_bench(args), category)
 
 
-def _evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> list[dict[str, Any]]:
+def _evaluate(
+    bench: Bench, category: str, work: Path, progress: Progress, examples: list[Example]
+) -> list[dict[str, Any]]:
     args = bench.args
     setup = _setup(bench, category)
     pairs = bench.dataset.pairs(category, args.split)
@@ -143,6 +162,7 @@ def _evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> li
     chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
     key = predict.key(pairs, _settings(bench, category, setup.config))
     results = []
+    protocol = Protocol(setup.samples, groups(bench.dataset.info(category)), args.threshold)
     for method, matcher in bench.methods.items():
         journal = open_journal(work / f"{category}_{method}_{key}" / "predictions.jsonl")
         if args.workers > 1 and matcher.NEEDS_ALIGNMENT:
@@ -153,7 +173,12 @@ def _evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> li
         task = progress.add_task(f"{category} {method}", total=len(chosen))
         failed = predict.predict(chosen, setup, matcher, journal, partial(progress.advance, task))
         head = {"category": category, "method": method, "split": args.split}
-        results.append({**head, **score(chosen, journal), "skipped": _skipped(chosen, failed)})
+        results.append({**head, **score(chosen, journal, protocol), "skipped": _skipped(chosen, failed)})
+        if args.html:
+            scores = pair_scores(chosen, journal, protocol)
+            examples += report_examples.extremes(
+                f"{category}, {method}", chosen, scores, journal, setup.samples
+            )
     return results
 
 

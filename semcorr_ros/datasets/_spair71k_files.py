@@ -39,6 +39,7 @@ def annotated_image(root: Path, category: str, name: str, annotation: Any, count
         bbox=(x1, y1, x2, y2),
         mask_path=_first_file(root / "Segmentation" / category, name, (".png",)),
         depth_path=_first_file(root / "Depth" / category, name, (".png", ".npy")),
+        azimuth_id=_azimuth(annotation.get("azimuth_id")),
     )
 
 
@@ -65,6 +66,11 @@ def image_pair(content: Any) -> ImagePair:
 def pair_names(content: Any) -> tuple[str, str]:
     """File stems of the source and target image of a PairAnnotation."""
     return Path(_field(content, "src_imname")).stem, Path(_field(content, "trg_imname")).stem
+
+
+def _azimuth(value: Any) -> int | None:
+    """An eighth of a turn, or nothing where it is missing or no number: it only sorts results."""
+    return int(value) if str(value).isdecimal() else None
 
 
 def _keypoints(annotation: Any) -> dict[str, Any]:

@@ -38,5 +38,5 @@ def test_a_number_one_category_lacks_has_no_mean():
 def test_markdown_has_a_row_per_result():
     lines = tables.markdown([result("mug", 0.875)]).splitlines()
     assert len(lines) == 3
-    assert lines[2] == "| mug | aligned | 10 | 87.5 | 43.8 | 0.0 | 87.5 | 87.5 | - | 1.000 |"
+    assert lines[2] == "| mug | aligned | 10 | 87.5 | 43.8 | 0.0 | 87.5 | 87.5 | - | - | 1.000 |"
     assert len({line.count("|") for line in lines}) == 1

@@ -1,0 +1,75 @@
+"""The geometry-aware subset and the breakdowns."""
+
+import pytest
+import torch
+
+from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.evaluation import geo_aware
+from semcorr_ros.evaluation.breakdown import azimuth_difference, breakdowns
+from semcorr_ros.evaluation.journal import Prediction, open_journal
+from semcorr_ros.evaluation.score import Protocol, pair_scores, score
+
+
+def pair(ids, source="a", target="b", **difficulty):
+    points = torch.arange(2.0 * len(ids)).reshape(-1, 2) * 10
+    return ImagePair(source, target, torch.tensor(ids), points, points, (0.0, 0.0, 100.0, 50.0), difficulty)
+
+
+def sample(name, visible, azimuth_id=None, size=(100, 400)):
+    points = torch.zeros(len(visible), 2)
+    box = (0.0, 0.0, 100.0, 50.0)
+    seen = torch.tensor(visible)
+    return AnnotatedImage(name, "chair", None, size, points, seen, box, azimuth_id=azimuth_id)
+
+
+def test_a_group_counts_by_what_the_target_shows():
+    visible = torch.tensor([True, True, False, True, True, False])  # 2 of (0, 1), 1 of (2, 3)
+    got = geo_aware.geo_aware(torch.tensor([0, 3, 4]), visible, ((0, 1), (2, 3)))
+    assert got.tolist() == [True, False, False]
+
+
+def test_groups_of_spair_and_of_any_other_class():
+    chair = CategoryInfo("chair", tuple(map(str, range(14))), None)
+    assert geo_aware.groups(chair)[2] == (4, 5, 6, 7)
+    own = CategoryInfo("chair", ("seat", "left", "right"), (0, 2, 1))
+    assert geo_aware.groups(own) == ((1, 2),)
+    assert geo_aware.groups(CategoryInfo("x", ("a",), None)) == ()
+
+
+def test_published_groups_do_not_overlap():
+    for groups in (*geo_aware.SPAIR.values(), geo_aware.AP10K):
+        members = [i for group in groups for i in group]
+        assert len(members) == len(set(members))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "apart"), [(0, 7, 1), (0, 4, 4), (6, 2, 4), (5, 5, 0), (1, 6, 3)]
+)
+def test_azimuth_difference_goes_the_short_way(first, second, apart):
+    assert azimuth_difference(first, second) == azimuth_difference(second, first) == apart
+
+
+def test_breakdown_counts_pairs_per_level():
+    right, wrong = torch.tensor([True, True]), torch.tensor([False, True])
+    samples = {"a": sample("a", [True] * 2, 0), "b": sample("b", [True] * 2, 3)}
+    outcomes = [(pair([0, 1], truncation=0), right), (pair([0, 1], truncation=2), wrong)]
+    found = breakdowns(outcomes, samples)
+    assert found["truncation"] == {"0": {"pairs": 1, "pck": 1.0}, "2": {"pairs": 1, "pck": 0.5}}
+    assert found["azimuth_difference"] == {"3": {"pairs": 2, "pck": 0.75}}
+
+
+def test_score_with_a_protocol(tmp_path):
+    journal = open_journal(tmp_path / "p.jsonl")
+    asked = pair([0, 1, 2])
+    # 12 pixels off at keypoint 0: outside a tenth of the box (10), inside a tenth of the image (40).
+    journal.add_prediction(
+        7, Prediction(asked.target_keypoints + torch.tensor([[12.0, 0], [0, 0], [0, 0]]), 0.1)
+    )
+    samples = {"a": sample("a", [True] * 3), "b": sample("b", [True] * 3)}
+    box = score({7: asked}, journal, Protocol(samples, ((0, 1),)))
+    assert box["pck"]["per_image"]["0.1"] == pytest.approx(2 / 3)
+    assert box["geo_aware"]["per_image"]["0.1"] == 0.5
+    assert box["geo_aware"]["keypoints"] == 2
+    image = score({7: asked}, journal, Protocol(samples, threshold="image"))
+    assert image["pck"]["per_image"]["0.1"] == 1.0
+    assert pair_scores({7: asked}, journal, Protocol(samples)) == {7: pytest.approx(2 / 3)}
