@@ -21,7 +21,8 @@ class Prediction:
 
     points: Float[Tensor, "keypoint 2"]  # pixels of the target; NaN = no answer
     seconds: float  # of matching; observing and aligning count for the images
-    kap: dict[float, Detections] = field(default_factory=dict)  # by alpha; empty: not offered by the matcher
+    # By threshold (bbox, image) and alpha; empty: the matcher offers no similarity.
+    kap: dict[str, dict[float, Detections]] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,12 +81,18 @@ def _to_json(prediction: Prediction) -> dict[str, Any]:
     return {
         "points": [point if ok else None for point, ok in zip(points, finite, strict=True)],
         "seconds": prediction.seconds,
-        "kap": {str(alpha): [found.scores, found.positive] for alpha, found in prediction.kap.items()},
+        "kap": {
+            threshold: {str(alpha): [found.scores, found.positive] for alpha, found in by_alpha.items()}
+            for threshold, by_alpha in prediction.kap.items()
+        },
     }
 
 
 def _from_json(content: dict[str, Any]) -> Prediction:
     unknown = [float("nan")] * 2
     points = [unknown if point is None else point for point in content["points"]]
-    kap = {float(alpha): Detections(tuple(s), tuple(p)) for alpha, (s, p) in content["kap"].items()}
+    kap = {
+        threshold: {float(alpha): Detections(tuple(s), tuple(p)) for alpha, (s, p) in by_alpha.items()}
+        for threshold, by_alpha in content["kap"].items()
+    }
     return Prediction(torch.tensor(points).reshape(-1, 2), content["seconds"], kap)

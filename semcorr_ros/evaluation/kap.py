@@ -13,6 +13,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.evaluation import letterbox
+from semcorr_ros.geometry import grid
+
+GRIDS = ("features", "letterbox")
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -22,28 +28,53 @@ class Detections:
     positive: tuple[bool, ...]
 
 
-def detections(
+@dataclass(frozen=True)
+class Cells:
+    """What KAP looks at in the target, with all lengths in one frame."""
+
+    similarity: Float[Tensor, "keypoint cell"]
+    corners: Float[Tensor, "cell 2"]  # top left
+    target: Float[Tensor, "keypoint 2"]  # anything where not visible
+    per_pixel: float  # lengths of this frame per image pixel
+
+
+def cells(
     similarity: Float[Tensor, "keypoint height width"],
+    features: FeatureMap,
     target: Float[Tensor, "keypoint 2"],
-    visible: Bool[Tensor, "keypoint"],
-    image_size: tuple[int, int],
-    radius: float,
-) -> Detections:
+    kind: str,
+) -> Cells:
+    """The cells of the target's features, or ("letterbox") those of the published protocol.
+
+    target: pixels. Raises ValueError for another kind.
+    """
+    if kind == "features":
+        corners = grid.centers(features).cpu() - torch.tensor(grid.cell_size(features)) / 2
+        return Cells(similarity.flatten(1), corners.reshape(-1, 2), target, 1.0)
+    if kind == "letterbox":
+        values, shown = letterbox.resampled(similarity, features)
+        scale, _ = letterbox.placement(features.image_size)
+        places = letterbox.to_canvas(target, features.image_size)
+        return Cells(values, letterbox.corners()[shown], places, scale)
+    raise ValueError(f"unknown grid {kind!r} for KAP; choose from {', '.join(GRIDS)}")
+
+
+def detections(seen: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:
     """What one pair contributes: per keypoint the best cell near its target and the best one elsewhere.
 
-    similarity: of every source keypoint to every target cell; min-max normalized over all of them.
-    target: pixels, ignored where not visible. radius: pixels. Distances are measured from the top
-    left corner of a cell, and the nearest cell always counts as near, as the authors do.
+    Similarities are min-max normalized over all cells and keypoints of the pair. radius: image pixels.
+    Distances are measured from the top left corner of a cell, and the nearest cell always counts as
+    near, as the authors do.
     """
-    if len(similarity) == 0:
+    if len(seen.similarity) == 0:
         return Detections((), ())
-    low, high = similarity.min(), similarity.max()
-    flat = ((similarity - low) / (high - low).clamp_min(1e-12)).flatten(1)
-    near = _near_cells(target.nan_to_num(), similarity.shape[1:], image_size, radius)
-    best_near = torch.where(near, flat, -torch.inf).amax(1)
-    best_far = torch.where(near & visible[:, None], -torch.inf, flat).amax(1)
+    low, high = seen.similarity.min(), seen.similarity.max()
+    normalized = (seen.similarity - low) / (high - low).clamp_min(1e-12)
+    near = _near_cells(seen, radius * seen.per_pixel)
+    best_near = torch.where(near, normalized, -torch.inf).amax(1)
+    best_far = torch.where(near & visible[:, None], -torch.inf, normalized).amax(1)
     scores, positive = [], []
-    for k in range(len(flat)):
+    for k in range(len(normalized)):
         if visible[k]:
             scores.append(float(best_near[k]))
             positive.append(True)
@@ -71,13 +102,7 @@ def average_precision(found: Sequence[Detections]) -> float:
     return area
 
 
-def _near_cells(
-    target: Float[Tensor, "keypoint 2"], grid: torch.Size, image_size: tuple[int, int], radius: float
-) -> Bool[Tensor, "keypoint cell"]:
-    (h, w), (height, width) = grid, image_size
-    y = torch.arange(h, device=target.device, dtype=target.dtype) / h * height
-    x = torch.arange(w, device=target.device, dtype=target.dtype) / w * width
-    corners = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(-1, 2)
-    distance = (corners[None] - target[:, None]).norm(dim=-1)
+def _near_cells(seen: Cells, radius: float) -> Bool[Tensor, "keypoint cell"]:
+    distance = (seen.corners[None] - seen.target.nan_to_num()[:, None]).norm(dim=-1)
     near = distance < radius
     return near.scatter(1, distance.argmin(1, keepdim=True), True)

@@ -14,14 +14,15 @@ import numpy as np
 import torch
 
 from semcorr_ros.artifacts import ImagePair
-from semcorr_ros.evaluation import ALPHAS, kap
+from semcorr_ros.evaluation import THRESHOLDS, kap
 from semcorr_ros.evaluation.journal import Journal, Prediction
-from semcorr_ros.evaluation.pck import box_size
+from semcorr_ros.evaluation.pck import size_of
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.matching import View
 
-# Predictions of other code are not resumed: what computes them is part of their key.
-CODE = ("alignment", "matching", "masks", "depth", "features", "geometry", "evaluation")
+# Predictions of other code are not resumed: what computes them is part of their key. Scoring is not.
+CODE = ("alignment", "matching", "masks", "depth", "features", "geometry")
+OWN_CODE = ("__init__", "journal", "kap", "letterbox", "pck", "predict", "views")
 
 
 def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:
@@ -37,17 +38,18 @@ def predict(
     matcher: ModuleType,
     journal: Journal,
     on_pair: Callable[[], None] = lambda: None,
+    kap_grid: str = "features",
 ) -> dict[int, str]:
     """Fill the journal with the pairs it lacks; returns the reasons of the pairs that failed.
 
-    Failed pairs are not written down: a later run tries them again.
+    Failed pairs are not written down: a later run tries them again. kap_grid: see `kap.cells`.
     """
     views = Views(setup, matcher.NEEDS_ALIGNMENT, journal.path.parent / "alignments")
     failed = {}
     for index, pair in pairs.items():
         if index not in journal.predictions:
             try:
-                journal.add_prediction(index, _predict_pair(pair, setup, matcher, views))
+                journal.add_prediction(index, _predict_pair(pair, setup, matcher, views, kap_grid))
             except FAILURES as error:
                 failed[index] = str(error)
             for name in (pair.source, pair.target):
@@ -65,12 +67,15 @@ def key(pairs: Sequence[ImagePair], what: dict[str, Any]) -> str:
     for name in sorted(what):
         digest.update(f"{name}={what[name]}\n".encode())
     root = Path(__file__).parents[1]
-    for path in sorted(p for folder in CODE for p in (root / folder).rglob("*.py")):
+    files = [path for folder in CODE for path in (root / folder).rglob("*.py")]
+    for path in sorted([*files, *(root / "evaluation" / f"{name}.py" for name in OWN_CODE)]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _predict_pair(pair: ImagePair, setup: Setup, matcher: ModuleType, views: Views) -> Prediction:
+def _predict_pair(
+    pair: ImagePair, setup: Setup, matcher: ModuleType, views: Views, kap_grid: str
+) -> Prediction:
     source, target = views.view(pair.source), views.view(pair.target)
     started = time.perf_counter()
     points = pair.source_keypoints.to(source.seen.features.values.device)
@@ -79,18 +84,24 @@ def _predict_pair(pair: ImagePair, setup: Setup, matcher: ModuleType, views: Vie
     prediction = Prediction(found.points.float().cpu(), time.perf_counter() - started)
     if not hasattr(matcher, "similarity"):
         return prediction
-    return dataclasses.replace(prediction, kap=_detections(pair, setup, matcher, (source, target)))
+    return dataclasses.replace(prediction, kap=_detections(pair, setup, matcher, (source, target), kap_grid))
 
 
 def _detections(
-    pair: ImagePair, setup: Setup, matcher: ModuleType, views: tuple[View, View]
-) -> dict[float, kap.Detections]:
-    """KAP looks at every keypoint of the source, whether or not the target shows it."""
+    pair: ImagePair, setup: Setup, matcher: ModuleType, views: tuple[View, View], kap_grid: str
+) -> dict[str, dict[float, kap.Detections]]:
+    """KAP looks at every keypoint of the source, whether or not the target shows it.
+
+    For every threshold: scoring must not need the features again.
+    """
     source, target = setup.samples[pair.source], setup.samples[pair.target]
     ids = source.visible.nonzero()[:, 0]
     points = source.keypoints[ids].to(views[0].seen.features.values.device)
     with torch.no_grad():
         similarity = matcher.similarity(setup.model, *views, points).cpu()
-    truth = (target.keypoints[ids], target.visible[ids], target.size)
-    size = box_size(pair.target_bbox)
-    return {alpha: kap.detections(similarity, *truth, alpha * size) for alpha in ALPHAS}
+    seen = kap.cells(similarity, views[1].seen.features, target.keypoints[ids], kap_grid)
+    found = {}
+    for threshold, alphas in THRESHOLDS.items():
+        size = size_of(threshold, pair.target_bbox, target.size)
+        found[threshold] = {a: kap.detections(seen, target.visible[ids], a * size) for a in alphas}
+    return found

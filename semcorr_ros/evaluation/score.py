@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import Bool
@@ -12,10 +12,30 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 from semcorr_ros.evaluation import THRESHOLDS, pck
-from semcorr_ros.evaluation.breakdowns import LEVELS, levels_of
+from semcorr_ros.evaluation.breakdown import breakdowns
 from semcorr_ros.evaluation.geo_aware import Groups, geo_aware
 from semcorr_ros.evaluation.journal import Journal, Prediction
 from semcorr_ros.evaluation.kap import average_precision
+
+BREAKDOWN_ALPHA = 0.1
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What counts as correct, and what is known about the images; the defaults give PCK and KAP only."""
+
+    samples: Mapping[str, AnnotatedImage] = field(default_factory=dict)  # by name
+    groups: Groups = ()  # of look-alike keypoints, see geo_aware.py
+    threshold: str = "bbox"  # or "image"
+
+    def size(self, pair: ImagePair) -> float:
+        """What alpha is a fraction of, pixels. Raises ValueError where that is not known."""
+        if self.threshold == "image" and pair.target not in self.samples:
+            raise ValueError(
+                f"the threshold 'image' needs the size of {pair.target}, which could not be read"
+            )
+        image_size = self.samples[pair.target].size if pair.target in self.samples else (0, 0)
+        return pck.size_of(self.threshold, pair.target_bbox, image_size)
 
 
 @dataclass(frozen=True)
@@ -37,44 +57,42 @@ class _Answer:
 
 
 def score(
-    pairs: Mapping[int, ImagePair],
-    journal: Journal,
-    samples: Mapping[str, AnnotatedImage] | None = None,
-    groups: Groups = (),
-    threshold: str = "bbox",
+    pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol | None = None
 ) -> dict[str, Any]:
     """All numbers of the pairs that have a prediction, JSON-ready; a number that is not defined is None.
 
     pck, pck_dagger and errors (miss, jitter, swap) by alpha; kap where the matcher offers a similarity
-    map; geo_aware where `samples` and `groups` are given; breakdown by what is annotated. The threshold
-    "image" needs `samples`. Raises ValueError for an unknown threshold.
+    map; geo_aware where groups are known; breakdown by what is annotated.
     """
-    samples = samples or {}
-    answers = [
-        _Answer(pair, journal.predictions[index], _size(pair, samples, threshold))
-        for index, pair in pairs.items()
-        if index in journal.predictions
-    ]
-    alphas = THRESHOLDS[threshold]
-    numbers: dict[str, Any] = {"threshold": threshold, **_counts(answers)}
+    protocol = protocol or Protocol()
+    answers = _answers(pairs, journal, protocol)
+    alphas = THRESHOLDS[protocol.threshold]
+    numbers: dict[str, Any] = {"threshold": protocol.threshold, **_counts(answers)}
     numbers["pck"] = _pck({alpha: [a.correct(alpha) for a in answers] for alpha in alphas})
     dagger = {alpha: pck.per_image([a.dagger(alpha) for a in answers]) for alpha in alphas}
     numbers["pck_dagger"] = {str(alpha): _defined(value) for alpha, value in dagger.items()}
     numbers["errors"] = {str(alpha): _errors(answers, alpha) for alpha in alphas}
-    numbers["kap"] = _kap(answers, threshold)
-    numbers["geo_aware"] = _geo_aware(answers, samples, groups, threshold) if groups else None
-    numbers["breakdown"] = _breakdown(answers, samples, threshold)
-    names = {name for answer in answers for name in (answer.pair.source, answer.pair.target)}
-    numbers["seconds_per_image"] = _seconds_per_image(names, journal, answers)
-    return {key: value for key, value in numbers.items() if value not in ({}, None) or key.startswith("s")}
+    if found := _kap(answers, protocol.threshold):
+        numbers["kap"] = found
+    if protocol.groups:
+        numbers["geo_aware"] = _geo_aware(answers, protocol)
+    shown = [(a.pair, a.correct(BREAKDOWN_ALPHA)) for a in answers if len(a.pair.keypoint_ids)]
+    if parts := breakdowns(shown, protocol.samples):
+        numbers["breakdown"] = parts
+    numbers["seconds_per_image"] = _seconds_per_image(journal, answers)
+    return numbers
 
 
-def mean_errors(
-    pairs: Mapping[int, ImagePair],
-    journal: Journal,
-    samples: Mapping[str, AnnotatedImage],
-    threshold: str = "bbox",
+def pair_scores(
+    pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol, alpha: float = 0.1
 ) -> dict[int, float]:
+    """Share of correct keypoints of every predicted pair that has any."""
+    predicted = {i: pair for i, pair in pairs.items() if i in journal.predictions and len(pair.keypoint_ids)}
+    answers = _answers(predicted, journal, protocol)
+    return {i: float(a.correct(alpha).double().mean()) for i, a in zip(predicted, answers, strict=True)}
+
+
+def mean_errors(pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol) -> dict[int, float]:
     """Per predicted pair with keypoints: mean error as a fraction of the box or image, each at most 1.
 
     It ranks pairs more finely than a share of correct keypoints. No answer counts as 1.
@@ -83,16 +101,17 @@ def mean_errors(
     for index, pair in pairs.items():
         if index in journal.predictions and len(pair.keypoint_ids):
             error = (journal.predictions[index].points - pair.target_keypoints).norm(dim=-1)
-            relative = error / _size(pair, samples, threshold)
-            found[index] = float(relative.nan_to_num(nan=1.0).clamp(max=1.0).mean())
+            relative = (error / protocol.size(pair)).nan_to_num(nan=1.0)
+            found[index] = float(relative.clamp(max=1.0).mean())
     return found
 
 
-def _size(pair: ImagePair, samples: Mapping[str, AnnotatedImage], threshold: str) -> float:
-    if threshold == "image" and pair.target not in samples:
-        raise ValueError(f"the threshold 'image' needs the size of {pair.target}, which could not be read")
-    image_size = samples[pair.target].size if pair.target in samples else (0, 0)
-    return pck.size_of(threshold, pair.target_bbox, image_size)
+def _answers(pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol) -> list[_Answer]:
+    return [
+        _Answer(pair, journal.predictions[index], protocol.size(pair))
+        for index, pair in pairs.items()
+        if index in journal.predictions
+    ]
 
 
 def _counts(answers: Sequence[_Answer]) -> dict[str, int]:
@@ -123,46 +142,23 @@ def _kap(answers: Sequence[_Answer], threshold: str) -> dict[str, float | None]:
     return found
 
 
-def _geo_aware(
-    answers: Sequence[_Answer], samples: Mapping[str, AnnotatedImage], groups: Groups, threshold: str
-) -> dict[str, Any]:
+def _geo_aware(answers: Sequence[_Answer], protocol: Protocol) -> dict[str, Any]:
     """Numbers of the geo-aware keypoints; pairs without any do not count."""
+    samples, groups = protocol.samples, protocol.groups
     within = [
         (answer, geo_aware(answer.pair.keypoint_ids, samples[answer.pair.target].visible, groups))
         for answer in answers
         if answer.pair.target in samples
     ]
     within = [(answer, chosen) for answer, chosen in within if chosen.any()]
-    counts = {"pairs": len(within), "keypoints": int(sum(chosen.sum() for _, chosen in within))}
-    outcomes = {
-        alpha: [answer.correct(alpha)[chosen] for answer, chosen in within] for alpha in THRESHOLDS[threshold]
-    }
-    return {**counts, **_pck(outcomes)}
+    alphas = THRESHOLDS[protocol.threshold]
+    counts = {"pairs": len(within), "keypoints": sum(int(chosen.sum()) for _, chosen in within)}
+    return {**counts, **_pck({a: [answer.correct(a)[chosen] for answer, chosen in within] for a in alphas})}
 
 
-def _breakdown(
-    answers: Sequence[_Answer], samples: Mapping[str, AnnotatedImage], threshold: str
-) -> dict[str, dict[str, Any]]:
-    """By property and level: counts and PCK. Levels without pairs are absent."""
-    parts: dict[str, dict[str, list[_Answer]]] = {}
-    for answer in answers:
-        if len(answer.pair.keypoint_ids):
-            for name, level in levels_of(answer.pair, samples).items():
-                parts.setdefault(name, {}).setdefault(level, []).append(answer)
-    alphas = THRESHOLDS[threshold]
-    return {
-        name: {
-            level: {**_counts(part), **_pck({alpha: [a.correct(alpha) for a in part] for alpha in alphas})}
-            for level in levels
-            if (part := parts[name].get(level))
-        }
-        for name, levels in LEVELS.items()
-        if name in parts
-    }
-
-
-def _seconds_per_image(names: set[str], journal: Journal, answers: Sequence[_Answer]) -> float | None:
+def _seconds_per_image(journal: Journal, answers: Sequence[_Answer]) -> float | None:
     """Encoding, aligning and matching, divided by the number of images."""
+    names = {name for answer in answers for name in (answer.pair.source, answer.pair.target)}
     total = sum(journal.image_seconds.get(name, 0.0) for name in names)
     total += sum(answer.prediction.seconds for answer in answers)
     return round(total / len(names), 4) if names else None
