@@ -38,7 +38,8 @@ _OPTIMIZER_STATE = ("momentum", "step", "exp_avg", "exp_avg_sq")
 class Config:
     """Training schedule.
 
-    The committed weights: these defaults, continued with `--steps 5200 --sides 160 160 240`.
+    The committed weights: these defaults, continued with `--sides 160 160 240` up to 5200 steps and with
+    `--sides 240 240 240` up to 12400.
     """
 
     steps: int = 3600
