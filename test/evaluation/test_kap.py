@@ -61,3 +61,25 @@ def test_a_radius_that_covers_all_cells_leaves_no_negative():
 
 def test_no_keypoints():
     assert kap.detections(seen(SIMILARITY[:0], TARGET[:0]), VISIBLE[:0], 8.0) == kap.Detections((), ())
+
+
+def test_cells_of_a_window_lie_in_the_window():
+    features = FeatureMap(torch.ones(3, 3, 1), (200, 300), "fabricated", (100, 50, 42, 42))
+    moved = seen(target=TARGET + torch.tensor([100.0, 50.0]), features=features)
+    assert kap.detections(moved, VISIBLE, 8.0) == kap.detections(seen(), VISIBLE, 8.0)
+
+
+def test_the_published_grid_has_square_cells_whatever_the_features_have():
+    """A target 20 pixels from the only similar cell: near on both grids at radius 30, far at 10."""
+    similarity = torch.zeros(1, 60, 60)
+    similarity[0, 30, 30] = 1.0  # centred at (420, 210) of 840 x 420 pixels
+    features = FeatureMap(torch.ones(60, 60, 1), (420, 840), "fabricated")
+    target, visible = torch.tensor([[427.0, 233.0]]), torch.tensor([True])
+    for kind in kap.GRIDS:
+        looked_at = kap.cells(similarity, features, target, kind)
+        best = [kap.detections(looked_at, visible, radius).scores for radius in (30.0, 10.0)]
+        assert best[0][0] == pytest.approx(1.0)
+        assert best[1][0] < best[1][1]
+    assert len(kap.cells(similarity, features, target, "letterbox").corners) == 60 * 30
+    with pytest.raises(ValueError, match="choose from features, letterbox"):
+        kap.cells(similarity, features, target, "square")

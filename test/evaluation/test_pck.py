@@ -63,3 +63,21 @@ def test_dagger_never_exceeds_pck():
     dagger = pck.correct_dagger(predicted, target, 30.0)
     assert (dagger <= pck.correct(predicted, target, 30.0)).all()
     assert pck.correct_dagger(target[:0], target[:0], 30.0).shape == (0,)
+
+
+def test_size_is_of_the_box_or_of_the_image():
+    assert pck.size_of("bbox", (10, 20, 310, 170), (400, 500)) == 300
+    assert pck.size_of("image", (10, 20, 310, 170), (400, 500)) == 500
+    with pytest.raises(ValueError, match="unknown threshold 'mask'; choose from bbox, image"):
+        pck.size_of("mask", (0, 0, 1, 1), (1, 1))
+
+
+def test_kinds_of_mistakes():
+    """Targets 20 pixels apart, radius 8: right, between both, on the other one, far from both, no answer."""
+    target = torch.tensor([[100.0, 100.0], [120.0, 100.0]])
+    answers = torch.tensor([[101.0, 100.0], [109.0, 100.0], [120.0, 100.0], [100.0, 150.0], [torch.nan] * 2])
+    found = [pck.errors(torch.stack([a, target[1]]), target, 8.0) for a in answers]
+    kinds = [[kind for kind, which in one.items() if which[0]] for one in found]
+    assert kinds == [[], ["miss", "jitter"], ["swap"], ["miss"], ["miss"]]
+    assert not any(one[kind][1] for one in found for kind in one)
+    assert pck.errors(target[:0], target[:0], 8.0)["swap"].shape == (0,)

@@ -47,3 +47,18 @@ def test_more_precise_than_the_nearest_cell(window):
     hard = (nearest_neighbor.match(None, source, target, query).points - real).norm()
     assert soft < 1.0
     assert soft < hard
+
+
+@pytest.mark.parametrize(("value", "pixel"), [(1.0, 147.0), (0.1, 409.26)])
+def test_worked_numbers_in_pixels(value, pixel, monkeypatch):  # T5a and T5b on their 840-pixel canvas
+    monkeypatch.setattr(window_soft_argmax, "WINDOW", 7)
+    values = torch.zeros(60, 60, 61)
+    values[..., 60] = 1.0
+    values[10, 10, 60], values[10, 10, 0] = (1 - value**2) ** 0.5, value
+    features = FeatureMap(values, (840, 840), "one cell")
+    query = torch.zeros(60, 60, 61)
+    query[..., 0] = 1.0
+    blank = torch.zeros(840, 840, 3, dtype=torch.uint8)
+    source = View(Observation(blank, replace(features, values=query)))
+    found = window_soft_argmax.match(None, source, View(Observation(blank, features)), torch.zeros(1, 2))
+    torch.testing.assert_close(found.points, torch.full((1, 2), pixel), atol=0.02, rtol=0)
