@@ -82,7 +82,7 @@ def measure(
     At an edge, where the sensor sees only what is behind, the class's depth stays. Returns the points,
     which of them something nearer hides, and which have no valid depth around them at all.
     """
-    window = _depth_window(pixels, depth)
+    window = depth_window(pixels, depth)
     tolerance = DEPTH_TOLERANCE * aligned.scale[0]
     difference = window - xyz[:, 2:]
     same = torch.isfinite(window) & (difference.abs() < tolerance)
@@ -94,8 +94,10 @@ def measure(
     return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked, blind
 
 
-def _depth_window(pixels: Float[Tensor, "point 2"], depth: DepthMap) -> Float[Tensor, "point pixel"]:
-    """Depths around pixels; NaN where invalid or outside the image."""
+def depth_window(
+    pixels: Float[Tensor, "point 2"], depth: DepthMap, mask: Bool[Tensor, "height width"] | None = None
+) -> Float[Tensor, "point pixel"]:
+    """Depths around pixels; NaN where invalid, outside the image or off the mask."""
     h, w = depth.values.shape
     steps = torch.arange(-DEPTH_WINDOW_PX, DEPTH_WINDOW_PX + 1, device=pixels.device)
     dy, dx = (step.reshape(-1) for step in torch.meshgrid(steps, steps, indexing="ij"))
@@ -103,6 +105,8 @@ def _depth_window(pixels: Float[Tensor, "point 2"], depth: DepthMap) -> Float[Te
     y = pixels[:, 1:].round().long() + dy
     inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
     values = depth.values[y.clamp(0, h - 1), x.clamp(0, w - 1)]
+    if mask is not None:
+        inside = inside & mask[y.clamp(0, h - 1), x.clamp(0, w - 1)]
     return torch.where(inside & torch.isfinite(values) & (values > 0), values, torch.nan)
 
 

@@ -12,13 +12,14 @@ from semcorr_ros.alignment.evidence import log_semantic
 from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import View
-from semcorr_ros.matching._placed_points import PlacedPoints, locate
+from semcorr_ros.matching._placed_points import PlacedPoints, depth_window, locate
 from semcorr_ros.matching._visibility import self_occlusion, visible_share
 
 NEEDS_ALIGNMENT = True
-SOURCE_SIGMA = 0.012  # of p_spatial in the source image, normalized units
+SOURCE_SIGMA = 0.006  # of p_spatial in the source image, normalized units
+SEMANTIC_TRUST = 0.3  # one pixel's features say less of where on the object it is than the aligned class
 SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
-RELIEF_TRUST = 0.25  # weight of an error in relief, relative to one in the image
+RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
@@ -75,7 +76,7 @@ def explain(
     )
     hidden = self_occlusion(aligned, model)
     sigma_px = SOURCE_SIGMA * max(camera.size)
-    log_weight = semantic - squared / (2 * sigma_px**2) + hidden.clamp_min(1e-6).log()
+    log_weight = SEMANTIC_TRUST * semantic - squared / (2 * sigma_px**2) + hidden.clamp_min(1e-6).log()
     winner = log_weight.argmax(-1)
     canonical = model.dense.barycentric @ model.sparse
     near = torch.cdist(canonical[winner], canonical) / NEIGHBORHOOD
@@ -83,7 +84,7 @@ def explain(
 
 
 def _relief_error(view: View, points: Float[Tensor, "point 2"]) -> Float[Tensor, "point dense"]:
-    """How far, in pixels, dense points are before or behind what the depth map shows at each pixel.
+    """How far, in pixels, dense points are before or behind what the depth map shows around each pixel.
 
     0 where there is no valid depth.
     """
@@ -91,12 +92,10 @@ def _relief_error(view: View, points: Float[Tensor, "point 2"]) -> Float[Tensor,
     z = view.aligned.dense[0, :, 2]
     if view.seen.depth is None:
         return torch.zeros(len(points), len(z), device=points.device)
-    h, w = view.seen.depth.values.shape
-    x, y = points.round().long().unbind(-1)
-    seen = view.seen.depth.values[y.clamp(0, h - 1), x.clamp(0, w - 1)]
-    valid = torch.isfinite(seen) & (seen > 0)
-    error = view.aligned.focal[0] * (z / torch.where(valid, seen, 1.0)[:, None] - 1)
-    return error * valid[:, None]
+    # A keypoint on the outline must not take the depth of what is behind the object.
+    seen = depth_window(points, view.seen.depth, view.seen.mask).nanmedian(-1).values
+    error = view.aligned.focal[0] * (z / seen[:, None] - 1)
+    return error.nan_to_num(0.0)
 
 
 def _offset_to_pixel(
