@@ -14,6 +14,15 @@ from semcorr_ros.evaluation import pck
 AZIMUTHS = 8  # SPair-71k's azimuth_id counts eighths of a turn
 AZIMUTH = "azimuth_difference"
 
+# What SPair-71k calls its levels; for the azimuth, degrees.
+LEVELS: dict[str, tuple[str, ...]] = {
+    AZIMUTH: ("0", "45", "90", "135", "180"),
+    "viewpoint_variation": ("easy", "medium", "hard"),
+    "scale_variation": ("easy", "medium", "hard"),
+    "truncation": ("none", "source", "target", "both"),
+    "occlusion": ("none", "source", "target", "both"),
+}
+
 Outcome = tuple[ImagePair, Bool[Tensor, "keypoint"]]
 
 
@@ -21,6 +30,12 @@ def azimuth_difference(first: int, second: int) -> int:
     """Eighths of a turn between two azimuth ids, 0 to 4."""
     apart = abs(first - second) % AZIMUTHS
     return min(apart, AZIMUTHS - apart)
+
+
+def level_name(flag: str, level: str) -> str:
+    """The level as a word, where it has one."""
+    names = LEVELS.get(flag, ())
+    return names[int(level)] if 0 <= int(level) < len(names) else level
 
 
 def breakdowns(

@@ -1,85 +1,149 @@
-"""Tables of evaluation results: Markdown, and the macro mean over categories."""
+"""Tables of evaluation results: rows of text for Markdown and HTML, and means over categories."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-MEAN = "mean"
-HEADER = (
-    "category",
-    "method",
-    "pairs",
-    "PCK@0.1",
-    "@0.05",
-    "@0.01",
-    "per keypoint",
-    "dagger",
-    "KAP",
-    "geo-aware",
-    "s/image",
-)
+from semcorr_ros.evaluation.breakdown import level_name
+
+MEAN, POOLED = "mean", "all pairs"
+ALPHA = "0.1"  # of the columns that show one threshold only
+Result = Mapping[str, Any]  # of score.py, with category, method and split
 
 
-def macro_mean(results: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any]:
+def macro_mean(results: Sequence[Result], method: str) -> dict[str, Any]:
     """Unweighted mean over the categories of one method; each category counts once.
 
     A number that some category lacks is None: a mean over different categories cannot be compared.
     """
     rows = [result for result in results if result["method"] == method]
-    mean: dict[str, Any] = {"category": MEAN, "method": method, "split": rows[0]["split"]}
-    for count in ("pairs", "keypoints"):
-        mean[count] = sum(row[count] for row in rows)
-    for group in ("pck", "pck_dagger", "kap", "geo_aware", "seconds_per_image"):
+    mean = {"category": MEAN, **_head(rows)}
+    for group in ("pck", "pck_dagger", "errors", "kap", "geo_aware", "seconds_per_image"):
         if all(group in row for row in rows):
             mean[group] = _mean([row[group] for row in rows])
+    if "geo_aware" in mean:
+        counts = {n: sum(row["geo_aware"][n] for row in rows) for n in ("pairs", "keypoints")}
+        mean["geo_aware"] |= counts
     return mean
 
 
-def markdown(results: Sequence[Mapping[str, Any]]) -> str:
-    """One row per category and method; PCK in percent, per image unless the column says otherwise."""
-    lines = [_line(HEADER), _line(["---"] * len(HEADER))]
-    return "\n".join(lines + [_line(row_cells(result)) for result in results])
+def pooled(results: Sequence[Result], method: str) -> dict[str, Any]:
+    """One method over the pairs of all categories together: large categories count more.
+
+    There is no KAP of all pairs. Pairs are weighted as if each had keypoints, as in every benchmark.
+    """
+    rows = [result for result in results if result["method"] == method]
+    every = {"category": POOLED, **_head(rows), "seconds_per_image": None}
+    every["pck"] = _pooled_pck([(row, row["pck"]) for row in rows])
+    every["pck_dagger"] = _weighted([(row["pairs"], row["pck_dagger"]) for row in rows])
+    if geo := [(row["geo_aware"], row["geo_aware"]) for row in rows if "geo_aware" in row]:
+        counts = {count: sum(part[count] for part, _ in geo) for count in ("pairs", "keypoints")}
+        every["geo_aware"] = {**counts, **_pooled_pck(geo)}
+    if parts := [row["breakdown"] for row in rows if "breakdown" in row]:
+        every["breakdown"] = {flag: _pooled_levels(parts, flag) for flag in _flags(parts)}
+    return every
 
 
-def breakdown_rows(results: Sequence[Mapping[str, Any]]) -> dict[str, list[list[str]]]:
-    """By flag: a header, then one row per category and method with PCK@0.1 (pairs) of every level."""
-    flags = dict.fromkeys(flag for result in results for flag in result.get("breakdown", {}))
-    tables = {}
-    for flag in flags:
-        rows = [result for result in results if flag in result.get("breakdown", {})]
-        levels = sorted({level for row in rows for level in row["breakdown"][flag]}, key=int)
-        tables[flag] = [["category", "method", *levels]]
-        for row in rows:
-            found = [row["breakdown"][flag].get(level) for level in levels]
-            cells = ["-" if part is None else f"{_percent(part['pck'])} ({part['pairs']})" for part in found]
-            tables[flag].append([row["category"], row["method"], *cells])
-    return tables
+def header(results: Sequence[Result]) -> list[str]:
+    """Names of the columns of `cells`."""
+    first, *others = _alphas(results[0]) if results else (ALPHA,)
+    shown = [f"PCK@{first}", *(f"@{alpha}" for alpha in others)]
+    rest = ["per keypoint", "dagger", "KAP", "geo-aware", "s/image"]
+    return ["category", "method", "pairs", *shown, *rest]
 
 
-def breakdown_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """`breakdown_rows` in Markdown, each with its title."""
-    texts = []
-    for flag, (header, *rows) in breakdown_rows(results).items():
-        lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
-        texts.append(f"PCK@0.1 by {flag.replace('_', ' ')} (pairs)\n\n" + "\n".join(lines))
-    return texts
-
-
-def row_cells(result: Mapping[str, Any]) -> list[str]:
-    image = result["pck"]["per_image"]
+def cells(result: Result) -> list[str]:
+    """One row: PCK in percent, per image unless the column says otherwise."""
     seconds = result["seconds_per_image"]
     return [
         result["category"],
         result["method"],
         str(result["pairs"]),
-        *(_percent(image[alpha]) for alpha in ("0.1", "0.05", "0.01")),
-        _percent(result["pck"]["per_keypoint"]["0.1"]),
-        _percent(result["pck_dagger"]["0.1"]),
-        _percent(result.get("kap", {}).get("0.1")),
-        _percent(result.get("geo_aware", {}).get("per_image", {}).get("0.1")),
+        *(percent(result["pck"]["per_image"][alpha]) for alpha in _alphas(result)),
+        percent(result["pck"]["per_keypoint"][ALPHA]),
+        percent(result["pck_dagger"][ALPHA]),
+        percent(result.get("kap", {}).get(ALPHA)),
+        percent(result.get("geo_aware", {}).get("per_image", {}).get(ALPHA)),
         "-" if seconds is None else f"{seconds:.3f}",
     ]
+
+
+def breakdown_rows(results: Sequence[Result]) -> list[list[str]]:
+    """A header, then a row per level of every property; a column of PCK@0.1 per result."""
+    parts = [result["breakdown"] for result in results if "breakdown" in result]
+    if not parts:
+        return []
+    several = len({result["category"] for result in results}) > 1
+    names = [
+        f"{r['category']}, {r['method']}" if several else r["method"] for r in results if "breakdown" in r
+    ]
+    rows = [["pairs by", "level", "pairs", *names]]
+    for flag in _flags(parts):
+        for level in _levels(parts, flag):
+            found = [part.get(flag, {}).get(level) for part in parts]
+            count = max(f["pairs"] for f in found if f)
+            numbers = [percent(f["pck"]) if f else "-" for f in found]
+            rows.append([flag.replace("_", " "), level_name(flag, level), str(count), *numbers])
+    return rows
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The first row is the header; numbers are aligned to the right."""
+    head, *body = rows
+    numeric = [all(row[i][:1].isdigit() or row[i] == "-" for row in body) for i in range(len(head))]
+    lines = [_line(head), _line(["---:" if right else "---" for right in numeric])]
+    return "\n".join(lines + [_line(row) for row in body])
+
+
+def percent(value: float | None) -> str:
+    """With one decimal; a dash where there is no number."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _head(rows: Sequence[Result]) -> dict[str, Any]:
+    counts = {count: sum(row[count] for row in rows) for count in ("pairs", "keypoints")}
+    same = {key: rows[0][key] for key in ("method", "split", "threshold") if key in rows[0]}
+    return {**same, **counts}
+
+
+def _alphas(result: Result) -> list[str]:
+    return list(result["pck"]["per_image"])
+
+
+def _flags(parts: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(flag for part in parts for flag in part))
+
+
+def _levels(parts: Iterable[Mapping[str, Any]], flag: str) -> list[str]:
+    return sorted({level for part in parts for level in part.get(flag, {})}, key=int)
+
+
+def _pooled_pck(parts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
+    """From (counts, pck) of each category."""
+    return {
+        "per_image": _weighted([(counts["pairs"], found["per_image"]) for counts, found in parts]),
+        "per_keypoint": _weighted([(counts["keypoints"], found["per_keypoint"]) for counts, found in parts]),
+    }
+
+
+def _pooled_levels(parts: Sequence[Mapping[str, Any]], flag: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for level in _levels(parts, flag):
+        of_level = [part[flag][level] for part in parts if level in part.get(flag, {})]
+        weighted = _weighted([(one["pairs"], {"pck": one["pck"]}) for one in of_level])
+        found[level] = {"pairs": sum(one["pairs"] for one in of_level), **weighted}
+    return found
+
+
+def _weighted(parts: Sequence[tuple[int, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    """Mean by key; undefined values have no weight."""
+    means: dict[str, float | None] = {}
+    for key in parts[0][1]:
+        known = [(weight, value) for weight, part in parts if (value := part[key]) is not None]
+        total = sum(weight for weight, _ in known)
+        means[key] = sum(weight * value for weight, value in known) / total if total else None
+    return means
 
 
 def _mean(values: list[Any]) -> Any:
@@ -88,9 +152,5 @@ def _mean(values: list[Any]) -> Any:
     return None if None in values else sum(values) / len(values)
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _line(row: Sequence[str]) -> str:
+    return "| " + " | ".join(row) + " |"

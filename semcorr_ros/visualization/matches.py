@@ -27,7 +27,7 @@ class Matches:
     source: Float[Tensor, "point 2"]
     target: Float[Tensor, "point 2"]
     state: Int[Tensor, "point"]  # KeypointState
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # "": without a label
     truth: Float[Tensor, "point 2"] | None = None  # where the target points really are
 
 
@@ -117,7 +117,8 @@ def _draw_source(canvas: Canvas, point: _Point, box: Box) -> None:
         canvas.cross(point.source, RADIUS + 4, point.color)
         lost = KeypointState.OUT_OF_IMAGE if point.state in DRAWN else point.state
         name = f"{name}: {lost.name.lower().replace('_', ' ')}"
-    canvas.label(point.source, name, point.color, box)
+    if name:
+        canvas.label(point.source, name, point.color, box)
 
 
 def _draw_target(canvas: Canvas, point: _Point, box: Box) -> None:
@@ -130,7 +131,8 @@ def _draw_target(canvas: Canvas, point: _Point, box: Box) -> None:
         name = f"{name} (hidden)"
     else:
         _disc(canvas, point.target, point.color)
-    canvas.label(point.target, name, point.color, box)
+    if name:
+        canvas.label(point.target, name, point.color, box)
 
 
 def _disc(canvas: Canvas, point: tuple[float, float], color: Color) -> None:

@@ -1,5 +1,6 @@
 import argparse
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from alignment import fabricated
 
 from semcorr_ros.cli import evaluate
 from semcorr_ros.geometry import cameras
+from semcorr_ros.matching import nearest_neighbor
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.storage import write_image
 
@@ -117,6 +119,90 @@ def test_wrong_arguments_are_explained(folder, change, message):
         run(*arguments(folder, *change))
 
 
+def test_an_interrupted_run_continues_where_it_was(folder, tmp_path, monkeypatch):
+    run(*arguments(folder, "--json", tmp_path / "whole.json"))
+    asked = []
+    real = nearest_neighbor.match
+
+    def match(*given, stop_after=2):
+        if stop_after is not None and len(asked) == stop_after:
+            raise KeyboardInterrupt
+        asked.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(nearest_neighbor, "match", match)
+    with pytest.raises(KeyboardInterrupt):
+        run(*arguments(folder, "--json", tmp_path / "out.json"))
+    assert not (tmp_path / "out.json").exists()
+    monkeypatch.setattr(nearest_neighbor, "match", lambda *given: match(*given, stop_after=None))
+    run(*arguments(folder, "--json", tmp_path / "out.json"))
+    assert len(asked) == 6, "six pairs: two before the interruption and only four after it"
+    results = [json.loads((tmp_path / name).read_text()) for name in ("whole.json", "out.json")]
+    assert all(result.pop("seconds_per_image") > 0 for result in results)
+    assert results[0] == results[1]
+
+
+def test_predictions_are_scored_again_without_features(folder, tmp_path, capsys):
+    work, out = tmp_path / "work", tmp_path / "out.json"
+    run(*arguments(folder, "--work", work, "--json", out))
+    first = json.loads(out.read_text())
+    shutil.rmtree(tmp_path / "features")
+    again = ["--root", folder.root, "--category", "chair", "--rescore", work, "--json", out]
+    assert run(*again) == 0
+    assert json.loads(out.read_text()) == first
+    run(*again, "--threshold", "image")
+    image = json.loads(out.read_text())
+    assert image["threshold"] == "image"
+    assert set(image["kap"]) == set(image["pck"]["per_image"]) == {"0.15", "0.1", "0.05"}
+    assert image["pck_dagger"]["0.1"] <= image["pck"]["per_image"]["0.1"] == 1.0
+    assert "PCK@0.15" in capsys.readouterr().out
+
+
+def test_predictions_of_other_pairs_are_not_scored(folder, tmp_path):
+    work = tmp_path / "work"
+    run(*arguments(folder, "--work", work))
+    again = ["--root", folder.root, "--category", "chair", "--rescore", work]
+    with pytest.raises(ValueError, match="found chair by nearest_neighbor"):
+        run(*again, "--method", "aligned")
+    with pytest.raises(FileNotFoundError, match="no predictions of split 'val'"):
+        run(*again, "--split", "val")
+    next((folder.root / "PairAnnotation/test").glob("*.json")).unlink()
+    with pytest.raises(ValueError, match="predictions of other pairs of 'chair'"):
+        run(*again)
+
+
+def test_tables_and_pictures_on_disk(folder, tmp_path, capsys):
+    page, text = tmp_path / "report" / "page.html", tmp_path / "table.md"
+    given = arguments(folder, "--html", page, "--markdown", text, "--json", tmp_path / "out.json")
+    given[given.index("--category") : given.index("--category") + 2] = ["--all-categories"]
+    run(*given, "--pictures", "1", "--method", "window_soft_argmax")
+    printed = capsys.readouterr().out
+    assert text.read_text().startswith(printed.strip())
+    for row in (
+        "| mean | window_soft_argmax |",
+        "| all pairs | nearest_neighbor |",
+        "| truncation | target |",
+    ):
+        assert row in printed
+    html = page.read_text()
+    assert html.count("<img ") == html.count("data:image/jpeg;base64,") == 4, "a worst and a best per method"
+    assert "http" not in html, "nothing is loaded from elsewhere"
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content["all_pairs"][0]["pck"] == content["results"][0]["pck"]
+    assert content["results"][0]["breakdown"]["occlusion"]["3"]["pairs"] == 6
+
+
+def test_kap_on_the_published_grid_is_another_run(folder, tmp_path):
+    work, out = tmp_path / "work", tmp_path / "out.json"
+    found = []
+    for grid in ("features", "letterbox"):
+        run(*arguments(folder, "--work", work, "--kap-grid", grid, "--json", out))
+        found.append(json.loads(out.read_text()))
+    assert found[0]["pck"] == found[1]["pck"]
+    assert found[0]["kap"] != found[1]["kap"]
+    assert len(list(work.iterdir())) == 2
+
+
 @pytest.fixture(scope="module")
 def pears(tmp_path_factory):
     """Three pictures of the fabricated class as a data set, with depth and cameras, and its class file."""
@@ -186,7 +272,7 @@ def test_a_finished_run_is_only_scored_again(pears, tmp_path):
     work = tmp_path / "work"
     run(*pear_arguments(pears, tmp_path / "out.json", "--work", work))
     before = {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.is_file()}
-    assert len(before) == 4, "three alignments and the journal"
+    assert len(before) == 5, "three alignments, the journal and what it is about"
     first = json.loads((tmp_path / "out.json").read_text())
     run(*pear_arguments(pears, tmp_path / "out.json", "--work", work))
     assert json.loads((tmp_path / "out.json").read_text()) == first

@@ -36,7 +36,56 @@ def test_a_number_one_category_lacks_has_no_mean():
 
 
 def test_markdown_has_a_row_per_result():
-    lines = tables.markdown([result("mug", 0.875)]).splitlines()
-    assert len(lines) == 3
+    rows = [tables.header([result("mug", 0.875)]), tables.cells(result("mug", 0.875))]
+    lines = tables.markdown(rows).splitlines()
+    assert lines[0].startswith("| category | method | pairs | PCK@0.1 | @0.05 | @0.01 |")
+    assert lines[1].startswith("| --- | --- | ---: |")
     assert lines[2] == "| mug | aligned | 10 | 87.5 | 43.8 | 0.0 | 87.5 | 87.5 | - | - | 1.000 |"
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_columns_follow_the_fractions_of_the_threshold():
+    row = result("mug", 0.5)
+    numbers = {"0.15": 0.75, "0.1": 0.5, "0.05": 0.25}
+    row |= {"pck": {"per_image": numbers, "per_keypoint": numbers}, "pck_dagger": numbers}
+    assert tables.header([row])[3:6] == ["PCK@0.15", "@0.1", "@0.05"]
+    assert tables.cells(row)[3:8] == ["75.0", "50.0", "25.0", "50.0", "50.0"]
+
+
+def with_breakdown(category, pairs, value, levels):
+    row = {**result(category, value), "pairs": pairs, "keypoints": 2 * pairs}
+    parts = {level: {"pairs": n, "pck": v} for level, (n, v) in levels.items()}
+    geo = {"pairs": pairs, "keypoints": pairs, **row["pck"]}
+    return {**row, "geo_aware": geo, "breakdown": {"truncation": parts}}
+
+
+def test_three_means_are_three_numbers():
+    """Per pair, per keypoint and per category: 100 pairs at 1.0 with few keypoints, 300 at 0.5 with many."""
+    few, many = (
+        with_breakdown("a", 100, 1.0, {"0": (100, 1.0)}),
+        with_breakdown("b", 300, 0.5, {"0": (300, 0.5)}),
+    )
+    many["keypoints"] = 1800
+    every, mean = tables.pooled([few, many], "aligned"), tables.macro_mean([few, many], "aligned")
+    assert mean["pck"]["per_image"]["0.1"] == pytest.approx(0.75)
+    assert every["pck"]["per_image"]["0.1"] == pytest.approx(0.625)
+    assert every["pck"]["per_keypoint"]["0.1"] == pytest.approx(0.55)
+    assert every["pck_dagger"]["0.1"] == pytest.approx(0.625)
+    assert mean["geo_aware"]["pairs"] == every["geo_aware"]["pairs"] == 400
+    assert "kap" not in every
+
+
+def test_breakdown_has_a_row_per_level_and_a_column_per_result():
+    rows = [
+        with_breakdown("a", 3, 0.5, {"0": (1, 1.0), "2": (2, 0.25)}),
+        with_breakdown("b", 4, 0.5, {"0": (3, 0.0), "3": (1, 0.5)}),
+    ]
+    table = tables.breakdown_rows(rows)
+    assert table[0] == ["pairs by", "level", "pairs", "a, aligned", "b, aligned"]
+    assert table[1:] == [
+        ["truncation", "none", "3", "100.0", "0.0"],
+        ["truncation", "target", "2", "25.0", "-"],
+        ["truncation", "both", "1", "-", "50.0"],
+    ]
+    assert tables.breakdown_rows([tables.pooled(rows, "aligned")])[1] == ["truncation", "none", "4", "25.0"]
+    assert tables.breakdown_rows([result("a", 1.0)]) == []

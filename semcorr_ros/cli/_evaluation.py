@@ -1,0 +1,196 @@
+"""The work of `evaluate`: predict what is missing and score it, one category after the other."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rich.progress import Progress
+
+from semcorr_ros import plugins
+from semcorr_ros.alignment import Config
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, ImagePair
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._alignment_arguments import alignment_from
+from semcorr_ros.datasets import Dataset
+from semcorr_ros.evaluation import predict, runs
+from semcorr_ros.evaluation.align_ahead import align_ahead
+from semcorr_ros.evaluation.geo_aware import groups
+from semcorr_ros.evaluation.journal import Journal, open_journal
+from semcorr_ros.evaluation.score import Protocol, score
+from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.observations import Providers
+from semcorr_ros.representation.class_file import read_class
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One category and method: what was asked, what was answered, and the numbers."""
+
+    pairs: dict[int, ImagePair]
+    journal: Journal
+    protocol: Protocol
+    keypoint_names: tuple[str, ...]
+    result: dict[str, Any]  # JSON-ready
+
+    @property
+    def title(self) -> str:
+        return f"{self.result['category']}, {self.result['method']}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all categories and methods of one call share."""
+
+    args: argparse.Namespace
+    methods: dict[str, ModuleType]
+    dataset: Dataset
+    providers: Providers
+
+
+def bench_from(args: argparse.Namespace) -> Bench:
+    """Raises ValueError or FileNotFoundError naming the argument that cannot be used."""
+    methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
+    return Bench(args, methods, data.dataset_from(args), data.providers_from(args))
+
+
+def categories(bench: Bench) -> list[str]:
+    """--category, or all that have a class file. Raises ValueError where there is none."""
+    args = bench.args
+    if args.category:
+        return [args.category]
+    if args.class_file:
+        raise ValueError("--all-categories takes --class-dir, a class file is of one category")
+    found = bench.dataset.categories()
+    if args.class_dir:
+        found = [name for name in found if (args.class_dir / f"{name}.safetensors").is_file()]
+    if not found:
+        raise ValueError(
+            f"no <category>.safetensors of {', '.join(bench.dataset.categories())} in {args.class_dir}"
+        )
+    return found
+
+
+def evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> list[Scored]:
+    """Predict what is missing and score, for every method. Raises ValueError where nothing can be done."""
+    args = bench.args
+    setup = _setup(bench, category)
+    pairs = bench.dataset.pairs(category, args.split)
+    if not pairs:
+        raise ValueError(f"{args.root} has no pairs of {category!r} in split {args.split!r}")
+    chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
+    key = predict.key(pairs, _settings(bench, category, setup.config))
+    scored = []
+    for method, matcher in bench.methods.items():
+        folder = work / f"{category}_{method}_{key}"
+        journal = open_journal(folder / runs.PREDICTIONS)
+        runs.describe(folder, runs.Run(category, method, args.split, runs.digest(pairs)))
+        if args.workers > 1 and matcher.NEEDS_ALIGNMENT:
+            names = sorted({name for pair in chosen.values() for name in (pair.source, pair.target)})
+            task = progress.add_task(f"{category} align", total=len(names))
+            ahead = partial(_setup_elsewhere, args, category)
+            align_ahead(ahead, names, journal, args.workers, partial(progress.advance, task))
+        task = progress.add_task(f"{category} {method}", total=len(chosen))
+        step = partial(progress.advance, task)
+        failed = predict.predict(chosen, setup, matcher, journal, step, args.kap_grid)
+        head = {"category": category, "method": method, "split": args.split}
+        scored.append(_scored(args, bench.dataset, setup.samples, (chosen, journal, head), failed))
+    return scored
+
+
+def score_again(args: argparse.Namespace) -> Iterator[Scored]:
+    """Score the predictions in --rescore; reads annotations, but no image, feature or class."""
+    dataset = data.dataset_from(args)
+    found = runs.find(args.rescore, args.split)
+    wanted = [
+        (category, method)
+        for category, method in sorted(found)
+        if args.category in (None, category) and method in (args.method or [method])
+    ]
+    if not wanted:
+        there = ", ".join(f"{category} by {method}" for category, method in sorted(found))
+        raise ValueError(f"no such predictions in {args.rescore}; found {there}")
+    for category, method in wanted:
+        folder, run = found[category, method]
+        pairs = dataset.pairs(category, args.split)
+        runs.check(folder, run, pairs)
+        journal = open_journal(folder / runs.PREDICTIONS)
+        chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
+        samples = {sample.name: sample for sample in dataset.images(category, args.split)}
+        missing = dict.fromkeys(set(chosen) - set(journal.predictions), "no prediction")
+        head = {"category": category, "method": method, "split": args.split}
+        yield _scored(args, dataset, samples, (chosen, journal, head), missing)
+
+
+def _scored(
+    args: argparse.Namespace,
+    dataset: Dataset,
+    samples: Mapping[str, AnnotatedImage],
+    answered: tuple[dict[int, ImagePair], Journal, dict[str, str]],
+    failed: Mapping[int, str],
+) -> Scored:
+    pairs, journal, head = answered
+    info = dataset.info(head["category"])
+    protocol = Protocol(samples, groups(info), args.threshold)
+    skipped = [
+        {"source": pairs[i].source, "target": pairs[i].target, "reason": failed[i]} for i in sorted(failed)
+    ]
+    result = {**head, **score(pairs, journal, protocol), "skipped": skipped}
+    return Scored(pairs, journal, protocol, info.keypoint_names, result)
+
+
+def _setup(bench: Bench, category: str) -> Setup:
+    samples = {sample.name: sample for sample in bench.dataset.images(category, bench.args.split)}
+    constants = alignment_from(bench.args, category)
+    return Setup(samples, bench.providers, _model(bench, category), constants, bench.args.seed)
+
+
+def _setup_elsewhere(args: argparse.Namespace, category: str) -> Setup:
+    """`_setup` in another process, from what can be sent there."""
+    return _setup(bench_from(args), category)
+
+
+def _model(bench: Bench, category: str) -> ClassRepresentation | None:
+    """The class, on the device of the features; None where no method needs one and none is given."""
+    path = _class_path(bench.args, category)
+    if path is None:
+        needy = [name for name, matcher in bench.methods.items() if matcher.NEEDS_ALIGNMENT]
+        if needy:
+            raise ValueError(f"method {needy[0]!r} needs --class-file or --class-dir; see build_class")
+        return None
+    model = read_class(path, data.device_from(bench.args))
+    backbone = bench.providers.features.backbone
+    if model.backbone != backbone:
+        raise ValueError(
+            f"{path} was built on backbone {model.backbone!r} but the images would be encoded by"
+            f" {backbone!r}; use the same backbone or rebuild the class"
+        )
+    if model.info.name != category:
+        LOG.warning("%s is the class %r, used for images of %r", path, model.info.name, category)
+    return model
+
+
+def _class_path(args: argparse.Namespace, category: str) -> Path | None:
+    return args.class_file or (args.class_dir and args.class_dir / f"{category}.safetensors")
+
+
+def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
+    """What a prediction depends on besides the pairs and the code."""
+    args = bench.args
+    path = _class_path(args, category)
+    names = ("features_dir", "weights", "depth", "depth_dir", "depth_kind", "masks", "masks_dir", "seed")
+    return {
+        **{name: getattr(args, name) for name in (*names, "kap_grid")},
+        "root": args.root.resolve(),
+        "backbone": bench.providers.features.backbone,
+        "class": path.read_bytes() if path else None,
+        "alignment": constants,
+    }
