@@ -75,8 +75,8 @@ def draw_pair(
         points.tolist(), pair.target_keypoints.tolist(), right.tolist(), strict=True
     ):
         if answer == answer:  # not NaN
-            enlarged.line(answer, truth, BLACK, width=7, alpha=150)
-            enlarged.line(answer, truth, RIGHT if good else WRONG, width=4)
+            enlarged.line(answer, truth, BLACK, width=10, alpha=150)
+            enlarged.line(answer, truth, RIGHT if good else WRONG, width=6)
     known = torch.isfinite(points).all(-1)
     shown = [
         "" if good else _name(names, i)
