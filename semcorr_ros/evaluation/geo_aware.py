@@ -59,8 +59,9 @@ def groups(info: CategoryInfo) -> Groups:
     names = tuple(name.strip().lower().replace(" ", "_") for name in info.keypoint_names)
     if len(names) == 17 and names[:6] == _AP10K_FIRST_NAMES:
         return AP10K
-    # A data set with names of its own numbers its keypoints in its own way.
-    if info.name in SPAIR and names == tuple(map(str, range(len(names)))):
+    # Other data sets of the same categories number keypoints in their own way: they give names, or
+    # (PF-PASCAL) know of no flip.
+    if info.name in SPAIR and info.flip is not None and names == tuple(map(str, range(len(names)))):
         return SPAIR[info.name]
     return tuple((i, other) for i, other in enumerate(info.flip or ()) if i < other)
 

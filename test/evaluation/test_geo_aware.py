@@ -1,9 +1,12 @@
 """The geometry-aware subset and the breakdowns."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.datasets._class_facts import from_spair
 from semcorr_ros.evaluation import geo_aware
 from semcorr_ros.evaluation.breakdown import azimuth_difference, breakdowns
 from semcorr_ros.evaluation.journal import Prediction, open_journal
@@ -29,8 +32,9 @@ def test_a_group_counts_by_what_the_target_shows():
 
 
 def test_groups_of_spair_and_of_any_other_class():
-    chair = CategoryInfo("chair", tuple(map(str, range(14))), None)
+    chair = from_spair("chair", 14)
     assert geo_aware.groups(chair)[2] == (4, 5, 6, 7)
+    assert geo_aware.groups(replace(chair, flip=None)) == (), "PF-PASCAL's chairs are numbered differently"
     own = CategoryInfo("chair", ("seat", "left", "right"), (0, 2, 1))
     assert geo_aware.groups(own) == ((1, 2),)
     assert geo_aware.groups(CategoryInfo("x", ("a",), None)) == ()
@@ -40,6 +44,14 @@ def test_published_groups_do_not_overlap():
     for groups in (*geo_aware.SPAIR.values(), geo_aware.AP10K):
         members = [i for group in groups for i in group]
         assert len(members) == len(set(members))
+        assert max(members) < 30
+    assert geo_aware.SPAIR["bus"][4] == (11, 14, 21, 24)
+
+
+def test_groups_of_ap10k():
+    names = ("left_eye", "right_eye", "nose", "neck", "root_of_tail", "left_shoulder")
+    dog = CategoryInfo("dog", (*names, *(f"p{i}" for i in range(11))), None)
+    assert geo_aware.groups(dog) == geo_aware.AP10K
 
 
 @pytest.mark.parametrize(
