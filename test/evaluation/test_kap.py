@@ -83,3 +83,37 @@ def test_the_published_grid_has_square_cells_whatever_the_features_have():
     assert len(kap.cells(similarity, features, target, "letterbox").corners) == 60 * 30
     with pytest.raises(ValueError, match="choose from features, letterbox"):
         kap.cells(similarity, features, target, "square")
+
+
+def as_published(similarity, target, visible, radius):
+    """The steps of the authors' algorithm as they describe them, on their 840-pixel canvas."""
+    pixels = torch.stack(torch.meshgrid(torch.arange(840), torch.arange(840), indexing="xy"), -1)
+    low, high = similarity.min(), similarity.max()
+    normalized = ((similarity - low) / (high - low)).flatten(1)
+    found = []
+    for k, point in enumerate(target):
+        squared = (pixels - point).square().sum(-1)
+        squared = torch.nn.functional.interpolate(
+            squared[None, None], size=(60, 60), mode="nearest"
+        ).flatten()
+        near = squared < radius**2
+        near[squared.argmin()] = True
+        if visible[k]:
+            found += [(normalized[k][near].max(), True), (normalized[k][~near].max(), False)]
+        else:
+            found.append((normalized[k].max(), False))
+    return found
+
+
+@pytest.mark.parametrize("kind", kap.GRIDS)
+@pytest.mark.parametrize("radius", [4.0, 60.0])
+def test_the_algorithm_as_published(kind, radius):
+    generator = torch.Generator().manual_seed(0)
+    similarity = torch.rand(6, 60, 60, generator=generator)
+    target = 839 * torch.rand(6, 2, generator=generator)
+    visible = torch.tensor([True, True, False, True, True, False])
+    features = FeatureMap(torch.ones(60, 60, 1), (840, 840), "fabricated")
+    found = kap.detections(kap.cells(similarity, features, target, kind), visible, radius)
+    wanted = as_published(similarity, target, visible, radius)
+    assert found.positive == tuple(positive for _, positive in wanted)
+    assert found.scores == pytest.approx([float(score) for score, _ in wanted], abs=1e-5)
