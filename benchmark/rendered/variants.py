@@ -30,6 +30,7 @@ def variants(category: str) -> dict[str, Variant]:
     ours = Config()
     rows = {name: Variant(name) for name in plugins.available("matching") if name != "aligned"}
     rows["aligned"] = Variant("aligned", ours)
+    rows["aligned, fewer images"] = Variant("aligned", ours, share=FEWER)  # what ablations compare with
     rows["paper"] = Variant("aligned", preset("paper", category), share=FEWEST)
     for term in SCHEDULE_OF_TERM:
         kept = tuple(name for name in ours.objective.terms if name != term)
