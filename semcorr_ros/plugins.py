@@ -10,6 +10,9 @@ from types import ModuleType
 EXTRAS = {
     "trimesh": "synthetic",
     "embreex": "synthetic",
+    "transformers": "foundation",
+    "diffusers": "foundation",
+    "huggingface_hub": "foundation",
 }
 
 
