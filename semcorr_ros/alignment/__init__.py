@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from semcorr_ros.alignment import evidence, initialize, objective, optimize, select
+from semcorr_ros.alignment import engine, evidence, initialize, objective, optimize, select
 from semcorr_ros.alignment.optimize import StepCallback
 from semcorr_ros.artifacts import Alignment, Camera, ClassRepresentation, Observation
 from semcorr_ros.geometry.similarity import fit_similarity
@@ -21,6 +21,7 @@ class Config:
     objective: objective.Config = field(default_factory=objective.Config)
     optimize: optimize.Config = field(default_factory=optimize.Config)
     select: select.Config = field(default_factory=select.Config)
+    engine: str = "auto"  # one of engine.ENGINES: they differ in speed, not in what they compute
 
 
 def align(
@@ -40,9 +41,10 @@ def align(
             f"class {model.info.name!r} was built on backbone {model.backbone!r} but the image was "
             f"encoded by {seen.features.backbone!r}; encode with the same backbone or rebuild the class"
         )
+    work = engine.choose(config.engine, model, config.objective)
     clues = evidence.gather_evidence(model, seen, config.evidence, generator)
-    starts = initialize.choose_starts(model, clues, config.initialize, generator)
-    found = optimize.optimize(model, clues, starts, (config.optimize, config.objective), generator, on_step)
+    starts = initialize.choose_starts(model, clues, config.initialize, generator, work.score)
+    found = work.optimize(model, clues, starts, (config.optimize, config.objective), generator, on_step)
     with torch.no_grad():
         ranking = select.rank(model, clues, found, (config.select, config.objective))
         return _to_depth_units(model, seen, clues, found, ranking)

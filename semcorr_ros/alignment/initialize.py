@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.alignment.distinct import best_distinct
-from semcorr_ros.alignment.objective import make_state
 from semcorr_ros.alignment.state import Evidence
-from semcorr_ros.alignment.terms import reconstruction
 from semcorr_ros.alignment.terms.depth import SURFACE_TO_CENTER
 from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry import rotations
@@ -41,13 +40,20 @@ class Starts:
     surface_depth: Float[Tensor, "hypothesis"]  # working units
 
 
+# Dense reconstruction likelihood (candidate,) of the undeformed class at the starts.
+Score = Callable[[ClassRepresentation, Evidence, Starts, float, int], Tensor]
+
+
 def choose_starts(
-    model: ClassRepresentation, seen: Evidence, config: Config, generator: torch.Generator
+    model: ClassRepresentation, seen: Evidence, config: Config, generator: torch.Generator, score: Score
 ) -> Starts:
-    """`count` starts, shared equally between the focal lengths in question."""
+    """`count` starts, shared equally between the focal lengths in question.
+
+    score(model, seen, candidate starts, sigma, samples): see engine.Engine.
+    """
     focals = config.focals if seen.focal is None else (seen.focal,)
     per_focal = max(1, config.count // len(focals))
-    chosen = [_starts_of_focal(model, seen, config, focal, per_focal, generator) for focal in focals]
+    chosen = [_starts_of_focal(model, seen, config, (focal, per_focal), generator, score) for focal in focals]
     return place(torch.cat(chosen), torch.tensor(focals).repeat_interleave(per_focal).to(chosen[0]), seen)
 
 
@@ -65,15 +71,16 @@ def _starts_of_focal(
     model: ClassRepresentation,
     seen: Evidence,
     config: Config,
-    focal: float,
-    count: int,
+    wanted: tuple[float, int],
     generator: torch.Generator,
+    score: Score,
 ) -> Float[Tensor, "start 3 3"]:
-    device = model.sparse.device
+    device, (focal, count) = model.sparse.device, wanted
     if not config.scored:
         return rotations.from_quaternion(torch.randn(count, 4, generator=generator)).to(device)
     candidates = _candidates(model, config)
-    scores = score_rotations(model, seen, candidates, focal, config)
+    starts = place(candidates, torch.full((len(candidates),), focal).to(candidates), seen)
+    scores = score(model, seen, starts, config.sigma, config.samples)
     return candidates[best_distinct(candidates, -scores, count, config.separation_deg)]
 
 
@@ -92,28 +99,3 @@ def _upright_views() -> Float[Tensor, "view 3 3"]:
     right = torch.stack([-a.sin(), a.cos(), torch.zeros_like(a)], -1)
     down = torch.linalg.cross(-back, right)
     return torch.stack([right, down, -back], -2)
-
-
-def score_rotations(
-    model: ClassRepresentation,
-    seen: Evidence,
-    candidates: Float[Tensor, "candidate 3 3"],
-    focal: float,
-    config: Config,
-) -> Float[Tensor, "candidate"]:
-    """Dense reconstruction likelihood of the undeformed class under each rotation."""
-    starts = place(candidates, torch.full((len(candidates),), focal).to(candidates), seen)
-    few = torch.arange(min(config.samples, len(seen.dense.points)))
-    glimpse = replace(seen, dense=seen.dense.subset(few))
-    scores = []
-    for part in torch.arange(len(candidates)).split(64):
-        keypoints = model.sparse @ starts.rotation[part].mT + starts.translation[part, None]
-        state = make_state(
-            model,
-            keypoints,
-            (starts.focal[part], starts.surface_depth[part]),
-            glimpse,
-            (config.sigma, config.sigma),
-        )
-        scores.append(-reconstruction.energy(state, glimpse, model))
-    return torch.cat(scores)

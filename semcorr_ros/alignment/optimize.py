@@ -1,29 +1,20 @@
-"""Gradient descent on all hypotheses in parallel, dropping the hopeless ones on the way."""
+"""Gradient descent on all hypotheses in parallel, dropping the hopeless ones on the way.
+
+Here: what its engines (engine.py) share - settings, result, and who survives a cut.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.alignment import objective
 from semcorr_ros.alignment.distinct import best_distinct
-from semcorr_ros.alignment.free_keypoints import FreeKeypoints
-from semcorr_ros.alignment.initialize import Starts
-from semcorr_ros.alignment.shape_space import ShapeSpace
-from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry.similarity import fit_similarity
-
-PARAMETRIZATIONS: dict[str, type[ShapeSpace] | type[FreeKeypoints]] = {
-    "shape_space": ShapeSpace,
-    "free_keypoints": FreeKeypoints,
-}
 
 
 @dataclass(frozen=True)
@@ -47,104 +38,26 @@ class Optimized:
     surface_depth: Float[Tensor, "hypothesis"]
 
 
+# (steps done, steps, best energy) -> go on?
 StepCallback = Callable[[int, int, float], bool]
 
 
-def optimize(
-    model: ClassRepresentation,
-    seen: Evidence,
-    starts: Starts,
-    configs: tuple[Config, objective.Config],
-    generator: torch.Generator,
-    on_step: StepCallback | None = None,
-) -> Optimized:
-    """Minimise the objective from every start.
-
-    `on_step(step, steps, best energy)` is called after each step; returning False stops early.
-    """
-    config, terms = configs
-    search = _Search(model, starts, config, fixed_focal=seen.focal is not None)
-    for step in range(config.steps):
-        scheduled = step * 1000.0 / config.steps
-        rows = torch.randint(len(seen.dense.points), (2, config.batch), generator=generator)
-        rows = rows.to(seen.dense.points.device)
-        glimpse = replace(seen, dense=seen.dense.subset(rows[0]), sparse=seen.sparse.subset(rows[1]))
-        state = objective.make_state(
-            model,
-            search.keypoints(),
-            search.placement(),
-            glimpse,
-            objective.sigmas_at(terms, scheduled, seen),
-        )
-        total, _ = objective.evaluate(state, glimpse, model, objective.weights_at(terms, scheduled))
-        search.descend(total)
-        keep = min([count for knot, count in config.survivors if scheduled >= knot], default=len(total))
-        if keep < len(total):
-            search.keep(_survivors(model, search.keypoints(), total, keep, config.separation_deg))
-        if on_step is not None and not on_step(step + 1, config.steps, float(total.detach().min())):
-            break
-    focal, surface_depth = search.placement()
-    return Optimized(search.keypoints().detach(), focal.detach(), surface_depth)
+def kept_at(config: Config, step: int, count: int) -> int:
+    """How many of `count` hypotheses are left after a step (from 0)."""
+    scheduled = step * 1000.0 / config.steps
+    return min([kept for knot, kept in config.survivors if scheduled >= knot] + [count])
 
 
 @torch.no_grad()
-def _survivors(
+def survivors(
     model: ClassRepresentation,
     keypoints: Float[Tensor, "hypothesis keypoint 3"],
     total: Float[Tensor, "hypothesis"],
     count: int,
     separation_deg: float,
 ) -> Tensor:
+    """Rows of the `count` hypotheses that go on: low energy, poses that differ."""
     canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
     _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
     kept = best_distinct(rotation, total, count, separation_deg)
     return torch.tensor(kept, device=total.device)
-
-
-class _Search:
-    """The leaf tensors, their optimiser, and what each hypothesis was placed with."""
-
-    def __init__(self, model: ClassRepresentation, starts: Starts, config: Config, fixed_focal: bool) -> None:
-        self.model, self.config, self.fixed_focal = model, config, fixed_focal
-        self.surface_depth = starts.surface_depth
-        self.log_focal = starts.focal.log()
-        self.hypotheses = PARAMETRIZATIONS[config.parametrization].start(model, starts)
-        self._make_optimizer()
-
-    def _make_optimizer(self) -> None:
-        for tensor in self._leaves().values():
-            tensor.requires_grad_(True)
-        groups: list[dict[str, Any]] = self.hypotheses.parameters(self.config.lr)
-        if not self.fixed_focal:
-            groups.append({"params": [self.log_focal.requires_grad_(True)], "lr": self.config.lr})
-        # Weight decay would pull the object into the camera, so it is off.
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
-
-    def _leaves(self) -> dict[str, Tensor]:
-        return {f.name: getattr(self.hypotheses, f.name) for f in dataclasses.fields(self.hypotheses)}
-
-    def keypoints(self) -> Float[Tensor, "hypothesis keypoint 3"]:
-        return self.hypotheses.keypoints(self.model)
-
-    def placement(self) -> tuple[Float[Tensor, "hypothesis"], Float[Tensor, "hypothesis"]]:
-        return self.log_focal.exp(), self.surface_depth
-
-    def descend(self, total: Float[Tensor, "hypothesis"]) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-        total.sum().backward()
-        self.optimizer.step()
-
-    def keep(self, rows: Tensor) -> None:
-        """Go on with these hypotheses only; their optimiser moments come along."""
-        before = [p for group in self.optimizer.param_groups for p in group["params"]]
-        moments = [self.optimizer.state[p] for p in before]
-        kept: Any = {name: tensor.detach()[rows].clone() for name, tensor in self._leaves().items()}
-        self.hypotheses = replace(self.hypotheses, **kept)
-        self.log_focal = self.log_focal.detach()[rows].clone()
-        self.surface_depth = self.surface_depth[rows]
-        self._make_optimizer()
-        after = [p for group in self.optimizer.param_groups for p in group["params"]]
-        for parameter, old in zip(after, moments, strict=True):
-            self.optimizer.state[parameter] = {
-                name: value[rows] if value.dim() else value for name, value in old.items()
-            }

@@ -16,6 +16,10 @@ from semcorr_ros.alignment.initialize import Starts
 from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry import rotations
 
+# Learning rates relative to the pose's; a mode coefficient of 1 moves points by a fraction of the radius.
+MODES_RATE = 4.0
+RESIDUAL_RATE = 0.2
+
 
 @dataclass(frozen=True)
 class ShapeSpace:
@@ -47,10 +51,10 @@ class ShapeSpace:
         return scaled @ rotations.from_quaternion(self.quaternion).mT + self.translation[:, None]
 
     def parameters(self, lr: float) -> list[dict[str, object]]:
-        """Parameter groups; a mode coefficient of 1 moves points by a fraction of the radius."""
+        """Parameter groups with their learning rates."""
         pose = [self.quaternion, self.translation, self.log_scale]
         return [
             {"params": pose, "lr": lr},
-            {"params": [self.modes], "lr": 4 * lr},
-            {"params": [self.residual], "lr": 0.2 * lr},
+            {"params": [self.modes], "lr": MODES_RATE * lr},
+            {"params": [self.residual], "lr": RESIDUAL_RATE * lr},
         ]

@@ -27,8 +27,8 @@ def lookup(
     exact; in between the error is below 1 % of g's peak while nodes are closer than sigma / 4.
     """
     rows, columns = background.share.shape
-    y, wy = _axis(rows, background.origin[1], background.step[1], sigma)
-    x, wx = _axis(columns, background.origin[0], background.step[0], sigma)
+    y, wy = axis(rows, background.origin[1], background.step[1], sigma)
+    x, wx = axis(columns, background.origin[0], background.step[0], sigma)
     blurred = wy @ background.share @ wx.T / background.share.sum().clamp_min(1e-9)
     low, high = torch.stack([x[0], y[0]]), torch.stack([x[-1], y[-1]])
     coords = 2 * (points - low) / (high - low) - 1
@@ -38,7 +38,7 @@ def lookup(
     return values[0, 0]
 
 
-def _axis(
+def axis(
     count: int, origin: Tensor, step: Tensor, sigma: float
 ) -> tuple[Float[Tensor, "node"], Float[Tensor, "node cell"]]:
     """Node positions along one axis and the Gaussian weight of every cell at every node."""

@@ -1,0 +1,184 @@
+"""The compiled engine computes what the plain one does: values, gradients, steps, survivors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from semcorr_ros import alignment
+from semcorr_ros.alignment import compiled, engine, evidence, initialize, objective, reference, schedules
+from semcorr_ros.alignment.compiled import descent, step
+from semcorr_ros.alignment.compiled.tables import class_tables, image_tables
+from semcorr_ros.alignment.free_keypoints import FreeKeypoints
+from semcorr_ros.alignment.optimize import Config
+from semcorr_ros.alignment.shape_space import ShapeSpace
+from semcorr_ros.geometry.rotations import from_quaternion
+from test.alignment import fabricated
+
+CONFIG = alignment.Config()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fabricated.make_class()
+
+
+def _clues(model, camera=True, depth=True, visibility=True):
+    seen, _ = fabricated.observe(model, 70, 25, (0.5, -1.0))
+    seen = replace(seen, camera=seen.camera if camera else None, depth=seen.depth if depth else None)
+    config = evidence.Config(visibility=visibility)
+    return evidence.gather_evidence(model, seen, config, torch.Generator().manual_seed(1))
+
+
+def _starts(model, clues, count=3):
+    return initialize.choose_starts(
+        model, clues, initialize.Config(count=count), torch.Generator().manual_seed(2), reference.score
+    )
+
+
+@pytest.mark.parametrize("visibility", [True, False])
+@pytest.mark.parametrize("camera", [True, False])
+def test_scores_of_starts_agree(model, camera, visibility):
+    clues = _clues(model, camera=camera, visibility=visibility)
+    rotations = from_quaternion(torch.randn(40, 4, generator=torch.Generator().manual_seed(3)))
+    starts = initialize.place(rotations, torch.full((40,), clues.focal or 2.0), clues)
+    expected = reference.score(model, clues, starts, 0.1, 64)
+    found = compiled.score(model, clues, starts, 0.1, 64)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("term", sorted(engine.COMPILED_TERMS))
+@pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
+def test_gradient_of_every_term_agrees(model, term, parametrization):
+    _compare_gradient(model, _clues(model), parametrization, (term,))
+
+
+@pytest.mark.parametrize("evidence_given", [(True, False, True), (False, False, True), (False, True, False)])
+def test_gradient_of_the_whole_objective_agrees(model, evidence_given):
+    camera, depth, visibility = evidence_given
+    clues = _clues(model, camera, depth, visibility)
+    _compare_gradient(model, clues, "shape_space", CONFIG.objective.terms)
+
+
+def _compare_gradient(model, clues, parametrization, terms):
+    """At shaken numbers, on all image points, late in the schedule where every term has a weight."""
+    config = replace(CONFIG.optimize, parametrization=parametrization)
+    terms = replace(CONFIG.objective, terms=terms)
+    search = descent._start(model, _starts(model, clues), config)
+    noise = torch.randn(search.numbers.shape, generator=torch.Generator().manual_seed(4))
+    search.numbers[:] += 0.03 * noise.numpy()
+    total, gradient = _by_autograd(model, clues, search, parametrization, terms)
+    plan = descent._Planner(model, clues, (config, terms), torch.Generator()).plan(200, 1)
+    everything = np.arange(len(clues.dense.points), dtype=np.uint64)[None]
+    plan = plan._replace(rows_dense=everything, rows_sparse=everything)
+    known, image = class_tables(model, clues.visibility), image_tables(clues)
+    free = parametrization == "free_keypoints"
+    step.descend(search, known, image, plan, free)
+    # After Adam's first step from rest, the first moment is a tenth of the gradient.
+    assert gradient.abs().max() > 1e-4
+    assert plan.done == 200
+    torch.testing.assert_close(torch.from_numpy(search.value), total, rtol=2e-4, atol=2e-5)
+    scale = gradient.abs().amax()
+    torch.testing.assert_close(
+        10 * torch.from_numpy(search.first) / scale, gradient / scale, rtol=1e-3, atol=1e-4
+    )
+
+
+def _by_autograd(model, clues, search, parametrization, terms):
+    numbers = torch.from_numpy(search.numbers.copy()).requires_grad_()
+    hypotheses = _unpacked(model, numbers, parametrization)
+    focal, surface = numbers[:, -1].exp(), torch.from_numpy(search.surface)
+    when = 200 * 1000.0 / CONFIG.optimize.steps
+    sigmas = objective.sigmas_at(terms, when, clues)
+    state = objective.make_state(model, hypotheses.keypoints(model), (focal, surface), clues, sigmas)
+    total, _ = objective.evaluate(state, clues, model, objective.weights_at(terms, when))
+    (gradient,) = torch.autograd.grad(total.sum(), numbers)
+    return total.detach(), gradient
+
+
+def _unpacked(model, numbers, parametrization):
+    keypoints = model.sparse.shape
+    if parametrization == "free_keypoints":
+        return FreeKeypoints(numbers[:, :-1].reshape(-1, *keypoints))
+    m = len(model.shape_modes)
+    return ShapeSpace(
+        numbers[:, :4],
+        numbers[:, 4:7],
+        numbers[:, 7],
+        numbers[:, 8 : 8 + m],
+        numbers[:, 8 + m : -1].reshape(-1, *keypoints),
+    )
+
+
+@pytest.mark.parametrize("camera", [True, False])
+@pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
+def test_the_first_steps_agree(model, parametrization, camera):
+    clues = _clues(model, camera=camera)
+    config = Config(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
+    results, energies = [], []
+    for work in (reference, compiled):
+        seen_energies = []
+
+        def stop(done, steps, best, seen_energies=seen_energies):
+            seen_energies.append((done, best))
+            return done < 10
+
+        results.append(
+            work.optimize(
+                model, clues, _starts(model, clues, 4), (config, CONFIG.objective),
+                torch.Generator().manual_seed(5), stop,
+            )
+        )  # fmt: skip
+        energies.append(dict(seen_energies))
+    plain, fast = results
+    assert len(fast.keypoints) == 2
+    torch.testing.assert_close(fast.keypoints, plain.keypoints, rtol=1e-3, atol=2e-3)
+    torch.testing.assert_close(fast.focal, plain.focal, rtol=1e-3, atol=1e-4)
+    for done, best in energies[1].items():
+        assert best == pytest.approx(energies[0][done], abs=2e-4)
+
+
+def test_threads_change_nothing(model):
+    clues = _clues(model)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            config = replace(CONFIG.optimize, steps=20)
+            found.append(
+                compiled.optimize(
+                    model, clues, _starts(model, clues, 16), (config, CONFIG.objective),
+                    torch.Generator().manual_seed(6),
+                ).keypoints
+            )  # fmt: skip
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
+
+
+def test_final_energy_is_as_low(model):
+    best = {}
+    for name in ("reference", "compiled"):
+        energies = []
+        for azimuth in (20, 110, 200, 300):
+            seen, _ = fabricated.observe(model, azimuth, 15, (1.0, -0.5))
+            config = replace(CONFIG, engine=name)
+            found = alignment.align(model, seen, config, torch.Generator().manual_seed(7))
+            energies.append(float(found.energy[0]))
+        best[name] = np.mean(energies)
+    assert best["compiled"] <= best["reference"] + 0.005 * abs(best["reference"])
+
+
+def test_engine_is_chosen_by_what_it_can_do(model):
+    ours = CONFIG.objective
+    assert engine.choose("auto", model, ours) is compiled
+    assert engine.choose("reference", model, ours) is reference
+    tied = replace(ours, schedules=replace(schedules.Schedules(), symmetry=((0, 0.1),)))
+    assert engine.choose("auto", model, tied) is reference
+    with pytest.raises(ValueError, match=r"does not know the terms symmetry.*'reference'"):
+        engine.choose("compiled", model, tied)
+    with pytest.raises(ValueError, match=r"unknown engine 'gpu'; available: auto, reference, compiled"):
+        engine.choose("gpu", model, ours)
