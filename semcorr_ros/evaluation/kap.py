@@ -14,8 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.evaluation import letterbox
-from semcorr_ros.geometry import grid
+from semcorr_ros.geometry import grid, letterbox
 
 GRIDS = ("features", "letterbox")
 
@@ -52,11 +51,24 @@ def cells(
         corners = grid.centers(features).cpu() - torch.tensor(grid.cell_size(features)) / 2
         return Cells(similarity.flatten(1), corners.reshape(-1, 2), target, 1.0)
     if kind == "letterbox":
-        values, shown = letterbox.resampled(similarity, features)
-        scale, _ = letterbox.placement(features.image_size)
-        places = letterbox.to_canvas(target, features.image_size)
-        return Cells(values, letterbox.corners()[shown], places, scale)
+        return _on_canvas(similarity, features, target)
     raise ValueError(f"unknown grid {kind!r} for KAP; choose from {', '.join(GRIDS)}")
+
+
+def _on_canvas(
+    similarity: Float[Tensor, "keypoint height width"],
+    features: FeatureMap,
+    target: Float[Tensor, "keypoint 2"],
+) -> Cells:
+    """The padding of the published canvas is left out: our features have no cells there."""
+    place = letterbox.letterboxed(features.image_size)
+    x, y, width, height = grid.window(features)
+    centers = grid.cell_centers((letterbox.CELLS, letterbox.CELLS), place.canvas).reshape(-1, 2)
+    inside = letterbox.to_image(centers, place) - torch.tensor([x, y])
+    shown = ((inside >= 0) & (inside < torch.tensor([width, height]))).all(-1)
+    values = grid.sample(similarity.permute(1, 2, 0), inside[shown].to(similarity), (height, width))
+    corners = centers[shown] - letterbox.SIDE / letterbox.CELLS / 2
+    return Cells(values.T, corners, letterbox.to_canvas(target, place), place.scale[0])
 
 
 def detections(seen: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:

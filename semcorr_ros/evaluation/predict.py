@@ -22,7 +22,7 @@ from semcorr_ros.matching import View
 
 # Predictions of other code are not resumed: what computes them is part of their key. Scoring is not.
 CODE = ("alignment", "matching", "masks", "depth", "features", "geometry")
-OWN_CODE = ("__init__", "journal", "kap", "letterbox", "pck", "predict", "views")
+OWN_CODE = ("__init__", "journal", "kap", "pck", "predict", "views")
 
 
 def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:

@@ -29,7 +29,7 @@ from torch.nn.functional import interpolate, normalize
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import ImageRef
-from semcorr_ros.geometry.grid import cell_centers, sample
+from semcorr_ros.geometry import letterbox
 from semcorr_ros.storage import read_json
 
 DIFFUSION_LAYERS = ("s3", "s4", "s5")
@@ -119,7 +119,7 @@ def _read(path: Path, size: tuple[int, int]) -> Float[Tensor, "height width chan
         raise ValueError(
             f"{path}: the DINO map is {len(maps[1])} cells wide, the diffusion map {len(maps[0])}"
         )
-    return uncrop_letterbox(torch.cat(maps, -1), size)
+    return letterbox.cut_out(torch.cat(maps, -1), letterbox.letterboxed(size))
 
 
 def _read_npz(path: Path) -> Float[Tensor, "height width channel"]:
@@ -163,15 +163,3 @@ def _square_map(value: Any, path: Path) -> Float[Tensor, "1 channel side side"]:
         got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"{path}: expected a [1, C, side, side] tensor, got {got}")
     return value.float()
-
-
-def uncrop_letterbox(
-    square: Float[Tensor, "side side channel"], size: tuple[int, int]
-) -> Float[Tensor, "height width channel"]:
-    """Cut the image out of a centred square letterbox; the longer side keeps its number of cells."""
-    side, (height, width) = square.shape[0], size
-    longer = max(size)
-    grid = (max(1, round(side * height / longer)), max(1, round(side * width / longer)))
-    offset = torch.tensor([(longer - width) / 2, (longer - height) / 2])
-    points = cell_centers(grid, size) + offset
-    return sample(square, points.reshape(-1, 2), (longer, longer)).reshape(*grid, -1)

@@ -117,3 +117,31 @@ def test_the_algorithm_as_published(kind, radius):
     wanted = as_published(similarity, target, visible, radius)
     assert found.positive == tuple(positive for _, positive in wanted)
     assert found.scores == pytest.approx([float(score) for score, _ in wanted], abs=1e-5)
+
+
+def ramp(cells=(30, 40)):
+    """Similarity that grows with the column of the cell, from 0 to 1 over the grid."""
+    h, w = cells
+    return ((torch.arange(w) + 0.5) / w).expand(1, h, w)
+
+
+def on_canvas(size, window=None):
+    features = FeatureMap(torch.ones(30, 40, 1), size, "fabricated", window)
+    return kap.cells(ramp(), features, torch.zeros(1, 2), "letterbox")
+
+
+def test_similarity_keeps_its_place_on_the_published_grid():
+    found = on_canvas((375, 500))
+    rows = (found.corners[:, 1] / 14).long().unique().tolist()
+    assert rows == list(range(7, 52)), "105 of 840 pixels are padding on either side: 7.5 cells"
+    x = (found.corners[:, 0] + 7) / 840
+    inner = (x > 0.05) & (x < 0.95)
+    torch.testing.assert_close(found.similarity[0][inner], x[inner], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.target, torch.tensor([[0.0, 105.0]]))
+    assert found.per_pixel == 1.68
+
+
+def test_only_cells_of_the_published_grid_within_the_window_are_shown():
+    places = on_canvas((840, 840), (140, 280, 400, 300)).corners + 7
+    assert places.amin(0).tolist() == [147.0, 287.0]
+    assert places.amax(0).tolist() == [539.0, 567.0]
