@@ -63,12 +63,13 @@ def _on_canvas(
     """The padding of the published canvas is left out: our features have no cells there."""
     place = letterbox.letterboxed(features.image_size)
     x, y, width, height = grid.window(features)
-    centers = grid.cell_centers((letterbox.CELLS, letterbox.CELLS), place.canvas).reshape(-1, 2)
-    inside = letterbox.to_image(centers, place) - torch.tensor([x, y])
+    cell = letterbox.SIDE // letterbox.CELLS
+    starts = torch.arange(letterbox.CELLS).float() * cell
+    corners = torch.stack(torch.meshgrid(starts, starts, indexing="xy"), -1).reshape(-1, 2)
+    inside = letterbox.to_image(corners + cell / 2, place) - torch.tensor([x, y])
     shown = ((inside >= 0) & (inside < torch.tensor([width, height]))).all(-1)
     values = grid.sample(similarity.permute(1, 2, 0), inside[shown].to(similarity), (height, width))
-    corners = centers[shown] - letterbox.SIDE / letterbox.CELLS / 2
-    return Cells(values.T, corners, letterbox.to_canvas(target, place), place.scale[0])
+    return Cells(values.T, corners[shown], letterbox.to_canvas(target, place), place.scale[0])
 
 
 def detections(seen: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:
