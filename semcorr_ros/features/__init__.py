@@ -5,6 +5,7 @@ A backbone file defines a frozen `Config` and `build(config) -> FeatureExtractor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,11 +30,23 @@ class ImageRef:
 class FeatureExtractor(Protocol):
     """Turns an image into a FeatureMap that covers the whole image.
 
-    With `from_pixels = True`, an optional attribute, it can also encode a part of one (zoom.py).
+    Optional attributes:
+    `from_pixels` True: computes features from pixels, so that it can encode a part of an image (zoom.py)
+    and its results can be cached; `variant`, text: what changes digits of the features but not what they
+    mean, such as the precision; `encode_batch`: see the function of that name.
     """
 
-    backbone: str  # "<name>:<fingerprint>", written into class files
+    backbone: str  # "<name>:<fingerprint>", written into class files; equal ones mean comparable features
 
     def encode(self, ref: ImageRef) -> FeatureMap:
         """Encode one image. Raises FileNotFoundError or ValueError naming the file or value."""
         ...
+
+
+def encode_batch(extractor: FeatureExtractor, refs: Sequence[ImageRef]) -> list[FeatureMap]:
+    """Encode several images: in one pass where the extractor can, else one after the other.
+
+    The features are those of `encode`, up to rounding. Raises as `encode` does, for the whole batch.
+    """
+    together = getattr(extractor, "encode_batch", None)
+    return [extractor.encode(ref) for ref in refs] if together is None else together(refs)

@@ -1,0 +1,39 @@
+"""What a backbone's features depend on, in 12 hexadecimal digits: equal ones mean comparable features."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_CHUNK = 1 << 22
+
+
+def fingerprint(files: Iterable[Path], settings: Mapping[str, object]) -> str:
+    """Of the bytes of weights files, in the order given, and of the settings that change the features.
+
+    Neither names of files nor precision, device or batch size belong in it: a class built with float32 on
+    one machine is used with float16 on another. Raises FileNotFoundError.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    for key in sorted(settings):
+        digest.update(f"\n{key}={settings[key]!r}".encode())
+    return digest.hexdigest()[:12]
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The weights of a model folder in the hub's layout: one file, or shards in order.
+
+    Raises FileNotFoundError where there is no `model.safetensors`.
+    """
+    whole = folder / "model.safetensors"
+    found = [whole] if whole.is_file() else sorted(folder.glob("model-*-of-*.safetensors"))
+    if not found:
+        raise FileNotFoundError(
+            f"no model.safetensors in {folder}; convert other formats with save_pretrained"
+        )
+    return found

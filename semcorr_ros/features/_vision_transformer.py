@@ -1,0 +1,160 @@
+"""Patch tokens of a vision transformer as a FeatureMap; what `dinov2` and `dinov3` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+import transformers
+from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.utils import logging as transformers_logging
+
+from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.features import ImageRef
+from semcorr_ros.features._canvas import lay_out, normalized
+from semcorr_ros.geometry.letterbox import Placement, cut_out, letterboxed, unpadded
+from semcorr_ros.storage import read_json
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+LAYOUTS = ("letterbox", "unpadded")
+
+
+class TokenExtractor:
+    """Encodes any RGB image with a transformer whose `last_hidden_state` ends with one token per patch.
+
+    `place` lays images out on canvases of whole patches. The network keeps its device and precision.
+    """
+
+    from_pixels = True
+
+    def __init__(
+        self, network: nn.Module, backbone: str, place: Callable[[tuple[int, int]], Placement]
+    ) -> None:
+        self.backbone = backbone
+        self.place = place
+        self.network = network
+        self.patch = patch_size(network)
+        self._weights = next(network.parameters())
+
+    @property
+    def variant(self) -> str:
+        """Changes digits of the features but not what they mean: part of a cache's key."""
+        return str(self._weights.dtype).removeprefix("torch.")
+
+    def encode(self, ref: ImageRef) -> FeatureMap:
+        """Features of one image, float32. Raises ValueError for an image that is not RGB uint8."""
+        return self.encode_batch([ref])[0]
+
+    def encode_batch(self, refs: Sequence[ImageRef]) -> list[FeatureMap]:
+        """Several images in one pass for each size of canvas, in their order."""
+        sizes = [(ref.image.shape[0], ref.image.shape[1]) for ref in refs]
+        places = [self.place(size) for size in sizes]
+        maps: dict[int, FeatureMap] = {}
+        for canvas in dict.fromkeys(place.canvas for place in places):
+            chosen = [i for i, place in enumerate(places) if place.canvas == canvas]
+            tokens = self.tokens(torch.stack([lay_out(refs[i].image, places[i]) for i in chosen]))
+            for i, values in zip(chosen, tokens, strict=True):
+                shown = functional.normalize(cut_out(values, places[i]), dim=-1).contiguous()
+                maps[i] = FeatureMap(shown, sizes[i], self.backbone)
+        return [maps[i] for i in range(len(refs))]
+
+    @torch.inference_mode()
+    def tokens(self, canvases: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch h w channel"]:
+        """Unit-norm tokens of canvases, padding included.
+
+        Normalized before any interpolation: DINOv2 has a few tokens many times longer than their
+        neighbours, which they would drown.
+        """
+        _, height, width, _ = canvases.shape
+        h, w = height // self.patch, width // self.patch
+        pixels = normalized(canvases.to(self._weights.device)).to(self._weights.dtype)
+        patches = self.network(pixels).last_hidden_state[:, -h * w :]  # behind class and register tokens
+        return functional.normalize(patches.float(), dim=-1).unflatten(1, (h, w))
+
+
+def placer(layout: str, side: int, patch: int) -> Callable[[tuple[int, int]], Placement]:
+    """How images lie on the input. Raises ValueError for an unknown layout or a side of broken patches."""
+    check_choice("layout", layout, LAYOUTS)
+    if side < patch or side % patch:
+        raise ValueError(f"side must be a multiple of the patch size {patch}, got {side}")
+    if layout == "letterbox":
+        return lambda size: letterboxed(size, side)
+    return lambda size: unpadded(size, side, patch)
+
+
+def find_folder(name: str, override: str) -> Path:
+    """The folder of a model of the weights manifest, or another one. Raises FileNotFoundError."""
+    if override:
+        return Path(override)
+    from semcorr_ros import weights
+
+    return weights.find(name)
+
+
+def load_network(folder: Path, classes: Mapping[str, str], precision: str, device: str) -> nn.Module:
+    """A model in the hub's layout, whose config's `model_type` is a key of `classes` (values: class names).
+
+    Raises FileNotFoundError, ImportError for a transformers that is too old, ValueError naming the folder
+    for another model, damaged or incomplete weights, or an unknown precision.
+    """
+    check_choice("precision", precision, PRECISIONS)
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind not in classes:
+        raise ValueError(f"{folder} holds a model of type {kind!r}, expected {' or '.join(classes)}")
+    cls = getattr(transformers, classes[kind], None)
+    if cls is None:
+        raise ImportError(
+            f"transformers {transformers.__version__} has no {classes[kind]}: "
+            "pip install -U 'semcorr_ros[foundation]'"
+        )
+    network = _from_pretrained(cls, folder)
+    # Parameters only: buffers hold frequencies of positions, which half precision would shift.
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+        parameter.data = parameter.data.to(PRECISIONS[precision])
+    return network.to(device).eval()
+
+
+def patch_size(network: nn.Module) -> int:
+    """Pixels along the side of a patch."""
+    size = network.config.patch_size
+    return int(size) if isinstance(size, int) else int(size[0])
+
+
+def check_choice(name: str, value: str, choices: Sequence[str] | Mapping[str, object]) -> None:
+    """Raises ValueError naming the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def _from_pretrained(cls: type, folder: Path) -> nn.Module:
+    with _quiet():
+        try:
+            network, report = cls.from_pretrained(  # type: ignore[attr-defined]
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+        except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+            raise ValueError(f"{folder} cannot be loaded as {cls.__name__}: {error}") from error
+    missing = sorted(report["missing_keys"])
+    if missing:  # transformers fills these with random numbers
+        raise ValueError(f"{folder} lacks {len(missing)} weights of {cls.__name__}, first {missing[0]}")
+    return network
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and no table of missing weights: those raise instead."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
