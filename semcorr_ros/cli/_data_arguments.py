@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
+import yaml
 
 from semcorr_ros import plugins
 from semcorr_ros.config import from_dict
 from semcorr_ros.datasets import Dataset
+from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.observations import Providers
 
 NONE = "none"
@@ -58,7 +61,7 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
-    """--backbone with its folder or weights, --device and --threads."""
+    """--backbone with its folder, weights and settings, the cache, --device and --threads."""
     group = parser.add_argument_group("features")
     group.add_argument(
         "--backbone",
@@ -66,7 +69,34 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"feature extractor (default: precomputed with --features-dir, else {DEFAULT_BACKBONE})",
     )
     group.add_argument("--features-dir", type=Path, metavar="DIR", help="<stem>.npz with features (h, w, C)")
-    group.add_argument("--weights", metavar="FILE", help="weights of the backbone, where it takes any")
+    group.add_argument(
+        "--weights", metavar="PATH", help="weights of the backbone: a file, or a model's folder"
+    )
+    group.add_argument(
+        "--precision",
+        choices=["fp32", "fp16", "bf16"],
+        help="of the backbone's network, where it has a choice (default: its own, mostly fp32)",
+    )
+    group.add_argument(
+        "--backbone-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another setting of the backbone's Config, such as size=large; may be given several times",
+    )
+    group.add_argument(
+        "--feature-cache",
+        type=Path,
+        metavar="DIR",
+        help="keep features here and read those that are there already (float16)",
+    )
+    group.add_argument(
+        "--feature-cache-gb",
+        type=float,
+        default=50.0,
+        metavar="N",
+        help="largest size of --feature-cache; the longest unused go first (default: 50)",
+    )
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda, cuda:1 (default: cuda where there is one)"
     )
@@ -107,10 +137,15 @@ def providers_from(args: argparse.Namespace) -> Providers:
 
 
 def extractor_from(args: argparse.Namespace) -> Any:
-    """The feature extractor of --backbone, --features-dir, --weights."""
+    """The feature extractor of --backbone and what goes with it, with --feature-cache in front."""
     name = args.backbone or ("precomputed" if args.features_dir else DEFAULT_BACKBONE)
-    options = {"folder": args.features_dir, "weights": args.weights}
-    return _build("features", name, options, device_from(args))
+    options = {"folder": args.features_dir, "weights": args.weights, "precision": args.precision}
+    options |= _settings("features", name, "--backbone-option", args.backbone_option)
+    device = device_from(args)
+    extractor = _build("features", name, options, device)
+    if args.feature_cache is None:
+        return extractor
+    return DiskCache(extractor, args.feature_cache, int(args.feature_cache_gb * 1e9), device)
 
 
 def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
@@ -127,10 +162,37 @@ def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
 FLAGS = {
     ("features", "folder"): "--features-dir",
     ("features", "weights"): "--weights",
+    ("features", "precision"): "--precision",
     ("depth", "folder"): "--depth-dir",
     ("depth", "kind"): "--depth-kind",
     ("masks", "folder"): "--masks-dir",
 }
+
+
+def _settings(kind: str, name: str, flag: str, texts: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE texts as values of the types in the plug-in's Config; config.from_dict refuses the rest."""
+    hints = get_type_hints(plugins.load(kind, name).Config) if texts else {}
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ValueError(f"{flag} takes KEY=VALUE, got {text!r}")
+        own_flag = "--device" if key == "device" else FLAGS.get((kind, key))
+        if own_flag or key in found:
+            raise ValueError(
+                f"{flag} {text}: " + (f"use {own_flag}" if own_flag else f"{key} was given before")
+            )
+        found[key] = _typed(value, hints.get(key))
+    return found
+
+
+def _typed(text: str, hint: Any) -> Any:
+    if hint in (str, Path):
+        return hint(text)
+    try:
+        return float(text) if hint is float else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        return text
 
 
 def _build(kind: str, name: str, options: dict[str, Any], device: str) -> Any:
@@ -138,7 +200,7 @@ def _build(kind: str, name: str, options: dict[str, Any], device: str) -> Any:
     given = {key: value for key, value in options.items() if value is not None}
     allowed = {field.name: field for field in dataclasses.fields(module.Config)}
     for key in given:
-        if key not in allowed:
+        if key not in allowed and (kind, key) in FLAGS:
             raise ValueError(f"{FLAGS[kind, key]} means nothing to the {kind} plug-in {name!r}")
     _check_required(module, kind, name, given)
     if "device" in allowed:

@@ -191,6 +191,7 @@ def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
         **{name: getattr(args, name) for name in (*names, "kap_grid")},
         "root": args.root.resolve(),
         "backbone": bench.providers.features.backbone,
+        "variant": getattr(bench.providers.features, "variant", ""),
         "class": path.read_bytes() if path else None,
         "alignment": constants,
     }

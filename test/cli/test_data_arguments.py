@@ -3,10 +3,13 @@ import argparse
 import numpy as np
 import pytest
 import spair_folder
+import torch
+import transformer_folders
 
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.depth import precomputed as precomputed_depth
 from semcorr_ros.depth import sensor
+from semcorr_ros.features import ImageRef
 from semcorr_ros.features import precomputed as precomputed_features
 from semcorr_ros.masks import annotation, attention
 from semcorr_ros.masks import precomputed as precomputed_masks
@@ -68,3 +71,50 @@ def test_disparity_reaches_the_provider(parse, tmp_path):
 def test_arguments_that_do_not_fit_are_explained(parse, arguments, message):
     with pytest.raises(ValueError, match=message):
         data.providers_from(parse(*arguments))
+
+
+@pytest.fixture
+def parse_features():
+    parser = argparse.ArgumentParser()
+    data.add_backbone_arguments(parser)
+    return lambda *arguments: parser.parse_args(["--device", "cpu", *map(str, arguments)])
+
+
+def test_settings_of_a_backbone_reach_it(parse_features, tmp_path):
+    transformer_folders.save_transformer(tmp_path, "dinov2")
+    given = ("--backbone", "dinov2", "--weights", tmp_path, "--precision", "bf16")
+    options = ("--backbone-option", "side=112", "--backbone-option", "layout=unpadded")
+    extractor = data.extractor_from(parse_features(*given, *options))
+    assert extractor.variant == "bfloat16"
+    found = extractor.encode(ImageRef(torch.zeros(40, 60, 3, dtype=torch.uint8)))
+    assert found.values.shape == (5, 8, 32)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--backbone-option", "size"], "takes KEY=VALUE, got 'size'"),
+        (["--backbone-option", "sise=base"], "unknown key 'sise'; allowed: size, registers"),
+        (["--backbone-option", "side=broad"], "side: expected int, got 'broad'"),
+        (["--backbone-option", "registers=3"], "registers: expected bool, got 3"),
+        (["--backbone-option", "device=cpu"], "use --device"),
+        (["--backbone-option", "weights=here"], "use --weights"),
+        (["--backbone-option", "side=14", "--backbone-option", "side=28"], "side was given before"),
+    ],
+)
+def test_settings_that_a_backbone_does_not_have_are_refused(parse_features, options, message):
+    with pytest.raises(ValueError, match=message):
+        data.extractor_from(parse_features("--backbone", "dinov2", *options))
+
+
+def test_the_cache_stands_in_front_of_the_backbone(parse_features, tmp_path):
+    image = ImageRef(torch.full((40, 60, 3), 9, dtype=torch.uint8))
+    for _ in range(2):
+        cache = data.extractor_from(parse_features("--feature-cache", tmp_path))
+        found = cache.encode(image)
+    assert (cache.read, cache.computed) == (1, 0)
+    plain = data.extractor_from(parse_features())
+    assert found.backbone == plain.backbone
+    torch.testing.assert_close(found.values, plain.encode(image).values, atol=5e-4, rtol=0)
+    with pytest.raises(ValueError, match="--precision means nothing"):
+        data.extractor_from(parse_features("--precision", "fp16"))
