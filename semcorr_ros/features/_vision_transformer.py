@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -96,7 +97,7 @@ def find_folder(name: str, override: str) -> Path:
     return weights.find(name)
 
 
-def load_network(folder: Path, classes: Mapping[str, str], precision: str, device: str) -> nn.Module:
+def load_network(folder: Path, classes: Mapping[str, str], precision: str, device: str) -> Any:
     """A model in the hub's layout, whose config's `model_type` is a key of `classes` (values: class names).
 
     Raises FileNotFoundError, ImportError for a transformers that is too old, ValueError naming the folder
@@ -120,7 +121,7 @@ def load_network(folder: Path, classes: Mapping[str, str], precision: str, devic
     return network.to(device).eval()
 
 
-def patch_size(network: nn.Module) -> int:
+def patch_size(network: Any) -> int:
     """Pixels along the side of a patch."""
     size = network.config.patch_size
     return int(size) if isinstance(size, int) else int(size[0])
@@ -132,10 +133,10 @@ def check_choice(name: str, value: str, choices: Sequence[str] | Mapping[str, ob
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
-def _from_pretrained(cls: type, folder: Path) -> nn.Module:
+def _from_pretrained(cls: Any, folder: Path) -> nn.Module:
     with _quiet():
         try:
-            network, report = cls.from_pretrained(  # type: ignore[attr-defined]
+            network, report = cls.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
         except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
