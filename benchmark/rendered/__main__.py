@@ -32,7 +32,7 @@ def main() -> int:
     """Returns 0."""
     args = _arguments()
     logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
-    torch.set_num_threads(max(1, args.workers))
+    torch.set_num_threads(1)  # threads that wait for a busy core cost more than they bring
     made = scenes.config(args.images, args.pairs)
     categories = tuple(available("synthetic.categories"))
     rows: list[dict[str, Any]] = []

@@ -18,7 +18,7 @@ class Config:
     """Constants of the evidence."""
 
     samples: int = 1024  # image points in the pool; each step looks at a part of it
-    candidates: int = 3072  # object pixels the pool is drawn from
+    candidates: int = 4096  # object pixels the pool is drawn from
     attention_floor: float = 0.05  # sampling weight of object pixels that resemble nothing
     similarity_std_floor: float = 0.05  # unseen instances deviate more than training images
     one_sided: bool = True  # a similarity above the training mean is as good as the mean
