@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from semcorr_ros import config
 from semcorr_ros.alignment import Config
+from semcorr_ros.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.alignment.presets import PRESETS, preset
 
 
 def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
-    """--preset or --alignment."""
+    """--preset or --alignment, and --without."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--preset", default="default", choices=PRESETS, help="constants of the alignment (default: default)"
@@ -19,8 +21,17 @@ def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--alignment", type=Path, metavar="YAML", help="constants of the alignment from a file"
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=SCHEDULE_OF_TERM,
+        help="leave a term of the energy out, to see what it is worth; may be given several times",
+    )
 
 
 def alignment_from(args: argparse.Namespace, category: str) -> Config:
     """The constants for a category. Raises ValueError or FileNotFoundError for a bad file."""
-    return config.load(Config, args.alignment) if args.alignment else preset(args.preset, category)
+    found = config.load(Config, args.alignment) if args.alignment else preset(args.preset, category)
+    kept = tuple(term for term in found.objective.terms if term not in args.without)
+    return replace(found, objective=replace(found.objective, terms=kept))
