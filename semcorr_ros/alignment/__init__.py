@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -36,6 +37,23 @@ def align(
     Raises ValueError when the image was encoded by another backbone than the class, or its object
     mask is empty.
     """
+
+    def starts(clues: evidence.Evidence) -> initialize.Starts:
+        score = engine.choose(config.engine, model, config.objective).score
+        return initialize.choose_starts(model, clues, config.initialize, generator, score)
+
+    return align_from(model, seen, (config, starts), generator, on_step)
+
+
+def align_from(
+    model: ClassRepresentation,
+    seen: Observation,
+    how: tuple[Config, Callable[[evidence.Evidence], initialize.Starts]],
+    generator: torch.Generator,
+    on_step: StepCallback | None = None,
+) -> Alignment:
+    """`align` from given starts: (settings, starts for the evidence of this image). Raises as `align`."""
+    config, starts = how
     if seen.features.backbone != model.backbone:
         raise ValueError(
             f"class {model.info.name!r} was built on backbone {model.backbone!r} but the image was "
@@ -43,8 +61,9 @@ def align(
         )
     work = engine.choose(config.engine, model, config.objective)
     clues = evidence.gather_evidence(model, seen, config.evidence, generator)
-    starts = initialize.choose_starts(model, clues, config.initialize, generator, work.score)
-    found = work.optimize(model, clues, starts, (config.optimize, config.objective), generator, on_step)
+    found = work.optimize(
+        model, clues, starts(clues), (config.optimize, config.objective), generator, on_step
+    )
     with torch.no_grad():
         ranking = select.rank(model, clues, found, (config.select, config.objective))
         return _to_depth_units(model, seen, clues, found, ranking)

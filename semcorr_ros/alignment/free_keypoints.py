@@ -19,8 +19,8 @@ class FreeKeypoints:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> FreeKeypoints:
-        """The undeformed class at the starts."""
-        return FreeKeypoints(model.sparse @ starts.rotation.mT + starts.translation[:, None])
+        """The class at the starts."""
+        return FreeKeypoints(starts.shape(model) @ starts.rotation.mT + starts.translation[:, None])
 
     def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
         """Keypoints in the camera frame, working units."""

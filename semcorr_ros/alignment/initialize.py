@@ -38,6 +38,16 @@ class Starts:
     translation: Float[Tensor, "hypothesis 3"]
     focal: Float[Tensor, "hypothesis"]  # normalized
     surface_depth: Float[Tensor, "hypothesis"]  # working units
+    modes: Float[Tensor, "hypothesis mode"] | None = None  # standard deviations; None: the mean shape
+    residual: Float[Tensor, "hypothesis keypoint 3"] | None = None  # canonical units
+
+    def shape(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
+        """Keypoints in the canonical frame."""
+        count = len(self.focal)
+        shape = model.sparse.expand(count, -1, -1)
+        if self.modes is not None:
+            shape = shape + torch.einsum("bm,mld->bld", self.modes, model.shape_modes)
+        return shape if self.residual is None else shape + self.residual
 
 
 # Dense reconstruction likelihood (candidate,) of the undeformed class at the starts.

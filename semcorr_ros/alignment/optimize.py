@@ -27,6 +27,7 @@ class Config:
     batch: int = 256  # image points per step and kind
     survivors: tuple[tuple[float, int], ...] = ((100, 8), (300, 4), (600, 2))  # (step of 1000, kept)
     separation_deg: float = 40.0  # survivors closer than this are one: the better one goes on
+    begin: float = 0.0  # where in the 1000-step schedule the first step is
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,14 @@ class Optimized:
 StepCallback = Callable[[int, int, float], bool]
 
 
+def scheduled_at(config: Config, step: int) -> float:
+    """Where in the 1000-step schedule a step (from 0) is."""
+    return config.begin + step * (1000.0 - config.begin) / config.steps
+
+
 def kept_at(config: Config, step: int, count: int) -> int:
     """How many of `count` hypotheses are left after a step (from 0)."""
-    scheduled = step * 1000.0 / config.steps
+    scheduled = scheduled_at(config, step)
     return min([kept for knot, kept in config.survivors if scheduled >= knot] + [count])
 
 

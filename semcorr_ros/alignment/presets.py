@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from semcorr_ros.alignment import Config, evidence, initialize, objective, optimize, schedules, select
 
-PRESETS = ("default", "paper")
+PRESETS = ("fast", "paper", "tracking")
 
 
 def preset(name: str, category: str = "") -> Config:
     """Settings by name; the paper's depend on the category (Table 5 singles out bottles).
 
+    "tracking" searches like "fast"; whoever has a stream follows its objects with tracking.py.
+
     Raises ValueError listing the choices.
     """
-    if name == "default":
+    if name in ("fast", "tracking"):
         return Config()
     if name == "paper":
         plan = schedules.PAPER_BOTTLE if category == "bottle" else schedules.PAPER

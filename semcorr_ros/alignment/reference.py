@@ -16,7 +16,7 @@ from torch import Tensor
 from semcorr_ros.alignment import objective
 from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.initialize import Starts
-from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback, kept_at, survivors
+from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback, kept_at, scheduled_at, survivors
 from semcorr_ros.alignment.shape_space import ShapeSpace
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.alignment.terms import reconstruction
@@ -40,7 +40,7 @@ def optimize(
     config, terms = configs
     search = _Search(model, starts, config, fixed_focal=seen.focal is not None)
     for step in range(config.steps):
-        scheduled = step * 1000.0 / config.steps
+        scheduled = scheduled_at(config, step)
         rows = torch.randint(len(seen.dense.points), (2, config.batch), generator=generator)
         rows = rows.to(seen.dense.points.device)
         glimpse = replace(seen, dense=seen.dense.subset(rows[0]), sparse=seen.sparse.subset(rows[1]))

@@ -33,15 +33,16 @@ class ShapeSpace:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> ShapeSpace:
-        """The undeformed class at the starts."""
+        """The class at the starts."""
         count, like = len(starts.focal), starts.translation
         quaternion = torch.stack([rotations.to_quaternion(r) for r in starts.rotation])
+        modes, residual = starts.modes, starts.residual
         return ShapeSpace(
             quaternion,
             starts.translation.clone(),
             like.new_zeros(count),
-            like.new_zeros(count, len(model.shape_modes)),
-            like.new_zeros(count, *model.sparse.shape),
+            like.new_zeros(count, len(model.shape_modes)) if modes is None else modes.clone(),
+            like.new_zeros(count, *model.sparse.shape) if residual is None else residual.clone(),
         )
 
     def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:

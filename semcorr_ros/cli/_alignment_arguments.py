@@ -13,10 +13,13 @@ from semcorr_ros.alignment.presets import PRESETS, preset
 
 
 def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
-    """--preset or --alignment, and --without."""
+    """--quality or --alignment, and --without."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--preset", default="default", choices=PRESETS, help="constants of the alignment (default: default)"
+        "--quality",
+        default="fast",
+        choices=[name for name in PRESETS if name != "tracking"],  # single images have no past
+        help="constants of the alignment: ours, or the paper's (default: fast)",
     )
     group.add_argument(
         "--alignment", type=Path, metavar="YAML", help="constants of the alignment from a file"
@@ -32,6 +35,6 @@ def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
 
 def alignment_from(args: argparse.Namespace, category: str) -> Config:
     """The constants for a category. Raises ValueError or FileNotFoundError for a bad file."""
-    found = config.load(Config, args.alignment) if args.alignment else preset(args.preset, category)
+    found = config.load(Config, args.alignment) if args.alignment else preset(args.quality, category)
     kept = tuple(term for term in found.objective.terms if term not in args.without)
     return replace(found, objective=replace(found.objective, terms=kept))

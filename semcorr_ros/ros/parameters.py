@@ -28,7 +28,9 @@ class Parameters:
     threads: int = _param(0, "CPU threads of torch; 0 = its own choice", 0, 1024)
     backbone: str = _param("tiny", "feature extractor; must be the one the classes were built with")
     weights: str = _param("", "weights of the backbone; empty = its own default")
-    preset: str = _param("default", "alignment settings: default, paper, or a YAML file")
+    quality: str = _param(
+        "fast", "fast; tracking (start from the last picture); paper (its own constants); or a YAML file"
+    )
     seed: int = _param(0, "every alignment starts from this random seed: same image, same answer", 0, 2**31)
     min_score: float = _param(0.1, "confidence below which an object counts as not found", 0.0, 1.0)
     max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0)

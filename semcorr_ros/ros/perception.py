@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +12,7 @@ from std_msgs.msg import Header
 
 from semcorr_ros import alignment, config, pipeline, plugins
 from semcorr_ros.alignment import presets
+from semcorr_ros.alignment.tracking import Tracker
 from semcorr_ros.artifacts import Alignment, Camera, DepthMap, FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.matching import View
@@ -44,9 +47,10 @@ class Perception:
         if parameters.threads:
             torch.set_num_threads(parameters.threads)
         self._extractor = _extractor(parameters, self.device)
-        self._preset = parameters.preset
-        _alignment_config(self._preset, "")  # a mistake in it should show at start
+        self._quality = parameters.quality
+        _alignment_config(self._quality, "")  # a mistake in it should show at start
         self._seed = parameters.seed
+        self._trackers: dict[str, Tracker] = {}  # by class; of the stream
 
     @property
     def backbone(self) -> str:
@@ -55,11 +59,30 @@ class Perception:
 
     def view(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> View:
         """The class placed in the picture. Raises Refusal BAD_ENCODING, NOT_FOUND, TIMEOUT and others."""
+        settings = _alignment_config(self._quality, resident.model.info.name)
+        align = functools.partial(pipeline.align, resident.model, config=settings)
+        return self._view(align, resident, picture, keep_going)
+
+    def next_view(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> View:
+        """`view` of the next picture of a stream: with quality "tracking", from where the object was."""
+        if self._quality != "tracking":
+            return self.view(resident, picture, keep_going)
+        name = resident.model.info.name
+        # Out of the table until it has come through: after any failure the object counts as lost.
+        tracker = self._trackers.pop(name, None)
+        if tracker is None or tracker.model is not resident.model:
+            tracker = Tracker(resident.model, _alignment_config(self._quality, name))
+        view = self._view(tracker.update, resident, picture, keep_going)
+        self._trackers[name] = tracker
+        return view
+
+    def _view(
+        self, align: Callable[..., Alignment], resident: Resident, picture: Picture, keep_going: KeepGoing
+    ) -> View:
         seen = self._observe(resident, picture)
-        settings = _alignment_config(self._preset, resident.model.info.name)
         generator = torch.Generator().manual_seed(self._seed)  # on the CPU: same draws on every device
         try:
-            found = pipeline.align(resident.model, seen, settings, generator, on_step=lambda *_: keep_going())
+            found = align(seen=seen, generator=generator, on_step=lambda *_: keep_going())
         except ValueError as error:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
         if not keep_going():
@@ -125,7 +148,7 @@ def _extractor(parameters: Parameters, device: str) -> FeatureExtractor:
     return module.build(config.from_dict(module.Config, options, where=f"features/{parameters.backbone}"))
 
 
-def _alignment_config(preset: str, category: str) -> alignment.Config:
-    if preset.endswith((".yaml", ".yml")):
-        return config.load(alignment.Config, preset)
-    return presets.preset(preset, category)
+def _alignment_config(quality: str, category: str) -> alignment.Config:
+    if quality.endswith((".yaml", ".yml")):
+        return config.load(alignment.Config, quality)
+    return presets.preset(quality, category)

@@ -57,7 +57,7 @@ class Streaming:
 
     def _find(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> Found:
         min_score = self._node.settings.min_score
-        view = self._node.perception.view(resident, picture, keep_going)
+        view = self._node.perception.next_view(resident, picture, keep_going)
         assert view.aligned is not None
         model, instance_id = resident.model, f"{resident.model.info.name}_0"
         pose = pose_message(model, view.aligned, instance_id)

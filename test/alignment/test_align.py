@@ -68,8 +68,8 @@ def test_presets_run_with_and_without_a_camera(model, name):
 
 
 def test_unknown_preset_lists_the_choices():
-    with pytest.raises(ValueError, match=r"'fast'.*default, paper"):
-        preset("fast")
+    with pytest.raises(ValueError, match=r"'quick'.*fast, paper, tracking"):
+        preset("quick")
 
 
 def test_foreign_backbone_is_refused(model):

@@ -13,9 +13,9 @@ def parse(*arguments):
 
 
 def test_terms_are_left_out_of_any_preset(tmp_path, capsys):
-    assert alignment_from(parse(), "chair") == preset("default", "chair")
+    assert alignment_from(parse(), "chair") == preset("fast", "chair")
     found = alignment_from(
-        parse("--preset", "paper", "--without", "depth", "--without", "background"), "bottle"
+        parse("--quality", "paper", "--without", "depth", "--without", "background"), "bottle"
     )
     known = preset("paper", "bottle")
     assert set(known.objective.terms) - set(found.objective.terms) == {"depth", "background"}

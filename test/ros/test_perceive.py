@@ -47,7 +47,7 @@ def settings(class_file):
         "backbone": "fabricated",
         "classes": f"[{class_file}]",
         "threads": "1",
-        "preset": str(preset),
+        "quality": str(preset),
     }
 
 

@@ -19,7 +19,7 @@ from semcorr_ros.alignment.compiled.tables import Array, Class, Image, class_tab
 from semcorr_ros.alignment.compiled.threads import share_out
 from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.initialize import Starts
-from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback, kept_at, survivors
+from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback, kept_at, scheduled_at, survivors
 from semcorr_ros.alignment.state import BackgroundGrid, Evidence
 from semcorr_ros.alignment.terms.background import axis
 from semcorr_ros.artifacts import ClassRepresentation
@@ -112,7 +112,7 @@ class _Planner:
     def plan(self, done: int, count: int) -> step.Plan:
         """The next `count` steps."""
         config, terms = self.configs
-        when = [(done + i) * 1000.0 / config.steps for i in range(count)]
+        when = [scheduled_at(config, done + i) for i in range(count)]
         weights = [objective.weights_at(terms, at) for at in when]
         sigmas = [objective.sigmas_at(terms, at, self.seen) for at in when]
         pool = len(self.seen.dense.points)
