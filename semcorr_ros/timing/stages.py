@@ -1,0 +1,110 @@
+"""The stages of one answer, timed one by one on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from semcorr_ros import alignment, pipeline
+from semcorr_ros.alignment.optimize import Config as Optimize
+from semcorr_ros.alignment.presets import preset
+from semcorr_ros.alignment.tracking import Tracker
+from semcorr_ros.artifacts import ClassRepresentation, Observation
+from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.matching import View
+from semcorr_ros.timing.clock import Timing, measure
+from semcorr_ros.timing.subject import Frame
+
+MATCHED = 14  # keypoints of the matching stage
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A class and pictures of one of its objects."""
+
+    model: ClassRepresentation
+    frames: Sequence[Frame]
+    seen: Sequence[Observation]
+    extractor: FeatureExtractor
+
+
+def align(
+    model: ClassRepresentation, seen: Observation, config: alignment.Config, seed: int = 0
+) -> alignment.Alignment:
+    """`pipeline.align` with a generator of its own."""
+    return pipeline.align(model, seen, config, torch.Generator().manual_seed(seed))
+
+
+def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
+    """By name. slow_runs: of the reference and of the paper's schedule."""
+    model, pictures = subject.model, subject.seen
+    fast, paper = preset("fast"), preset("paper", model.info.name)
+    reference = replace(paper, engine="reference")
+
+    def aligned(config: alignment.Config, camera: bool = True) -> Callable[[int], object]:
+        def work(run: int) -> object:
+            seen = pictures[run % len(pictures)]
+            return align(model, seen if camera else replace(seen, camera=None, depth=None), config)
+
+        return work
+
+    return {
+        "encode": measure(lambda run: _encode(subject, run), runs),
+        "align, camera and depth known": measure(aligned(fast), runs),
+        "align, nothing known": measure(aligned(fast, camera=False), runs),
+        "align, nothing known, by autograd": measure(
+            aligned(replace(fast, engine="reference"), camera=False), slow_runs
+        ),
+        "align, paper's schedule": measure(aligned(paper, camera=False), slow_runs),
+        "align, paper's schedule, by autograd": measure(aligned(reference, camera=False), slow_runs),
+        "track": _track(subject, runs),
+        "match 14 points": _match(subject, runs),
+    }
+
+
+def _encode(subject: Subject, run: int) -> object:
+    frame = subject.frames[run % len(subject.frames)]
+    return subject.extractor.encode(ImageRef(frame.image))
+
+
+def _track(subject: Subject, runs: int) -> Timing:
+    """Frame after frame, forth and back; the search of the first one does not count."""
+    tracker = Tracker(subject.model, preset("tracking"))
+    forth = list(range(len(subject.seen)))
+    way = forth + forth[-2:0:-1]
+
+    def work(run: int) -> object:
+        return tracker.update(subject.seen[way[run % len(way)]], torch.Generator().manual_seed(0))
+
+    timing = measure(work, runs)
+    if tracker.searches > 1:
+        raise RuntimeError(f"the object was lost {tracker.searches - 1} times: that is not tracking")
+    return timing
+
+
+def _match(subject: Subject, runs: int) -> Timing:
+    source, target = (
+        View(seen, align(subject.model, seen, preset("fast"))) for seen in (subject.seen[0], subject.seen[-1])
+    )
+    points = _points_on(subject.frames[0])
+    return measure(lambda run: pipeline.transfer_points(subject.model, source, target, points), runs)
+
+
+def _points_on(frame: Frame) -> Tensor:
+    rows, columns = torch.nonzero(frame.mask, as_tuple=True)
+    pick = torch.linspace(0, len(rows) - 1, MATCHED).long()
+    return torch.stack([columns[pick], rows[pick]], -1).float()
+
+
+def search_sizes(steps: int, starts: int) -> alignment.Config:
+    """Our settings with other numbers of steps and starts; as many survive in proportion."""
+    ours = preset("fast")
+    survivors = tuple((knot, max(1, kept * starts // 16)) for knot, kept in Optimize().survivors)
+    return replace(
+        ours,
+        initialize=replace(ours.initialize, count=starts),
+        optimize=replace(ours.optimize, steps=steps, survivors=survivors),
+    )
