@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,9 +93,8 @@ def find_folder(name: str, override: str) -> Path:
     """The folder of a model of the weights manifest, or another one. Raises FileNotFoundError."""
     if override:
         return Path(override)
-    from semcorr_ros import weights
-
-    return weights.find(name)
+    # Only now: a folder that is given needs no manifest.
+    return importlib.import_module("semcorr_ros.weights").find(name)
 
 
 def load_network(folder: Path, classes: Mapping[str, str], precision: str, device: str) -> Any:

@@ -243,3 +243,9 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     (folder / "model.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="cannot be loaded as Dinov2Model"):
         dinov2.build(dinov2.Config(weights=str(folder)))
+
+
+def test_missing_weights_are_named_by_the_manifest():
+    pytest.importorskip("semcorr_ros.weights")
+    with pytest.raises(FileNotFoundError, match="dinov2-giant-registers"):
+        dinov2.build(dinov2.Config(size="giant", registers=True))
