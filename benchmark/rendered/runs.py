@@ -28,17 +28,28 @@ class Place:
 
     work: Path
     category: str
-    setting: str  # "tiny", or a folder of oracle features
+    setting: str  # "tiny", "meshes" (with tiny features), or a folder of oracle features
 
     @property
     def data(self) -> Path:
         """The data set, SPair-71k layout."""
-        return self.work / "data"
+        return self.work / ("meshes" if self.setting == "meshes" else "data")
+
+    @property
+    def truth(self) -> Path:
+        """Where true 3D keypoints are."""
+        return self.work / ("meshes_truth" if self.setting == "meshes" else "oracle") / "truth"
+
+    @property
+    def backbone(self) -> str:
+        """Plug-in that gives the features."""
+        return "tiny" if self.setting in ("tiny", "meshes") else "precomputed"
 
     @property
     def features(self) -> list[str]:
         """Arguments of the verbs."""
-        return [] if self.setting == "tiny" else ["--features-dir", str(self.work / "oracle" / self.setting)]
+        folder = self.work / "oracle" / self.setting
+        return [] if self.backbone == "tiny" else ["--features-dir", str(folder)]
 
     @property
     def class_file(self) -> Path:
@@ -63,14 +74,13 @@ def make_setup(place: Place, variant: Variant, images_of: str = "") -> Setup:
     samples = {sample.name: sample for sample in dataset.images(images_of or place.category, "test")}
     if not variant.camera:
         samples = {name: replace(sample, camera=None) for name, sample in samples.items()}
-    kind = "tiny" if place.setting == "tiny" else "precomputed"
-    module = plugins.load("features", kind)
-    options = {} if kind == "tiny" else {"folder": place.work / "oracle" / place.setting}
-    sensor, annotation = plugins.load("depth", "sensor"), plugins.load("masks", "annotation")
+    module = plugins.load("features", place.backbone)
+    options = {} if place.backbone == "tiny" else {"folder": place.work / "oracle" / place.setting}
+    sensor, masks = plugins.load("depth", "sensor"), plugins.load("masks", variant.masks)
     providers = Providers(
         features=module.build(module.Config(**options)),
         depth=sensor.build(sensor.Config()) if variant.depth else None,
-        masks=(annotation.build(annotation.Config()),),
+        masks=(masks.build(masks.Config()),),
     )
     return Setup(samples, providers, read_class(place.class_file), variant.config)
 
@@ -125,14 +135,13 @@ def chosen_pairs(place: Place, names: list[str], share: float) -> dict[int, Imag
 def _errors(place: Place, setup: Setup, folder: Path, names: list[str]) -> list[measures.ImageErrors]:
     assert setup.model is not None
     views = Views(setup, True, folder / "alignments")
-    truth = place.work / "oracle" / "truth"
     found = []
     for name in names:
         try:
             view = views.view(name)
         except FAILURES:
             continue
-        error = measures.errors(setup.model, setup.samples[name], view, place.data, truth)
+        error = measures.errors(setup.model, setup.samples[name], view, place.data, place.truth)
         if error:
             found.append(error)
     return found

@@ -21,7 +21,9 @@ from torch.nn import functional
 from semcorr_ros.plugins import load
 from semcorr_ros.storage import atomic_path
 from semcorr_ros.synthetic.dataset import DatasetConfig, Job, jobs, make_dataset, picture
-from semcorr_ros.synthetic.source import ProceduralSource
+from semcorr_ros.synthetic.instance import Instance
+from semcorr_ros.synthetic.render import Rendering
+from semcorr_ros.synthetic.source import ProceduralSource, Source
 from semcorr_ros.training.rendered_samples import sample_arrays
 from semcorr_ros.training.tiny_classes import class_codebook
 from semcorr_ros.training.tiny_targets import Codebook
@@ -47,25 +49,39 @@ def config(images: int, pairs: int) -> DatasetConfig:
     return DatasetConfig(images=(30, 0, images), pairs=(0, 0, pairs), seed=SEED)
 
 
-def render(
-    root: Path, categories: tuple[str, ...], made: DatasetConfig, workers: int, tick: Callable[[], None]
-) -> None:
+def render(root: Path, source: Source, made: DatasetConfig, workers: int, tick: Callable[[], None]) -> None:
     """Write the data set; what is there is kept."""
-    make_dataset(root, ProceduralSource(categories), made, workers, tick)
+    make_dataset(root, source, made, workers, tick)
+
+
+def write_truth(folder: Path, source: Source, made: DatasetConfig, tick: Callable[[], None]) -> None:
+    """The true 3D keypoints of every image, <folder>/truth/<category>/<image>.npz; what is there is kept.
+
+    Each holds `keypoints` (L, 3), camera frame, metres.
+    """
+    for job in jobs(source, made):
+        if not _truth(folder, job).is_file():
+            _save_truth(folder, job, *picture(source, made, job))
+        tick()
+
+
+def _save_truth(folder: Path, job: Job, instance: Instance, rendering: Rendering) -> None:
+    pose = rendering.camera_from_object
+    _save(_truth(folder, job), keypoints=instance.keypoints @ pose[:3, :3].T + pose[:3, 3])
 
 
 def write_oracle(
     folder: Path, categories: tuple[str, ...], made: DatasetConfig, tick: Callable[[], None]
 ) -> None:
-    """Features of both noise settings, and the true 3D keypoints, of every image; what is there is kept.
+    """Features of both noise settings, and the truth, of every image; what is there is kept.
 
-    Files: <folder>/<setting>/<category>/<image>[_flip].npz and <folder>/truth/<category>/<image>.npz
-    with `keypoints` (L, 3), camera frame, metres.
+    Files: <folder>/<setting>/<category>/<image>[_flip].npz, and those of `write_truth`.
     """
-    codebook = class_codebook(categories, 0)
     source = ProceduralSource(categories)
+    missing = [job for job in jobs(source, made) if not _truth(folder, job).is_file()]
+    codebook = class_codebook(categories, 0) if missing else None
     for job in jobs(source, made):
-        if not _truth(folder, job).is_file():
+        if codebook is not None and job in missing:
             _write_job(folder, codebook, source, made, job)
         tick()
 
@@ -87,8 +103,7 @@ def _write_job(
             features = with_noise(clean.flip(1) if mirrored else clean, noise, generator)
             name = f"{job.stem}_flip.npz" if mirrored else f"{job.stem}.npz"
             _save(folder / setting / job.category / name, features=features.half().numpy())
-    pose = rendering.camera_from_object
-    _save(_truth(folder, job), keypoints=instance.keypoints @ pose[:3, :3].T + pose[:3, 3])
+    _save_truth(folder, job, instance, rendering)
 
 
 def _save(path: Path, **arrays: np.ndarray) -> None:

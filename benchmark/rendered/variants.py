@@ -18,6 +18,7 @@ class Variant:
     config: Config = field(default_factory=Config)
     depth: bool = True  # sensor depth is given
     camera: bool = True  # the focal length is given
+    masks: str = "annotation"  # who says where the object is
     share: float = 1.0  # of the test images; slow or secondary rows take fewer
 
 
@@ -45,6 +46,7 @@ def variants(category: str) -> dict[str, Variant]:
     rows["free keypoints"] = Variant("aligned", replace(ours, optimize=free), share=FEWER)
     rows["without depth sensor"] = Variant("aligned", ours, depth=False, share=FEWER)
     rows["without known camera"] = Variant("aligned", ours, camera=False, share=FEWER)
+    rows["masks by attention"] = Variant("aligned", ours, masks="attention", share=FEWER)
     return rows
 
 
