@@ -145,6 +145,11 @@ class Prototypes:
     # all sides. None: unknown.
     facing: Float[Tensor, "point 3"] | None = None
 
+    def subset(self, rows: Tensor) -> Prototypes:
+        """The given rows only."""
+        facing = None if self.facing is None else self.facing[rows]
+        return Prototypes(self.features[rows], self.similarity_mean[rows], self.similarity_std[rows], facing)
+
 
 @dataclass(frozen=True)
 class DenseCloud:

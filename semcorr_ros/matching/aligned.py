@@ -20,6 +20,7 @@ SOURCE_SIGMA = 0.006  # of p_spatial in the source image, normalized units
 SEMANTIC_TRUST = 0.3  # one pixel's features say less of where on the object it is than the aligned class
 SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
 RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
+NEGLIGIBLE = 1e-4  # weight below which a class point has no say in a similarity map
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
@@ -46,8 +47,11 @@ def similarity(
     cells = grid.centers(features).reshape(-1, 2)
     distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
     sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
-    semantic = log_semantic(features.values.reshape(-1, channels), model.dense.prototypes, EvidenceConfig())
-    probability = (weights @ semantic.T - distance**2 / (2 * sigma**2)).exp()
+    used = (weights > NEGLIGIBLE).any(0)  # a few dozen of the dense points, and most of the time
+    semantic = log_semantic(
+        features.values.reshape(-1, channels), model.dense.prototypes.subset(used), EvidenceConfig()
+    )
+    probability = (weights[:, used] @ semantic.T - distance**2 / (2 * sigma**2)).exp()
     return (probability * visible_share(placed, target.aligned)[:, None]).reshape(-1, h, w)
 
 

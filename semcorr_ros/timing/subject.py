@@ -97,18 +97,10 @@ def build_class(work: Path, category: str, seed: int) -> ClassRepresentation:
 def with_points(model: ClassRepresentation, count: int) -> ClassRepresentation:
     """The class with another number of dense points: the first ones, repeated as often as needed."""
     rows = torch.arange(count) % len(model.dense.weight)
-    prototypes = model.dense.prototypes
-    few = replace(
-        prototypes,
-        features=prototypes.features[rows],
-        similarity_mean=prototypes.similarity_mean[rows],
-        similarity_std=prototypes.similarity_std[rows],
-        facing=None if prototypes.facing is None else prototypes.facing[rows],
-    )
     dense = replace(
         model.dense,
         barycentric=model.dense.barycentric[rows],
         weight=model.dense.weight[rows],
-        prototypes=few,
+        prototypes=model.dense.prototypes.subset(rows),
     )
     return replace(model, dense=dense)
