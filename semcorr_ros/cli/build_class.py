@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ClassRepresentation, FeatureMap
 from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._build_many import build_all
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.representation.build import build
@@ -31,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `semcorr_ros build_class`."""
     data.add_dataset_arguments(parser)
     data.add_provider_arguments(parser)
-    parser.add_argument("--category", required=True, help="which class to build")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--category", help="which class to build")
+    which.add_argument(
+        "--all-categories", action="store_true", help="every one that is not in --class-dir yet"
+    )
     parser.add_argument("--split", default="trn", choices=["trn", "val", "test"], help="default: trn")
     parser.add_argument("--max-images", type=int, metavar="N", help="a random subset of this many images")
     parser.add_argument(
@@ -41,15 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="double the images by mirroring where the flip table fits the data (default: yes)",
     )
     parser.add_argument("--config", type=Path, metavar="YAML", help="constants of the build")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="<class>.safetensors")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="<class>.safetensors")
+    parser.add_argument("--class-dir", type=Path, metavar="DIR", help="of the files of --all-categories")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="classes built at a time (default: 1)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="report (default: beside --output)")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="picture (default: beside --output)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the class file, the report and the picture. Wrong input raises ValueError or OSError."""
+    """Write class file, report and picture, of one category or all. Raises ValueError or OSError."""
+    if args.all_categories:
+        if args.class_dir is None or args.output is not None:
+            raise ValueError("--all-categories takes --class-dir, --output is one file")
+        return build_all(args, _run_one)
+    if args.output is None or args.class_dir is not None:
+        raise ValueError("--category takes --output, --class-dir goes with --all-categories")
     _check_output(args.output)
+    return _run_one(args)
+
+
+def _run_one(args: argparse.Namespace) -> int:
     config = _config(args)
     dataset = data.dataset_from(args)
     info = dataset.info(args.category)

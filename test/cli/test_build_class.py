@@ -86,6 +86,28 @@ def test_the_same_seed_gives_the_same_bytes(root, tmp_path):
     assert first == second
 
 
+def test_all_categories_go_side_by_side_and_a_bad_one_is_named(root, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(root / "data", data)
+    for folder in ("JPEGImages", "ImageAnnotation", "Segmentation"):
+        shutil.copytree(data / folder / "beast", data / folder / "fiend")
+    known = json.loads((data / "classes.json").read_text())
+    for path in (data / "ImageAnnotation" / "fiend").glob("*.json"):
+        path.write_text(path.read_text().replace('"beast"', '"fiend"'))
+    spair_folder.write(
+        data / "classes.json", known | {"fiend": known["beast"] | {"keypoint_names": ["nose"]}}
+    )
+    features, depth = ["--features-dir", root / "features"], ["--depth-dir", root / "depth"]
+    classes = ["--all-categories", "--class-dir", tmp_path / "classes", "--workers", "2"]
+    given = ["--root", data, *features, *depth, *classes, "--max-images", "8"]
+    assert run(build_class, *given) == 1
+    assert read_class(tmp_path / "classes" / "beast.safetensors").info.name == "beast"
+    assert not (tmp_path / "classes" / "fiend.safetensors").exists()
+    assert "fiend: not built," in capsys.readouterr().out
+    assert run(build_class, *given) == 1
+    assert "beast.safetensors: is there already" in capsys.readouterr().out
+
+
 def test_missing_and_corrupt_files_are_skipped_and_named(root, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(root, copy)

@@ -48,8 +48,7 @@ def test_a_class_is_built_and_evaluated(own_images, tmp_path):
     built = ["build_class", *given, "--depth", "sensor", "--masks", "none", "--output", str(class_file)]
     assert main(built) == 0
     assert (
-        read_class(class_file).info.keypoint_names
-        == folder.build(own_images).info(CATEGORY).keypoint_names
+        read_class(class_file).info.keypoint_names == folder.build(own_images).info(CATEGORY).keypoint_names
     )
     evaluated = ["evaluate", *given, "--depth", "sensor", "--class-file", str(class_file)]
     methods = ["--method", "aligned", "--method", "nearest_neighbor", "--json", str(report)]
