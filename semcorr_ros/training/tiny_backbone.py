@@ -39,7 +39,7 @@ class Config:
     """Training schedule.
 
     The committed weights: these defaults, continued with `--sides 160 160 240` up to 5200 steps and with
-    `--sides 240 240 240` up to 12400.
+    `--sides 240 240 240` up to 19100 of 20000.
     """
 
     steps: int = 3600
