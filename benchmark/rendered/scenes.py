@@ -8,6 +8,7 @@ neighborhood of four by four cells.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,9 @@ def write_truth(folder: Path, source: Source, made: DatasetConfig, tick: Callabl
     """
     for job in jobs(source, made):
         if not _truth(folder, job).is_file():
-            _save_truth(folder, job, *picture(source, made, job))
+            # A mesh that hides its keypoints has no picture either: `render` left it out.
+            with contextlib.suppress(ValueError):
+                _save_truth(folder, job, *picture(source, made, job))
         tick()
 
 
