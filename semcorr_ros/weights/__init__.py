@@ -1,0 +1,60 @@
+"""Weights of published models: which there are, where they lie, how to get them.
+
+Nothing here downloads but `fetch`, and nothing calls that but the user.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from semcorr_ros.weights import _locate
+from semcorr_ros.weights._manifest import Model, model, models
+
+__all__ = ["MissingWeights", "Model", "find", "model", "models"]
+
+
+class MissingWeights(FileNotFoundError):  # noqa: N818
+    """No such weights on this machine; the message says where they are published and how to get them."""
+
+
+def find(name: str, override: str | Path = "") -> Path:
+    """The folder of a model in the hub's layout, or the file of one that is a single file.
+
+    Looks at `override` only, if given; else at $SEMCORR_WEIGHTS/<name>, then in the hub's cache. Raises
+    MissingWeights, ValueError for an unknown name.
+    """
+    entry = model(name)
+    if override:
+        return _given(entry, Path(override).expanduser())
+    incomplete = ""
+    for folder in _locate.places(entry):
+        if not folder.is_dir():
+            continue
+        missing = _locate.missing_files(entry, folder)
+        if not missing:
+            return folder / entry.file_name if entry.is_file else folder
+        incomplete = f"; {folder} lacks {', '.join(missing)}"
+    raise MissingWeights(_how_to_get(entry) + incomplete)
+
+
+def _given(entry: Model, path: Path) -> Path:
+    if entry.is_file and path.is_dir():
+        path = path / entry.file_name
+    if not path.exists():
+        raise MissingWeights(f"nothing at {path}: {_how_to_get(entry)}")
+    return path
+
+
+def _how_to_get(entry: Model) -> str:
+    gated = ", gated: accept the licence on its page and log in first" if entry.gated else ""
+    facts = f"{entry.id} ({entry.licence}, {size_text(entry.bytes)}{gated})"
+    return (
+        f"no weights {entry.name} on this machine: {facts}. "
+        f"Get them with `python -m semcorr_ros weights fetch {entry.name}`, "
+        f"or put them into ${_locate.FOLDER_VARIABLE}/{entry.name}"
+    )
+
+
+def size_text(count: int) -> str:
+    """Bytes as MB or GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

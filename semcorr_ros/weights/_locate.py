@@ -1,0 +1,50 @@
+"""Where a model of the manifest lies on this machine. Never uses the network."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from pathlib import Path
+
+from semcorr_ros.storage import read_json
+from semcorr_ros.weights._manifest import Model
+
+FOLDER_VARIABLE = "SEMCORR_WEIGHTS"
+INDEX = "model.safetensors.index.json"
+
+
+def local_folder() -> Path | None:
+    """The folder of $SEMCORR_WEIGHTS, which holds one sub-folder per name of the manifest."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else None
+
+
+def places(model: Model) -> list[Path]:
+    """Folders that may hold the model, whether they exist or not, in the order they are looked at."""
+    folder = local_folder()
+    found = [] if folder is None else [folder / model.name]
+    return [*found, *_cached(model)]
+
+
+def missing_files(model: Model, folder: Path) -> list[str]:
+    """Names of the manifest's files, and of the shards an index names, that the folder lacks."""
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    wanted = [Path(path).name for path in model.files] if model.is_file else list(model.files)
+    missing = [path for path in wanted if not fnmatch.filter(present, path)]
+    if INDEX in present:
+        shards = set(read_json(folder / INDEX)["weight_map"].values())
+        missing += sorted(shards - present)
+    return missing
+
+
+def _cached(model: Model) -> list[Path]:
+    """The snapshot in the hub's cache, if the hub's package is installed."""
+    if model.source != "hub":
+        return []
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return []
+    # Cached at whatever commit: a branch's name or the pinned commit both lead to a snapshot.
+    config = try_to_load_from_cache(model.id, next(iter(model.files)), revision=model.revision)
+    return [Path(config).parent] if isinstance(config, str) else []

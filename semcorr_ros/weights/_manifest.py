@@ -1,0 +1,67 @@
+"""What `manifest.json` knows of each model: where it is published, its licence, size and files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from semcorr_ros.config import from_dict
+from semcorr_ros.storage import read_json
+
+PATH = Path(__file__).with_name("manifest.json")
+SOURCES = ("hub", "github")
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What is known of one file; None = not known to us, so that it cannot be checked against it."""
+
+    bytes: int | None = None
+    sha256: str | None = None
+    git_sha1: str | None = None  # id of the blob in git: SHA-1 of a header and the content
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry. `bytes` is that of all files, rounded where a file's own is not known."""
+
+    name: str
+    source: str  # "hub": the Hugging Face hub. "github": one file of a repository, found as that file
+    id: str  # <owner>/<name>
+    revision: str  # commit, or a branch where no commit is pinned
+    licence: str
+    gated: bool  # its licence must be accepted on the hub, and a token is needed
+    bytes: int
+    files: dict[str, FileFacts]  # by path in the repository; `*` stands for any part of a file name
+    note: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        """Found as one file, not as a folder."""
+        return self.source == "github"
+
+    @property
+    def file_name(self) -> str:
+        """Of a model that is one file."""
+        return PurePosixPath(next(iter(self.files))).name
+
+
+@cache
+def models() -> dict[str, Model]:
+    """All entries by name, in the order of the file."""
+    return {name: _entry(name, content) for name, content in read_json(PATH).items()}
+
+
+def model(name: str) -> Model:
+    """Raises ValueError listing the names."""
+    if name not in models():
+        raise ValueError(f"no model {name!r} in the weights manifest; it has {', '.join(models())}")
+    return models()[name]
+
+
+def _entry(name: str, content: dict[str, Any]) -> Model:
+    where = f"{PATH.name}/{name}"
+    files = {path: from_dict(FileFacts, facts, where=where) for path, facts in content["files"].items()}
+    return Model(name=name, **{**content, "files": files})

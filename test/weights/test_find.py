@@ -1,0 +1,96 @@
+"""Weights are found in a folder or the hub's cache, or an error says how to get them. No network."""
+
+import json
+
+import pytest
+
+from semcorr_ros import weights
+
+COMMIT = "f9e44c814b77203eaa57a6bdbbd535f21ede1415"
+
+
+@pytest.fixture(autouse=True)
+def nothing_found(tmp_path, monkeypatch):
+    monkeypatch.delenv("SEMCORR_WEIGHTS", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+def _fill(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    return folder
+
+
+def test_missing_weights_name_id_licence_size_and_command():
+    with pytest.raises(weights.MissingWeights) as caught:
+        weights.find("dinov3-vitb16")
+    for part in (
+        "facebook/dinov3-vitb16-pretrain-lvd1689m",
+        "DINOv3 License",
+        "343 MB",
+        "gated",
+        "python -m semcorr_ros weights fetch dinov3-vitb16",
+    ):
+        assert part in str(caught.value)
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_unknown_name_lists_the_names():
+    with pytest.raises(ValueError, match=r"no model 'dino9'.*dinov2-base.*sam3"):
+        weights.find("dino9")
+
+
+def test_override_is_taken_as_it_is_and_must_exist(tmp_path):
+    folder = _fill(tmp_path / "mine", "config.json")
+    assert weights.find("dinov2-base", folder) == folder
+    with pytest.raises(weights.MissingWeights, match=r"nothing at .*absent.*fetch dinov2-base"):
+        weights.find("dinov2-base", tmp_path / "absent")
+
+
+def test_folder_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    _fill(tmp_path / "dinov2-base", "config.json")
+    with pytest.raises(weights.MissingWeights, match=r"dinov2-base lacks model\.safetensors"):
+        weights.find("dinov2-base")
+    _fill(tmp_path / "dinov2-base", "model.safetensors")
+    assert weights.find("dinov2-base") == tmp_path / "dinov2-base"
+
+
+def test_hub_cache_at_the_pinned_commit(tmp_path):
+    snapshots = tmp_path / "cache" / "models--facebook--dinov2-base" / "snapshots"
+    _fill(snapshots / "another-commit", "config.json", "model.safetensors")
+    with pytest.raises(weights.MissingWeights):
+        weights.find("dinov2-base")
+    folder = _fill(snapshots / COMMIT, "config.json", "model.safetensors")
+    assert weights.find("dinov2-base") == folder
+
+
+def test_a_model_of_one_file_is_found_as_that_file(tmp_path, monkeypatch):
+    _fill(tmp_path / "geoaware-dino", "best.pth")
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    assert weights.find("geoaware-dino") == tmp_path / "geoaware-dino" / "best.pth"
+    assert weights.find("geoaware-dino", tmp_path / "geoaware-dino").name == "best.pth"
+
+
+def test_every_shard_that_the_index_names_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    folder = _fill(tmp_path / "dinov3-vit7b16", "config.json", "model-00001-of-00002.safetensors")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(weights.MissingWeights, match=r"lacks model-00002-of-00002\.safetensors"):
+        weights.find("dinov3-vit7b16")
+    _fill(folder, "model-00002-of-00002.safetensors")
+    assert weights.find("dinov3-vit7b16") == folder
+
+
+@pytest.mark.parametrize("name", list(weights.models()))
+def test_every_entry_is_complete(name):
+    entry = weights.model(name)
+    assert entry.source in ("hub", "github")
+    assert entry.id.count("/") == 1
+    assert entry.licence
+    assert entry.bytes > 1e6
+    assert entry.files
+    for facts in entry.files.values():
+        assert facts.sha256 is None or len(facts.sha256) == 64
