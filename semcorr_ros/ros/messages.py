@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 
 from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, KeypointState
@@ -47,6 +48,7 @@ def pose_message(model: ClassRepresentation, aligned: Alignment, instance_id: st
     message.scale = float(aligned.scale[0])
     message.size = Vector3(**dict(zip("xyz", extent.tolist(), strict=True)))
     message.metric = bool(aligned.metric)
+    message.covariance = np.full(36, np.nan)
     message.confidence = float(aligned.confidence[0])
     return message
 
@@ -78,6 +80,7 @@ def _keypoint(
     message = SemanticKeypoint(name=name, state=int(state), score=float(score))
     message.pixel = Point2D(x=float(point[0]), y=float(point[1]))
     message.xyz = _point(xyz if known else NAN_POINT)
+    message.covariance = np.full(9, np.nan)
     return message
 
 

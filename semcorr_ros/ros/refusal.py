@@ -24,6 +24,15 @@ class Code(IntEnum):
     BAD_FILE = 13
     SHUTDOWN = 14
     CANCELED = 15
+    INACTIVE = 16
+    PREEMPTED = 17
+    OUT_OF_MEMORY = 18
+    UNCALIBRATED = 19
+    SIZE_MISMATCH = 20
+    SYNC_MISS = 21
+    NO_DEPTH = 22
+    TF_MISSING = 23
+    FORBIDDEN = 24
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a defect
