@@ -14,16 +14,16 @@ from sensor_msgs.msg import CameraInfo, Image
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.synchronizer import Synchronizer
+from semcorr_ros.sensing.synchronizer import Synchronizer
 
 DEPTH_PATIENCE = 1.0  # seconds without depth after which "auto" goes on without it
 SENSOR_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class Inputs:
-    """Subscribes relative to the node's namespace: image, camera_info, depth."""
+    """Subscribes to image, camera_info and depth in the node's namespace, or in `camera` below it."""
 
-    def __init__(self, node: Node, depth: str, slop: float, counters: Counters):
+    def __init__(self, node: Node, depth: str, slop: float, counters: Counters, camera: str = ""):
         self._counters = counters
         self._logger = node.get_logger()
         self._depth_mode = depth
@@ -32,11 +32,21 @@ class Inputs:
         self._latest: Picture | None = None
         self._arrived = self._image_arrived = self._depth_arrived = -float("inf")
         self.on_picture: Callable[[Picture], None] = lambda picture: None
+        self._node, self._subscriptions = node, []
         group = MutuallyExclusiveCallbackGroup()
-        node.create_subscription(Image, "image", self._take_image, SENSOR_QOS, callback_group=group)
-        node.create_subscription(CameraInfo, "camera_info", self._take_info, SENSOR_QOS, callback_group=group)
+        streams = [("image", Image, self._take_image), ("camera_info", CameraInfo, self._take_info)]
         if depth != "none":
-            node.create_subscription(Image, "depth", self._take_depth, SENSOR_QOS, callback_group=group)
+            streams.append(("depth", Image, self._take_depth))
+        for name, kind, take in streams:
+            topic = f"{camera}/{name}" if camera else name
+            subscription = node.create_subscription(kind, topic, take, SENSOR_QOS, callback_group=group)
+            self._subscriptions.append(subscription)
+
+    def close(self) -> None:
+        """Unsubscribe. Called when the node is deactivated."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
 
     def latest(self, max_age: float) -> Picture:
         """The latest complete picture. Raises Refusal NO_IMAGE, NO_CAMERA_INFO."""

@@ -48,7 +48,7 @@ def pose_message(model: ClassRepresentation, aligned: Alignment, instance_id: st
     message.scale = float(aligned.scale[0])
     message.size = Vector3(**dict(zip("xyz", extent.tolist(), strict=True)))
     message.metric = bool(aligned.metric)
-    message.covariance = np.full(36, np.nan)
+    message.covariance = _unknown_covariance(6)
     message.confidence = float(aligned.confidence[0])
     return message
 
@@ -80,8 +80,13 @@ def _keypoint(
     message = SemanticKeypoint(name=name, state=int(state), score=float(score))
     message.pixel = Point2D(x=float(point[0]), y=float(point[1]))
     message.xyz = _point(xyz if known else NAN_POINT)
-    message.covariance = np.full(9, np.nan)
+    message.covariance = _unknown_covariance(3)
     return message
+
+
+def _unknown_covariance(rows: int) -> np.ndarray:
+    # As in sensor_msgs/Imu. NaN would make equal messages differ.
+    return np.append(-1.0, np.zeros(rows * rows - 1))
 
 
 def _point(xyz: Sequence[float]) -> Point:

@@ -20,6 +20,7 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 
 from semcorr_ros.ros import parameters, running, services, streaming
+from semcorr_ros.ros.catalogue import Catalogue
 from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.inputs import Inputs
@@ -44,6 +45,7 @@ class PerceiveNode(Node):
         self.bank = ClassBank(self.perception.device, self.perception.backbone)
         self._load_classes()
         self.outputs = Outputs(self, self.settings.broadcast_tf)
+        self.catalogue = Catalogue(self)
         self._streaming = streaming.Streaming(self)
         self.worker = Worker(self._streaming.look, self.settings.queue_size)
         self.inputs = Inputs(self, self.settings.depth, self.settings.sync_slop, self.counters)
@@ -55,7 +57,7 @@ class PerceiveNode(Node):
         self.create_timer(EXPIRY_PERIOD, self.worker.expire, clock=steady)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 5)
         self.create_timer(DIAGNOSTICS_PERIOD, self._diagnose, clock=steady)
-        self.outputs.publish_catalogue(self.bank.all())
+        self.catalogue.publish(self.bank.all())
         names = ", ".join(resident.model.info.name for resident in self.bank.all()) or "none"
         self.get_logger().info(
             f"ready on {self.perception.device} ({self.perception.backbone}), classes: {names}"
@@ -112,7 +114,7 @@ class PerceiveNode(Node):
             return parameters.rejection(error)
         if any(change.name == "active_classes" for change in changes):
             self.bank.activate(set(self.settings.active_classes))
-            self.outputs.publish_catalogue(self.bank.all())
+            self.catalogue.publish(self.bank.all())
         return SetParametersResult(successful=True)
 
     def _diagnose(self) -> None:

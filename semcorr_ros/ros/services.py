@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from std_srvs.srv import Trigger
 
-from semcorr_ros.ros.outputs import resident_message
+from semcorr_ros.ros.catalogue import resident_message
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Refusal
 from semcorr_ros.ros.transfer import Transfer, has_image, inline_picture
@@ -62,7 +62,7 @@ class Services:
             )
             response.info = resident_message(resident)
             response.success, response.message = True, f"loaded {resident.model.info.name!r}"
-            self._node.outputs.publish_catalogue(self._node.bank.all())
+            self._node.catalogue.publish(self._node.bank.all())
             return response
         except Exception as error:
             return self._node.refuse(response, error)
@@ -71,7 +71,7 @@ class Services:
         try:
             self._node.bank.unload(request.class_name)
             response.success, response.message = True, f"unloaded {request.class_name!r}"
-            self._node.outputs.publish_catalogue(self._node.bank.all())
+            self._node.catalogue.publish(self._node.bank.all())
             return response
         except Refusal as error:
             return self._node.refuse(response, error)
