@@ -21,7 +21,15 @@ SCHEDULER = {
     "trained_betas": None,
     "clip_sample": False,
 }
-WORDS = ["<|startoftext|>", "<|endoftext|>", "a</w>", "photo</w>", "of</w>", *"abcdefghijklmnopqrstuvwxyz"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MERGES = ["o f</w>", "p h", "ph o", "pho t", "phot o</w>"]
+ENDS = ["<|startoftext|>", "<|endoftext|>"]
+WORDS = [
+    *ENDS,
+    *LETTERS,
+    *(f"{letter}</w>" for letter in LETTERS),
+    *(pair.replace(" ", "") for pair in MERGES),
+]
 
 
 def make_unet() -> UNet2DConditionModel:
@@ -50,7 +58,7 @@ def save_diffusion(folder: Path, seed: int = 0) -> UNet2DConditionModel:
         )
         text = CLIPTextModel(
             CLIPTextConfig(
-                vocab_size=len(WORDS) + 26,
+                vocab_size=len(WORDS),
                 hidden_size=16,
                 intermediate_size=32,
                 num_hidden_layers=2,
@@ -74,11 +82,8 @@ def save_diffusion(folder: Path, seed: int = 0) -> UNet2DConditionModel:
 def _save_tokenizer(folder: Path) -> None:
     """In the slow format of the hub: vocab.json and merges.txt."""
     folder.mkdir(exist_ok=True)
-    ends = [f"{letter}</w>" for letter in "abcdefghijklmnopqrstuvwxyz"]
-    vocabulary = {word: i for i, word in enumerate(dict.fromkeys([*WORDS, *ends]))}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    merges = ["o f</w>", "p h", "ph o", "pho t", "phot o</w>"]
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(WORDS)}))
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES]) + "\n")
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "pad_token": "<|endoftext|>"})
     )

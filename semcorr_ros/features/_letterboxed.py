@@ -1,0 +1,44 @@
+"""Cells of the published square canvas as a FeatureMap of the image that lies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.features import ImageRef
+from semcorr_ros.geometry.letterbox import cut_out, letterboxed
+
+Describe = Callable[[Sequence[ImageRef]], Float[Tensor, "batch h w channel"]]
+
+
+class LetterboxedExtractor:
+    """Encodes images with `describe`, which gives unit-norm cells of their letterboxes, padding included."""
+
+    from_pixels = True
+
+    def __init__(self, backbone: str, variant: str, describe: Describe) -> None:
+        self.backbone = backbone
+        self.variant = variant
+        self._describe = describe
+
+    def encode(self, ref: ImageRef) -> FeatureMap:
+        """Features of one image. Raises ValueError for an image that is not RGB uint8."""
+        return self.encode_batch([ref])[0]
+
+    def encode_batch(self, refs: Sequence[ImageRef]) -> list[FeatureMap]:
+        """Several images together, in their order."""
+        if not refs:
+            return []
+        cells = self._describe(refs)
+        return [without_padding(own, ref, self.backbone) for own, ref in zip(cells, refs, strict=True)]
+
+
+def without_padding(cells: Float[Tensor, "h w channel"], ref: ImageRef, backbone: str) -> FeatureMap:
+    """The part of a letterbox's cells that shows the image."""
+    size = ref.image.shape[0], ref.image.shape[1]
+    values = normalize(cut_out(cells, letterboxed(size)), dim=-1).contiguous()
+    return FeatureMap(values, size, backbone)
