@@ -25,6 +25,17 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Lens:
+    """What the pinhole camera of an image leaves out: the distortion of its lens. Pixels of that image."""
+
+    model: str  # a key of geometry/distortion.py COEFFICIENTS
+    coefficients: tuple[float, ...]  # k1 k2 p1 p2 [k3 [k4 k5 k6]]; equidistant: k1 k2 k3 k4
+    focal: tuple[float, float]
+    principal_point: tuple[float, float]
+    size: tuple[int, int]  # (h, w)
+
+
+@dataclass(frozen=True)
 class FeatureMap:
     """Unit-norm features on a grid without padding over the whole image, or over a window of it.
 
@@ -54,6 +65,7 @@ class Observation:
     mask: Bool[Tensor, "height width"] | None = None  # True on the object
     depth: DepthMap | None = None
     camera: Camera | None = None  # None: focal length is searched for, principal point at centre
+    lens: Lens | None = None  # image and depth were rectified; leads back to the pixels of the original
 
 
 @dataclass(frozen=True)

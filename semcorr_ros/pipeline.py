@@ -18,6 +18,7 @@ from semcorr_ros.artifacts import (
     FeatureMap,
     Observation,
 )
+from semcorr_ros.geometry import distortion
 from semcorr_ros.masks.attention import find_object
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
@@ -65,11 +66,22 @@ def transfer_keypoints(
 ) -> Correspondences:
     """Where the class's own keypoints are in an aligned image."""
     placed = PlacedPoints(found.keypoints[0, ids], model.sparse_prototypes.features[ids])
-    return locate(placed, View(target, found), aligned.SIGMA)
+    return _in_original(locate(placed, View(target, found), aligned.SIGMA), target)
 
 
 def transfer_points(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> Correspondences:
-    """Where arbitrary source pixels are in the target; both views carry their alignment."""
-    return aligned.match(model, source, target, points)
+    """Where arbitrary source pixels are in the target; both views carry their alignment.
+
+    Pixels are those of the original images, also where these were rectified.
+    """
+    if source.seen.lens is not None:
+        points = distortion.to_ideal(points, source.seen.lens)
+    return _in_original(aligned.match(model, source, target, points), target.seen)
+
+
+def _in_original(found: Correspondences, seen: Observation) -> Correspondences:
+    if seen.lens is None:
+        return found
+    return replace(found, points=distortion.to_image(found.points, seen.lens))

@@ -13,15 +13,14 @@ from std_msgs.msg import Header
 from semcorr_ros import alignment, config, pipeline, plugins
 from semcorr_ros.alignment import presets
 from semcorr_ros.alignment.tracking import Tracker
-from semcorr_ros.artifacts import Alignment, Camera, DepthMap, FeatureMap, Observation
+from semcorr_ros.artifacts import Alignment, FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.matching import View
-from semcorr_ros.ros import conversions
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.zoom import zoomed
+from semcorr_ros.sensing.frame import observe, read_frame
 
 
 @dataclass
@@ -92,41 +91,10 @@ class Perception:
         return View(seen, found)
 
     def _observe(self, resident: Resident, picture: Picture) -> Observation:
-        image = conversions.color_from_message(picture.image)
-        size = (picture.image.height, picture.image.width)
-        camera = _camera(picture, size, self.device)
-        depth = _depth(picture, size, self.device)
+        frame = read_frame(picture.image, picture.camera_info, picture.depth)
         if picture.features is None:
-            picture.features = self._extractor.encode(ImageRef(image))
-        extras = pipeline.Extras(depth=depth, camera=camera)
-        try:
-            seen = pipeline.observe(resident.model, image.to(self.device), picture.features, extras)
-        except ValueError as error:
-            raise Refusal(Code.NOT_FOUND, str(error)) from error
-        return zoomed(seen, ImageRef(image), self._extractor)
-
-
-def _camera(picture: Picture, size: tuple[int, int], device: str) -> Camera | None:
-    if picture.camera_info is None:
-        return None
-    camera = conversions.camera_from_message(picture.camera_info, size)
-    if camera is None:
-        return None
-    return Camera(camera.focal.to(device), camera.principal_point.to(device), camera.size)
-
-
-def _depth(picture: Picture, size: tuple[int, int], device: str) -> DepthMap | None:
-    if picture.depth is None:
-        return None
-    depth = conversions.depth_from_message(picture.depth)
-    if depth.values.shape != size:
-        (h, w), (height, width) = depth.values.shape, size
-        raise Refusal(
-            Code.BAD_REQUEST,
-            f"depth is {w}x{h} in frame {picture.depth.header.frame_id!r} but the image is {width}x{height} "
-            f"in frame {picture.header.frame_id!r}; feed depth that is registered to the image",
-        )
-    return DepthMap(depth.values.to(device), depth.metric)
+            picture.features = self._extractor.encode(ImageRef(frame.image))
+        return observe(frame, picture.features, resident.model, self._extractor)
 
 
 def _is_finite(found: Alignment) -> bool:

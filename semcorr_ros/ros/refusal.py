@@ -1,44 +1,7 @@
-"""Every answer that is not a result: an error code and a sentence that says why."""
+"""Error codes of the node's answers: those of `sensing`, which bags are replayed with as well."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from semcorr_ros.sensing.refusal import Code, Refusal
 
-
-class Code(IntEnum):
-    """Same names and values as in srv/TransferKeypoints and action/AlignClass."""
-
-    NONE = 0
-    UNKNOWN = 1
-    BAD_REQUEST = 2
-    CLASS_UNKNOWN = 3
-    NO_IMAGE = 4
-    NO_CAMERA_INFO = 5
-    BAD_ENCODING = 6
-    BACKBONE_MISMATCH = 7
-    NOT_FOUND = 8
-    LOW_SCORE = 9
-    BUSY = 10
-    TIMEOUT = 11
-    DEMONSTRATION_UNKNOWN = 12
-    BAD_FILE = 13
-    SHUTDOWN = 14
-    CANCELED = 15
-    INACTIVE = 16
-    PREEMPTED = 17
-    OUT_OF_MEMORY = 18
-    UNCALIBRATED = 19
-    SIZE_MISMATCH = 20
-    SYNC_MISS = 21
-    NO_DEPTH = 22
-    TF_MISSING = 23
-    FORBIDDEN = 24
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not a defect
-    """Raised wherever a request or a frame cannot be served; `message` is for the caller to read."""
-
-    def __init__(self, code: Code, message: str):
-        super().__init__(message)
-        self.code = code
-        self.message = message
+__all__ = ["Code", "Refusal"]

@@ -76,7 +76,7 @@ def test_last_row_may_lack_its_padding():
     "bad",
     [
         message(RGB, "rgb8", cut=1),
-        message(RGB, "bayer_rggb8"),
+        message(RGB, "rgb565"),
         Image(),
         Image(encoding="rgb8", width=10, height=10, step=10, data=array("B", bytes(100))),
     ],

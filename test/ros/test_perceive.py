@@ -155,10 +155,10 @@ def test_requests_that_contradict_themselves(perceive, ros, fields, code, said):
 def test_bad_encoding_and_short_data(perceive, ros, model):
     shot = pear_camera.shoot(model, 40)
     fields = inline(shot, "target")
-    fields["target_image"].encoding = "yuv422"
+    fields["target_image"].encoding = "rgb565"
     response = transfer(ros, **fields)
     assert response.error_code == Response.BAD_ENCODING
-    assert "yuv422" in response.message
+    assert "rgb565" in response.message
     fields["target_image"].encoding = "rgb8"
     fields["target_image"].data = array("B", bytes(10))
     assert transfer(ros, **fields).error_code == Response.BAD_ENCODING
@@ -169,7 +169,7 @@ def test_depth_of_another_size_is_refused(perceive, ros, model):
     fields = inline(shot, "target")
     fields["target_depth"] = conversions.depth_message(shot.depth[::2, ::2], Header())
     response = transfer(ros, **fields)
-    assert response.error_code == Response.BAD_REQUEST
+    assert response.error_code == Response.SIZE_MISMATCH
     assert "64x48" in response.message
     assert "128x96" in response.message
 

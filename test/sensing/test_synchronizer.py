@@ -2,7 +2,7 @@
 
 import pytest
 
-from semcorr_ros.ros.synchronizer import Synchronizer
+from semcorr_ros.sensing.synchronizer import Synchronizer
 
 
 def test_pairs_within_slop_in_any_order():

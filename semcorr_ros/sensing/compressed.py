@@ -1,0 +1,91 @@
+"""CompressedImage messages: JPEG and PNG color, and the depth of compressed_depth_image_transport.
+
+That transport puts 12 bytes before a 16-bit PNG: an int32 and two float32, quantization A and B. A
+32FC1 image holds A / (value - B) metres, 0 = invalid; a 16UC1 image holds millimetres.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from semcorr_ros.sensing.refusal import Code, Refusal
+
+HEADER = struct.Struct("<iff")
+MAX_PIXELS = 64_000_000  # a few bytes may claim to be an image of any size: refused before allocation
+FORMATS = ("JPEG", "PNG")
+
+
+def is_compressed(message: Any) -> bool:
+    """CompressedImage, and not Image?"""
+    return not hasattr(message, "encoding")
+
+
+def color(message: Any) -> np.ndarray:
+    """RGB (h, w, 3) uint8. Raises Refusal BAD_ENCODING."""
+    if "compressedDepth" in message.format:
+        raise Refusal(Code.BAD_ENCODING, f"format {message.format!r} is depth, not color")
+    return np.array(_decode(message, bytes(message.data)).convert("RGB"))
+
+
+def depth(message: Any) -> np.ndarray:
+    """Metres (h, w) float32, 0 or not finite where invalid. Raises Refusal BAD_ENCODING."""
+    kind = message.format.partition(";")[0].strip()
+    if kind not in ("16UC1", "32FC1"):
+        raise Refusal(
+            Code.BAD_ENCODING,
+            f"format {message.format!r} is not supported for depth; it must begin with 16UC1; or 32FC1;",
+        )
+    if "rvl" in message.format.lower():
+        raise Refusal(
+            Code.BAD_ENCODING, f"format {message.format!r}: RVL is not supported; set the camera's to png"
+        )
+    data = bytes(message.data)
+    quantization = (0.0, 0.0)
+    if "compressedDepth" in message.format:
+        if len(data) < HEADER.size:
+            raise Refusal(Code.BAD_ENCODING, f"compressedDepth data of {len(data)} bytes have no header")
+        quantization = HEADER.unpack_from(data)[1:]
+        data = data[HEADER.size :]
+    elif kind == "32FC1":
+        raise Refusal(
+            Code.BAD_ENCODING, f"format {message.format!r}: 32FC1 comes by the transport compressedDepth"
+        )
+    values = _sixteen_bits(message, data)
+    return _metres(values, *quantization) if kind == "32FC1" else values * np.float32(1e-3)
+
+
+def _metres(values: np.ndarray, a: float, b: float) -> np.ndarray:
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.where(values > 0, np.float32(a) / (values - np.float32(b)), 0).astype(np.float32)
+
+
+def _sixteen_bits(message: Any, data: bytes) -> np.ndarray:
+    picture = _decode(message, data)
+    if not picture.mode.startswith("I"):
+        raise Refusal(
+            Code.BAD_ENCODING,
+            f"depth must be a 16-bit PNG, got mode {picture.mode} ({message.format!r})",
+        )
+    return np.array(picture).astype(np.float32)
+
+
+def _decode(message: Any, data: bytes) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        if picture.width * picture.height > MAX_PIXELS:
+            raise Refusal(
+                Code.BAD_ENCODING,
+                f"a compressed image of {picture.width}x{picture.height} is larger than {MAX_PIXELS} pixels",
+            )
+        picture.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Refusal(
+            Code.BAD_ENCODING,
+            f"{len(data)} bytes of format {message.format!r} are no {' or '.join(FORMATS)} image: {error}",
+        ) from error
+    return picture

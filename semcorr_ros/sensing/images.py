@@ -1,0 +1,99 @@
+"""Image messages to tensors, honouring step, byte order and encoding. No cv_bridge, and no copy where
+none is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.sensing import bayer, compressed, yuv
+from semcorr_ros.sensing.refusal import Code, Refusal
+
+# encoding -> (element type, channels, order of R, G, B among them); 8UC3 is BGR, as in cv_bridge
+COLOR = {
+    "rgb8": (np.uint8, 3, (0, 1, 2)),
+    "bgr8": (np.uint8, 3, (2, 1, 0)),
+    "8UC3": (np.uint8, 3, (2, 1, 0)),
+    "rgba8": (np.uint8, 4, (0, 1, 2)),
+    "bgra8": (np.uint8, 4, (2, 1, 0)),
+    "mono8": (np.uint8, 1, (0, 0, 0)),
+    "8UC1": (np.uint8, 1, (0, 0, 0)),
+    "mono16": (np.uint16, 1, (0, 0, 0)),
+    "rgb16": (np.uint16, 3, (0, 1, 2)),
+    "bgr16": (np.uint16, 3, (2, 1, 0)),
+}
+# encoding -> (channels per stored pixel, conversion to RGB)
+MOSAICS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
+    **{f"bayer_{order}8": (1, bayer.demosaic(order)) for order in bayer.ORDERS},
+    **{name: (2, yuv.unpack(luma_first)) for name, luma_first in yuv.ENCODINGS.items()},
+}
+MILLIMETRES = 1e-3
+DEPTH = {"16UC1": (np.uint16, MILLIMETRES), "mono16": (np.uint16, MILLIMETRES), "32FC1": (np.float32, 1.0)}
+
+
+def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
+    """RGB of an Image or CompressedImage, in color or gray. Raises Refusal BAD_ENCODING."""
+    if compressed.is_compressed(message):
+        return torch.from_numpy(compressed.color(message))
+    if message.encoding in MOSAICS:
+        channels, to_rgb = MOSAICS[message.encoding]
+        return torch.from_numpy(to_rgb(_elements(message, np.dtype(np.uint8), channels)))
+    if message.encoding not in COLOR:
+        raise _unsupported(message, (*COLOR, *MOSAICS))
+    element, channels, order = COLOR[message.encoding]
+    pixels = _elements(message, np.dtype(element), channels)
+    if element is np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if order != (0, 1, 2) or channels != 3:
+        pixels = pixels[..., list(order)]
+    return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+
+
+def depth_from_message(message: Any) -> DepthMap:
+    """Metric depth; 0 where the message holds 0, NaN or an infinity. Raises Refusal BAD_ENCODING.
+
+    The encoding alone decides about the unit (REP 118).
+    """
+    if compressed.is_compressed(message):
+        return DepthMap(torch.from_numpy(_valid(compressed.depth(message))), metric=True)
+    if message.encoding not in DEPTH:
+        raise _unsupported(message, DEPTH)
+    element, metres = DEPTH[message.encoding]
+    values = _elements(message, np.dtype(element), 1)[..., 0].astype(np.float32) * np.float32(metres)
+    return DepthMap(torch.from_numpy(_valid(values)), metric=True)
+
+
+def _valid(metres: np.ndarray) -> np.ndarray:
+    metres[~np.isfinite(metres) | (metres < 0)] = 0.0
+    return metres
+
+
+def _elements(message: Any, element: np.dtype, channels: int) -> np.ndarray:
+    """(h, w, channels) in native byte order; a view of the message where it has no padding."""
+    row = message.width * channels * element.itemsize
+    data = np.frombuffer(message.data, np.uint8)
+    needed = message.step * (message.height - 1) + row
+    if message.height == 0 or message.width == 0 or message.step < row or len(data) < needed:
+        raise Refusal(
+            Code.BAD_ENCODING,
+            f"a {message.width}x{message.height} {message.encoding} image needs rows of {row} bytes; "
+            f"step is {message.step} and there are {len(data)} bytes",
+        )
+    # The last row may come without its padding.
+    rows = np.lib.stride_tricks.as_strided(data, (message.height, row), (message.step, 1))
+    stored = element.newbyteorder(">" if message.is_bigendian else "<")
+    pixels = np.ascontiguousarray(rows).view(stored).reshape(message.height, message.width, channels)
+    return pixels.astype(element, copy=False)
+
+
+def _unsupported(message: Any, allowed: Iterable[str]) -> Refusal:
+    return Refusal(
+        Code.BAD_ENCODING, f"encoding {message.encoding!r} is not supported; use one of: {', '.join(allowed)}"
+    )
