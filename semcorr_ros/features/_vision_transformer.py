@@ -40,7 +40,6 @@ class TokenExtractor:
         self.backbone = backbone
         self.place = place
         self.network = network
-        self.patch = patch_size(network)
         self._weights = next(network.parameters())
 
     @property
@@ -65,18 +64,25 @@ class TokenExtractor:
                 maps[i] = FeatureMap(shown, sizes[i], self.backbone)
         return [maps[i] for i in range(len(refs))]
 
-    @torch.inference_mode()
     def tokens(self, canvases: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch h w channel"]:
         """Unit-norm tokens of canvases, padding included.
 
         Normalized before any interpolation: DINOv2 has a few tokens many times longer than their
         neighbours, which they would drown.
         """
-        _, height, width, _ = canvases.shape
-        h, w = height // self.patch, width // self.patch
-        pixels = normalized(canvases.to(self._weights.device)).to(self._weights.dtype)
-        patches = self.network(pixels).last_hidden_state[:, -h * w :]  # behind class and register tokens
-        return functional.normalize(patches.float(), dim=-1).unflatten(1, (h, w))
+        return functional.normalize(patch_tokens(self.network, canvases), dim=-1)
+
+
+@torch.inference_mode()
+def patch_tokens(
+    network: nn.Module, canvases: UInt8[Tensor, "batch height width 3"]
+) -> Float[Tensor, "batch h w channel"]:
+    """What the network says of every patch, float32 on its device, whose lengths it has chosen."""
+    patch, weights = patch_size(network), next(network.parameters())
+    h, w = canvases.shape[1] // patch, canvases.shape[2] // patch
+    pixels = normalized(canvases.to(weights.device)).to(weights.dtype)
+    patches = network(pixels).last_hidden_state[:, -h * w :]  # behind class and register tokens
+    return patches.float().unflatten(1, (h, w))
 
 
 def placer(layout: str, side: int, patch: int) -> Callable[[tuple[int, int]], Placement]:

@@ -8,7 +8,7 @@ import transformer_folders
 from PIL import Image
 from torch.nn.functional import normalize
 
-from semcorr_ros.features import ImageRef, _canvas, _vision_transformer, dinov2, precomputed
+from semcorr_ros.features import ImageRef, _canvas, _dino_tokens, _vision_transformer, dinov2, precomputed
 from semcorr_ros.geometry import grid, letterbox
 
 SIDE = 8 * 14  # of tests: 8 x 8 cells
@@ -139,10 +139,10 @@ def authors_positions(learned, rows, columns):
 def test_positions_are_resampled_as_in_the_hub(folders):
     network = folders["dinov2"][1]
     learned = network.embeddings.position_embeddings.detach()
-    found = dinov2.hub_positions(learned, 14, torch.zeros(1), 8 * 14, 6 * 14)
+    found = _dino_tokens.hub_positions(learned, 14, torch.zeros(1), 8 * 14, 6 * 14)
     torch.testing.assert_close(found[:, :1], learned[:, :1])
     torch.testing.assert_close(found[0, 1:], authors_positions(learned, 8, 6), atol=1e-5, rtol=0)
-    assert dinov2.hub_positions(learned, 14, torch.zeros(1), 70, 70) is learned
+    assert _dino_tokens.hub_positions(learned, 14, torch.zeros(1), 70, 70) is learned
     tokens = torch.zeros(1, 1 + 48, 32)
     assert not torch.allclose(
         found, network.embeddings.interpolate_pos_encoding(tokens, 8 * 14, 6 * 14), atol=1e-3
