@@ -1,4 +1,4 @@
-"""One thread runs all inference: requests in order, then the latest frame; a request preempts a frame."""
+"""One thread runs all inference. Requests, goals and the latest frames take turns, so that none starves."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from semcorr_ros.ros.refusal import Code, Refusal
 
 KeepGoing = Callable[[], bool]  # polled between optimizer steps; False = give up
 
+REQUESTS, GOALS, FRAMES = "requests", "goals", "frames"
 
-@dataclass
+
+@dataclass(eq=False)
 class Job:
     """A request. `done` gets its result or exception exactly once, from any thread."""
 
     work: Callable[[KeepGoing], Any]
     done: Callable[[Any], None]
     deadline: float  # time.monotonic()
+    lane: str = REQUESTS
     answered: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, outcome: Any) -> None:
-        """Deliver unless already delivered."""
+        """Deliver unless already delivered. Work that still runs is told to stop at its next step."""
         with self.lock:
             if self.answered:
                 return
@@ -38,72 +41,113 @@ class Job:
 
 
 class Worker:
-    """Owns the inference thread. `on_frame` must not raise; what it raises ends in `failures`."""
+    """Owns the inference thread.
 
-    def __init__(self, on_frame: Callable[[Any, KeepGoing], None], capacity: int):
-        self._on_frame = on_frame
+    A request stops a frame that is being looked at, but not twice in a row: a client that asks without a
+    pause does not blind the stream. What `on_frame` raises ends in `failures`; `on_end` is called last.
+    """
+
+    def __init__(
+        self,
+        on_frame: Callable[[Any, KeepGoing], None],
+        capacity: int,
+        on_end: Callable[[], None] = lambda: None,
+    ):
+        self._on_frame, self._on_end = on_frame, on_end
         self._capacity = capacity
-        self._jobs: deque[Job] = deque()
+        self._jobs: dict[str, deque[Job]] = {REQUESTS: deque(), GOALS: deque()}
+        self._turns = deque([REQUESTS, GOALS, FRAMES])  # whose turn it is comes first
+        self._frames: dict[str, Any] = {}  # latest frame by camera
         self._running: Job | None = None
-        self._frame: Any = None
+        self._stop_frame = self._protect_frame = False
         self._closing = False
         self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self.replaced = 0  # frames that a newer one replaced before they were looked at
-        self.failures: list[BaseException] = []
+        self.failures: deque[BaseException] = deque(maxlen=100)
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a request. Raises Refusal BUSY when too many wait, SHUTDOWN when closing."""
+        """Queue a request. Raises Refusal BUSY when too many of its lane wait, SHUTDOWN when closing."""
         with self._wake:
             if self._closing:
                 raise Refusal(Code.SHUTDOWN, "the node is shutting down")
-            if len(self._jobs) >= self._capacity:
-                raise Refusal(Code.BUSY, f"{len(self._jobs)} requests are waiting already; try again later")
-            self._jobs.append(job)
+            lane = self._jobs[job.lane]
+            if len(lane) >= self._capacity:
+                raise Refusal(Code.BUSY, f"{len(lane)} {job.lane} are waiting already; try again later")
+            lane.append(job)
+            self._stop_frame = not self._protect_frame
             self._wake.notify()
 
-    def offer(self, frame: Any) -> None:
-        """Hand over the latest frame; one that still waits is replaced."""
+    def offer(self, frame: Any, camera: str = "") -> None:
+        """Hand over the latest frame of a camera; one that still waits is replaced."""
         with self._wake:
-            self.replaced += self._frame is not None
-            self._frame = frame
+            self.replaced += self._frames.pop(camera, None) is not None
+            self._frames[camera] = frame
             self._wake.notify()
 
     def expire(self) -> None:
         """Answer requests whose deadline passed, waiting or running. Called regularly by the owner."""
         with self._wake:
-            jobs = [*self._jobs, *([self._running] if self._running else [])]
-            self._jobs = deque(job for job in self._jobs if not job.expired())
+            jobs = [job for job in self._pending() if job.expired()]
+            for name, lane in self._jobs.items():
+                self._jobs[name] = deque(job for job in lane if not job.expired())
         for job in jobs:
-            if job.expired():
-                job.answer(_too_late())
+            job.answer(_too_late())
+
+    def flush(self, refusal: Refusal) -> None:
+        """Answer everything that waits or runs with `refusal` and forget the frames. Waits for nothing."""
+        with self._wake:
+            jobs = self._pending()
+            for lane in self._jobs.values():
+                lane.clear()
+            self._frames.clear()
+            self._stop_frame = True
+        for job in jobs:
+            job.answer(refusal)
 
     def close(self, timeout: float) -> bool:
         """Stop after the current optimizer step; False if the thread did not end in time."""
         with self._wake:
             self._closing = True
-            waiting, self._jobs = list(self._jobs), deque()
+            waiting = [job for lane in self._jobs.values() for job in lane]
+            for lane in self._jobs.values():
+                lane.clear()
             self._wake.notify()
         for job in waiting:
             job.answer(Refusal(Code.SHUTDOWN, "the node is shutting down"))
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _pending(self) -> list[Job]:
+        waiting = [job for lane in self._jobs.values() for job in lane]
+        return [*waiting, *([self._running] if self._running else [])]
+
     def _run(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._closing or self._jobs or self._frame is not None)
+                self._wake.wait_for(lambda: self._closing or self._frames or any(self._jobs.values()))
                 if self._closing:
-                    return
-                job = self._running = self._jobs.popleft() if self._jobs else None
-                frame = None
-                if job is None:
-                    frame, self._frame = self._frame, None
-            if job is not None:
-                self._do(job)
+                    break
+                task = self._next()
+            if isinstance(task, Job):
+                self._do(task)
             else:
-                self._look(frame)
+                self._look(task)
+            del task  # its pictures must not stay until the next one comes
+        self._on_end()
+
+    def _next(self) -> Any:
+        """A job, or the frame of the camera that waits longest. Called with the lock held."""
+        lane = next(name for name in self._turns if (self._frames if name == FRAMES else self._jobs[name]))
+        self._turns.remove(lane)
+        self._turns.append(lane)
+        if lane == FRAMES:
+            self._stop_frame = False
+            self._protect_frame |= any(self._jobs.values())
+            return self._frames.pop(next(iter(self._frames)))
+        self._running = self._jobs[lane].popleft()
+        return self._running
 
     def _do(self, job: Job) -> None:
         outcome: Any
@@ -112,13 +156,18 @@ class Worker:
         except Exception as error:  # the caller gets it; the thread must live on
             outcome = error
         self._running = None
-        job.answer(outcome)
+        try:
+            job.answer(outcome)
+        except Exception as error:  # e.g. the executor is gone
+            self.failures.append(error)
 
     def _look(self, frame: Any) -> None:
         try:
-            self._on_frame(frame, lambda: not (self._closing or self._jobs))
+            self._on_frame(frame, lambda: not (self._closing or self._stop_frame))
         except Exception as error:
             self.failures.append(error)
+        with self._wake:
+            self._protect_frame = self._stop_frame
 
 
 def _too_late() -> Refusal:

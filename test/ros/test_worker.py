@@ -8,7 +8,7 @@ import time
 import pytest
 
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.worker import Job, Worker
+from semcorr_ros.ros.worker import GOALS, Job, Worker
 
 SOON = 20.0
 
@@ -151,3 +151,76 @@ def test_a_failing_frame_does_not_end_the_worker():
     assert done.wait(SOON)
     assert answers == [1]
     assert worker.close(SOON)
+
+
+def test_requests_and_goals_take_turns():
+    bench = Bench(capacity=10)
+    release, started = threading.Event(), threading.Event()
+    bench.submit(lambda _: started.set() or release.wait(SOON))
+    assert started.wait(SOON)
+    for name in ("request 1", "request 2", "request 3"):
+        bench.submit(lambda _, name=name: name)
+    for name in ("goal 1", "goal 2"):
+        job = Job(lambda _, name=name: name, bench._note(bench.answers), time.monotonic() + SOON, GOALS)
+        bench.worker.submit(job)
+    release.set()
+    assert bench.wait(lambda: len(bench.answers) == 6)
+    assert bench.answers[1:] == ["goal 1", "request 1", "goal 2", "request 2", "request 3"]
+    assert bench.worker.close(SOON)
+
+
+def test_a_flood_of_requests_does_not_starve_the_frames(bench):
+    """A client that asks again as soon as it is answered stops every other frame at most."""
+    done, stop = [], threading.Event()
+
+    def look(frame, keep_going) -> None:
+        for _ in range(20):
+            if not keep_going():
+                return
+            time.sleep(0.001)
+        done.append(frame)
+
+    worker = Worker(look, 4)
+
+    def again(_=None) -> None:
+        if not stop.is_set():
+            worker.submit(Job(lambda _: time.sleep(0.002), again, time.monotonic() + SOON))
+
+    again()
+    end = time.monotonic() + SOON
+    while len(done) < 5 and time.monotonic() < end:
+        worker.offer(object())
+        time.sleep(0.005)
+    stop.set()
+    assert len(done) >= 5
+    assert worker.close(SOON)
+
+
+def test_frames_of_several_cameras_take_turns(bench):
+    bench.hold.clear()
+    bench.worker.offer("first", "left")
+    assert bench.wait(lambda: bench.frames == ["first"])
+    for frame, camera in (("l1", "left"), ("r1", "right"), ("l2", "left")):
+        bench.worker.offer(frame, camera)
+    bench.hold.set()
+    assert bench.wait(lambda: len(bench.frames) == 3)
+    assert bench.frames == ["first", "r1", "l2"]
+
+
+def test_flush_answers_at_once_and_stops_what_runs(bench):
+    started, ended = threading.Event(), threading.Event()
+
+    def until_told(keep_going):
+        started.set()
+        while keep_going():
+            time.sleep(0.01)
+        ended.set()
+
+    bench.submit(until_told)
+    assert started.wait(SOON)
+    bench.submit(lambda _: "never")
+    start = time.monotonic()
+    bench.worker.flush(Refusal(Code.INACTIVE, "deactivated"))
+    assert time.monotonic() - start < 1.0
+    assert [answer.code for answer in bench.answers] == [Code.INACTIVE] * 2
+    assert ended.wait(SOON)
