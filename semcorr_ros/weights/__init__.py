@@ -1,6 +1,6 @@
 """Weights of published models: which there are, where they lie, how to get them.
 
-Nothing here downloads but `fetch`, and nothing calls that but the user.
+Nothing here uses the network but `download`, and only `python -m semcorr_ros weights fetch` calls that.
 """
 
 from __future__ import annotations
@@ -8,9 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from semcorr_ros.weights import _locate
+from semcorr_ros.weights._download import Progress, download
 from semcorr_ros.weights._manifest import Model, model, models
+from semcorr_ros.weights._verify import FileReport, check
 
-__all__ = ["MissingWeights", "Model", "find", "model", "models"]
+__all__ = [
+    "FileReport",
+    "MissingWeights",
+    "Model",
+    "Progress",
+    "check",
+    "download",
+    "find",
+    "folder_of",
+    "model",
+    "models",
+]
 
 
 class MissingWeights(FileNotFoundError):  # noqa: N818
@@ -26,15 +39,19 @@ def find(name: str, override: str | Path = "") -> Path:
     entry = model(name)
     if override:
         return _given(entry, Path(override).expanduser())
-    incomplete = ""
-    for folder in _locate.places(entry):
-        if not folder.is_dir():
-            continue
-        missing = _locate.missing_files(entry, folder)
-        if not missing:
-            return folder / entry.file_name if entry.is_file else folder
-        incomplete = f"; {folder} lacks {', '.join(missing)}"
-    raise MissingWeights(_how_to_get(entry) + incomplete)
+    folder = folder_of(entry)
+    missing = _locate.missing_files(entry, folder) if folder else []
+    if folder is None or missing:
+        incomplete = f"; {folder} lacks {', '.join(missing)}" if folder else ""
+        raise MissingWeights(_how_to_get(entry) + incomplete)
+    return folder / entry.file_name if entry.is_file else folder
+
+
+def folder_of(entry: Model) -> Path | None:
+    """Where the model lies: the first place that holds all of its files, else one that holds some."""
+    found = [folder for folder in _locate.places(entry) if folder.is_dir()]
+    whole = [folder for folder in found if not _locate.missing_files(entry, folder)]
+    return next(iter(whole + found), None)
 
 
 def _given(entry: Model, path: Path) -> Path:

@@ -13,17 +13,21 @@ FOLDER_VARIABLE = "SEMCORR_WEIGHTS"
 INDEX = "model.safetensors.index.json"
 
 
-def local_folder() -> Path | None:
+def named_folder() -> Path | None:
     """The folder of $SEMCORR_WEIGHTS, which holds one sub-folder per name of the manifest."""
     named = os.environ.get(FOLDER_VARIABLE)
     return Path(named).expanduser() if named else None
 
 
+def local_folder() -> Path:
+    """That folder, or where files that are not on the hub go without it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return named_folder() or cache / "semcorr_ros" / "weights"
+
+
 def places(model: Model) -> list[Path]:
     """Folders that may hold the model, whether they exist or not, in the order they are looked at."""
-    folder = local_folder()
-    found = [] if folder is None else [folder / model.name]
-    return [*found, *_cached(model)]
+    return [local_folder() / model.name, *_cached(model)]
 
 
 def missing_files(model: Model, folder: Path) -> list[str]:

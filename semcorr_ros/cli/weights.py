@@ -1,0 +1,108 @@
+"""Weights of published models: which there are, fetch them (the only verb that downloads), check them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from semcorr_ros import weights
+from semcorr_ros.storage import write_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `semcorr_ros weights`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch|check")
+    listed = actions.add_parser("list", help="names, licences, sizes, and what is on this machine")
+    fetched = actions.add_parser("fetch", help="download; an interrupted download goes on where it was")
+    checked = actions.add_parser("check", help="compare files with their hashes; exit status 1 for a bad one")
+    fetched.add_argument("names", nargs="+", metavar="NAME", help="as `weights list` shows them")
+    checked.add_argument("names", nargs="*", metavar="NAME", help="default: all that are on this machine")
+    for action in (fetched, checked):
+        action.add_argument(
+            "--folder",
+            type=Path,
+            metavar="DIR",
+            help="holds one sub-folder per model (default: $SEMCORR_WEIGHTS, else the hub's cache)",
+        )
+    for action in (listed, fetched, checked):
+        action.add_argument("--json", type=Path, metavar="FILE", help="write the result here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 1 for a file that is missing or damaged. Raises ValueError, OSError or ImportError."""
+    if args.action == "list":
+        content, status = _list(), 0
+    else:
+        folders = _fetch(args) if args.action == "fetch" else _to_check(args)
+        content = {name: _reports(name, folder) for name, folder in folders.items()}
+        status = _print_reports(content)
+    if args.json:
+        write_json(args.json, content)
+    return status
+
+
+def _list() -> dict[str, Any]:
+    table = Table()
+    table.add_column("name", no_wrap=True)  # to be copied
+    for title in ("size", "here", "licence"):
+        table.add_column(title)
+    content = {}
+    for name, entry in weights.models().items():
+        folder = weights.folder_of(entry)
+        licence = entry.licence + (" (gated)" if entry.gated else "")
+        table.add_row(name, weights.size_text(entry.bytes), "yes" if folder else "", licence)
+        content[name] = dataclasses.asdict(entry) | {"folder": None if folder is None else str(folder)}
+    Console().print(table)
+    return content
+
+
+def _fetch(args: argparse.Namespace) -> dict[str, Path]:
+    entries = [weights.model(name) for name in args.names]  # a wrong name is told before anything is fetched
+    found = {}
+    for entry in entries:
+        print(
+            f"{entry.name}: {entry.id} at {entry.revision}, {weights.size_text(entry.bytes)}, {entry.licence}"
+        )
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=Console(stderr=True), disable=not entry.is_file) as bar:
+            task = bar.add_task(entry.name, total=entry.bytes)
+
+            def advance(done: int, total: int, bar: Progress = bar, task: Any = task) -> None:
+                bar.update(task, completed=done, total=total or None)
+
+            folder = args.folder and args.folder / entry.name
+            found[entry.name] = weights.download(entry, folder, advance)
+    return found
+
+
+def _to_check(args: argparse.Namespace) -> dict[str, Path]:
+    found = {}
+    for name in args.names or weights.models():
+        entry = weights.model(name)
+        folder = args.folder / name if args.folder else weights.folder_of(entry)
+        if folder is not None and folder.is_dir():
+            found[name] = folder
+        elif args.names:
+            weights.find(name, folder or "")  # raises: says where it is published
+    if not found:
+        print("no weights of the manifest are on this machine")
+    return found
+
+
+def _reports(name: str, folder: Path) -> dict[str, Any]:
+    files = [dataclasses.asdict(report) for report in weights.check(weights.model(name), folder)]
+    return {"folder": str(folder), "ok": not any(file["problem"] for file in files), "files": files}
+
+
+def _print_reports(content: dict[str, Any]) -> int:
+    for name, report in content.items():
+        print(f"{name}: {'ok' if report['ok'] else 'BAD'}, {report['folder']}")
+        for file in report["files"]:
+            print(f"  {file['path']}: {file['problem'] or 'ok'} ({file['checked']})")
+    return int(not all(report["ok"] for report in content.values()))
