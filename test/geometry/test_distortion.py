@@ -1,0 +1,108 @@
+"""Lens distortion there and back, against the published formulas, and through pictures."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from semcorr_ros.geometry import distortion
+
+SIZE = (96, 128)
+FOCAL, CENTER = (110.0, 112.0), (63.0, 48.5)
+COEFFICIENTS = {
+    "plumb_bob": (-0.28, 0.09, 0.001, -0.002, 0.01),
+    "rational_polynomial": (0.45, -2.6, 0.0005, -0.0002, 1.4, 0.33, -2.4, 1.3),
+    "equidistant": (0.02, -0.01, 0.004, -0.001),
+}
+
+
+def lens(model: str, coefficients=None) -> distortion.Lens:
+    made = distortion.make_lens(model, coefficients or COEFFICIENTS[model], FOCAL, CENTER, SIZE)
+    assert made is not None
+    return made
+
+
+@pytest.mark.parametrize("model", COEFFICIENTS)
+def test_there_and_back(model):
+    pixels = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([127.0, 95.0])
+    back = distortion.to_image(distortion.to_ideal(pixels, lens(model)), lens(model))
+    torch.testing.assert_close(back, pixels, atol=2e-3, rtol=0)
+    moved = (distortion.to_ideal(pixels, lens(model)) - pixels).norm(dim=-1)
+    assert moved.max() > 1  # the coefficients are those of a lens one notices
+
+
+def test_plumb_bob_by_hand():
+    x, y = 0.31, -0.22
+    k1, k2, p1, p2, k3 = COEFFICIENTS["plumb_bob"]
+    r2 = x * x + y * y
+    gain = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+    bent = (
+        x * gain + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
+        y * gain + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+    )
+    ideal = torch.tensor([[x * FOCAL[0] + CENTER[0], y * FOCAL[1] + CENTER[1]]], dtype=torch.float64)
+    got = distortion.to_image(ideal, lens("plumb_bob"))[0].tolist()
+    assert got == pytest.approx([bent[0] * FOCAL[0] + CENTER[0], bent[1] * FOCAL[1] + CENTER[1]], abs=1e-9)
+
+
+def test_equidistant_without_coefficients_is_proportional_to_the_angle():
+    straight = distortion.Lens("equidistant", (0.0,) * 4, (100.0, 100.0), (0.0, 0.0), SIZE)
+    for angle in (0.1, 0.7, 1.2):
+        shown = distortion.to_image(torch.tensor([[100 * math.tan(angle), 0.0]]), straight)
+        assert shown[0].tolist() == pytest.approx([100 * angle, 0.0], rel=1e-5)
+
+
+def test_beyond_the_fold_nothing_is_shown():
+    # 1 - 0.3 r^2 grows until r = 1.05 only: a point at r = 3 must not come back into the picture.
+    strong = lens("plumb_bob", (-0.3, 0.0, 0.0, 0.0, 0.0))
+    far = torch.tensor([[3 * FOCAL[0] + CENTER[0], CENTER[1]]])
+    assert distortion.to_image(far, strong).isnan().all()
+
+
+def test_a_picture_is_straightened():
+    """A checkerboard photographed through the lens becomes the checkerboard again."""
+    chosen = lens("plumb_bob")
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(128.0), indexing="ij")
+    ideal = distortion.to_ideal(torch.stack([x, y], -1), chosen)
+    photo = _pattern(ideal[..., 0], ideal[..., 1])
+    straight = distortion.rectify_image(photo, chosen)
+    inner = (slice(10, -10), slice(10, -10))
+    assert (straight.float() - _pattern(x, y).float())[inner].abs().mean() < 1.0
+    assert (photo.float() - _pattern(x, y).float())[inner].abs().mean() > 8.0
+
+
+def test_depth_is_not_blended():
+    depth = torch.full(SIZE, 1.0)
+    depth[:, 64:] = 3.0
+    assert set(distortion.rectify_depth(depth, lens("plumb_bob")).unique().tolist()) <= {0.0, 1.0, 3.0}
+
+
+@pytest.mark.parametrize(
+    ("model", "coefficients", "said"),
+    [
+        ("double_sphere", (0.1,) * 6, "plumb_bob"),
+        ("plumb_bob", (0.1,), "4 or 5"),
+        ("plumb_bob", (math.nan, 0.0, 0.0, 0.0), "finite"),
+        ("rational_polynomial", (0.1,) * 12, "8 coefficients"),
+    ],
+)
+def test_unknown_models_are_refused(model, coefficients, said):
+    with pytest.raises(ValueError, match=said):
+        distortion.make_lens(model, coefficients, FOCAL, CENTER, SIZE)
+
+
+@pytest.mark.parametrize("coefficients", [(), (0.0,) * 5, (0.0,) * 14])
+def test_zeros_are_no_lens(coefficients):
+    assert distortion.make_lens("plumb_bob", coefficients, FOCAL, CENTER, SIZE) is None
+
+
+def test_padding_with_zeros_is_allowed():
+    padded = lens("rational_polynomial", (*COEFFICIENTS["rational_polynomial"], 0.0, 0.0, 0.0, 0.0))
+    assert padded == lens("rational_polynomial")
+
+
+def _pattern(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    value = 128 + 60 * torch.sin(x / 5) + 60 * torch.sin(y / 4)
+    return value.round().clamp(0, 255).to(torch.uint8)[..., None].expand(-1, -1, 3).contiguous()

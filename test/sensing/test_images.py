@@ -1,0 +1,129 @@
+"""Mosaics, chroma subsampling, compressed images and depth."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import camera_messages
+import numpy as np
+import pytest
+
+from semcorr_ros.sensing import images
+from semcorr_ros.sensing.refusal import Code, Refusal
+
+ROWS, COLUMNS = 24, 32
+
+
+def smooth() -> np.ndarray:
+    """A picture whose mosaic can be undone well: it changes slowly."""
+    y, x = np.mgrid[:ROWS, :COLUMNS].astype(np.float32)
+    return np.stack([4 * x + 60, 5 * y + 40, 3 * (x + y) + 20], -1).astype(np.uint8)
+
+
+def refused(message, depth: bool = False) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        (images.depth_from_message if depth else images.color_from_message)(message)
+    assert caught.value.code == Code.BAD_ENCODING
+    return caught.value
+
+
+@pytest.mark.parametrize("order", ["rggb", "bggr", "gbrg", "grbg"])
+def test_bayer(order):
+    rgb = smooth()
+    mosaic = np.zeros((ROWS, COLUMNS), np.uint8)
+    for at, color in enumerate(order):
+        rows, columns = slice(at // 2, None, 2), slice(at % 2, None, 2)
+        mosaic[rows, columns] = rgb[rows, columns, "rgb".index(color)]
+    got = images.color_from_message(camera_messages.image(mosaic, f"bayer_{order}8")).numpy()
+    np.testing.assert_allclose(got[1:-1, 1:-1].astype(int), rgb[1:-1, 1:-1], atol=1)
+    np.testing.assert_allclose(got.astype(int), rgb, atol=8)
+
+
+@pytest.mark.parametrize("encoding", ["yuv422", "uyvy", "yuv422_yuy2", "yuyv"])
+@pytest.mark.parametrize(
+    ("yuv", "rgb"),
+    [((81, 90, 240), (254, 0, 0)), ((145, 54, 34), (0, 255, 1)), ((235, 128, 128), (255,) * 3)],
+)
+def test_yuv(encoding, yuv, rgb):
+    y, u, v = yuv  # red, green and white of BT.601
+    pairs = np.array([[y, u], [y, v]], np.uint8)
+    if encoding in ("yuv422", "uyvy"):
+        pairs = pairs[:, ::-1]
+    message = camera_messages.image(np.tile(pairs[None], (3, 4, 1)), encoding)
+    got = images.color_from_message(message).numpy()
+    assert got.shape == (3, 8, 3)
+    np.testing.assert_allclose(got.reshape(-1, 3).astype(int), np.tile(rgb, (24, 1)), atol=2)
+
+
+def test_sixteen_bit_colors():
+    pixels = np.array([[[0, 256, 65535]]], np.uint16)
+    assert images.color_from_message(camera_messages.image(pixels, "rgb16")).tolist() == [[[0, 1, 255]]]
+    assert images.color_from_message(camera_messages.image(pixels, "bgr16")).tolist() == [[[255, 1, 0]]]
+    gray = images.color_from_message(camera_messages.image(pixels[..., 1], "mono16"))
+    assert gray.tolist() == [[[1, 1, 1]]]
+
+
+def test_png_and_jpeg_color():
+    rgb = smooth()
+    for kind, tolerance in (("PNG", 0), ("JPEG", 6)):
+        options = {"quality": 95} if kind == "JPEG" else {}
+        form = f"rgb8; {kind.lower()} compressed bgr8"
+        message = camera_messages.compressed(camera_messages.encoded(rgb, kind, **options), form)
+        got = images.color_from_message(message).numpy()
+        np.testing.assert_allclose(got.astype(int), rgb, atol=tolerance)
+
+
+def test_gray_jpeg_becomes_rgb():
+    data = camera_messages.encoded(smooth()[..., 0], "JPEG", quality=95)
+    assert images.color_from_message(camera_messages.compressed(data, "mono8; jpeg")).shape == (
+        ROWS,
+        COLUMNS,
+        3,
+    )
+
+
+@pytest.mark.parametrize("kind", ["16UC1", "32FC1"])
+def test_compressed_depth(kind):
+    metres = np.linspace(0.3, 4.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.float32)
+    metres[0, :4] = (0.0, np.nan, 0.0, np.nan)
+    got = images.depth_from_message(camera_messages.compressed_depth(metres, kind))
+    assert got.metric
+    assert got.values[0, :4].tolist() == [0, 0, 0, 0]
+    # The transport quantizes 1 / depth: 16 mm at 4 m with its default settings.
+    tolerance = 0.0006 if kind == "16UC1" else 0.5 * 16 / (100 * 101) + 1e-4
+    np.testing.assert_allclose(got.values.numpy()[1:], metres[1:], atol=tolerance)
+
+
+def test_raw_and_compressed_depth_agree():
+    metres = np.linspace(0.3, 4.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.float32)
+    raw = images.depth_from_message(camera_messages.image(np.rint(metres * 1000).astype(np.uint16), "16UC1"))
+    packed = images.depth_from_message(camera_messages.compressed_depth(metres, "16UC1"))
+    assert (raw.values == packed.values).all()
+
+
+def test_a_png_without_header_is_depth_too():
+    data = camera_messages.encoded(np.full((4, 5), 1500, np.uint16), "PNG")
+    got = images.depth_from_message(camera_messages.compressed(data, "16UC1; png compressed"))
+    assert got.values.unique().tolist() == pytest.approx([1.5])
+
+
+def test_what_is_no_image_is_refused():
+    good = camera_messages.encoded(smooth(), "PNG")
+    for data in (b"", b"\x89PNG", good[: len(good) // 2], b"x" * 1000):
+        refused(camera_messages.compressed(data, "rgb8; png compressed"))
+    assert "RVL" in str(
+        refused(camera_messages.compressed(bytes(50), "16UC1; compressedDepth rvl"), depth=True)
+    )
+    assert "header" in str(
+        refused(camera_messages.compressed(b"abc", "16UC1; compressedDepth png"), depth=True)
+    )
+    refused(camera_messages.compressed(bytes(12) + good, "16UC1; compressedDepth png"), depth=True)
+    refused(camera_messages.compressed(good, "rgb8; png"), depth=True)
+    refused(camera_messages.compressed(good, "16UC1; compressedDepth png"))
+
+
+def test_a_huge_size_is_refused_before_it_is_allocated():
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    refused(camera_messages.compressed(data + bytes(100), "rgb8; png compressed"))
