@@ -18,16 +18,17 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from semcorr_ros.features import ImageRef
-from semcorr_ros.features._canvas import lay_out, normalized
+from semcorr_ros.features._canvas import normalized
 from semcorr_ros.features._diffusion_folder import embed, load_scheduler, load_unet, load_vae
+from semcorr_ros.features._letterboxed import letterboxes
 from semcorr_ros.features._tiles import STEP, Tiling, cut, put_together, tiling
 from semcorr_ros.features._unet_taps import FreeU, layers
 from semcorr_ros.features._vision_transformer import PRECISIONS, check_choice
-from semcorr_ros.geometry.letterbox import letterboxed
 
 CELL = 16  # pixels per cell of s3, the finest layer
 NOISE_SEED = 42  # the authors'
 AT_ONCE = 4  # tiles in one pass: those of one image
+HALF = (0.5, 0.5, 0.5)  # the autoencoder takes -1 to 1
 CATEGORY = "{category}"
 NAMES = ("s3", "s4", "s5")  # in the order of channels that published files and adapters have
 
@@ -71,18 +72,12 @@ class Diffusion:
         """
         side = self.settings.side
         tiles = tiling((side, side))
-        pixels = cut(self._pixels(refs), tiles).flatten(0, 1)
+        canvases = normalized(letterboxes(refs, side).to(self._device), HALF, HALF)
+        pixels = cut(canvases, tiles).flatten(0, 1)
         prompts = torch.cat([self._text(self._prompt(ref)) for ref in refs])
         texts = prompts.repeat_interleave(len(tiles.corners), dim=0)
         passes = [self._pass(*some) for some in zip(pixels.split(AT_ONCE), texts.split(AT_ONCE), strict=True)]
         return {name: _assemble([one[name] for one in passes], tiles) for name in NAMES}
-
-    def _pixels(self, refs: Sequence[ImageRef]) -> Float[Tensor, "batch 3 side side"]:
-        sizes = [(ref.image.shape[0], ref.image.shape[1]) for ref in refs]
-        places = [letterboxed(size, self.settings.side) for size in sizes]
-        canvases = [lay_out(ref.image, place) for ref, place in zip(refs, places, strict=True)]
-        half = (0.5, 0.5, 0.5)
-        return normalized(torch.stack(canvases).to(self._device), half, half)
 
     def _pass(self, pixels: Float[Tensor, "tile 3 h w"], text: Float[Tensor, "tile token width"]) -> Layers:
         dtype, timestep = PRECISIONS[self._precision], self.settings.timestep

@@ -35,7 +35,10 @@ class DiskCache:
 
     def __init__(self, extractor: FeatureExtractor, folder: Path, max_bytes: int, device: str) -> None:
         if not getattr(extractor, "from_pixels", False):
-            raise ValueError(f"features of {extractor.backbone} are files already, there is nothing to cache")
+            raise ValueError(
+                f"features of {extractor.backbone} cannot be cached: they are files already, or depend on"
+                " more than one image"
+            )
         if max_bytes <= 0:
             raise ValueError(f"the largest size of a cache must be positive, got {max_bytes} bytes")
         self.backbone = extractor.backbone

@@ -1,15 +1,17 @@
-"""Cells of the published square canvas as a FeatureMap of the image that lies on it."""
+"""Images on published square canvases, and cells of those as FeatureMaps of the images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import ImageRef
+from semcorr_ros.features._canvas import lay_out
 from semcorr_ros.geometry.letterbox import cut_out, letterboxed
 
 Describe = Callable[[Sequence[ImageRef]], Float[Tensor, "batch h w channel"]]
@@ -35,6 +37,13 @@ class LetterboxedExtractor:
             return []
         cells = self._describe(refs)
         return [without_padding(own, ref, self.backbone) for own, ref in zip(cells, refs, strict=True)]
+
+
+def letterboxes(refs: Sequence[ImageRef], side: int) -> UInt8[Tensor, "batch side side 3"]:
+    """Images on black squares, on the CPU. Raises ValueError for an image that is not RGB uint8."""
+    sizes = [(ref.image.shape[0], ref.image.shape[1]) for ref in refs]
+    canvases = [lay_out(ref.image, letterboxed(size, side)) for ref, size in zip(refs, sizes, strict=True)]
+    return torch.stack(canvases)
 
 
 def without_padding(cells: Float[Tensor, "h w channel"], ref: ImageRef, backbone: str) -> FeatureMap:
