@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_costs_no_result(tmp_path, caplog):
 def test_only_what_is_computed_from_pixels_is_cached(tmp_path):
     extractor = Counting()
     extractor.from_pixels = False
-    with pytest.raises(ValueError, match="fabricated:1 are files already"):
+    with pytest.raises(ValueError, match="fabricated:1 cannot be cached: they are files already"):
         _disk_cache.DiskCache(extractor, tmp_path, 1, "cpu")
     with pytest.raises(ValueError, match="positive"):
         _disk_cache.DiskCache(Counting(), tmp_path, 0, "cpu")
