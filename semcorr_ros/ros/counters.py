@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from semcorr_ros.ros.refusal import Code
+from semcorr_ros.artifacts import KeypointState
+from semcorr_ros.sensing.reasons import REASONS
+from semcorr_ros.sensing.refusal import Code
+
+GOOD = ("pictures published", "requests answered")
+# A caller's mistake is no defect of the node: these are, when nothing comes through beside them.
+DEFECTS = {
+    Code.UNKNOWN,
+    Code.NO_CAMERA_INFO,
+    Code.UNCALIBRATED,
+    Code.BAD_ENCODING,
+    Code.SIZE_MISMATCH,
+    Code.SYNC_MISS,
+    Code.QOS_INCOMPATIBLE,
+    Code.TF_MISSING,
+    Code.OUT_OF_MEMORY,
+}
 
 
 class Counters:
@@ -16,29 +33,60 @@ class Counters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._reasons: dict[str, str] = {}
+        self._told: Counter[str] = Counter()  # as of the last message
+        self._reasons: dict[Code, str] = {}
 
     def add(self, name: str, amount: int = 1) -> None:
         """Count something that happened."""
         with self._lock:
             self._counts[name] += amount
 
+    def points(self, states: Iterable[int]) -> None:
+        """Count published keypoints by state: how many were missing, and why."""
+        with self._lock:
+            self._counts.update(f"points {KeypointState(state).name}" for state in states)
+
     def drop(self, reason: Code | str, sentence: str) -> bool:
         """Count a dropped frame or refused request; True when this reason is new (worth a log line)."""
-        name = reason.name if isinstance(reason, Code) else reason
+        code = Code[reason] if isinstance(reason, str) else reason
         with self._lock:
-            self._counts[f"dropped {name}"] += 1
-            new = name not in self._reasons
-            self._reasons[name] = sentence
+            self._counts[_dropped(code)] += 1
+            new = code not in self._reasons
+            self._reasons[code] = sentence
         return new
 
     def message(self, name: str) -> DiagnosticArray:
-        """All counts as one diagnostic status. The caller stamps it."""
+        """All counts as one diagnostic status, which is about the time since the last one.
+
+        WARN when something went wrong in that time, ERROR when a defect let nothing through.
+        The caller stamps it.
+        """
         with self._lock:
             counts, reasons = dict(self._counts), dict(self._reasons)
-        status = DiagnosticStatus(name=name, level=DiagnosticStatus.OK, message="looking at images")
-        if not counts.get("images received"):
-            status.level, status.message = DiagnosticStatus.WARN, "no image has arrived"
+            recent = self._counts - self._told
+            self._told = self._counts.copy()
+        level, text = _verdict(counts, recent)
+        status = DiagnosticStatus(name=name, level=level, message=text)
         status.values = [KeyValue(key=key, value=str(value)) for key, value in sorted(counts.items())]
-        status.values += [KeyValue(key=f"why {key}", value=text) for key, text in sorted(reasons.items())]
+        for code, sentence in sorted(reasons.items()):
+            status.values.append(KeyValue(key=f"why {code.name}", value=sentence))
+            status.values.append(KeyValue(key=f"fix {code.name}", value=REASONS[code].fix))
         return DiagnosticArray(status=[status])
+
+
+def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[bytes, str]:
+    if not counts.get("images received"):
+        return DiagnosticStatus.WARN, "no image has arrived"
+    lost = {code: recent[_dropped(code)] for code, reason in REASONS.items() if not reason.harmless}
+    worst = max(lost, key=lambda code: lost[code])
+    if lost[worst]:
+        broken = worst in DEFECTS and not any(recent[name] for name in GOOD)
+        level = DiagnosticStatus.ERROR if broken else DiagnosticStatus.WARN
+        return level, f"{worst.name} ({lost[worst]} in the last period): {REASONS[worst].meaning}"
+    if not recent["images received"]:
+        return DiagnosticStatus.WARN, "images no longer arrive"
+    return DiagnosticStatus.OK, "looking at images"
+
+
+def _dropped(code: Code) -> str:
+    return f"dropped {code.name}"

@@ -4,43 +4,58 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, Image
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.sensing.synchronizer import Synchronizer
+from semcorr_ros.ros.quality_of_service import on_incompatible
+from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
+from semcorr_ros.sensing.refusal import Code, Refusal
 
-DEPTH_PATIENCE = 1.0  # seconds without depth after which "auto" goes on without it
 SENSOR_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# parameter value -> (message, what image_transport appends to the topic); decoded in the worker
+IMAGE_TRANSPORTS: dict[str, tuple[type, str]] = {
+    "raw": (Image, ""),
+    "compressed": (CompressedImage, "/compressed"),
+}
+DEPTH_TRANSPORTS: dict[str, tuple[type, str]] = {
+    "raw": (Image, ""),
+    "compressedDepth": (CompressedImage, "/compressedDepth"),
+}
 
 
 class Inputs:
     """Subscribes to image, camera_info and depth in the node's namespace, or in `camera` below it."""
 
-    def __init__(self, node: Node, depth: str, slop: float, counters: Counters, camera: str = ""):
-        self._counters = counters
-        self._logger = node.get_logger()
-        self._depth_mode = depth
-        self._synchronizer = Synchronizer(("image", "depth"), slop)
-        self._info: CameraInfo | None = None
+    def __init__(
+        self,
+        node: Node,
+        depth: str,
+        slop: float,
+        counters: Counters,
+        camera: str = "",
+        transports: tuple[str, str] = ("raw", "raw"),
+    ):
+        """transports: of image and depth; keys of IMAGE_TRANSPORTS and DEPTH_TRANSPORTS."""
+        self._node, self._counters, self._camera = node, counters, camera
+        self._assembler = Assembler(depth, slop, time.monotonic, self._drop)
         self._latest: Picture | None = None
-        self._arrived = self._image_arrived = self._depth_arrived = -float("inf")
+        self._arrived = NEVER
         self.on_picture: Callable[[Picture], None] = lambda picture: None
-        self._node, self._subscriptions = node, []
-        group = MutuallyExclusiveCallbackGroup()
-        streams = [("image", Image, self._take_image), ("camera_info", CameraInfo, self._take_info)]
+        self._subscriptions: list[Any] = []
+        self._group = MutuallyExclusiveCallbackGroup()
+        image_kind, image_suffix = IMAGE_TRANSPORTS[transports[0]]
+        self._subscribe("image", image_kind, image_suffix, self._take_image)
+        self._subscribe("camera_info", CameraInfo, "", self._assembler.take_info)
         if depth != "none":
-            streams.append(("depth", Image, self._take_depth))
-        for name, kind, take in streams:
-            topic = f"{camera}/{name}" if camera else name
-            subscription = node.create_subscription(kind, topic, take, SENSOR_QOS, callback_group=group)
-            self._subscriptions.append(subscription)
+            depth_kind, depth_suffix = DEPTH_TRANSPORTS[transports[1]]
+            self._subscribe("depth", depth_kind, depth_suffix, self._take_depth)
 
     def close(self) -> None:
         """Unsubscribe. Called when the node is deactivated."""
@@ -49,74 +64,60 @@ class Inputs:
         self._subscriptions.clear()
 
     def latest(self, max_age: float) -> Picture:
-        """The latest complete picture. Raises Refusal NO_IMAGE, NO_CAMERA_INFO."""
-        now = time.monotonic()
-        if self._image_arrived == -float("inf"):
-            raise Refusal(Code.NO_IMAGE, "no image has arrived on the topic `image`")
-        if self._info is None:
-            raise Refusal(Code.NO_CAMERA_INFO, "no message has arrived on the topic `camera_info`")
-        if self._info.k[0] == 0:
-            raise Refusal(Code.NO_CAMERA_INFO, "camera_info is of an uncalibrated camera (k[0] = 0)")
+        """The latest complete picture.
+
+        Raises Refusal NO_IMAGE, NO_CAMERA_INFO, UNCALIBRATED, NO_DEPTH, SYNC_MISS.
+        """
         if self._latest is None:
-            raise Refusal(Code.NO_IMAGE, "images arrive, but no depth within `sync_slop` of their stamps")
-        if max_age and now - self._arrived > max_age:
+            raise self._assembler.missing()
+        age = time.monotonic() - self._arrived
+        if max_age and age > max_age:
+            problem = self._assembler.problem
+            why = f" ({problem.code.name}: {problem.message})" if problem else ""
             raise Refusal(
-                Code.NO_IMAGE,
-                f"the latest image is {now - self._arrived:.1f} s old, max_image_age is {max_age:.1f} s",
+                Code.NO_IMAGE, f"the latest image is {age:.1f} s old, max_image_age is {max_age:.1f} s{why}"
             )
         return self._latest
 
-    def _take_image(self, message: Image) -> None:
-        self._counters.add("images received")
-        self._image_arrived = time.monotonic()
-        if self._waits_for_depth():
-            self._match("image", message)
-        else:
-            self._complete(message, None)
-
-    def _take_depth(self, message: Image) -> None:
-        self._counters.add("depth images received")
-        self._depth_arrived = time.monotonic()
-        self._match("depth", message)
-
-    def _take_info(self, message: CameraInfo) -> None:
-        self._info = message
-
-    def _waits_for_depth(self) -> bool:
-        if self._depth_mode == "auto":
-            return time.monotonic() - self._depth_arrived < DEPTH_PATIENCE
-        return self._depth_mode == "required"
-
-    def _match(self, stream: str, message: Image) -> None:
-        before = self._synchronizer.dropped
-        matched = self._synchronizer.add(
-            stream, Time.from_msg(message.header.stamp).nanoseconds * 1e-9, message
+    def _subscribe(self, name: str, kind: type, suffix: str, take: Callable[[Any], None]) -> None:
+        # A transport's topic follows the remapping of the plain one, as with image_transport.
+        topic = self._node.resolve_topic_name(f"{self._camera}/{name}" if self._camera else name) + suffix
+        subscription = self._node.create_subscription(
+            kind,
+            topic,
+            take,
+            SENSOR_QOS,
+            callback_group=self._group,
+            event_callbacks=on_incompatible(self._node, topic, self._drop),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        if self._synchronizer.dropped > before:
-            sentence = "an image or depth image found no partner within `sync_slop`"
-            self._counters.drop("SYNC_MISS", sentence)
-        if matched is not None:
-            self._complete(matched["image"], matched["depth"])
+        self._subscriptions.append(subscription)
 
-    def _complete(self, image: Image, depth: Image | None) -> None:
-        if self._info is None:
-            self._counters.drop(Code.NO_CAMERA_INFO, "an image came before any camera_info")
+    def _take_image(self, message: Any) -> None:
+        self._counters.add("images received")
+        self._publish(self._assembler.take_image(message))
+
+    def _take_depth(self, message: Any) -> None:
+        self._counters.add("depth images received")
+        self._publish(self._assembler.take_depth(message))
+
+    def _publish(self, moment: Moment | None) -> None:
+        if moment is None:
             return
         if self._latest is None:
-            self._warn_of_contradictions(image, self._info, depth)
-        self._latest = Picture(image, self._info, depth)
+            self._check_frames()
+        self._latest = Picture(moment.image, moment.camera_info, moment.depth)
         self._arrived = time.monotonic()
         self.on_picture(self._latest)
 
-    def _warn_of_contradictions(self, image: Image, info: CameraInfo, depth: Image | None) -> None:
+    def _check_frames(self) -> None:
         """Once, at the first picture: wrong wiring gives plausible pictures and wrong positions."""
-        frames = {"image": image.header.frame_id, "camera_info": info.header.frame_id}
-        if depth is not None:
-            frames["depth"] = depth.header.frame_id
+        frames = self._assembler.frames()
         if len(set(frames.values())) > 1:
             listed = ", ".join(f"{name} {frame!r}" for name, frame in frames.items())
-            self._logger.warning(f"frames differ: {listed}; depth must be registered to the image")
-        if any(value != 0 for value in info.d):
-            self._logger.warning(
-                "camera_info has lens distortion, which is not corrected here: feed the rectified image"
-            )
+            self._drop(Code.FRAME_MISMATCH, f"frames differ: {listed}; depth must be registered to the image")
+
+    def _drop(self, code: Code, sentence: str) -> None:
+        where = f"camera {self._camera!r}: " if self._camera else ""
+        if self._counters.drop(code, where + sentence):
+            self._node.get_logger().warning(f"{code.name}: {where}{sentence}")

@@ -6,7 +6,11 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """Same names and values as in srv/TransferKeypoints and action/AlignClass."""
+    """Why a frame, a point or a request led to nothing; counted on /diagnostics by these names.
+
+    Those below 100 are error codes of answers, with the values of srv/TransferKeypoints and
+    action/AlignClass. docs/troubleshooting.md says what to do about each.
+    """
 
     NONE = 0
     UNKNOWN = 1
@@ -33,6 +37,11 @@ class Code(IntEnum):
     NO_DEPTH = 22
     TF_MISSING = 23
     FORBIDDEN = 24
+    # Of streams only: no answer carries them.
+    QOS_INCOMPATIBLE = 100
+    FRAME_MISMATCH = 101
+    RATE_LIMIT = 102
+    REPLACED = 103
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a defect

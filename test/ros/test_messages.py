@@ -64,7 +64,7 @@ def test_codes_have_the_values_of_the_interfaces(section):
     for code in defined:
         assert getattr(section, code.name) == code
     if section is TransferKeypoints.Response:
-        missing = set(Code) - set(defined)  # a service call cannot be canceled
+        missing = {code for code in Code if code < 100} - set(defined)  # a service call cannot be canceled
         assert missing == {Code.CANCELED, Code.PREEMPTED}
 
 

@@ -1,0 +1,119 @@
+"""Image, calibration and depth of one moment, put together from streams; every loss has a name.
+
+The node feeds it from subscriptions and `replay` from a bag, so both see the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from semcorr_ros.sensing.calibration import intrinsics
+from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.sensing.synchronizer import Synchronizer
+
+DEPTH_CHOICES = ("auto", "required", "none")
+DEPTH_PATIENCE = 1.0  # seconds without depth after which "auto" goes on without it
+NEVER = -float("inf")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Messages that belong together."""
+
+    image: Any
+    camera_info: Any
+    depth: Any | None
+
+
+class Assembler:
+    """`take` every message in the order of arrival. O(1), decodes nothing."""
+
+    def __init__(self, depth: str, slop: float, now: Callable[[], float], drop: Callable[[Code, str], Any]):
+        """depth: one of DEPTH_CHOICES; slop: seconds by which stamps may differ; now: a clock in seconds;
+        drop: told about every message that is left out, and why."""
+        if depth not in DEPTH_CHOICES:
+            raise ValueError(f"depth must be one of {', '.join(DEPTH_CHOICES)}, got {depth!r}")
+        self._depth_mode, self._now, self._drop = depth, now, drop
+        self._synchronizer = Synchronizer(("image", "depth"), slop)
+        self._slop = slop
+        self._info: Any = None
+        self._arrived = dict.fromkeys(("image", "depth"), NEVER)
+        self._frames: dict[str, str] = {}
+        self.problem: Refusal | None = None  # why the latest image led to nothing
+
+    def take_info(self, message: Any) -> None:
+        """A CameraInfo; it holds until the next one."""
+        self._info = message
+        self._frames["camera_info"] = message.header.frame_id
+
+    def take_image(self, message: Any) -> Moment | None:
+        """The moment that is complete with this image, if one is."""
+        self._note("image", message)
+        return self._match("image", message) if self._waits_for_depth() else self._complete(message, None)
+
+    def take_depth(self, message: Any) -> Moment | None:
+        """The moment that is complete with this depth image, if one is."""
+        self._note("depth", message)
+        return self._match("depth", message)
+
+    def missing(self) -> Refusal:
+        """Why there is no picture. For a stream that never gave one."""
+        if self._arrived["image"] == NEVER:
+            return Refusal(Code.NO_IMAGE, "no image has arrived on the topic `image`")
+        if self._info is None or self.problem is not None:
+            return self.problem or _no_info()
+        if self._arrived["depth"] == NEVER:
+            return Refusal(Code.NO_DEPTH, "depth is required, and none has arrived on the topic `depth`")
+        return Refusal(
+            Code.SYNC_MISS,
+            f"images and depth arrive, but their stamps differ by more than sync_slop ({self._slop:g} s)",
+        )
+
+    def frames(self) -> dict[str, str]:
+        """frame_id by stream, of what has arrived. They should be one: depth registered to the image."""
+        return dict(self._frames)
+
+    def _note(self, stream: str, message: Any) -> None:
+        self._arrived[stream] = self._now()
+        self._frames[stream] = message.header.frame_id
+
+    def _waits_for_depth(self) -> bool:
+        if self._depth_mode == "auto":
+            return self._now() - self._arrived["depth"] < DEPTH_PATIENCE
+        return self._depth_mode == "required"
+
+    def _match(self, stream: str, message: Any) -> Moment | None:
+        before = self._synchronizer.dropped
+        matched = self._synchronizer.add(stream, stamp_of(message), message)
+        for _ in range(self._synchronizer.dropped - before):
+            sentence = f"an image or depth image found no partner within sync_slop ({self._slop:g} s)"
+            self._drop(Code.SYNC_MISS, sentence)
+        return None if matched is None else self._complete(matched["image"], matched["depth"])
+
+    def _complete(self, image: Any, depth: Any) -> Moment | None:
+        self.problem = self._calibration_problem()
+        if self.problem is not None:
+            self._drop(self.problem.code, self.problem.message)
+            return None
+        return Moment(image, self._info, depth)
+
+    def _calibration_problem(self) -> Refusal | None:
+        if self._info is None:
+            return _no_info()
+        if intrinsics(self._info)[0, 0] == 0:
+            return Refusal(
+                Code.UNCALIBRATED, "camera_info is of an uncalibrated camera (k[0] = 0): calibrate it"
+            )
+        return None
+
+
+def stamp_of(message: Any) -> float:
+    """Stamp of a message's header in seconds."""
+    stamp = message.header.stamp
+    return float(stamp.sec) + stamp.nanosec * 1e-9
+
+
+def _no_info() -> Refusal:
+    return Refusal(Code.NO_CAMERA_INFO, "no message has arrived on the topic `camera_info`")

@@ -1,0 +1,78 @@
+"""/diagnostics tells what went wrong since the last time, and what to do about it."""
+
+from __future__ import annotations
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from semcorr_ros.artifacts import KeypointState
+from semcorr_ros.ros.counters import Counters
+from semcorr_ros.sensing.refusal import Code
+
+
+def status(counters: Counters) -> DiagnosticStatus:
+    return counters.message("node").status[0]
+
+
+def values(counters: Counters) -> dict[str, str]:
+    return {item.key: item.value for item in status(counters).values}
+
+
+def test_from_silence_to_health_and_back():
+    counters = Counters()
+    assert (status(counters).level, status(counters).message) == (
+        DiagnosticStatus.WARN,
+        "no image has arrived",
+    )
+    counters.add("images received")
+    counters.add("pictures published")
+    got = status(counters)
+    assert (got.level, got.message) == (DiagnosticStatus.OK, "looking at images")
+    assert status(counters).message == "images no longer arrive"
+
+
+def test_what_is_lost_is_named_with_its_fix():
+    counters = Counters()
+    counters.add("images received", 3)
+    assert counters.drop(Code.SYNC_MISS, "stamps differ") is True
+    assert counters.drop(Code.SYNC_MISS, "stamps differ a lot") is False
+    counters.drop(Code.NO_DEPTH, "none")
+    got = status(counters)
+    assert got.level == DiagnosticStatus.ERROR
+    assert got.message.startswith("SYNC_MISS (2 ")
+    told = values(counters)
+    assert told["dropped SYNC_MISS"] == "2"
+    assert told["why SYNC_MISS"] == "stamps differ a lot"
+    assert "sync_slop" in told["fix SYNC_MISS"]
+
+
+def test_a_loss_among_successes_is_a_warning_and_old_ones_are_forgiven():
+    counters = Counters()
+    counters.add("images received")
+    counters.add("pictures published")
+    counters.drop(Code.LOW_SCORE, "unsure")
+    assert status(counters).level == DiagnosticStatus.WARN
+    counters.add("images received")
+    got = status(counters)
+    assert (got.level, got.message) == (DiagnosticStatus.OK, "looking at images")
+
+
+def test_what_is_harmless_is_counted_but_no_warning():
+    counters = Counters()
+    counters.add("images received")
+    counters.drop(Code.PREEMPTED, "a request came first")
+    counters.drop("PREEMPTED", "a request came first")
+    assert status(counters).level == DiagnosticStatus.OK
+    assert values(counters)["dropped PREEMPTED"] == "2"
+
+
+def test_points_are_counted_by_state():
+    counters = Counters()
+    counters.points([KeypointState.VISIBLE, KeypointState.NO_DEPTH, KeypointState.NO_DEPTH])
+    assert values(counters)["points NO_DEPTH"] == "2"
+
+
+def test_a_callers_mistake_is_no_error_of_the_node():
+    counters = Counters()
+    counters.add("images received")
+    counters.drop(Code.CLASS_UNKNOWN, "no class 'spoon' is loaded")
+    assert status(counters).level == DiagnosticStatus.WARN

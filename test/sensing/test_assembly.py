@@ -1,0 +1,109 @@
+"""Which messages make a picture, and the name of every loss."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import camera_messages
+import numpy as np
+import pytest
+
+from semcorr_ros.sensing import reasons
+from semcorr_ros.sensing.assembly import Assembler
+from semcorr_ros.sensing.refusal import Code
+
+PIXELS = np.zeros((4, 5), np.uint8)
+
+
+class Streams:
+    """An assembler with a clock that the test turns."""
+
+    def __init__(self, depth: str):
+        self.time, self.drops = 0.0, Counter()
+        self.assembler = Assembler(depth, 0.05, lambda: self.time, self._drop)
+
+    def _drop(self, code: Code, sentence: str) -> None:
+        assert sentence
+        self.drops[code] += 1
+
+    def image(self, stamp: float, frame: str = "optical"):
+        return self.assembler.take_image(_stamped(camera_messages.image(PIXELS, "mono8"), stamp, frame))
+
+    def depth(self, stamp: float, frame: str = "optical"):
+        return self.assembler.take_depth(_stamped(camera_messages.image(PIXELS, "16UC1"), stamp, frame))
+
+    def info(self, focal: float = 100.0):
+        K = np.diag([focal, focal, 1.0])
+        return self.assembler.take_info(camera_messages.camera_info(K, PIXELS.shape))
+
+
+def _stamped(message, stamp: float, frame: str):
+    message.header = camera_messages.header(frame, stamp)
+    return message
+
+
+def test_nothing_yet():
+    assert Streams("auto").assembler.missing().code == Code.NO_IMAGE
+
+
+def test_images_before_any_calibration():
+    streams = Streams("none")
+    assert streams.image(1.0) is None
+    assert streams.drops == {Code.NO_CAMERA_INFO: 1}
+    assert streams.assembler.missing().code == Code.NO_CAMERA_INFO
+    streams.info()
+    assert streams.image(1.1).image.header.frame_id == "optical"
+    assert streams.assembler.problem is None
+
+
+def test_uncalibrated():
+    streams = Streams("none")
+    streams.info(focal=0.0)
+    assert streams.image(1.0) is None
+    assert streams.drops == {Code.UNCALIBRATED: 1}
+    assert streams.assembler.missing().code == Code.UNCALIBRATED
+
+
+def test_auto_waits_for_depth_only_while_it_comes():
+    streams = Streams("auto")
+    streams.info()
+    assert streams.image(1.0).depth is None
+    streams.depth(1.1)
+    assert streams.image(1.1).depth is not None
+    assert streams.image(1.2) is None
+    streams.time = 5.0  # the depth camera died
+    assert streams.image(5.0).depth is None
+
+
+def test_required_depth_that_never_comes_and_one_that_does_not_fit():
+    streams = Streams("required")
+    streams.info()
+    assert streams.image(1.0) is None
+    assert streams.assembler.missing().code == Code.NO_DEPTH
+    for i in range(20):
+        assert streams.image(1.0 + i) is None
+        assert streams.depth(1.5 + i) is None
+    assert streams.assembler.missing().code == Code.SYNC_MISS
+    assert streams.drops[Code.SYNC_MISS] >= 20
+
+
+def test_frames_are_told():
+    streams = Streams("auto")
+    streams.info()
+    streams.image(1.0, "color_optical")
+    streams.depth(1.0, "depth_optical")
+    assert streams.assembler.frames() == {
+        "camera_info": "optical",
+        "image": "color_optical",
+        "depth": "depth_optical",
+    }
+
+
+def test_an_unknown_depth_mode_names_the_allowed_ones():
+    with pytest.raises(ValueError, match="auto, required, none"):
+        Streams("maybe")
+
+
+def test_every_code_has_a_meaning_and_a_fix():
+    assert set(Code) - set(reasons.REASONS) == {Code.NONE}
+    assert all(reason.meaning and reason.fix for reason in reasons.REASONS.values())
