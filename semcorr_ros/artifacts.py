@@ -54,6 +54,7 @@ class DepthMap:
 
     values: Float[Tensor, "height width"]
     metric: bool  # True: metres. False: any unit, right up to one unknown scale.
+    focal: float | None = None  # pixels, as the depth network believes; None: it does not say
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ def observe(
     seen = Observation(
         image=image.to(device),
         features=features,
-        depth=None if depth is None else DepthMap(depth.values.to(device), depth.metric),
-        camera=None if sample.camera is None else _camera_to(sample.camera, device),
+        depth=None if depth is None else replace(depth, values=depth.values.to(device)),
+        camera=_camera(sample, depth, device),
     )
     mask = _mask(sample, seen, providers, model)
     return seen if mask is None else zoomed(replace(seen, mask=mask.to(device)), ref, providers.features)
@@ -76,7 +76,7 @@ def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Provi
         image=image,
         features=features,
         mask=None if seen.mask is None else seen.mask.flip(1),
-        depth=None if seen.depth is None else DepthMap(seen.depth.values.flip(1), seen.depth.metric),
+        depth=None if seen.depth is None else replace(seen.depth, values=seen.depth.values.flip(1)),
         camera=None if seen.camera is None else cameras.mirrored(seen.camera),
     )
     return zoomed(mirrored, ref, providers.features)
@@ -131,5 +131,11 @@ def _depth(sample: AnnotatedImage, providers: Providers) -> DepthMap | None:
         return None
 
 
-def _camera_to(camera: Camera, device: torch.device) -> Camera:
+def _camera(sample: AnnotatedImage, depth: DepthMap | None, device: torch.device) -> Camera | None:
+    """The data set's, else one with the focal length that the depth network found."""
+    camera = sample.camera
+    if camera is None and depth is not None and depth.focal is not None:
+        camera = cameras.centered(depth.focal, sample.size)
+    if camera is None:
+        return None
     return Camera(camera.focal.to(device), camera.principal_point.to(device), camera.size)
