@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -14,16 +15,26 @@ from rclpy.parameter import Parameter
 DEPTH_CHOICES = ("auto", "required", "none")
 
 
-def _param(default: Any, doc: str, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+ALWAYS, UNCONFIGURED, NEVER = "always", "unconfigured", "never"  # when a parameter may be changed
+
+
+def _param(default: Any, doc: str, low: float | None = None, high: float | None = None, **more: Any) -> Any:
+    return field(
+        default=default, metadata={"doc": doc, "low": low, "high": high, "change": UNCONFIGURED} | more
+    )
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Those in TUNABLE may be changed while the node runs."""
+    """`change` says when a parameter may be changed: always, only while the node is unconfigured, never."""
 
+    autostart: bool = _param(
+        True, "configure and activate at start; false under a lifecycle manager", change=NEVER
+    )
     classes: tuple[str, ...] = _param((), "class files to load at start")
-    active_classes: tuple[str, ...] = _param((), "classes aligned to every image; others only on demand")
+    active_classes: tuple[str, ...] = _param(
+        (), "classes aligned to every image; others only on demand", change=ALWAYS
+    )
     device: str = _param("auto", "torch device; auto = cuda where there is one")
     threads: int = _param(0, "CPU threads of torch; 0 = its own choice", 0, 1024)
     backbone: str = _param("tiny", "feature extractor; must be the one the classes were built with")
@@ -32,17 +43,20 @@ class Parameters:
         "fast", "fast; tracking (start from the last picture); paper (its own constants); or a YAML file"
     )
     seed: int = _param(0, "every alignment starts from this random seed: same image, same answer", 0, 2**31)
-    min_score: float = _param(0.1, "confidence below which an object counts as not found", 0.0, 1.0)
-    max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0)
+    min_score: float = _param(
+        0.1, "confidence below which an object counts as not found", 0.0, 1.0, change=ALWAYS
+    )
+    max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0, change=ALWAYS)
     depth: str = _param("auto", f"use of the depth stream: {', '.join(DEPTH_CHOICES)}")
     sync_slop: float = _param(0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0)
-    max_image_age: float = _param(2.0, "seconds after which an image is too old; 0 = never", 0.0, 3600.0)
-    request_timeout: float = _param(30.0, "seconds a request may take that names no timeout", 0.01, 3600.0)
+    max_image_age: float = _param(
+        2.0, "seconds after which an image is too old; 0 = never", 0.0, 3600.0, change=ALWAYS
+    )
+    request_timeout: float = _param(
+        30.0, "seconds a request may take that names no timeout", 0.01, 3600.0, change=ALWAYS
+    )
     queue_size: int = _param(4, "requests that may wait; more are refused as BUSY", 1, 1000)
     broadcast_tf: bool = _param(True, "broadcast a transform per object, where tf2 is installed")
-
-
-TUNABLE = ("active_classes", "min_score", "max_rate", "max_image_age", "request_timeout")
 
 
 def declare(node: Node) -> Parameters:
@@ -57,18 +71,24 @@ def declare(node: Node) -> Parameters:
     return check(_read(node, {}))
 
 
-def updated(node: Node, changes: list[Parameter]) -> Parameters:
-    """The parameters with `changes` applied. Raises ValueError naming a value that is not allowed."""
+def updated(node: Node, changes: list[Parameter], configured: bool) -> Parameters:
+    """The parameters with `changes` applied. Raises ValueError naming what is not allowed, and why."""
+    when = {item.name: item.metadata["change"] for item in dataclasses.fields(Parameters)}
+    fixed = [change.name for change in changes if when.get(change.name) == UNCONFIGURED]
+    if configured and fixed:
+        raise ValueError(
+            f"{', '.join(fixed)} can only be changed while the node is unconfigured: "
+            "deactivate it and clean it up first (ros2 lifecycle set NODE cleanup)"
+        )
     return check(_read(node, {change.name: change.value for change in changes}))
 
 
-def rejection(error: ValueError) -> SetParametersResult:
-    """The answer to a set_parameters call that must not happen."""
-    return SetParametersResult(successful=False, reason=str(error))
-
-
 def check(parameters: Parameters) -> Parameters:
-    """Raises ValueError for combinations that ranges cannot express."""
+    """Raises ValueError for what ranges cannot express."""
+    for item in dataclasses.fields(Parameters):
+        value = getattr(parameters, item.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{item.name} must be a number, got {value}")
     if parameters.depth not in DEPTH_CHOICES:
         raise ValueError(f"depth must be one of {', '.join(DEPTH_CHOICES)}, got {parameters.depth!r}")
     return parameters
@@ -86,7 +106,7 @@ def _read(node: Node, changes: dict[str, Any]) -> Parameters:
 
 def _descriptor(item: dataclasses.Field) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
-        name=item.name, description=item.metadata["doc"], read_only=item.name not in TUNABLE
+        name=item.name, description=_description(item), read_only=item.metadata["change"] == NEVER
     )
     low, high = item.metadata["low"], item.metadata["high"]
     if low is not None and isinstance(item.default, float):
@@ -94,3 +114,8 @@ def _descriptor(item: dataclasses.Field) -> ParameterDescriptor:
     elif low is not None:
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     return descriptor
+
+
+def _description(item: dataclasses.Field) -> str:
+    when = {ALWAYS: "", UNCONFIGURED: " (changed while unconfigured only)", NEVER: " (set at start only)"}
+    return item.metadata["doc"] + when[item.metadata["change"]]

@@ -1,8 +1,11 @@
-"""ROS 2 node: hold classes, place them in camera images, answer TransferKeypoints.
+"""ROS 2 lifecycle node: hold classes, place them in camera images, answer TransferKeypoints.
 
 Subscribes to image, camera_info and depth (registered to the image, optional). Publishes ~/keypoints,
 ~/poses, ~/markers, ~/overlay, ~/classes (latched) and /diagnostics. Serves ~/transfer_keypoints,
 ~/list_classes, ~/load_class, ~/unload_class and ~/reset.
+
+configure loads backbone and classes, activate subscribes, deactivate keeps what is loaded, cleanup frees
+its memory. With `autostart` (the default) the node is active once it is up.
 """
 
 from __future__ import annotations
@@ -11,60 +14,94 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
 from semcorr_ros.ros import parameters, running, services, streaming
 from semcorr_ros.ros.catalogue import Catalogue
-from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.counters import Counters
+from semcorr_ros.ros.diagnostics import Diagnostics
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.outputs import Outputs
-from semcorr_ros.ros.perception import Perception, Picture
+from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.worker import Job, KeepGoing, Worker
+from semcorr_ros.ros.session import Session
+from semcorr_ros.ros.worker import REQUESTS, Job, KeepGoing
 
 EXPIRY_PERIOD = 0.1  # seconds between looks at the deadlines of requests
-DIAGNOSTICS_PERIOD = 1.0
-CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step
+CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends
 
 
-class PerceiveNode(Node):
-    """Callbacks only store and forward; one worker thread computes."""
+class PerceiveNode(LifecycleNode):
+    """Callbacks only store and forward; one worker thread computes.
+
+    Everything that may take its time has a callback group of its own: the services of the lifecycle and
+    of the parameters share the default one, which must answer at once.
+    """
 
     def __init__(self, **node_arguments: Any):
         super().__init__("semcorr", **node_arguments)
         self.settings = parameters.declare(self)
         self.counters = Counters()
-        self.perception = Perception(self.settings)
-        self.bank = ClassBank(self.perception.device, self.perception.backbone)
-        self._load_classes()
-        self.outputs = Outputs(self, self.settings.broadcast_tf)
-        self.catalogue = Catalogue(self)
+        self.outputs: Outputs | None = None
+        self.inputs: Inputs | None = None
+        self.failure: Exception | None = None  # of the last transition
+        self._session: Session | None = None
         self._streaming = streaming.Streaming(self)
-        self.worker = Worker(self._streaming.look, self.settings.queue_size)
-        self.inputs = Inputs(self, self.settings.depth, self.settings.sync_slop, self.counters)
-        self.inputs.on_picture = self._offer
         self.service_group = ReentrantCallbackGroup()  # several requests may wait for the worker at once
+        self.steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self.catalogue = Catalogue(self)
         self._own_services = services.Services(self)
+        self._diagnostics = Diagnostics(self)
         self.add_on_set_parameters_callback(self._change)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
-        self.create_timer(EXPIRY_PERIOD, self.worker.expire, clock=steady)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 5)
-        self.create_timer(DIAGNOSTICS_PERIOD, self._diagnose, clock=steady)
-        self.catalogue.publish(self.bank.all())
-        names = ", ".join(resident.model.info.name for resident in self.bank.all()) or "none"
-        self.get_logger().info(
-            f"ready on {self.perception.device} ({self.perception.backbone}), classes: {names}"
-        )
+        self.create_timer(EXPIRY_PERIOD, self._expire, clock=self.steady)
+        if self.settings.autostart:
+            self._start()
 
-    async def in_worker(self, work: Callable[[KeepGoing], Any], timeout: float) -> Any:
+    @property
+    def session(self) -> Session:
+        """What configure loaded. Raises Refusal INACTIVE before that."""
+        if self._session is None:
+            raise Refusal(Code.INACTIVE, "the node is not configured (ros2 lifecycle set NODE configure)")
+        return self._session
+
+    @property
+    def active(self) -> bool:
+        """Is the lifecycle state `active`?"""
+        return self.inputs is not None
+
+    @property
+    def state(self) -> str:
+        """Label of the lifecycle state."""
+        return str(self._state_machine.current_state[1])
+
+    def latest(self) -> Picture:
+        """The latest complete picture. Raises Refusal INACTIVE, NO_IMAGE, NO_CAMERA_INFO and others."""
+        self.check_active()
+        assert self.inputs is not None
+        return self.inputs.latest(self.settings.max_image_age)
+
+    def check_active(self) -> None:
+        """Raises Refusal INACTIVE."""
+        if not self.active:
+            raise Refusal(
+                Code.INACTIVE, f"the node is {self.state}, not active (ros2 lifecycle set NODE activate)"
+            )
+
+    async def in_worker(self, work: Callable[[KeepGoing], Any], timeout: float, lane: str = REQUESTS) -> Any:
         """Result of `work`, computed by the worker while the executor goes on. Raises Refusal."""
+        future, _ = self.submit(work, timeout if timeout > 0 else self.settings.request_timeout, lane)
+        outcome = await future
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def submit(self, work: Callable[[KeepGoing], Any], seconds: float, lane: str) -> tuple[Future, Job]:
+        """The job, and the future of its result or exception. Raises Refusal INACTIVE, BUSY."""
         future: Future = Future(executor=self.executor)
 
         def deliver(outcome: Any) -> None:
@@ -72,12 +109,9 @@ class PerceiveNode(Node):
             if self.executor is not None:
                 self.executor.wake()  # the waiting coroutine is resumed by the executor's next turn
 
-        seconds = timeout if timeout > 0 else self.settings.request_timeout
-        self.worker.submit(Job(work, deliver, time.monotonic() + seconds))
-        outcome = await future
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        job = Job(work, deliver, time.monotonic() + seconds, lane)
+        self.session.worker.submit(job)
+        return future, job
 
     def refuse(self, response: Any, error: Exception) -> Any:
         """Fill the error fields of a response; an unforeseen error is logged with its traceback."""
@@ -87,40 +121,110 @@ class PerceiveNode(Node):
             code, message = Code.UNKNOWN, f"{type(error).__name__}: {error}"
             streaming.log_failure(self, error)
         self.counters.drop(code, message)
-        response.success, response.error_code, response.message = False, int(code), message
+        if hasattr(response, "success"):
+            response.success = False
+        response.error_code, response.message = int(code), message
         return response
 
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load backbone and classes. On failure everything stays as it was."""
+        return self._transition(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        return self._transition(self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and answer who waits; what is loaded stays."""
+        return self._transition(self._deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the memory of backbone and classes; of what still runs, once it has stopped."""
+        return self._transition(self._clean_up)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back, from any state."""
+        return self._transition(self._clean_up)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured."""
+        return self._transition(self._clean_up)
+
     def close(self) -> None:
-        """Stop the inference thread."""
-        if not self.worker.close(CLOSING_TIME):
+        """Stop the inference thread: the process ends."""
+        session = self._session
+        if session is not None and not session.close(CLOSING_TIME):
             self.get_logger().warning("the inference thread did not stop in time")
 
-    def _load_classes(self) -> None:
-        for path in self.settings.classes:
-            try:
-                self.bank.load(path)
-            except Refusal as refusal:
-                raise ValueError(refusal.message) from refusal
-        self.bank.activate(set(self.settings.active_classes))
+    def _transition(self, act: Callable[[], None]) -> TransitionCallbackReturn:
+        """rclpy would swallow the exception: say what happened, and stay in the state before."""
+        self.failure = None
+        try:
+            act()
+            return TransitionCallbackReturn.SUCCESS
+        except (ValueError, OSError, ImportError, Refusal) as error:
+            self.failure = error
+            self.get_logger().error(f"{act.__name__.strip('_')}: {error}")
+        except Exception as error:
+            self.failure = error
+            streaming.log_failure(self, error)
+        return TransitionCallbackReturn.FAILURE
+
+    def _start(self) -> None:
+        """Raises what kept the node from becoming active."""
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                failure = self.failure or RuntimeError("the transition failed")
+                raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
+
+    def _configure(self) -> None:
+        self._session = Session(self.settings, self._streaming.look)
+        self.outputs = Outputs(self, self.settings.broadcast_tf)
+        self.catalogue.publish(self._session.bank.all())
+        perception = self._session.perception
+        names = ", ".join(resident.model.info.name for resident in self._session.bank.all()) or "none"
+        self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
+
+    def _activate(self) -> None:
+        self.inputs = Inputs(self, self.settings.depth, self.settings.sync_slop, self.counters)
+        self.inputs.on_picture = self._offer
+
+    def _deactivate(self) -> None:
+        inputs, self.inputs = self.inputs, None
+        if inputs is not None:
+            inputs.close()
+        if self._session is not None:
+            self._session.worker.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
+
+    def _clean_up(self) -> None:
+        self._deactivate()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close(timeout=0.0)
+        outputs, self.outputs = self.outputs, None
+        if outputs is not None:
+            outputs.close()
+        self.catalogue.publish([])
 
     def _offer(self, picture: Picture) -> None:
-        if any(resident.active for resident in self.bank.all()):
-            self.worker.offer(picture)
+        session = self._session
+        if session is not None and any(resident.active for resident in session.bank.all()):
+            session.worker.offer(picture)
+
+    def _expire(self) -> None:
+        if self._session is not None:
+            self._session.worker.expire()
 
     def _change(self, changes: list[Parameter]) -> SetParametersResult:
+        session = self._session
         try:
-            self.settings = parameters.updated(self, changes)
+            self.settings = parameters.updated(self, changes, configured=session is not None)
         except ValueError as error:
-            return parameters.rejection(error)
-        if any(change.name == "active_classes" for change in changes):
-            self.bank.activate(set(self.settings.active_classes))
-            self.catalogue.publish(self.bank.all())
+            return SetParametersResult(successful=False, reason=str(error))
+        if session is not None and any(change.name == "active_classes" for change in changes):
+            session.bank.activate(set(self.settings.active_classes))
+            self.catalogue.publish(session.bank.all())
         return SetParametersResult(successful=True)
-
-    def _diagnose(self) -> None:
-        message = self.counters.message(f"{self.get_fully_qualified_name()[1:]}: perception")
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
 
 
 def main(arguments: list[str]) -> int:

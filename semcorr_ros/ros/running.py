@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import threading
+import time
+import traceback
+from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -14,6 +18,12 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
+
+PAUSE_AFTER_FAILURE = 0.01  # seconds: a callback that always fails must not take all of a core
+
+
+class Fatal(Exception):  # noqa: N818 - says what it does, not what went wrong
+    """Raised in a callback by a node that cannot go on: the process ends with status 1."""
 
 
 class Closing(Protocol):
@@ -43,9 +53,12 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
         if not stopped.is_set():
             node = make_node()
             executor.add_node(node)
-            executor.spin()
+            _spin(executor, node, stopped)
     except ExternalShutdownException:
         pass
+    except Fatal as error:
+        print(f"semcorr_ros: {error}", file=sys.stderr)
+        return 1
     except Exception:
         # A context that a signal shut down fails any call; that is no error.
         if not stopped.is_set():
@@ -53,6 +66,25 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
     finally:
         _end(node, executor)
     return 0
+
+
+def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event) -> None:
+    """Execute callbacks until a signal comes. What they raise is logged; only `Fatal` ends the node."""
+    failures: Counter[str] = Counter()
+    while not stopped.is_set():
+        try:
+            executor.spin_once()
+        except (ExternalShutdownException, Fatal):
+            raise
+        except Exception as error:
+            if stopped.is_set() or not executor.context.ok():
+                return
+            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            failures[trace] += 1
+            # A callback that always fails must not fill the disk: the 1st, 10th, 100th ... time.
+            if re.fullmatch("10*", str(failures[trace])):
+                node.get_logger().error(f"{trace}(failure {failures[trace]} of this kind; the node goes on)")
+            time.sleep(PAUSE_AFTER_FAILURE)
 
 
 def _end(node: Node | None, executor: SingleThreadedExecutor) -> None:

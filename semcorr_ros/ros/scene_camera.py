@@ -77,7 +77,7 @@ class SceneCamera(Node):
 
     def _publish(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            raise running.Fatal(f"rendering failed: {self._failure}") from self._failure
         if not self._moments:
             return
         moment = self._moments[self._next % len(self._moments)]

@@ -9,7 +9,7 @@ from std_srvs.srv import Trigger
 from semcorr_ros.ros.catalogue import resident_message
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Refusal
-from semcorr_ros.ros.transfer import Transfer, has_image, inline_picture
+from semcorr_ros.ros.transfer import has_image, inline_picture
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints, UnloadClass
 
@@ -22,7 +22,6 @@ class Services:
 
     def __init__(self, node: PerceiveNode):
         self._node = node
-        self._transfer = Transfer(node.bank, node.perception)
         for kind, name, callback in (
             (TransferKeypoints, "transfer_keypoints", self._transfer_keypoints),
             (ListClasses, "list_classes", self._list_classes),
@@ -34,11 +33,13 @@ class Services:
 
     async def _transfer_keypoints(self, request: Any, response: Any) -> Any:
         try:
-            self._transfer.check(request)
+            self._node.check_active()
+            transfer = self._node.session.transfer
+            transfer.check(request)
             target = self._target(request)
 
             def work(keep_going: KeepGoing) -> Any:
-                return self._transfer.answer(request, target, self._node.settings.min_score, keep_going)
+                return transfer.answer(request, target, self._node.settings.min_score, keep_going)
 
             response = await self._node.in_worker(work, request.timeout)
             self._node.counters.add("requests answered")
@@ -48,35 +49,40 @@ class Services:
 
     def _target(self, request: Any) -> Picture:
         if not has_image(request.target_image):
-            return self._node.inputs.latest(self._node.settings.max_image_age)
+            return self._node.latest()
         return inline_picture(request.target_image, request.target_camera_info, request.target_depth)
 
     async def _list_classes(self, request: Any, response: Any) -> Any:
-        response.classes = [resident_message(resident) for resident in self._node.bank.all()]
+        try:
+            response.classes = [resident_message(resident) for resident in self._node.session.bank.all()]
+        except Refusal:
+            response.classes = []  # nothing is loaded before configure
         return response
 
     async def _load_class(self, request: Any, response: Any) -> Any:
         try:
-            resident = await self._node.in_worker(
-                lambda _: self._node.bank.load(request.path, request.active), 0.0
-            )
+            bank = self._node.session.bank
+            resident = await self._node.in_worker(lambda _: bank.load(request.path, request.active), 0.0)
             response.info = resident_message(resident)
             response.success, response.message = True, f"loaded {resident.model.info.name!r}"
-            self._node.catalogue.publish(self._node.bank.all())
+            self._node.catalogue.publish(self._node.session.bank.all())
             return response
         except Exception as error:
             return self._node.refuse(response, error)
 
     async def _unload_class(self, request: Any, response: Any) -> Any:
         try:
-            self._node.bank.unload(request.class_name)
+            self._node.session.bank.unload(request.class_name)
             response.success, response.message = True, f"unloaded {request.class_name!r}"
-            self._node.catalogue.publish(self._node.bank.all())
+            self._node.catalogue.publish(self._node.session.bank.all())
             return response
         except Refusal as error:
             return self._node.refuse(response, error)
 
     async def _reset(self, request: Any, response: Any) -> Any:
-        self._transfer.forget()
-        response.success, response.message = True, "forgot every demonstration"
+        try:
+            self._node.session.transfer.forget()
+            response.success, response.message = True, "forgot every demonstration"
+        except Refusal as error:
+            response.success, response.message = False, error.message
         return response

@@ -19,6 +19,7 @@ from semcorr_ros.ros.worker import KeepGoing
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
+    from semcorr_ros.ros.session import Session
 
 
 class Streaming:
@@ -36,12 +37,16 @@ class Streaming:
             node.counters.add("pictures skipped for max_rate")
             return
         self._last = now
+        try:
+            session = node.session
+        except Refusal:  # cleaned up since the picture came
+            return
         found = []
-        for resident in node.bank.all():
+        for resident in session.bank.all():
             if not resident.active:
                 continue
             try:
-                found.append(self._find(resident, picture, keep_going))
+                found.append(self._find(session, resident, picture, keep_going))
             except Refusal as refusal:
                 preempted = refusal.code == Code.TIMEOUT
                 reason = "PREEMPTED" if preempted else refusal.code
@@ -52,12 +57,14 @@ class Streaming:
             except Exception as error:  # one bad picture must not end the stream
                 node.counters.drop(Code.UNKNOWN, str(error))
                 log_failure(node, error)
-        node.outputs.publish(picture, found)
-        node.counters.add("pictures published")
+        outputs = node.outputs
+        if node.active and outputs is not None:
+            outputs.publish(picture, found)
+            node.counters.add("pictures published")
 
-    def _find(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> Found:
+    def _find(self, session: Session, resident: Resident, picture: Picture, keep_going: KeepGoing) -> Found:
         min_score = self._node.settings.min_score
-        view = self._node.perception.next_view(resident, picture, keep_going)
+        view = session.perception.next_view(resident, picture, keep_going)
         assert view.aligned is not None
         model, instance_id = resident.model, f"{resident.model.info.name}_0"
         pose = pose_message(model, view.aligned, instance_id)

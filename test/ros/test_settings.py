@@ -13,7 +13,7 @@ from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.parameter import Parameter
 from ros.conftest import call
 
-from semcorr_ros.ros.parameters import TUNABLE, Parameters, check
+from semcorr_ros.ros.parameters import ALWAYS, NEVER, UNCONFIGURED, Parameters, check
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config/perceive.yaml").read_text())["/**"]
@@ -31,8 +31,15 @@ def test_the_shipped_file_holds_the_defaults():
     }
 
 
-def test_tunable_parameters_exist():
-    assert set(TUNABLE) <= {item.name for item in dataclasses.fields(Parameters)}
+def test_every_parameter_says_what_it_is_and_when_it_may_be_changed():
+    for item in dataclasses.fields(Parameters):
+        assert item.metadata["doc"]
+        assert item.metadata["change"] in (ALWAYS, UNCONFIGURED, NEVER)
+
+
+def test_nan_is_no_setting():
+    with pytest.raises(ValueError, match="min_score must be a number"):
+        check(Parameters(min_score=float("nan")))
 
 
 def test_a_wrong_choice_names_the_allowed_ones():
@@ -65,7 +72,12 @@ def test_parameters_can_be_read_and_changed_within_limits(start, ros):
     assert values[0].integer_value == 7
     assert change("min_score", 0.3).successful
     assert not change("min_score", 3.0).successful
-    assert not change("seed", 8).successful
+    rejected = change("seed", 8)
+    assert not rejected.successful
+    assert "seed can only be changed while the node is unconfigured" in rejected.reason
+    assert not change("autostart", False).successful
+    kept = call(ros, GetParameters, "/tuned/get_parameters", GetParameters.Request(names=["seed"])).values
+    assert kept[0].integer_value == 7
     assert change("active_classes", ["pear"]).successful
     status, output = node.stop(signal.SIGTERM)
     assert status == 0, output
