@@ -1,0 +1,51 @@
+"""Disparity is not depth: larger is nearer. The two have different types; this turns one into the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.artifacts import DepthMap
+
+# Relative disparity reaches 0 at the horizon; its inverse there is noise, not a distance.
+MIN_DISPARITY = 1e-3  # of the largest in the image
+RELEASE_RELIEF = 0.3  # share of the depth range that the authors' code gives to the whole image
+
+
+@dataclass(frozen=True)
+class DisparityMap:
+    """Inverse depth of every pixel up to scale and, from a network, an unknown shift; negative = invalid."""
+
+    values: Float[Tensor, "height width"]
+
+
+def inverted(disparity: DisparityMap) -> DepthMap:
+    """1 / disparity, up to scale: right where disparity has no shift, as that of a stereo camera."""
+    usable, largest = _usable(disparity)
+    usable &= disparity.values >= MIN_DISPARITY * largest
+    values = torch.where(usable, largest / disparity.values.clamp_min(1e-30), 0)
+    return DepthMap(values, metric=False)
+
+
+def as_released(disparity: DisparityMap) -> DepthMap:
+    """1 - 0.3 disparity / max: what the authors of SemAlign3D do with Depth Anything's output.
+
+    Not in the paper. An unknown shift does little harm to it; relief is at most 30 % of the distance.
+    """
+    usable, largest = _usable(disparity, zero=True)
+    values = torch.where(usable, 1 - RELEASE_RELIEF * disparity.values / largest.clamp_min(1e-30), 0)
+    return DepthMap(values, metric=False)
+
+
+DECODINGS = {"release": as_released, "inverse": inverted}
+
+
+def _usable(
+    disparity: DisparityMap, zero: bool = False
+) -> tuple[Float[Tensor, "height width"], Float[Tensor, ""]]:
+    values = disparity.values
+    usable = torch.isfinite(values) & ((values >= 0) if zero else (values > 0))
+    return usable, torch.where(usable, values, 0).max()

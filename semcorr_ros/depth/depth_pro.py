@@ -1,0 +1,84 @@
+"""Depth Pro (Bochkovskii et al., ICLR 2025) from one image: sharp outlines, metres, and the focal length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from semcorr_ros import weights
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
+from semcorr_ros.storage import read_image
+from semcorr_ros.weights import networks
+
+CLASSES = {"depth_pro": "DepthProForDepthEstimation"}
+SIDE = 1536  # pixels; every image is stretched to this square
+NEAREST, FARTHEST = 1e-4, 1e4  # metres
+VIEW_RANGE = (1.0, 170.0)  # degrees; outside, the network has failed and the focal length is no number
+
+
+@dataclass(frozen=True)
+class Config:
+    """`weights` is a model folder; empty: looked up.
+
+    focal: take the focal length of a camera that is not known from the network, and say so in the DepthMap.
+    """
+
+    weights: str = ""
+    focal: bool = True
+    side: int = SIDE
+    precision: str = "fp32"
+    device: str = "cpu"
+
+
+class DepthPro:
+    """A known camera decides about the scale; else the network's own idea of the field of view does."""
+
+    def __init__(self, network: Any, config: Config) -> None:
+        self._network = network
+        self._config = config
+
+    def depth(self, sample: AnnotatedImage) -> DepthMap:
+        """Metres. Raises FileNotFoundError or ValueError naming the image."""
+        return self.estimate(read_image(sample.image_path), sample.camera)
+
+    def estimate(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
+        """At the size of the image, on the device of the network."""
+        height, width = image.shape[0], image.shape[1]
+        batch = stretched(image, self._config.side)
+        with networks.autocast(self._config.device, self._config.precision):
+            found = self._network(batch.to(self._config.device))
+            canonical = found.predicted_depth.float()[None]
+            focal = _focal(found.field_of_view, width) if camera is None else camera.focal[0].to(canonical)
+            # Of an image as wide as it is far away: the network does not know pixels.
+            inverse = canonical * (width / focal)
+            inverse = interpolate(inverse, (height, width), mode="bilinear", align_corners=False)
+        values = 1 / inverse[0, 0].clamp(1 / FARTHEST, 1 / NEAREST)
+        estimated = float(focal) if camera is None and self._config.focal else None
+        return DepthMap(values, metric=True, focal=estimated)
+
+
+def stretched(image: UInt8[Tensor, "height width 3"], side: int) -> Float[Tensor, "1 3 side side"]:
+    """The network's input: values in [-1, 1], then bilinear without antialiasing, as it was trained."""
+    values = networks.normalized(image, networks.HALF, networks.HALF)
+    return interpolate(values, (side, side), mode="bilinear", align_corners=False)
+
+
+def _focal(field_of_view: Tensor, width: int) -> Tensor:
+    """Pixels, from the horizontal field of view in degrees."""
+    degrees = field_of_view.float().flatten()[0].clamp(*VIEW_RANGE)
+    return 0.5 * width / torch.tan(0.5 * torch.deg2rad(degrees))
+
+
+def build(config: Config) -> DepthPro:
+    """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
+    networks.check_choice("precision", config.precision, networks.PRECISIONS)
+    folder = weights.find("depth-pro", config.weights)
+    network = networks.load_network(folder, CLASSES, config.device)
+    if not network.use_fov_model:
+        raise ValueError(f"{folder} has no field-of-view network: without it depth has no scale")
+    return DepthPro(network, config)
