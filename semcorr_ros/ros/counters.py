@@ -35,11 +35,17 @@ class Counters:
         self._counts: Counter[str] = Counter()
         self._told: Counter[str] = Counter()  # as of the last message
         self._reasons: dict[Code, str] = {}
+        self._facts: dict[str, str] = {}
 
     def add(self, name: str, amount: int = 1) -> None:
         """Count something that happened."""
         with self._lock:
             self._counts[name] += amount
+
+    def tell(self, key: str, value: str) -> None:
+        """A fact that is part of every message from now on."""
+        with self._lock:
+            self._facts[key] = value
 
     def points(self, states: Iterable[int]) -> None:
         """Count published keypoints by state: how many were missing, and why."""
@@ -62,12 +68,13 @@ class Counters:
         The caller stamps it.
         """
         with self._lock:
-            counts, reasons = dict(self._counts), dict(self._reasons)
+            counts, reasons, facts = dict(self._counts), dict(self._reasons), dict(self._facts)
             recent = self._counts - self._told
             self._told = self._counts.copy()
         level, text = _verdict(counts, recent)
         status = DiagnosticStatus(name=name, level=level, message=text)
         status.values = [KeyValue(key=key, value=str(value)) for key, value in sorted(counts.items())]
+        status.values += [KeyValue(key=key, value=value) for key, value in sorted(facts.items())]
         for code, sentence in sorted(reasons.items()):
             status.values.append(KeyValue(key=f"why {code.name}", value=sentence))
             status.values.append(KeyValue(key=f"fix {code.name}", value=REASONS[code].fix))

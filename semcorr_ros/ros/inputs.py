@@ -81,7 +81,9 @@ class Inputs:
 
     def _subscribe(self, name: str, kind: type, suffix: str, take: Callable[[Any], None]) -> None:
         # A transport's topic follows the remapping of the plain one, as with image_transport.
-        topic = self._node.resolve_topic_name(f"{self._camera}/{name}" if self._camera else name) + suffix
+        stream = f"{self._camera}/{name}" if self._camera else name
+        topic = self._node.resolve_topic_name(stream) + suffix
+        self._counters.tell(f"topic {stream}", topic)  # for `doctor`: names are remapped
         subscription = self._node.create_subscription(
             kind,
             topic,

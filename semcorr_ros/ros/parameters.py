@@ -12,7 +12,11 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-DEPTH_CHOICES = ("auto", "required", "none")
+from semcorr_ros.sensing.assembly import DEPTH_CHOICES
+
+# What Inputs subscribes to; each follows the remapping of the plain topic, as with image_transport.
+IMAGE_TRANSPORTS = ("raw", "compressed")
+DEPTH_TRANSPORTS = ("raw", "compressedDepth")
 
 
 ALWAYS, UNCONFIGURED, NEVER = "always", "unconfigured", "never"  # when a parameter may be changed
@@ -48,6 +52,8 @@ class Parameters:
     )
     max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0, change=ALWAYS)
     depth: str = _param("auto", f"use of the depth stream: {', '.join(DEPTH_CHOICES)}")
+    image_transport: str = _param("raw", f"of the color image: {', '.join(IMAGE_TRANSPORTS)}")
+    depth_transport: str = _param("raw", f"of the depth image: {', '.join(DEPTH_TRANSPORTS)}")
     sync_slop: float = _param(0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0)
     max_image_age: float = _param(
         2.0, "seconds after which an image is too old; 0 = never", 0.0, 3600.0, change=ALWAYS
@@ -89,8 +95,13 @@ def check(parameters: Parameters) -> Parameters:
         value = getattr(parameters, item.name)
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{item.name} must be a number, got {value}")
-    if parameters.depth not in DEPTH_CHOICES:
-        raise ValueError(f"depth must be one of {', '.join(DEPTH_CHOICES)}, got {parameters.depth!r}")
+    choices = {
+        "depth": DEPTH_CHOICES, "image_transport": IMAGE_TRANSPORTS, "depth_transport": DEPTH_TRANSPORTS
+    }  # fmt: skip
+    for name, allowed in choices.items():
+        value = getattr(parameters, name)
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     return parameters
 
 

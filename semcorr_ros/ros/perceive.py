@@ -2,7 +2,7 @@
 
 Subscribes to image, camera_info and depth (registered to the image, optional). Publishes ~/keypoints,
 ~/poses, ~/markers, ~/overlay, ~/classes (latched) and /diagnostics. Serves ~/transfer_keypoints,
-~/list_classes, ~/load_class, ~/unload_class and ~/reset.
+~/list_classes, ~/load_class, ~/unload_class and ~/reset, and the action ~/align_class.
 
 configure loads backbone and classes, activate subscribes, deactivate keeps what is loaded, cleanup frees
 its memory. With `autostart` (the default) the node is active once it is up.
@@ -21,7 +21,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
-from semcorr_ros.ros import parameters, running, services, streaming
+from semcorr_ros.ros import actions, parameters, running, services, streaming
 from semcorr_ros.ros.catalogue import Catalogue
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.diagnostics import Diagnostics
@@ -55,6 +55,7 @@ class PerceiveNode(LifecycleNode):
         self.service_group = ReentrantCallbackGroup()  # several requests may wait for the worker at once
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.catalogue = Catalogue(self)
+        self.action = actions.AlignAction(self)
         self._own_services = services.Services(self)
         self._diagnostics = Diagnostics(self)
         self.add_on_set_parameters_callback(self._change)
@@ -186,7 +187,9 @@ class PerceiveNode(LifecycleNode):
         self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
 
     def _activate(self) -> None:
-        self.inputs = Inputs(self, self.settings.depth, self.settings.sync_slop, self.counters)
+        settings = self.settings
+        transports = (settings.image_transport, settings.depth_transport)
+        self.inputs = Inputs(self, settings.depth, settings.sync_slop, self.counters, transports=transports)
         self.inputs.on_picture = self._offer
 
     def _deactivate(self) -> None:

@@ -1,0 +1,52 @@
+"""What was seen of a running node and its inputs; filled in by ros/doctor.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A publisher of a topic."""
+
+    node: str
+    kind: str  # e.g. "sensor_msgs/msg/Image"
+    mismatch: str = ""  # why it and our subscription exchange nothing, with both qualities of service
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One message that arrived."""
+
+    arrived: float  # ROS time, seconds
+    stamp: float
+    frame: str
+    size: tuple[int, int] | None  # (h, w); None: compressed
+    encoding: str = ""  # of images
+    refusal: str = ""  # "CODE: why" where it cannot be used
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One input: image, camera_info or depth."""
+
+    name: str
+    topic: str
+    kind: str
+    offers: tuple[Offer, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    others: tuple[str, ...] = ()  # topics of the same kind that somebody publishes
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything about one node. Times in seconds."""
+
+    node: str  # its full name
+    found: bool
+    nodes: tuple[str, ...] = ()  # all full names in the graph
+    watched: float = 0.0
+    parameters: dict[str, object] = field(default_factory=dict)
+    diagnostics: dict[str, str] = field(default_factory=dict)
+    streams: tuple[Stream, ...] = ()
+    clock_publishers: int = 0
