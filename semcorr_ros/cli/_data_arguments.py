@@ -50,6 +50,13 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["depth", "disparity"],
         help="what the files of --depth-dir hold: distance along z (default) or its inverse",
     )
+    depth.add_argument(
+        "--depth-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another setting of the depth provider's Config, such as size=small; several times",
+    )
     masks = parser.add_argument_group("masks")
     masks.add_argument(
         "--masks",
@@ -58,6 +65,13 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
         help="tried in this order until one has an answer (default: annotation attention)",
     )
     masks.add_argument("--masks-dir", type=Path, metavar="DIR", help="<stem>.png, above 127 = object")
+    masks.add_argument(
+        "--mask-option",
+        action="append",
+        default=[],
+        metavar="NAME.KEY=VALUE",
+        help="another setting of the mask provider NAME, such as sam.size=base; several times",
+    )
 
 
 def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +89,7 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--precision",
         choices=["fp32", "fp16", "bf16"],
-        help="of the backbone's network, where it has a choice (default: its own, mostly fp32)",
+        help="of the networks for features, depth and masks (default: their own, mostly fp32)",
     )
     group.add_argument(
         "--backbone-option",
@@ -127,11 +141,10 @@ def device_from(args: argparse.Namespace) -> str:
 def providers_from(args: argparse.Namespace) -> Providers:
     """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument."""
     depth = args.depth or ("precomputed" if args.depth_dir else "sensor")
-    options = {"folder": args.depth_dir, "kind": args.depth_kind}
     return Providers(
         features=extractor_from(args),
-        depth=None if depth == NONE else _build("depth", depth, options, device_from(args)),
-        masks=tuple(_build("masks", *item, device_from(args)) for item in _masks(args)),
+        depth=None if depth == NONE else _depth(depth, args),
+        masks=tuple(_mask(name, options, args) for name, options in _masks(args)),
         depth_required=args.depth is not None or args.depth_dir is not None,
     )
 
@@ -148,6 +161,24 @@ def extractor_from(args: argparse.Namespace) -> Any:
     return DiskCache(extractor, args.feature_cache, int(args.feature_cache_gb * 1e9), device)
 
 
+def _depth(name: str, args: argparse.Namespace) -> Any:
+    options = {"folder": args.depth_dir, "kind": args.depth_kind}
+    options |= _settings("depth", name, "--depth-option", args.depth_option)
+    return _build("depth", name, _precision("depth", name, args) | options, device_from(args))
+
+
+def _mask(name: str, options: dict[str, Any], args: argparse.Namespace) -> Any:
+    texts = [text.partition(".")[2] for text in args.mask_option if text.partition(".")[0] == name]
+    options = options | _settings("masks", name, f"--mask-option {name}.", texts)
+    return _build("masks", name, _precision("masks", name, args) | options, device_from(args))
+
+
+def _precision(kind: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """--precision is meant for every network: a provider without one has no need of it."""
+    fields = dataclasses.fields(plugins.load(kind, name).Config)
+    return {"precision": args.precision} if "precision" in {field.name for field in fields} else {}
+
+
 def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
     names = list(args.masks or (["precomputed"] if args.masks_dir else []) + list(DEFAULT_MASKS))
     if NONE in names:
@@ -156,6 +187,9 @@ def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
         return []
     if args.masks_dir and "precomputed" not in names:
         raise ValueError(f"--masks-dir needs precomputed among --masks, got {' '.join(names)}")
+    for text in args.mask_option:
+        if text.partition(".")[0] not in names:
+            raise ValueError(f"--mask-option {text}: NAME.KEY=VALUE with one of {', '.join(names)}")
     return [(name, {"folder": args.masks_dir if name == "precomputed" else None}) for name in names]
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import config as yaml_config
-from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ClassRepresentation, FeatureMap
+from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
 from semcorr_ros.datasets import Dataset
@@ -127,7 +127,7 @@ def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, confi
             raise ValueError("no depth for this image: give --depth-dir, or Depth/ in the data set")
         mirrored = observe_mirrored(image, seen, providers) if mirror else None
         return Sample(
-            annotated=image,
+            annotated=dataclasses.replace(image, camera=_on_cpu(seen.camera)),
             features=_to_cpu(seen.features),
             depth=dataclasses.replace(seen.depth, values=seen.depth.values.cpu()),
             mask=None if seen.mask is None else seen.mask.cpu(),
@@ -135,6 +135,12 @@ def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, confi
         )
 
     return LazySample(image.name, load)
+
+
+def _on_cpu(camera: Camera | None) -> Camera | None:
+    if camera is None:
+        return None
+    return Camera(camera.focal.cpu(), camera.principal_point.cpu(), camera.size)
 
 
 def _to_cpu(features: FeatureMap) -> FeatureMap:

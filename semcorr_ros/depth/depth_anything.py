@@ -21,20 +21,20 @@ from semcorr_ros.storage import read_image
 from semcorr_ros.weights import networks
 
 SIZES = ("small", "base", "large")
-KINDS = ("relative", "metric-indoor", "metric-outdoor")
+MODELS = ("relative", "metric-indoor", "metric-outdoor")
 CLASSES = {"depth_anything": "DepthAnythingForDepthEstimation"}
 
 
 @dataclass(frozen=True)
 class Config:
-    """`weights` is a model folder, which then decides about size and kind; empty: looked up by those.
+    """`weights` is a model folder, which then decides about size and model; empty: looked up by those.
 
     decode: how relative disparity becomes depth, "release" (1 - 0.3 d / max) or "inverse" (1 / d).
     side: shorter side of the network's input, pixels; the published one is 518.
     """
 
     size: str = "large"
-    kind: str = "relative"
+    model: str = "relative"
     weights: str = ""
     decode: str = "release"
     side: int = 518
@@ -81,11 +81,11 @@ def input_size(size: tuple[int, int], side: int, patch: int) -> tuple[int, int]:
 
 def build(config: Config) -> DepthAnything:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
-    for name, choices in (("size", SIZES), ("kind", KINDS), ("decode", DECODINGS)):
+    for name, choices in (("size", SIZES), ("model", MODELS), ("decode", DECODINGS)):
         networks.check_choice(name, getattr(config, name), choices)
     networks.check_choice("precision", config.precision, networks.PRECISIONS)
-    kind = "" if config.kind == "relative" else f"{config.kind}-"
-    folder = weights.find(f"depth-anything-v2-{kind}{config.size}", config.weights)
+    model = "" if config.model == "relative" else f"{config.model}-"
+    folder = weights.find(f"depth-anything-v2-{model}{config.size}", config.weights)
     network = networks.load_network(folder, CLASSES, config.device)
     patch = int(network.config.patch_size)
     if config.side < patch or config.side % patch:

@@ -1,5 +1,6 @@
 import argparse
 
+import depth_networks
 import numpy as np
 import pytest
 import spair_folder
@@ -118,3 +119,31 @@ def test_the_cache_stands_in_front_of_the_backbone(parse_features, tmp_path):
     torch.testing.assert_close(found.values, plain.encode(image).values, atol=5e-4, rtol=0)
     with pytest.raises(ValueError, match="--precision means nothing"):
         data.extractor_from(parse_features("--precision", "fp16"))
+
+
+def test_settings_of_a_depth_network_reach_it(parse, tmp_path):
+    depth_networks.save_depth_anything(tmp_path / "weights", metric=True)
+    options = ["--depth-option", f"weights={tmp_path / 'weights'}", "--depth-option", "side=70"]
+    args = parse("--depth", "depth_anything", *options, "--masks", "none")
+    assert data.providers_from(args).depth.metric
+    args = parse("--depth", "depth_anything", "--depth-option", "kind=disparity")
+    with pytest.raises(ValueError, match=r"--depth-option kind=disparity: use --depth-kind"):
+        data.providers_from(args)
+    with pytest.raises(ValueError, match=r"unknown key 'sharp'; allowed: size, model"):
+        data.providers_from(parse("--depth", "depth_anything", "--depth-option", "sharp=1"))
+
+
+def test_release_decoding_of_precomputed_disparity(parse, tmp_path):
+    args = parse(
+        "--depth-dir", str(tmp_path), "--depth-kind", "disparity", "--depth-option", "decode=release"
+    )
+    assert data.providers_from(args).depth.config.decode == "release"
+
+
+def test_mask_options_name_their_provider(parse):
+    args = parse("--masks", "attention", "--mask-option", "attention.keep=0.5")
+    assert data.providers_from(args).masks[0].config.keep == 0.5
+    with pytest.raises(
+        ValueError, match=r"--mask-option sam.size=base: NAME.KEY=VALUE with one of attention"
+    ):
+        data.providers_from(parse("--masks", "attention", "--mask-option", "sam.size=base"))

@@ -174,7 +174,7 @@ def test_missing_weights_say_what_to_fetch():
     ):
         assert part in str(caught.value)
     with pytest.raises(weights.MissingWeights, match="depth-anything-v2-metric-indoor-small"):
-        depth_anything.build(depth_anything.Config(size="small", kind="metric-indoor"))
+        depth_anything.build(depth_anything.Config(size="small", model="metric-indoor"))
     with pytest.raises(weights.MissingWeights, match=r"apple/DepthPro-hf .*AMLR"):
         depth_pro.build(depth_pro.Config())
 
@@ -190,7 +190,7 @@ def test_weights_are_found_by_name(folders, tmp_path):
     ("options", "message"),
     [
         ({"size": "giant"}, "size must be one of small, base, large, got 'giant'"),
-        ({"kind": "metric"}, "kind must be one of relative, metric-indoor"),
+        ({"model": "metric"}, "model must be one of relative, metric-indoor"),
         ({"decode": "log"}, "decode must be one of release, inverse"),
         ({"precision": "int8"}, "precision must be one of fp32"),
         ({"side": 71}, "side must be a multiple of the patch size 14, got 71"),
