@@ -150,7 +150,8 @@ def _scored(
 def _setup(bench: Bench, category: str) -> Setup:
     samples = {sample.name: sample for sample in bench.dataset.images(category, bench.args.split)}
     constants = alignment_from(bench.args, category)
-    return Setup(samples, bench.providers, _model(bench, category), constants, bench.args.seed)
+    flip = bench.dataset.info(category).flip if bench.args.adaptive_flip else None
+    return Setup(samples, bench.providers, _model(bench, category), constants, bench.args.seed, flip)
 
 
 def _setup_elsewhere(args: argparse.Namespace, category: str) -> Setup:
@@ -188,7 +189,7 @@ def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
     path = _class_path(args, category)
     names = ("features_dir", "weights", "depth", "depth_dir", "depth_kind", "masks", "masks_dir", "seed")
     return {
-        **{name: getattr(args, name) for name in (*names, "kap_grid")},
+        **{name: getattr(args, name) for name in (*names, "kap_grid", "adaptive_flip")},
         "root": args.root.resolve(),
         "backbone": bench.providers.features.backbone,
         "variant": getattr(bench.providers.features, "variant", ""),

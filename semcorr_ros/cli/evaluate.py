@@ -64,6 +64,13 @@ def _add_protocol_arguments(parser: argparse.ArgumentParser) -> None:
         " like in published numbers",
     )
 
+    group.add_argument(
+        "--adaptive-flip",
+        action="store_true",
+        help="methods without alignment match the mirrored source where that resembles the target more"
+        " (GeoAware-SC)",
+    )
+
 
 def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")

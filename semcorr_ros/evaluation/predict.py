@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from semcorr_ros.artifacts import ImagePair
-from semcorr_ros.evaluation import THRESHOLDS, kap
+from semcorr_ros.evaluation import THRESHOLDS, adaptive_flip, kap
 from semcorr_ros.evaluation.journal import Journal, Prediction
 from semcorr_ros.evaluation.pck import size_of
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
@@ -22,7 +22,7 @@ from semcorr_ros.matching import View
 
 # Predictions of other code are not resumed: what computes them is part of their key. Scoring is not.
 CODE = ("alignment", "matching", "masks", "depth", "features", "geometry")
-OWN_CODE = ("__init__", "journal", "kap", "pck", "predict", "views")
+OWN_CODE = ("__init__", "adaptive_flip", "journal", "kap", "pck", "predict", "views")
 
 
 def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:
@@ -76,12 +76,14 @@ def key(pairs: Sequence[ImagePair], what: dict[str, Any]) -> str:
 def _predict_pair(
     pair: ImagePair, setup: Setup, matcher: ModuleType, views: Views, kap_grid: str
 ) -> Prediction:
-    source, target = views.view(pair.source), views.view(pair.target)
+    source, target = views.pair(pair.source, pair.target)
     started = time.perf_counter()
     points = pair.source_keypoints.to(source.seen.features.values.device)
     with torch.no_grad():
-        found = matcher.match(setup.model, source, target, points)
-    prediction = Prediction(found.points.float().cpu(), time.perf_counter() - started)
+        answer = matcher.match(setup.model, source, target, points).points
+        if setup.flip is not None and not matcher.NEEDS_ALIGNMENT:
+            answer = adaptive_flip.improve(answer, pair, matcher, views)
+    prediction = Prediction(answer.float().cpu(), time.perf_counter() - started)
     if not hasattr(matcher, "similarity"):
         return prediction
     return dataclasses.replace(prediction, kap=_detections(pair, setup, matcher, (source, target), kap_grid))

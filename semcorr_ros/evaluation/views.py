@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros import alignment
 from semcorr_ros.artifacts import Alignment, AnnotatedImage, Camera, ClassRepresentation, Observation
+from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
-from semcorr_ros.observations import Providers, observe
+from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.storage import read_tensors, write_tensors
 
 MEMORY_BYTES = 2_000_000_000  # of observations; alignments are small and all stay
@@ -32,6 +34,7 @@ class Setup:
     model: ClassRepresentation | None
     config: alignment.Config
     seed: int = 0
+    flip: tuple[int, ...] | None = None  # keypoint ids after mirroring; None: no adaptive flip
 
 
 class Views:
@@ -41,7 +44,8 @@ class Views:
         if needs_alignment and setup.model is None:
             raise ValueError("this method aligns the class to the images: it needs a class file")
         self.seconds: dict[str, float] = {}  # spent on each image in this run
-        self._setup, self._needs_alignment, self._folder = setup, needs_alignment, folder
+        self.setup, self._needs_alignment, self._folder = setup, needs_alignment, folder
+        self._masks: dict[str, Bool[Tensor, "height width"] | None] = {}
         self._failures: dict[str, str] = {}
         self._alignments: dict[str, Alignment] = {}
         self._seen: OrderedDict[str, Observation] = OrderedDict()
@@ -60,18 +64,60 @@ class Views:
         self.seconds.setdefault(name, time.perf_counter() - started)
         return View(seen, aligned)
 
+    def pair(self, source: str, target: str) -> tuple[View, View]:
+        """Both views; with features of this very pair where the backbone has such. Raises as `view`."""
+        views = self.view(source), self.view(target)
+        encode_pair = getattr(self.setup.providers.features, "encode_pair", None)
+        if encode_pair is None or self._needs_alignment:
+            return views
+        category = self.setup.samples[source].category
+        refs = [
+            ImageRef(one.seen.image, name, category)
+            for one, name in zip(views, (source, target), strict=True)
+        ]
+        maps = encode_pair(*refs)
+        first, second = (
+            View(dataclasses.replace(one.seen, features=features))
+            for one, features in zip(views, maps, strict=True)
+        )
+        return first, second
+
+    def mirrored(self, name: str) -> View | None:
+        """The left/right mirrored image; None where the backbone cannot encode it. Raises as `view`."""
+        key = f"{name} mirrored"
+        if key not in self._seen:
+            seen = self.view(name).seen
+            mirrored = observe_mirrored(
+                self.setup.samples[name], seen, Providers(self.setup.providers.features)
+            )
+            if mirrored is None:
+                return None
+            self._remember(key, mirrored)
+        return View(self._seen[key])
+
+    def mask(self, name: str) -> Bool[Tensor, "height width"] | None:
+        """The object, where a mask provider knows it, also for methods whose features ignore it."""
+        if name not in self._masks:
+            sample, seen = self.setup.samples[name], self.view(name).seen
+            found = (one.mask(sample, seen, self.setup.model) for one in self.setup.providers.masks)
+            self._masks[name] = next((mask for mask in found if mask is not None), None)
+        return self._masks[name]
+
     def _observed(self, name: str) -> Observation:
         if name not in self._seen:
-            if name not in self._setup.samples:
+            if name not in self.setup.samples:
                 raise ValueError("no readable image or annotation")
-            providers, model = self._setup.providers, self._setup.model
+            providers, model = self.setup.providers, self.setup.model
             if not self._needs_alignment:
                 providers = Providers(providers.features)
-            self._seen[name] = observe(self._setup.samples[name], providers, model)
-            while len(self._seen) > 2 and sum(map(_size, self._seen.values())) > MEMORY_BYTES:
-                self._seen.popitem(last=False)
+            self._remember(name, observe(self.setup.samples[name], providers, model))
         self._seen.move_to_end(name)
         return self._seen[name]
+
+    def _remember(self, key: str, seen: Observation) -> None:
+        self._seen[key] = seen
+        while len(self._seen) > 2 and sum(map(_size, self._seen.values())) > MEMORY_BYTES:
+            self._seen.popitem(last=False)
 
     def _aligned(self, name: str, seen: Observation) -> Alignment:
         if name not in self._alignments:
@@ -80,13 +126,13 @@ class Views:
             if path.is_file():
                 self._alignments[name] = read_alignment(path, str(device))
             else:
-                assert self._setup.model is not None
+                assert self.setup.model is not None
                 # Seeded by the image, so that neither order nor resumption changes a result.
                 seed = int.from_bytes(
-                    hashlib.sha256(f"{self._setup.seed}/{name}".encode()).digest()[:4], "big"
+                    hashlib.sha256(f"{self.setup.seed}/{name}".encode()).digest()[:4], "big"
                 )
                 generator = torch.Generator().manual_seed(seed)
-                found = alignment.align(self._setup.model, seen, self._setup.config, generator)
+                found = alignment.align(self.setup.model, seen, self.setup.config, generator)
                 self._alignments[name] = found
                 write_alignment(path, found)
         return self._alignments[name]

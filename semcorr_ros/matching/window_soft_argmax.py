@@ -16,6 +16,7 @@ __all__ = ["NEEDS_ALIGNMENT", "expected_cell", "match", "similarity"]
 
 NEEDS_ALIGNMENT = False
 WINDOW = 5  # cells to each side of the best one; the authors' choice for features without an adapter
+ADAPTED = {"geoaware": 7}  # and for features with one, by backbone
 TEMPERATURE = 0.02
 
 
@@ -25,7 +26,8 @@ def match(
     """Expected position around the best cell; score is the best cosine similarity, xyz is unknown."""
     features = target.seen.features
     cosine = similarity(model, source, target, points)
-    columns, rows = expected_cell(cosine, WINDOW, TEMPERATURE).unbind(-1)
+    window = ADAPTED.get(features.backbone.partition(":")[0], WINDOW)
+    columns, rows = expected_cell(cosine, window, TEMPERATURE).unbind(-1)
     first = grid.centers(features)[0, 0]
     size = torch.tensor(grid.cell_size(features), device=cosine.device)
     return Correspondences(

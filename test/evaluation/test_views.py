@@ -4,7 +4,7 @@ import pytest
 import spair_folder
 import torch
 
-from semcorr_ros.artifacts import Alignment, Camera
+from semcorr_ros.artifacts import Alignment, Camera, FeatureMap
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.evaluation import views
 from semcorr_ros.observations import Providers
@@ -79,3 +79,31 @@ def test_a_failing_image_is_tried_once(tmp_path):
         with pytest.raises(ValueError, match="damaged"):
             seen.view(name)
     assert extractor.calls == [name]
+
+
+class PairFeatures:
+    """Features that say who is compared with whom."""
+
+    backbone = "fabricated"
+
+    def encode(self, ref):
+        return self._map(ref, 0.0)
+
+    def encode_pair(self, source, target):
+        assert (source.category, target.category) == ("chair", "chair")
+        return self._map(source, float(target.name[-1])), self._map(target, float(source.name[-1]))
+
+    def _map(self, ref, value):
+        return FeatureMap(torch.full((3, 4, 1), value), tuple(ref.image.shape[:2]), self.backbone)
+
+
+def test_features_of_a_pair_are_asked_for_where_there_are_such(tmp_path):
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    seen = views.Views(views.Setup(samples, Providers(PairFeatures()), None, None), False, tmp_path)
+    first, second = list(samples)[:2]
+    for one, other in ((first, second), (second, first), (first, first)):
+        source, target = seen.pair(one, other)
+        assert source.seen.features.values.unique().tolist() == [float(other[-1])]
+        assert target.seen.features.values.unique().tolist() == [float(one[-1])]
+    assert seen.view(first).seen.features.values.unique().tolist() == [0.0]

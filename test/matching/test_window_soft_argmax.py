@@ -50,12 +50,11 @@ def test_more_precise_than_the_nearest_cell(window):
 
 
 @pytest.mark.parametrize(("value", "pixel"), [(1.0, 147.0), (0.1, 409.26)])
-def test_worked_numbers_in_pixels(value, pixel, monkeypatch):  # T5a and T5b on their 840-pixel canvas
-    monkeypatch.setattr(window_soft_argmax, "WINDOW", 7)
+def test_worked_numbers_in_pixels(value, pixel):  # T5a and T5b on their 840-pixel canvas
     values = torch.zeros(60, 60, 61)
     values[..., 60] = 1.0
     values[10, 10, 60], values[10, 10, 0] = (1 - value**2) ** 0.5, value
-    features = FeatureMap(values, (840, 840), "one cell")
+    features = FeatureMap(values, (840, 840), "geoaware:one cell")
     query = torch.zeros(60, 60, 61)
     query[..., 0] = 1.0
     blank = torch.zeros(840, 840, 3, dtype=torch.uint8)

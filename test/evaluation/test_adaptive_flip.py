@@ -1,0 +1,92 @@
+"""A source that faces the other way: mirrored first, its keypoints are found."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from semcorr_ros.artifacts import AnnotatedImage, ImagePair
+from semcorr_ros.evaluation import predict
+from semcorr_ros.evaluation.journal import open_journal
+from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.features import _template
+from semcorr_ros.matching import nearest_neighbor
+from semcorr_ros.observations import Providers
+from semcorr_ros.storage import write_image
+
+HEIGHT, WIDTH = 84, 112
+PLACES = torch.tensor([[20.0, 20.0], [90.0, 24.0], [52.0, 60.0]])  # a left, a right, a middle one
+FLIP = (1, 0, 2)
+
+
+def mirrored(points):
+    return torch.stack([WIDTH - 1 - points[:, 0], points[:, 1]], dim=-1)
+
+
+class HalfMasks:
+    def mask(self, sample, seen, model):
+        mask = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+        mask[:70] = True
+        return mask
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """Two pictures of one scene. The second is mirrored, and so are its keypoints and their names."""
+    generator = torch.Generator().manual_seed(0)
+    small = torch.rand(1, 3, 4, 5, generator=generator)
+    smooth = interpolate(small, size=(HEIGHT, WIDTH), mode="bicubic", align_corners=False).clamp(0, 1)
+    picture = (smooth[0].permute(1, 2, 0) * 255).to(torch.uint8)
+    points = {"a": PLACES, "b": mirrored(PLACES)[list(FLIP)]}
+    samples = {}
+    for name, image in (("a", picture), ("b", picture.flip(1))):
+        write_image(tmp_path / f"{name}.png", image)
+        samples[name] = AnnotatedImage(
+            name=name,
+            category="thing",
+            image_path=tmp_path / f"{name}.png",
+            size=(HEIGHT, WIDTH),
+            keypoints=points[name],
+            visible=torch.ones(3, dtype=torch.bool),
+            bbox=(0.0, 0.0, WIDTH - 1.0, HEIGHT - 1.0),
+        )
+    extractor = _template.build(_template.Config(layout="unpadded", side=WIDTH))
+    return samples, Setup(samples, Providers(extractor), None, None, flip=FLIP)
+
+
+def pair_of(samples, source, target, ids=(0, 1, 2)):
+    ids = torch.tensor(ids)
+    box = (0.0, 0.0, WIDTH - 1.0, HEIGHT - 1.0)
+    return ImagePair(source, target, ids, samples[source].keypoints[ids], samples[target].keypoints[ids], box)
+
+
+def errors(tmp_path, setup, pair):
+    journal = open_journal(tmp_path / "run" / "p.jsonl")
+    assert predict.predict({0: pair}, setup, nearest_neighbor, journal) == {}
+    return (journal.predictions[0].points - pair.target_keypoints).norm(dim=-1)
+
+
+@pytest.mark.parametrize("masks", [(), (HalfMasks(),)])
+def test_the_mirrored_source_is_taken_where_it_is_nearer(scene, tmp_path, masks):
+    samples, setup = scene
+    setup = dataclasses.replace(setup, providers=Providers(setup.providers.features, masks=masks))
+    pair = pair_of(samples, "a", "b")
+    assert errors(tmp_path, setup, pair).max() < 14
+    plain = errors(tmp_path / "plain", dataclasses.replace(setup, flip=None), pair)
+    assert plain[:2].min() > 40, "left and right are confused"
+
+
+def test_the_source_itself_is_taken_where_that_is_nearer(scene, tmp_path):
+    samples, setup = scene
+    pair = pair_of(samples, "a", "a")
+    assert errors(tmp_path, setup, pair).max() < 14
+
+
+def test_a_keypoint_whose_partner_is_hidden_keeps_its_prediction(scene, tmp_path):
+    samples, setup = scene
+    hidden = dataclasses.replace(samples["a"], visible=torch.tensor([True, False, True]))
+    setup = dataclasses.replace(setup, samples=samples | {"a": hidden})
+    found = errors(tmp_path, setup, pair_of(samples, "a", "b", ids=(0, 2)))
+    assert found[0] > 40
+    assert found[1] < 14
