@@ -1,0 +1,63 @@
+"""Say what is wrong with this machine, the node and its camera, and how to mend it.
+
+Looks at versions, GPU, weights and kernel buffers; where ROS 2 is there, also at the running node: its
+publishers, qualities of service, frames, sizes, stamps, clock, and everything it has lost and why.
+Exit status 1 when something cannot work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from semcorr_ros.diagnosis import graph, machine
+from semcorr_ros.diagnosis.finding import Finding, Level, ok
+from semcorr_ros.storage import write_json
+
+STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "bold red"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `semcorr_ros doctor`."""
+    parser.add_argument("--node", default="/semcorr", metavar="NAME", help="full name (default: /semcorr)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="to watch the inputs (default: 3)")
+    parser.add_argument("--class-file", type=Path, action="append", default=[], metavar="FILE")
+    parser.add_argument("--no-ros", action="store_true", help="look at the machine only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 1 if one is an error."""
+    findings = machine.examine(args.class_file)
+    findings += [ok("ros", "not looked at")] if args.no_ros else _graph(args.node, args.seconds)
+    console = Console(highlight=False)
+    for finding in findings:
+        _print(console, finding)
+    if args.json:
+        write_json(args.json, [asdict(item) | {"level": item.level.name} for item in findings])
+    return int(any(finding.level == Level.ERROR for finding in findings))
+
+
+def _graph(node: str, seconds: float) -> list[Finding]:
+    try:
+        doctor = importlib.import_module("semcorr_ros.ros.doctor")
+    except ImportError as problem:
+        raise ImportError(
+            f"{problem}; the running node is looked at through ROS 2: source one and build, or `make setup`, "
+            "or ask with --no-ros"
+        ) from problem
+    full = node if node.startswith("/") else f"/{node}"
+    return graph.examine(doctor.look(full, seconds))
+
+
+def _print(console: Console, finding: Finding) -> None:
+    style = STYLES[finding.level]
+    text = f"[{style}]{finding.level.name:<5}[/{style}] {escape(finding.about)}: {escape(finding.what)}"
+    console.print(text, soft_wrap=True)
+    if finding.fix:
+        console.print(f"      fix: {escape(finding.fix)}", soft_wrap=True)

@@ -1,0 +1,187 @@
+"""Looks at a running node and its inputs: the facts that diagnosis/graph.py judges."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import GetParameters
+from rclpy.node import Node
+from rclpy.parameter import parameter_value_to_python
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from semcorr_ros.diagnosis.facts import Facts, Offer, Sample, Stream
+from semcorr_ros.ros.inputs import SENSOR_QOS
+from semcorr_ros.ros.quality_of_service import mismatch
+from semcorr_ros.sensing import images
+from semcorr_ros.sensing.assembly import stamp_of
+from semcorr_ros.sensing.calibration import camera_from_message, intrinsics, lens_from_message
+from semcorr_ros.sensing.refusal import Code, Refusal
+
+DISCOVERY = 1.5  # seconds after which a node of this machine is known
+PATIENCE = 3.0  # seconds to wait for /diagnostics and for parameters
+PARAMETERS = ("sync_slop", "depth", "image_transport", "depth_transport", "use_sim_time", "classes")
+KINDS = {Image: "sensor_msgs/msg/Image", CompressedImage: "sensor_msgs/msg/CompressedImage",
+         CameraInfo: "sensor_msgs/msg/CameraInfo"}  # fmt: skip
+
+
+def look(name: str, seconds: float) -> Facts:
+    """Facts about the node `name` (full, with its namespace), watching its inputs for some seconds."""
+    with _probe() as probe:
+        _spin(probe, lambda: False, DISCOVERY)
+        nodes = sorted(_full(*pair) for pair in probe.get_node_names_and_namespaces())
+        nodes = [node for node in nodes if node != probe.get_fully_qualified_name()]
+        found = name in nodes
+        values = _diagnostics(probe, name) if found else {}
+        parameters = _parameters(probe, name) if found else {}
+        streams = tuple(_watch(probe, _wanted(name, values, parameters), seconds))
+        return Facts(
+            node=name,
+            found=found,
+            nodes=tuple(nodes),
+            watched=seconds,
+            parameters=parameters,
+            diagnostics=values,
+            streams=streams,
+            clock_publishers=probe.count_publishers("/clock"),
+        )
+
+
+@contextmanager
+def _probe() -> Iterator[Node]:
+    context = rclpy.Context()
+    context.init()
+    node = Node(f"semcorr_doctor_{os.getpid()}", context=context, enable_rosout=False)
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def _spin(probe: Node, condition: Callable[[], Any], seconds: float) -> bool:
+    executor = rclpy.executors.SingleThreadedExecutor(context=probe.context)
+    executor.add_node(probe)
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        executor.spin_once(timeout_sec=0.05)
+    executor.remove_node(probe)
+    executor.shutdown()
+    return bool(condition())
+
+
+def _diagnostics(probe: Node, name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+
+    def take(message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == f"{name[1:]}: perception":
+                found.update({item.key: item.value for item in status.values})
+
+    subscription = probe.create_subscription(DiagnosticArray, "/diagnostics", take, 10)
+    _spin(probe, lambda: found, PATIENCE)
+    probe.destroy_subscription(subscription)
+    return found
+
+
+def _parameters(probe: Node, name: str) -> dict[str, Any]:
+    client = probe.create_client(GetParameters, f"{name}/get_parameters")
+    try:
+        if not _spin(probe, client.service_is_ready, PATIENCE):
+            return {}
+        future = client.call_async(GetParameters.Request(names=list(PARAMETERS)))
+        if not _spin(probe, future.done, PATIENCE):
+            return {}
+        values = future.result().values
+        return {key: parameter_value_to_python(value) for key, value in zip(PARAMETERS, values, strict=False)}
+    finally:
+        probe.destroy_client(client)
+
+
+def _wanted(name: str, values: dict[str, str], parameters: dict[str, Any]) -> dict[str, tuple[str, type]]:
+    """Stream -> topic and message; as the node says it, else by the names of its interface."""
+    said = {key.removeprefix("topic "): topic for key, topic in values.items() if key.startswith("topic ")}
+    if not said:
+        namespace = name.rpartition("/")[0]
+        said = {stream: f"{namespace}/{stream}" for stream in ("image", "camera_info", "depth")}
+        if parameters.get("depth") == "none":
+            del said["depth"]
+    return {stream: (topic, _kind(stream, topic)) for stream, topic in said.items()}
+
+
+def _kind(stream: str, topic: str) -> type:
+    if stream.endswith("camera_info"):
+        return CameraInfo
+    return CompressedImage if topic.endswith(("/compressed", "/compressedDepth")) else Image
+
+
+def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> Iterator[Stream]:
+    samples: dict[str, list[Sample]] = {stream: [] for stream in wanted}
+    subscriptions = []
+    for stream, (topic, kind) in wanted.items():
+
+        def take(message: Any, stream: str = stream) -> None:
+            samples[stream].append(_sample(message, stream, probe.get_clock().now().nanoseconds * 1e-9))
+
+        subscriptions.append(probe.create_subscription(kind, topic, take, SENSOR_QOS))
+    _spin(probe, lambda: False, seconds)
+    for stream, (topic, kind) in wanted.items():
+        offers = tuple(
+            Offer(_full(info.node_name, info.node_namespace), info.topic_type, _mismatch(probe, topic, info))
+            for info in probe.get_publishers_info_by_topic(topic)
+        )
+        others = () if offers else tuple(_published(probe, KINDS[kind]))
+        yield Stream(stream, topic, KINDS[kind], offers, tuple(samples[stream]), others)
+    for subscription in subscriptions:
+        probe.destroy_subscription(subscription)
+
+
+def _mismatch(probe: Node, topic: str, offer: Any) -> str:
+    """With the subscription of the node, where there is one; else with its default."""
+    own = probe.get_name()
+    wishes = [
+        info.qos_profile
+        for info in probe.get_subscriptions_info_by_topic(topic)
+        if info.node_name != own and info.topic_type == offer.topic_type
+    ]
+    return next(filter(None, (mismatch(offer.qos_profile, wish) for wish in wishes or [SENSOR_QOS])), "")
+
+
+def _published(probe: Node, kind: str) -> list[str]:
+    return sorted(
+        topic
+        for topic, kinds in probe.get_topic_names_and_types()
+        if kind in kinds and probe.count_publishers(topic)
+    )
+
+
+def _sample(message: Any, stream: str, now: float) -> Sample:
+    size, encoding, refusal = None, getattr(message, "encoding", getattr(message, "format", "")), ""
+    try:
+        if isinstance(message, CameraInfo):
+            size, encoding = (message.height, message.width), message.distortion_model
+            _check_calibration(message)
+        elif stream.endswith("depth"):
+            size = tuple(images.depth_from_message(message).values.shape)
+        else:
+            size = tuple(images.color_from_message(message).shape[:2])
+    except Refusal as problem:
+        refusal = f"{problem.code.name}: {problem.message}"
+    return Sample(now, stamp_of(message), message.header.frame_id, size, encoding, refusal)
+
+
+def _check_calibration(message: CameraInfo) -> None:
+    """Raises Refusal UNCALIBRATED."""
+    camera = camera_from_message(message, (message.height, message.width))
+    if camera is None:
+        raise Refusal(Code.UNCALIBRATED, f"K is {intrinsics(message).tolist()}")
+    lens_from_message(message, camera)
+
+
+def _full(name: str, namespace: str) -> str:
+    return f"{namespace.rstrip('/')}/{name}"

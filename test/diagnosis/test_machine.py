@@ -1,0 +1,54 @@
+"""The machine's findings: too small buffers, unreadable class files."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from alignment import fabricated
+
+from semcorr_ros.cli import doctor
+from semcorr_ros.diagnosis import machine
+from semcorr_ros.diagnosis.finding import Level
+from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.storage import read_json
+
+
+@pytest.mark.parametrize(("value", "level"), [(212992, Level.WARN), (64 << 20, Level.OK)])
+def test_kernel_buffers(tmp_path, value, level):
+    for name in machine.BUFFERS:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    findings = machine.kernel_buffers(tmp_path)
+    assert [finding.level for finding in findings] == [level, level]
+    if level == Level.WARN:
+        assert findings[0].fix.startswith("sudo sysctl -w net.core.rmem_max=8388608")
+
+
+def test_a_system_without_such_files_has_no_findings(tmp_path):
+    assert machine.kernel_buffers(tmp_path) == []
+
+
+def test_class_files(tmp_path):
+    good, bad = tmp_path / "pear.safetensors", tmp_path / "bad.safetensors"
+    write_class(good, fabricated.make_class())
+    bad.write_bytes(good.read_bytes()[:100])
+    assert machine.class_file(good).level == Level.OK
+    assert fabricated.BACKBONE in machine.class_file(good).what
+    broken = machine.class_file(bad)
+    assert broken.level == Level.ERROR
+    assert "bad.safetensors" in broken.what
+
+
+def test_the_verb_writes_what_it_says(tmp_path, capsys):
+    bad = tmp_path / "none.safetensors"
+    arguments = ["--no-ros", "--json", str(tmp_path / "f.json"), "--class-file", str(bad)]
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    assert doctor.run(parser.parse_args(arguments)) == 1
+    printed = capsys.readouterr().out
+    assert "ERROR class none.safetensors" in printed
+    assert "fix: build it again" in printed
+    levels = {item["about"]: item["level"] for item in read_json(tmp_path / "f.json")}
+    assert levels["python"] == "OK"
+    assert levels["class none.safetensors"] == "ERROR"
