@@ -32,4 +32,4 @@ def test_no_ros_outside_ros(path):
 
 def test_the_check_sees_the_modules_it_is_about():
     assert len(MODULES) > 30
-    assert "rclpy.node" in _imports(PACKAGE / "ros" / "perceive.py")
+    assert "rclpy.node" in _imports(PACKAGE / "ros" / "inputs.py")
