@@ -1,0 +1,139 @@
+"""Segment Anything with points and a box: what `sam` and `sam2` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
+from semcorr_ros.weights import networks
+
+PROMPTS = ("auto", "points", "box")
+CANDIDATES = ("whole", "best")
+MIN_AGREEMENT = 0.3  # overlap with what attention found; with less, something else was segmented
+
+
+@dataclass(frozen=True)
+class Settings:
+    """prompt: "points", "box", or "auto": keypoints while a class is built, then attention's box and points.
+
+    candidate: which of the three answers to annotated points, "whole" (the largest scale, as in the authors'
+    release) or "best" (by the network's own score). Given what attention found, it is the one that agrees.
+    """
+
+    prompt: str = "auto"
+    candidate: str = "whole"
+    precision: str = "fp32"
+    device: str = "cpu"
+
+
+class PromptedSegmenter:
+    """A network that encodes an image once and answers prompts with three masks of different scale.
+
+    padded: the input is the image, scaled and padded to a square (SAM); else stretched to it (SAM 2).
+    """
+
+    def __init__(self, network: Any, settings: Settings, padded: bool) -> None:
+        self._network = network
+        self._settings = settings
+        self._padded = padded
+        self._side = int(network.config.prompt_encoder_config.image_size)
+
+    def mask(
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+    ) -> Bool[Tensor, "height width"] | None:
+        """None where there is nothing to point at. Where the network disagrees with attention altogether,
+        attention is right."""
+        prompt = prompt_for(sample, seen, model)
+        if prompt is None:
+            return None
+        mask = self.segment(seen.image, prompt)
+        return mask if mask.any() else prompt.region
+
+    def segment(self, image: UInt8[Tensor, "height width 3"], prompt: Prompt) -> Bool[Tensor, "height width"]:
+        """The one answer that is meant, at the size of the image."""
+        masks, scores = self.candidates(image, prompt)
+        if prompt.region is not None:
+            agreed = agreement(masks, prompt)
+            good = float(agreed.max()) >= MIN_AGREEMENT
+            return masks[agreed.argmax()] if good else prompt.region.to(masks.device)
+        return masks[-1 if self._settings.candidate == "whole" else scores.argmax()]
+
+    def candidates(
+        self, image: UInt8[Tensor, "height width 3"], prompt: Prompt
+    ) -> tuple[Bool[Tensor, "mask height width"], Float[Tensor, "mask"]]:
+        """Masks from part to whole, and the network's guess of their quality; one for a box alone."""
+        size, device = (image.shape[0], image.shape[1]), self._settings.device
+        content = self.content(size)
+        with networks.autocast(device, self._settings.precision):
+            encoded = self._network.get_image_embeddings(self.pixels(image).to(device))
+        # Positions of prompts do not survive half precision: 1000 pixels in bf16 are steps of 4.
+        encoded = [level.float() for level in encoded] if isinstance(encoded, list) else encoded.float()
+        asked = self._inputs(prompt, size, content)
+        with torch.inference_mode():
+            found = self._network(image_embeddings=encoded, **asked)
+            logits = self._at_size(found.pred_masks[0].float(), size, content)
+        return logits > 0, found.iou_scores[0, 0].float() + 0
+
+    def pixels(self, image: UInt8[Tensor, "height width 3"]) -> Float[Tensor, "1 3 side side"]:
+        """The network's input."""
+        height, width = content = self.content((image.shape[0], image.shape[1]))
+        resized = networks.resized(image, content, Image.Resampling.BILINEAR)
+        values = networks.normalized(resized, networks.IMAGENET_MEAN, networks.IMAGENET_STD)
+        return pad(values, (0, self._side - width, 0, self._side - height))
+
+    def content(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) of the image on the network's square, whose upper left corner it fills."""
+        if not self._padded:
+            return self._side, self._side
+        scale = self._side / max(size)
+        return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)
+
+    def _inputs(self, prompt: Prompt, size: tuple[int, int], content: tuple[int, int]) -> dict[str, Any]:
+        device = self._settings.device
+        scale = torch.tensor([content[1] / size[1], content[0] / size[0]])
+
+        def placed(points: Float[Tensor, "point 2"]) -> Float[Tensor, "point 2"]:
+            # The network adds the half pixel that lies between a pixel's centre and its corner.
+            return ((points.cpu() + 0.5) * scale - 0.5).to(device)
+
+        with_points, with_box = self._parts(prompt)
+        inputs: dict[str, Any] = {"multimask_output": with_points}
+        if with_points:
+            inputs["input_points"] = placed(prompt.points)[None, None]
+            inputs["input_labels"] = torch.ones(1, 1, len(prompt.points), dtype=torch.int64, device=device)
+        if with_box:
+            corners = torch.tensor(prompt.box, dtype=torch.float32).view(2, 2)
+            inputs["input_boxes"] = placed(corners).view(1, 1, 4)
+        return inputs
+
+    def _parts(self, prompt: Prompt) -> tuple[bool, bool]:
+        """Whether points, and whether the box, are given to the network."""
+        kind = self._settings.prompt
+        with_box = prompt.box is not None and (
+            kind == "box" or len(prompt.points) == 0 or (kind == "auto" and prompt.region is not None)
+        )
+        return len(prompt.points) > 0 and not (kind == "box" and with_box), with_box
+
+    def _at_size(
+        self, logits: Float[Tensor, "1 mask h w"], size: tuple[int, int], content: tuple[int, int]
+    ) -> Float[Tensor, "mask height width"]:
+        if self._padded:
+            square = (self._side, self._side)
+            whole = interpolate(logits, square, mode="bilinear", align_corners=False)
+            logits = whole[..., : content[0], : content[1]]
+        return interpolate(logits, size, mode="bilinear", align_corners=False)[0]
+
+
+def check(settings: Settings) -> None:
+    """Raises ValueError naming the choices."""
+    networks.check_choice("prompt", settings.prompt, PROMPTS)
+    networks.check_choice("candidate", settings.candidate, CANDIDATES)
+    networks.check_choice("precision", settings.precision, networks.PRECISIONS)

@@ -1,0 +1,119 @@
+"""SAM 3 (Meta, 2025): finds every object of a name; needs transformers 5. Gated, under a licence of its own.
+
+Which of them is meant, say the keypoints while a class is built, and then attention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from semcorr_ros import weights
+from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
+from semcorr_ros.weights import networks
+
+# The hub's folder holds the model for videos, of which that for images is a part.
+CLASSES = {"sam3": "Sam3Model", "sam3_video": "Sam3Model"}
+WORDS = {
+    "aeroplane": "airplane",
+    "motorbike": "motorcycle",
+    "pottedplant": "potted plant",
+    "tvmonitor": "tv monitor",
+}
+TEXT_LENGTH = 32  # tokens, padded
+MASK_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Config:
+    """`weights` is a model folder; empty: looked up. text: what to find; empty: the category.
+
+    threshold: least score of an object.
+    """
+
+    weights: str = ""
+    text: str = ""
+    threshold: float = 0.3
+    precision: str = "fp32"
+    device: str = "cpu"
+
+
+class NamedSegmenter:
+    """One object of a name."""
+
+    def __init__(self, network: Any, tokenizer: Any, config: Config) -> None:
+        self._network = network
+        self._tokenizer = tokenizer
+        self._config = config
+        self._side = int(network.config.image_size)
+
+    def mask(
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+    ) -> Bool[Tensor, "height width"] | None:
+        """None where nothing of that name is found, or nothing that is meant."""
+        text = self._config.text or WORDS.get(sample.category, sample.category.replace("_", " "))
+        masks, scores = self.objects(seen.image, text)
+        return choose(masks, scores, prompt_for(sample, seen, model))
+
+    def objects(
+        self, image: UInt8[Tensor, "height width 3"], text: str
+    ) -> tuple[Bool[Tensor, "object height width"], Float[Tensor, "object"]]:
+        """All objects above the threshold, at the size of the image, and their scores."""
+        size, device = (image.shape[0], image.shape[1]), self._config.device
+        words = self._tokenizer(
+            text, return_tensors="pt", padding="max_length", max_length=TEXT_LENGTH, truncation=True
+        )
+        with networks.autocast(device, self._config.precision):
+            found = self._network(
+                pixel_values=self.pixels(image).to(device),
+                input_ids=words["input_ids"].to(device),
+                attention_mask=words["attention_mask"].to(device),
+            )
+            scores = found.pred_logits[0].float().sigmoid() * found.presence_logits.float().sigmoid().view(-1)
+            kept = scores > self._config.threshold
+            soft = found.pred_masks[0, kept].float().sigmoid()
+            if len(soft):
+                soft = interpolate(soft[None], size, mode="bilinear", align_corners=False)[0]
+            else:
+                soft = soft.new_zeros(0, *size)
+        return soft > MASK_THRESHOLD, scores[kept] + 0
+
+    def pixels(self, image: UInt8[Tensor, "height width 3"]) -> Float[Tensor, "1 3 side side"]:
+        """The network's input: stretched to a square, values in [-1, 1]."""
+        square = networks.resized(image, (self._side, self._side), Image.Resampling.BILINEAR)
+        return networks.normalized(square, networks.HALF, networks.HALF)
+
+
+def choose(
+    masks: Bool[Tensor, "object height width"], scores: Float[Tensor, "object"], prompt: Prompt | None
+) -> Bool[Tensor, "height width"] | None:
+    """The best object that is where the prompt points; the best of all where it points nowhere."""
+    if prompt is not None and len(masks):
+        scores = scores * agreement(masks, prompt)
+    if len(masks) == 0 or float(scores.max()) <= 0:
+        return None
+    return masks[scores.argmax()]
+
+
+def build(config: Config) -> NamedSegmenter:
+    """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value,
+    ImportError for a transformers that is too old."""
+    networks.check_choice("precision", config.precision, networks.PRECISIONS)
+    folder = weights.find("sam3", config.weights)
+    network = networks.load_network(folder, CLASSES, config.device)
+    return NamedSegmenter(network, _tokenizer(folder), config)
+
+
+def _tokenizer(folder: Path) -> Any:
+    try:
+        return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{folder} holds no CLIP tokenizer: {error}") from error
