@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,22 +21,49 @@ from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.sensing.frame import observe, read_frame
+from semcorr_ros.sensing.frame import Frame, read_frame
+from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at
+
+MAX_TRACKERS = 64  # objects followed at once; the oldest one goes
+
+Report = Callable[[str, float, float], None]  # stage, progress in [0, 1], best energy (NaN: none yet)
+# Progress at which a stage begins: shares of the time on a CPU.
+STAGES = {"queued": 0.0, "features": 0.0, "initialize": 0.3, "optimize": 0.4, "select": 0.95}
+
+
+def silent(stage: str, progress: float, energy: float) -> None:
+    """A Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One alignment: where to look, and how it talks with whoever asked for it."""
+
+    keep_going: KeepGoing
+    place: Place = ANYWHERE
+    report: Report = silent
 
 
 @dataclass
 class Picture:
-    """Messages of one moment. Features are kept once computed: several classes may look at them."""
+    """Messages of one moment. What is computed from them is kept: several classes may look at it."""
 
     image: Image
     camera_info: CameraInfo | None = None
     depth: Image | None = None
     features: FeatureMap | None = None
+    decoded: Frame | None = None
 
     @property
     def header(self) -> Header:
         """Stamp and frame of everything that is derived from the picture."""
         return self.image.header
+
+    def frame(self) -> Frame:
+        """Decoded and rectified, once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
+        if self.decoded is None:
+            self.decoded = read_frame(self.image, self.camera_info, self.depth)
+        return self.decoded
 
 
 class Perception:
@@ -56,45 +84,76 @@ class Perception:
         """What the features of this node are comparable with."""
         return self._extractor.backbone
 
-    def view(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> View:
+    def view(self, resident: Resident, picture: Picture, task: Task) -> View:
         """The class placed in the picture. Raises Refusal BAD_ENCODING, NOT_FOUND, TIMEOUT and others."""
         settings = _alignment_config(self._quality, resident.model.info.name)
         align = functools.partial(pipeline.align, resident.model, config=settings)
-        return self._view(align, resident, picture, keep_going)
+        return self._view(align, resident, picture, task)
 
-    def next_view(self, resident: Resident, picture: Picture, keep_going: KeepGoing) -> View:
-        """`view` of the next picture of a stream: with quality "tracking", from where the object was."""
+    def next_view(self, resident: Resident, picture: Picture, task: Task, key: str) -> View:
+        """`view` of the next picture of a stream: with quality "tracking", from where the object was.
+
+        key: names the object and its camera.
+        """
         if self._quality != "tracking":
-            return self.view(resident, picture, keep_going)
-        name = resident.model.info.name
+            return self.view(resident, picture, task)
         # Out of the table until it has come through: after any failure the object counts as lost.
-        tracker = self._trackers.pop(name, None)
+        tracker = self._trackers.pop(key, None)
         if tracker is None or tracker.model is not resident.model:
-            tracker = Tracker(resident.model, _alignment_config(self._quality, name))
-        view = self._view(tracker.update, resident, picture, keep_going)
-        self._trackers[name] = tracker
+            tracker = Tracker(resident.model, _alignment_config(self._quality, resident.model.info.name))
+        view = self._view(tracker.update, resident, picture, task)
+        self._trackers[key] = tracker
+        while len(self._trackers) > MAX_TRACKERS:
+            self._trackers.pop(next(iter(self._trackers)))
         return view
 
+    def forget(self) -> None:
+        """The next picture is searched as if it were the first. Any thread may call it."""
+        self._trackers = {}
+
     def _view(
-        self, align: Callable[..., Alignment], resident: Resident, picture: Picture, keep_going: KeepGoing
+        self, align: Callable[..., Alignment], resident: Resident, picture: Picture, task: Task
     ) -> View:
-        seen = self._observe(resident, picture)
+        task.report("features", STAGES["features"], math.nan)
+        seen = self._observe(resident, picture, task.place)
+        if not task.keep_going():
+            raise _stopped()
+        task.report("initialize", STAGES["initialize"], math.nan)
         generator = torch.Generator().manual_seed(self._seed)  # on the CPU: same draws on every device
         try:
-            found = align(seen=seen, generator=generator, on_step=lambda *_: keep_going())
+            found = align(seen=seen, generator=generator, on_step=_on_step(task))
         except ValueError as error:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
-        if not keep_going():
-            raise Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
+        if not task.keep_going():
+            raise _stopped()
         if not _is_finite(found):
             raise Refusal(Code.NOT_FOUND, f"the alignment of class {resident.model.info.name!r} diverged")
         return View(seen, found)
 
-    def _observe(self, resident: Resident, picture: Picture) -> Observation:
-        frame = read_frame(picture.image, picture.camera_info, picture.depth)
+    def _observe(self, resident: Resident, picture: Picture, place: Place) -> Observation:
+        frame = picture.frame()
         if picture.features is None:
             picture.features = self._extractor.encode(ImageRef(frame.image))
-        return observe(frame, picture.features, resident.model, self._extractor)
+        return observe_at(place, frame, picture.features, resident.model, self._extractor)
+
+
+def _on_step(task: Task) -> Callable[[int, int, float], bool]:
+    begin, end = STAGES["optimize"], STAGES["select"]
+
+    def on_step(done: int, steps: int, energy: float) -> bool:
+        if not task.keep_going():
+            raise _stopped()  # returning False would still rank what has been found so far
+        if done >= steps:
+            task.report("select", end, energy)
+        else:
+            task.report("optimize", begin + (end - begin) * done / steps, energy)
+        return True
+
+    return on_step
+
+
+def _stopped() -> Refusal:
+    return Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
 
 
 def _is_finite(found: Alignment) -> bool:

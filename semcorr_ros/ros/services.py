@@ -81,8 +81,12 @@ class Services:
 
     async def _reset(self, request: Any, response: Any) -> Any:
         try:
-            self._node.session.transfer.forget()
-            response.success, response.message = True, "forgot every demonstration"
+            session = self._node.session
+            session.transfer.forget()
+            session.perception.forget()
+            goals = self._node.action.preempt("the node was reset")
+            response.success = True
+            response.message = f"aborted {goals} goals; forgot what was followed, and pictures kept in memory"
         except Refusal as error:
             response.success, response.message = False, error.message
         return response

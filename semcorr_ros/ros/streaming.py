@@ -6,15 +6,13 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-import torch
 from rclpy.node import Node
 
-from semcorr_ros import pipeline
 from semcorr_ros.ros.class_bank import Resident
-from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
 from semcorr_ros.ros.outputs import Found
-from semcorr_ros.ros.perception import Picture
+from semcorr_ros.ros.perception import Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.ros.results import describe, too_uncertain
 from semcorr_ros.ros.worker import KeepGoing
 
 if TYPE_CHECKING:
@@ -63,20 +61,12 @@ class Streaming:
             node.counters.add("pictures published")
 
     def _find(self, session: Session, resident: Resident, picture: Picture, keep_going: KeepGoing) -> Found:
-        min_score = self._node.settings.min_score
-        view = session.perception.next_view(resident, picture, keep_going)
-        assert view.aligned is not None
-        model, instance_id = resident.model, f"{resident.model.info.name}_0"
-        pose = pose_message(model, view.aligned, instance_id)
-        if pose.confidence < min_score:
-            raise Refusal(
-                Code.LOW_SCORE, f"confidence {pose.confidence:.2f} is below min_score {min_score:.2f}"
-            )
-        # Every keypoint, also never annotated ones: the skeleton's indices are those of the class.
-        ids = torch.arange(len(model.info.keypoint_names), device=model.sparse.device)
-        points = pipeline.transfer_keypoints(model, view.seen, view.aligned, ids)
-        keypoints = keypoint_messages(model.info.keypoint_names, points, min_score)
-        return Found(instance_message(model, keypoints, instance_id), pose)
+        min_score, name = self._node.settings.min_score, resident.model.info.name
+        view = session.perception.next_view(resident, picture, Task(keep_going), name)
+        found = describe(resident.model, view, f"{name}_0", min_score)
+        if found.pose.confidence < min_score:
+            raise too_uncertain(found.pose.confidence, min_score)
+        return found
 
 
 def log_failure(node: Node, error: Exception) -> None:

@@ -16,8 +16,9 @@ from semcorr_ros.matching import View
 from semcorr_ros.msg import SemanticKeypoints
 from semcorr_ros.ros.class_bank import ClassBank, Resident
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
-from semcorr_ros.ros.perception import Perception, Picture
+from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.ros.results import too_uncertain
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.srv import TransferKeypoints
 
@@ -73,7 +74,7 @@ class Transfer:
         start = time.perf_counter()
         resident = self._bank.get(request.class_name)
         source = self._source(request, resident, keep_going)
-        view = self._perception.view(resident, target, keep_going)
+        view = self._perception.view(resident, target, Task(keep_going))
         if request.points:
             assert source is not None
             points = torch.tensor([[p.x, p.y] for p in request.points], device=self._perception.device)
@@ -93,7 +94,7 @@ class Transfer:
         if has_image(request.source_image):
             picture = inline_picture(request.source_image, request.source_camera_info, request.source_depth)
             try:
-                view = self._perception.view(resident, picture, keep_going)
+                view = self._perception.view(resident, picture, Task(keep_going))
             except Refusal as refusal:
                 raise Refusal(refusal.code, f"source picture: {refusal.message}") from refusal
             if request.demonstration_id:
@@ -165,6 +166,6 @@ def _response(resident: Resident, view: View, keypoints: SemanticKeypoints, min_
     confidence = response.pose.confidence
     response.success = confidence >= min_score
     if not response.success:
-        response.error_code = int(Code.LOW_SCORE)
-        response.message = f"confidence {confidence:.2f} is below min_score {min_score:.2f}"
+        refusal = too_uncertain(confidence, min_score)
+        response.error_code, response.message = int(refusal.code), refusal.message
     return response

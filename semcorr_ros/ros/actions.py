@@ -1,0 +1,177 @@
+"""~/align_class: place a class on demand, with progress, cancellation, deadline and preemption.
+
+A goal is always accepted, since a rejection cannot say why: what is wrong with it is in the result.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import RCLError, ServerGoalHandle
+
+from semcorr_ros.action import AlignClass
+from semcorr_ros.ros.perception import Picture, Task
+from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.ros.results import describe, too_uncertain
+from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
+from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
+
+if TYPE_CHECKING:
+    from semcorr_ros.ros.perceive import PerceiveNode
+
+FEEDBACK_PERIOD = 0.05  # seconds between two messages within a stage
+RESULT_KEPT = 60  # seconds for which a client may ask for a result
+
+
+class AlignAction:
+    """The goal's coroutine waits for the worker without holding the executor, so a cancel gets through."""
+
+    def __init__(self, node: PerceiveNode):
+        self._node = node
+        self._jobs: dict[bytes, Job] = {}  # of unfinished goals, by goal id
+        self._server = ActionServer(
+            node,
+            AlignClass,
+            "~/align_class",
+            execute_callback=self._execute,
+            cancel_callback=self._cancel,
+            callback_group=node.service_group,
+            result_timeout=RESULT_KEPT,
+        )
+
+    def preempt(self, sentence: str) -> int:
+        """Abort every goal; how many there were."""
+        jobs = list(self._jobs.values())
+        for job in jobs:
+            job.answer(Refusal(Code.PREEMPTED, sentence))
+        return len(jobs)
+
+    async def _execute(self, handle: ServerGoalHandle) -> AlignClass.Result:
+        result = AlignClass.Result()
+        try:
+            result = await self._outcome(handle)
+            self._node.counters.add("requests answered")
+        except Exception as error:
+            result = self._node.refuse(result, error)
+        finally:
+            self._jobs.pop(_key(handle), None)
+        _finish(handle, result)
+        return result
+
+    async def _outcome(self, handle: ServerGoalHandle) -> AlignClass.Result:
+        node, goal = self._node, handle.request
+        seconds = _seconds(goal)
+        node.check_active()
+        session = node.session
+        session.bank.get(goal.class_name)
+        picture = node.latest()
+        self._make_way(goal)
+        report = _Feedback(handle)
+        report("queued", 0.0, math.nan)
+
+        def work(keep_going: KeepGoing) -> AlignClass.Result:
+            start = time.perf_counter()
+            resident = session.bank.get(goal.class_name)
+            place = _place(goal, picture)
+            view = session.perception.view(resident, picture, Task(keep_going, place, report))
+            found = describe(resident.model, view, "", node.settings.min_score)
+            report.end(found.pose.confidence)
+            result = AlignClass.Result(header=picture.header, pose=found.pose, keypoints=found.keypoints)
+            result.inference_time = time.perf_counter() - start
+            return result
+
+        future, job = node.submit(work, seconds, GOALS)
+        self._jobs[_key(handle)] = job
+        if handle.is_cancel_requested:  # it came before there was a job to stop
+            job.answer(_canceled())
+        result = await future
+        if isinstance(result, BaseException):
+            raise result
+        return _judged(result, node.settings.min_score)
+
+    def _make_way(self, goal: Any) -> None:
+        """What the goal wants to happen to the other ones. Raises Refusal BAD_REQUEST, BUSY."""
+        if goal.when_busy == AlignClass.Goal.PREEMPT:
+            self.preempt("a goal that preempts has come")
+        elif goal.when_busy == AlignClass.Goal.REFUSE:
+            if self._jobs:
+                raise Refusal(Code.BUSY, f"{len(self._jobs)} goals are there already")
+        elif goal.when_busy != AlignClass.Goal.QUEUE:
+            raise Refusal(
+                Code.BAD_REQUEST, f"when_busy must be QUEUE=0, PREEMPT=1 or REFUSE=2, got {goal.when_busy}"
+            )
+
+    def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        job = self._jobs.get(_key(handle))
+        if job is not None:
+            job.answer(_canceled())  # which also stops the work, at its next step
+        return CancelResponse.ACCEPT
+
+
+class _Feedback:
+    """A Report that publishes stage and progress, from the inference thread."""
+
+    def __init__(self, handle: ServerGoalHandle):
+        self._handle = handle
+        self._stage, self._last = "", -math.inf
+        self._energy = math.nan
+
+    def __call__(self, stage: str, progress: float, energy: float) -> None:
+        now = time.monotonic()
+        if stage == self._stage and now - self._last < FEEDBACK_PERIOD:
+            return
+        self._stage, self._last, self._energy = stage, now, energy
+        self._publish(progress, math.nan)
+
+    def end(self, score: float) -> None:
+        """The last word: the confidence is known."""
+        self._publish(1.0, score)
+
+    def _publish(self, progress: float, score: float) -> None:
+        feedback = AlignClass.Feedback(stage=self._stage, progress=float(progress))
+        feedback.best_score, feedback.best_energy = float(score), float(self._energy)
+        self._handle.publish_feedback(feedback)
+
+
+def _seconds(goal: Any) -> float:
+    """Until the deadline. Raises Refusal BAD_REQUEST."""
+    seconds = goal.deadline.sec + goal.deadline.nanosec * 1e-9
+    if seconds < 0:
+        raise Refusal(Code.BAD_REQUEST, f"the deadline is {seconds:.3f} s; it counts from now, 0 = none")
+    return seconds or math.inf
+
+
+def _place(goal: Any, picture: Picture) -> Place:
+    height, width = picture.frame().image.shape[:2]
+    box = box_from_message(goal.roi, (int(height), int(width)))
+    return ANYWHERE if box is None else Place(box=box)
+
+
+def _judged(result: AlignClass.Result, min_score: float) -> AlignClass.Result:
+    if result.pose.confidence < min_score:
+        refusal = too_uncertain(result.pose.confidence, min_score)
+        result.error_code, result.message = int(refusal.code), refusal.message
+    return result
+
+
+def _finish(handle: ServerGoalHandle, result: AlignClass.Result) -> None:
+    try:
+        if handle.is_cancel_requested and result.error_code == Code.CANCELED:
+            handle.canceled()
+        elif result.error_code == Code.NONE:
+            handle.succeed()
+        else:
+            handle.abort()
+    except RCLError:  # the node is being destroyed
+        pass
+
+
+def _canceled() -> Refusal:
+    return Refusal(Code.CANCELED, "the goal was canceled")
+
+
+def _key(handle: ServerGoalHandle) -> bytes:
+    return bytes(handle.goal_id.uuid)

@@ -1,0 +1,108 @@
+"""Where in an image an object may be: a box or a mask of a detector, and the observation made there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from semcorr_ros import pipeline
+from semcorr_ros.artifacts import ClassRepresentation, FeatureMap, Observation
+from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
+from semcorr_ros.masks.attention import attention_mask, class_prototypes
+from semcorr_ros.sensing.frame import Frame, observe
+from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.zoom import zoomed
+
+MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off
+SMALLEST = 4  # pixels
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+@dataclass(frozen=True)
+class Place:
+    """Pixels of the rectified image. With neither, the object may be anywhere."""
+
+    box: Box | None = None
+    mask: Bool[Tensor, "height width"] | None = None  # True on the object
+
+
+ANYWHERE = Place()
+
+
+def box_from_message(roi: Any, size: tuple[int, int]) -> Box | None:
+    """Box of a sensor_msgs/RegionOfInterest in an image of `size` (h, w); None for an empty one.
+
+    Raises Refusal BAD_REQUEST for a box that is not in the image or hardly larger than a point.
+    """
+    if roi.width == 0 and roi.height == 0:
+        return None
+    x, y, w, h = int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
+    if x + w > size[1] or y + h > size[0] or min(w, h) < SMALLEST:
+        raise Refusal(
+            Code.BAD_REQUEST,
+            f"region {w}x{h} at ({x}, {y}) must be at least {SMALLEST} pixels wide and high and lie inside "
+            f"the {size[1]}x{size[0]} image",
+        )
+    return x, y, w, h
+
+
+def observe_at(
+    place: Place, frame: Frame, features: FeatureMap, model: ClassRepresentation, extractor: FeatureExtractor
+) -> Observation:
+    """The object at a place. Raises Refusal NOT_FOUND.
+
+    Inside a box the object is what resembles the class in the features of the whole image; where those
+    are too coarse for it, in features of the box alone.
+    """
+    if place.mask is None and place.box is None:
+        return observe(frame, features, model, extractor)
+    ref, device = ImageRef(frame.image), features.values.device
+    extras = pipeline.Extras(depth=_to(frame.depth, device), camera=_to(frame.camera, device))
+    seen = Observation(frame.image.to(device), features, None, extras.depth, extras.camera)
+    mask = place.mask
+    if mask is None:
+        assert place.box is not None
+        mask = _inside(place.box, seen, model, extractor)
+    if not mask.any():
+        raise Refusal(Code.NOT_FOUND, f"nothing in the region looks like the class {model.info.name!r}")
+    return replace(zoomed(replace(seen, mask=mask.to(device)), ref, extractor), lens=frame.lens)
+
+
+def _inside(
+    box: Box, seen: Observation, model: ClassRepresentation, extractor: FeatureExtractor
+) -> Bool[Tensor, "height width"]:
+    window = _widened(box, seen.features.image_size)
+    x, y, w, h = window
+    allowed = torch.zeros(seen.features.image_size, dtype=torch.bool, device=seen.features.values.device)
+    allowed[y : y + h, x : x + w] = True
+    prototypes = class_prototypes(model)
+    mask = attention_mask(seen.features, prototypes) & allowed
+    if not mask.any() and getattr(extractor, "from_pixels", False):
+        part = seen.image[y : y + h, x : x + w].cpu().contiguous()
+        mask = torch.zeros_like(allowed)
+        mask[y : y + h, x : x + w] = attention_mask(extractor.encode(ImageRef(part)), prototypes)
+    if not mask.any() or seen.depth is None or seen.camera is None:
+        return mask
+    draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
+    return segment_by_depth(mask, seen.depth, seen.camera, diameter(model), draws) & allowed
+
+
+def _widened(box: Box, size: tuple[int, int]) -> Box:
+    x, y, w, h = box
+    margin = round(MARGIN * max(w, h))
+    left, top = max(0, x - margin), max(0, y - margin)
+    return left, top, min(size[1], x + w + margin) - left, min(size[0], y + h + margin) - top
+
+
+def _to(part: Any, device: torch.device) -> Any:
+    """Camera or depth on the device."""
+    if part is None:
+        return None
+    tensors = {name: value.to(device) for name, value in vars(part).items() if isinstance(value, Tensor)}
+    return replace(part, **tensors)
