@@ -113,7 +113,10 @@ def build(config: Config) -> NamedSegmenter:
 
 
 def _tokenizer(folder: Path) -> Any:
+    # Without files transformers makes an empty tokenizer, to which every name is the same.
+    if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
+        raise ValueError(f"{folder} holds no CLIP tokenizer: neither tokenizer.json nor vocab.json")
     try:
         return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{folder} holds no CLIP tokenizer: {error}") from error
+        raise ValueError(f"{folder} holds no readable CLIP tokenizer: {error}") from error

@@ -1,6 +1,7 @@
 import argparse
 
 import depth_networks
+import mask_networks
 import numpy as np
 import pytest
 import spair_folder
@@ -147,3 +148,10 @@ def test_mask_options_name_their_provider(parse):
         ValueError, match=r"--mask-option sam.size=base: NAME.KEY=VALUE with one of attention"
     ):
         data.providers_from(parse("--masks", "attention", "--mask-option", "sam.size=base"))
+
+
+def test_settings_of_a_segmenter_reach_it(parse, tmp_path):
+    mask_networks.save_sam(tmp_path / "sam")
+    options = ("--mask-option", f"sam.weights={tmp_path / 'sam'}", "--mask-option", "sam.candidate=best")
+    args = parse("--masks", "annotation", "sam", *options)
+    assert data.providers_from(args).masks[1]._settings.candidate == "best"
