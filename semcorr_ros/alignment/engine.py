@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import logging
 from typing import Protocol
 
 import torch
@@ -15,6 +17,7 @@ from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
 
+NO_NUMBA = "the package numba is not installed"
 ENGINES = ("auto", "reference", "compiled")
 COMPILED_TERMS = {"reconstruction", "reconstruction_sparse", "geometry", "background", "depth"}
 
@@ -54,6 +57,8 @@ def choose(name: str, model: ClassRepresentation, terms: objective.Config) -> En
     obstacle = _obstacle(model, terms)
     if name == "compiled" and obstacle:
         raise ValueError(f"engine 'compiled': {obstacle}; use 'auto' or 'reference'")
+    if name == "auto" and obstacle == NO_NUMBA:
+        _say_once(f"{obstacle}: alignments take about eight times longer; pip install numba")
     if name == "reference" or obstacle:
         return reference
     from semcorr_ros.alignment import compiled  # importing numba takes half a second
@@ -61,12 +66,17 @@ def choose(name: str, model: ClassRepresentation, terms: objective.Config) -> En
     return compiled
 
 
+@functools.cache
+def _say_once(text: str) -> None:
+    logging.getLogger(__name__).warning(text)
+
+
 def _obstacle(model: ClassRepresentation, terms: objective.Config) -> str:
     """Why the compiled engine cannot be used; empty if it can."""
     if model.sparse.device.type != "cpu":
         return f"it runs on the CPU, the class is on {model.sparse.device}"
     if importlib.util.find_spec("numba") is None:
-        return "the package numba is not installed"
+        return NO_NUMBA
     plans = {term: getattr(terms.schedules, objective.SCHEDULE_OF_TERM[term]) for term in terms.terms}
     weighted = {term for term, plan in plans.items() if any(value for _, value in plan)}
     unknown = sorted(weighted - COMPILED_TERMS)

@@ -182,3 +182,13 @@ def test_engine_is_chosen_by_what_it_can_do(model):
         engine.choose("compiled", model, tied)
     with pytest.raises(ValueError, match=r"unknown engine 'gpu'; available: auto, reference, compiled"):
         engine.choose("gpu", model, ours)
+
+
+def test_without_numba_it_says_so_and_goes_on(model, monkeypatch, caplog):
+    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    engine._say_once.cache_clear()
+    assert engine.choose("auto", model, CONFIG.objective) is reference
+    assert engine.choose("auto", model, CONFIG.objective) is reference
+    assert [record.message.count("pip install numba") for record in caplog.records] == [1]
+    with pytest.raises(ValueError, match="numba is not installed"):
+        engine.choose("compiled", model, CONFIG.objective)
