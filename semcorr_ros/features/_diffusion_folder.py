@@ -32,16 +32,16 @@ def weight_files(folder: Path) -> list[Path]:
 
 def load_unet(folder: Path, precision: str, device: str) -> Any:
     """The UNet as far as s3. Raises FileNotFoundError, ValueError naming the folder."""
-    unet = _load(diffusers.UNet2DConditionModel, folder / "unet")
+    unet = _load(diffusers.UNet2DConditionModel, folder / "unet", precision)
     trim(unet)
-    return _ready(unet, precision, device)
+    return unet.to(device)
 
 
 def load_vae(folder: Path, precision: str, device: str) -> Any:
     """The encoder from pixels to latents. Raises FileNotFoundError, ValueError naming the folder."""
-    vae = _load(diffusers.AutoencoderKL, folder / "vae")
+    vae = _load(diffusers.AutoencoderKL, folder / "vae", precision)
     vae.decoder = vae.post_quant_conv = None
-    return _ready(vae, precision, device)
+    return vae.to(device)
 
 
 def load_scheduler(folder: Path) -> Any:
@@ -68,7 +68,7 @@ def embed(prompt: str, folder: Path, precision: str, device: str) -> Float[Tenso
     return encoder(tokens.input_ids.to(device)).last_hidden_state
 
 
-def _load(cls: Any, folder: Path) -> Any:
+def _load(cls: Any, folder: Path, precision: str) -> Any:
     for name in ("config.json", WEIGHTS):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"no {name} in {folder}")
@@ -76,6 +76,7 @@ def _load(cls: Any, folder: Path) -> Any:
         try:
             network, report = cls.from_pretrained(
                 folder,
+                torch_dtype=PRECISIONS[precision],  # now, so that memory never holds more
                 local_files_only=True,
                 use_safetensors=True,
                 low_cpu_mem_usage=False,  # True needs one more package
@@ -86,12 +87,7 @@ def _load(cls: Any, folder: Path) -> Any:
     missing = sorted(report["missing_keys"])
     if missing:  # diffusers fills these with random numbers
         raise ValueError(f"{folder} lacks {len(missing)} weights of {cls.__name__}, first {missing[0]}")
-    return network
-
-
-def _ready(network: Any, precision: str, device: str) -> Any:
-    with _quiet():
-        return network.requires_grad_(False).to(device, PRECISIONS[precision]).eval()
+    return network.requires_grad_(False).eval()
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def layers(
 
 
 def trim(unet: Any) -> None:
-    """Drop the blocks behind s3: a sixth of the weights of Stable Diffusion 1.5."""
+    """Drop the blocks behind s3: a third of the work, a twentieth of the weights of Stable Diffusion 1.5."""
     last = unet.up_blocks[2]
     del unet.up_blocks[3:]
     last.resnets[2], last.attentions[2] = nn.Identity(), nn.Identity()

@@ -44,7 +44,8 @@ def expected_cell(
     """Continuous (column, row) of each point.
 
     As in the authors' code, similarities outside the window become 0 and still take part: where the
-    best one is not much larger than 0, the answer leaks towards the middle of the grid.
+    best one is not much larger than 0, the answer leaks towards the middle of the grid. Theirs has the
+    cells of the padding as well.
     """
     _, h, w = similarity.shape
     best = similarity.flatten(1).argmax(-1)
