@@ -227,3 +227,4 @@ class Correspondences:
     score: Float[Tensor, "point"]  # [0, 1]
     state: Int[Tensor, "point"]  # KeypointState
     xyz: Float[Tensor, "point 3"]  # camera frame, depth units; NaN = unknown
+    covariance: Float[Tensor, "point 3 3"] | None = None  # of xyz; None or NaN = unknown

@@ -33,6 +33,13 @@ def to_quaternion(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "4"]:
     return (quat * (1.0 if quat[3] >= 0 else -1.0)).to(rotation)
 
 
+def to_vector(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "3"]:
+    """Axis times angle in [0, pi] rad."""
+    quat = to_quaternion(rotation)
+    sine = quat[:3].norm()
+    return quat[:3] / sine.clamp_min(1e-12) * 2 * torch.atan2(sine, quat[3])
+
+
 def super_fibonacci(count: int) -> Float[Tensor, "rotation 3 3"]:
     """Evenly spread rotations (Alexa, Super-Fibonacci spirals, CVPR 2022)."""
     phi, psi = math.sqrt(2.0), 1.533751168755204288118041

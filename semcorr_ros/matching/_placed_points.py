@@ -11,6 +11,7 @@ from torch import Tensor
 from semcorr_ros.artifacts import Alignment, Camera, Correspondences, DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import View
+from semcorr_ros.matching._uncertainty import point_covariance
 from semcorr_ros.matching._visibility import visible_share
 
 REFINE_CELLS = 2  # half width, in feature cells, of the window in which a position is refined
@@ -52,7 +53,7 @@ def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
     xyz[state == int(KeypointState.NO_DEPTH)] = torch.nan
     similarity = (grid.features_at(view.seen.features, pixels) * placed.features).sum(-1)
     score = aligned.confidence[0] * (0.5 + 0.5 * similarity.clamp(0, 1))
-    return Correspondences(pixels, score, state, xyz)
+    return Correspondences(pixels, score, state, xyz, point_covariance(xyz, placed.xyz, state, aligned))
 
 
 def refine(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from torch import Tensor
 
 from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, KeypointState
 from semcorr_ros.geometry.rotations import to_quaternion
+from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
 
 NAN_POINT = (math.nan, math.nan, math.nan)
@@ -21,10 +23,15 @@ def keypoint_messages(
     """One message per point, in order. A visible point without a valid 3D position says NO_DEPTH."""
     points, xyz = found.points.tolist(), found.xyz.tolist()
     states, scores = found.state.tolist(), found.score.tolist()
-    return [
+    messages = [
         _keypoint(name, point, position, _state(state, position, score, min_score), score)
         for name, point, position, state, score in zip(names, points, xyz, states, scores, strict=True)
     ]
+    if found.covariance is not None:
+        for message, covariance in zip(messages, found.covariance, strict=True):
+            if math.isfinite(message.xyz.z):
+                message.covariance = _covariance(covariance)
+    return messages
 
 
 def instance_message(
@@ -47,8 +54,8 @@ def pose_message(model: ClassRepresentation, aligned: Alignment, instance_id: st
     message.pose = Pose(position=_point(translation.tolist()), orientation=Quaternion(x=x, y=y, z=z, w=w))
     message.scale = float(aligned.scale[0])
     message.size = Vector3(**dict(zip("xyz", extent.tolist(), strict=True)))
-    message.metric = bool(aligned.metric)
-    message.covariance = _unknown_covariance(6)
+    metric = message.metric = bool(aligned.metric)
+    message.covariance = _covariance(pose_covariance(model, aligned)) if metric else _unknown_covariance(6)
     message.confidence = float(aligned.confidence[0])
     return message
 
@@ -82,6 +89,12 @@ def _keypoint(
     message.xyz = _point(xyz if known else NAN_POINT)
     message.covariance = _unknown_covariance(3)
     return message
+
+
+def _covariance(matrix: Tensor) -> np.ndarray:
+    """Row-major float64; unknown where it is not finite."""
+    values = matrix.double().cpu().numpy().reshape(-1)
+    return values if np.isfinite(values).all() else _unknown_covariance(matrix.shape[0])
 
 
 def _unknown_covariance(rows: int) -> np.ndarray:
