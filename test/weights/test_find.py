@@ -92,5 +92,6 @@ def test_every_entry_is_complete(name):
     assert entry.licence
     assert entry.bytes > 1e6
     assert entry.files
+    assert len(entry.revision) == 40 or (entry.source == "hub" and entry.note)
     for facts in entry.files.values():
         assert facts.sha256 is None or len(facts.sha256) == 64
