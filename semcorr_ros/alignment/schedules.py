@@ -33,7 +33,7 @@ class Schedules:
     sparse: Knots = ((0, 0.0), (300, 0.0), (600, 1.0))
     geometry: Knots = ((0, 0.1),)
     background: Knots = ((0, 0.0), (300, 0.0), (600, 10.0))
-    depth: Knots = ((0, 0.02),)  # more turns long objects seen end-on: their centre is not half a radius back
+    depth: Knots = ((0, 0.1),)
     symmetry: Knots = ((0, 0.0),)  # off: the shape modes are symmetric where the class is
     sigma_follows_size: bool = True
 
