@@ -62,6 +62,7 @@ class Parameters:
         30.0, "seconds a request may take that names no timeout", 0.01, 3600.0, change=ALWAYS
     )
     queue_size: int = _param(4, "requests that may wait; more are refused as BUSY", 1, 1000)
+    target_frame: str = _param("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
     broadcast_tf: bool = _param(True, "broadcast a transform per object, where tf2 is installed")
 
 

@@ -180,7 +180,7 @@ class PerceiveNode(LifecycleNode):
 
     def _configure(self) -> None:
         self._session = Session(self.settings, self._streaming.look)
-        self.outputs = Outputs(self, self.settings.broadcast_tf)
+        self.outputs = Outputs(self, self.settings.broadcast_tf, target_frame=self.settings.target_frame)
         self.catalogue.publish(self._session.bank.all())
         perception = self._session.perception
         names = ", ".join(resident.model.info.name for resident in self._session.bank.all()) or "none"

@@ -32,7 +32,7 @@ class Streaming:
         node = self._node
         rate, now = node.settings.max_rate, time.monotonic()
         if rate and now - self._last < 1 / rate:
-            node.counters.add("pictures skipped for max_rate")
+            node.counters.drop(Code.RATE_LIMIT, f"images come faster than max_rate ({rate:g} per second)")
             return
         self._last = now
         try:
@@ -57,8 +57,15 @@ class Streaming:
                 log_failure(node, error)
         outputs = node.outputs
         if node.active and outputs is not None:
-            outputs.publish(picture, found)
+            try:
+                outputs.publish(picture, found)
+            except Refusal as refusal:
+                if node.counters.drop(refusal.code, refusal.message):
+                    node.get_logger().warning(refusal.message)
+                return
             node.counters.add("pictures published")
+            for item in found:
+                node.counters.points(keypoint.state for keypoint in item.keypoints.keypoints)
 
     def _find(self, session: Session, resident: Resident, picture: Picture, keep_going: KeepGoing) -> Found:
         min_score, name = self._node.settings.min_score, resident.model.info.name

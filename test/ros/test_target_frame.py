@@ -1,0 +1,124 @@
+"""Answers in another frame: moved once, exactly, at the stamp of the image."""
+
+from __future__ import annotations
+
+import math
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from geometry_msgs.msg import Point, Quaternion, Transform, Vector3
+from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
+from std_msgs.msg import Header
+
+from semcorr_ros.geometry.rotations import from_quaternion, super_fibonacci, to_quaternion
+from semcorr_ros.ros.target_frame import TargetFrame, as_arrays
+from semcorr_ros.sensing.refusal import Code, Refusal
+
+TURN = super_fibonacci(9)[4].double()
+SHIFT = np.array([0.5, -0.2, 1.0])
+
+
+class OneStamp:
+    """Stands for tf2's buffer, with its signature: it knows the camera at one moment only."""
+
+    def lookup_transform(self, target: str, source: str, time, timeout) -> SimpleNamespace:
+        assert timeout.nanoseconds > 0
+        if (target, source, time.nanoseconds) != ("base_link", "camera", 5_000_000_007):
+            raise LookupError(f"{source} at {time.nanoseconds} is not known")
+        x, y, z, w = to_quaternion(TURN).tolist()
+        translation = Vector3(**dict(zip("xyz", SHIFT.tolist(), strict=True)))
+        return SimpleNamespace(
+            transform=Transform(translation=translation, rotation=Quaternion(x=x, y=y, z=z, w=w))
+        )
+
+
+@pytest.fixture
+def frame(monkeypatch):
+    tf2 = ModuleType("tf2_ros")
+    tf2.Buffer, tf2.TransformListener = (
+        OneStamp,
+        lambda buffer, node: SimpleNamespace(unregister=lambda: None),
+    )
+    monkeypatch.setitem(sys.modules, "tf2_ros", tf2)
+    return TargetFrame(None, "base_link")
+
+
+def header(nanosec: int = 7) -> Header:
+    message = Header(frame_id="camera")
+    message.stamp.sec, message.stamp.nanosec = 5, nanosec
+    return message
+
+
+def answer() -> tuple[SemanticKeypoints, ClassPose]:
+    known, unknown = SemanticKeypoint(name="rim"), SemanticKeypoint(name="handle")
+    known.xyz, known.covariance = Point(x=0.1, y=0.2, z=0.9), np.diag([1.0, 2.0, 3.0]).reshape(-1)
+    unknown.xyz = Point(x=math.nan, y=math.nan, z=math.nan)
+    unknown.covariance = np.append(-1.0, np.zeros(8))
+    pose = ClassPose()
+    pose.pose.position, pose.covariance = Point(x=0.1, y=0.2, z=0.9), np.arange(36.0)
+    return SemanticKeypoints(keypoints=[known, unknown]), pose
+
+
+def test_points_poses_and_covariances_move_together(frame):
+    instance, pose = answer()
+    moved = frame.move(header(), [instance], [pose])
+    assert (moved.frame_id, moved.stamp) == ("base_link", header().stamp)
+    expected = TURN.numpy() @ [0.1, 0.2, 0.9] + SHIFT
+    for at in (instance.keypoints[0].xyz, pose.pose.position):
+        np.testing.assert_allclose([at.x, at.y, at.z], expected, atol=1e-6)
+    got = instance.keypoints[0].covariance.reshape(3, 3)
+    np.testing.assert_allclose(got, TURN.numpy() @ np.diag([1.0, 2, 3]) @ TURN.numpy().T, atol=1e-5)
+    q = pose.pose.orientation
+    turned = from_quaternion(torch.tensor([q.x, q.y, q.z, q.w], dtype=torch.float64))
+    torch.testing.assert_close(turned, TURN, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(
+        pose.covariance.reshape(6, 6)[:3, 3:],
+        TURN.numpy() @ np.arange(36.0).reshape(6, 6)[:3, 3:] @ TURN.numpy().T,
+        atol=1e-4,
+    )
+
+
+def test_what_is_unknown_stays_unknown(frame):
+    instance, _ = answer()
+    frame.move(header(), [instance], [])
+    unknown = instance.keypoints[1]
+    assert math.isnan(unknown.xyz.x)
+    assert unknown.covariance[0] == -1
+
+
+def test_another_moment_is_refused_not_guessed(frame):
+    with pytest.raises(Refusal, match="base_link") as caught:
+        frame.move(header(nanosec=8), [], [])
+    assert caught.value.code == Code.TF_MISSING
+
+
+def test_without_a_frame_nothing_moves():
+    instance, pose = answer()
+    same = header()
+    assert TargetFrame(None, "").move(same, [instance], [pose]) is same
+    assert instance.keypoints[0].xyz.x == 0.1
+
+
+def test_a_frame_needs_tf2(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    with pytest.raises(ValueError, match="needs tf2_ros"):
+        TargetFrame(None, "map")
+
+
+def test_agrees_with_tf2_geometry_msgs():
+    tf2 = pytest.importorskip("tf2_geometry_msgs", reason="only in a full ROS 2 installation")
+    from geometry_msgs.msg import PointStamped, TransformStamped
+
+    transform = TransformStamped(
+        transform=OneStamp().lookup_transform("base_link", "camera", _time(), _time()).transform
+    )
+    theirs = tf2.do_transform_point(PointStamped(point=Point(x=0.1, y=0.2, z=0.9)), transform).point
+    rotation, translation = as_arrays(transform.transform)
+    np.testing.assert_allclose([theirs.x, theirs.y, theirs.z], rotation @ [0.1, 0.2, 0.9] + translation)
+
+
+def _time():
+    return SimpleNamespace(nanoseconds=5_000_000_007)
