@@ -13,11 +13,11 @@ from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import RCLError, ServerGoalHandle
 
 from semcorr_ros.action import AlignClass
-from semcorr_ros.ros.perception import Picture, Task
+from semcorr_ros.ros.perception import Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe, too_uncertain
+from semcorr_ros.ros.transfer import place_in
 from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
-from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
@@ -75,7 +75,7 @@ class AlignAction:
         def work(keep_going: KeepGoing) -> AlignClass.Result:
             start = time.perf_counter()
             resident = session.bank.get(goal.class_name)
-            place = _place(goal, picture)
+            place = place_in(picture, goal.roi)
             view = session.perception.view(resident, picture, Task(keep_going, place, report))
             found = describe(resident.model, view, "", node.settings.min_score)
             report.end(found.pose.confidence)
@@ -142,12 +142,6 @@ def _seconds(goal: Any) -> float:
     if seconds < 0:
         raise Refusal(Code.BAD_REQUEST, f"the deadline is {seconds:.3f} s; it counts from now, 0 = none")
     return seconds or math.inf
-
-
-def _place(goal: Any, picture: Picture) -> Place:
-    height, width = picture.frame().image.shape[:2]
-    box = box_from_message(goal.roi, (int(height), int(width)))
-    return ANYWHERE if box is None else Place(box=box)
 
 
 def _judged(result: AlignClass.Result, min_score: float) -> AlignClass.Result:

@@ -82,7 +82,7 @@ class Services:
     async def _reset(self, request: Any, response: Any) -> Any:
         try:
             session = self._node.session
-            session.transfer.forget()
+            session.demonstrations.forget()
             session.perception.forget()
             goals = self._node.action.preempt("the node was reset")
             response.success = True

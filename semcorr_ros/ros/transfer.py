@@ -3,117 +3,127 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
 from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Correspondences
 from semcorr_ros.matching import View
 from semcorr_ros.msg import SemanticKeypoints
 from semcorr_ros.ros.class_bank import ClassBank, Resident
+from semcorr_ros.ros.demonstration_file import Record
+from semcorr_ros.ros.demonstrations import Demonstrations, Taught, named
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
 from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import too_uncertain
 from semcorr_ros.ros.worker import KeepGoing
+from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
 from semcorr_ros.srv import TransferKeypoints
 
-MAX_DEMONSTRATIONS = 16  # aligned source pictures kept; the least recently used one goes
+MAX_POINTS = 4096  # of a request: bounds what is allocated for it
 
 if TYPE_CHECKING:
     from semcorr_ros.srv._transfer_keypoints import TransferKeypoints_Request as Request
     from semcorr_ros.srv._transfer_keypoints import TransferKeypoints_Response as Response
 
 
-@dataclass(frozen=True)
-class Demonstration:
-    """A source picture with the class placed in it."""
-
-    view: View
-    class_version: str
-
-
 class Transfer:
-    """Serves requests one at a time, in the inference thread; remembers demonstrations."""
+    """Serves requests one at a time, in the inference thread."""
 
-    def __init__(self, bank: ClassBank, perception: Perception):
+    def __init__(self, bank: ClassBank, perception: Perception, demonstrations: Demonstrations):
         self._bank = bank
         self._perception = perception
-        self._demonstrations: OrderedDict[tuple[str, str], Demonstration] = OrderedDict()
+        self._demonstrations = demonstrations
 
     def check(self, request: Request) -> None:
         """What can be said without computing. Raises Refusal."""
-        resident = self._bank.get(request.class_name)
-        has_source = has_image(request.source_image) or bool(request.demonstration_id)
-        if request.points and not has_source:
+        self._bank.get(request.class_name)
+        shown = has_image(request.source_image)
+        if request.points and not shown and not request.demonstration_id:
             raise Refusal(Code.BAD_REQUEST, "`points` need a `source_image` or a `demonstration_id`")
-        if has_image(request.source_image) and not request.points and not request.demonstration_id:
+        if shown and not request.points and not request.demonstration_id:
             raise Refusal(
                 Code.BAD_REQUEST, "`source_image` needs `points` or a `demonstration_id` to keep it"
             )
-        if request.points and len(request.keypoint_names) not in (0, len(request.points)):
-            raise Refusal(
-                Code.BAD_REQUEST,
-                f"{len(request.keypoint_names)} `keypoint_names` for {len(request.points)} `points`",
-            )
-        if not request.points:
-            _keypoint_ids(resident, list(request.keypoint_names))
-        elif has_image(request.source_image):
-            _check_inside(request)
-
-    def forget(self) -> None:
-        """Drop every kept demonstration."""
-        self._demonstrations = OrderedDict()
+        check_points(request.points, request.keypoint_names if request.points else [])
+        if shown:
+            check_inside(request.points, (request.source_image.height, request.source_image.width))
+        if _of_class(request):
+            _keypoint_ids(self._bank.get(request.class_name), list(request.keypoint_names))
 
     def answer(self, request: Request, target: Picture, min_score: float, keep_going: KeepGoing) -> Response:
         """The filled-in response. Raises Refusal."""
         start = time.perf_counter()
         resident = self._bank.get(request.class_name)
         source = self._source(request, resident, keep_going)
-        view = self._perception.view(resident, target, Task(keep_going))
-        if request.points:
-            assert source is not None
-            points = torch.tensor([[p.x, p.y] for p in request.points], device=self._perception.device)
-            found = pipeline.transfer_points(resident.model, source, view, points)
-            names = list(request.keypoint_names) or [f"point_{i}" for i in range(len(points))]
-        else:
-            ids = _keypoint_ids(resident, list(request.keypoint_names))
+        task = Task(keep_going, place_in(target, request.target_roi))
+        view = self._perception.view(resident, target, task)
+        names = list(request.keypoint_names)
+        if _of_class(request):
+            ids = _keypoint_ids(resident, names)
             found = pipeline.transfer_keypoints(resident.model, view.seen, view.aligned, ids)  # type: ignore[arg-type]
             names = [resident.model.info.keypoint_names[i] for i in ids.tolist()]
+        else:
+            assert source is not None
+            points, names = (source.points, names) if request.points else named(source, names)
+            found = pipeline.transfer_points(resident.model, source.view, view, points)
+            names = names or list(source.names)
         response = _response(resident, view, _instance(resident, names, found, request, min_score), min_score)
         response.header = target.header
         response.inference_time = time.perf_counter() - start
         return response
 
-    def _source(self, request: Request, resident: Resident, keep_going: KeepGoing) -> View | None:
+    def teach(self, record: Record, overwrite: bool, min_score: float, keep_going: KeepGoing) -> Any:
+        """Place the class in a picture and store it: (info, confidence). Raises Refusal."""
+        resident = self._bank.get(record.class_name)
+        frame = record.picture.frame()
+        check_inside(record.points.tolist(), (int(frame.image.shape[0]), int(frame.image.shape[1])))
+        self._demonstrations.check_new((record.class_name, record.id), overwrite)
+        view = self._place(resident, record, keep_going)
+        assert view.aligned is not None
+        confidence = float(view.aligned.confidence[0])
+        if confidence < min_score:
+            raise too_uncertain(confidence, min_score)
+        points = record.points.to(self._perception.device)
+        return self._demonstrations.store(
+            record, Taught(view, points, record.names, resident.version)
+        ), confidence
+
+    def _source(self, request: Request, resident: Resident, keep_going: KeepGoing) -> Taught | None:
+        """The picture that points are marked in; the request's own points go before the stored ones."""
         key = (request.class_name, request.demonstration_id)
+        points = torch.tensor([[p.x, p.y] for p in request.points], device=self._perception.device)
+        names = tuple(request.keypoint_names) or tuple(f"point_{i}" for i in range(len(points)))
         if has_image(request.source_image):
             picture = inline_picture(request.source_image, request.source_camera_info, request.source_depth)
-            try:
-                view = self._perception.view(resident, picture, Task(keep_going))
-            except Refusal as refusal:
-                raise Refusal(refusal.code, f"source picture: {refusal.message}") from refusal
-            if request.demonstration_id:
-                self._demonstrations[key] = Demonstration(view, resident.version)
-                while len(self._demonstrations) > MAX_DEMONSTRATIONS:
-                    self._demonstrations.popitem(last=False)
-            return view
-        if not request.demonstration_id:
+            record = Record(key[1], key[0], picture, points, names)
+            taught = Taught(self._place(resident, record, keep_going), points, names, resident.version)
+            if key[1]:
+                self._demonstrations.keep(key, taught)
+            return taught
+        if not key[1]:
             return None
-        kept = self._demonstrations.get(key)
-        if kept is None or kept.class_version != resident.version:
-            known = ", ".join(sorted(id for name, id in self._demonstrations if name == request.class_name))
-            raise Refusal(
-                Code.DEMONSTRATION_UNKNOWN,
-                f"no picture of class {request.class_name!r} is kept as {request.demonstration_id!r}; "
-                f"kept: {known or 'none'}; send `source_image` with the id once",
-            )
-        self._demonstrations.move_to_end(key)
-        return kept.view
+        taught = self._demonstrations.find(
+            key, resident, lambda record: self._place(resident, record, keep_going)
+        )
+        return replace(taught, points=points, names=names) if len(points) else taught
+
+    def _place(self, resident: Resident, record: Record, keep_going: KeepGoing) -> View:
+        try:
+            task = Task(keep_going, place_in(record.picture, record.roi))
+            return self._perception.view(resident, record.picture, task)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, f"source picture: {refusal.message}") from refusal
+
+
+def _of_class(request: Request) -> bool:
+    """Does the request ask for keypoints of the class, not for points of a picture?"""
+    return not request.points and (has_image(request.source_image) or not request.demonstration_id)
 
 
 def has_image(message: Image) -> bool:
@@ -126,13 +136,29 @@ def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Pictu
     return Picture(image, camera_info if camera_info.k[0] != 0 else None, depth if has_image(depth) else None)
 
 
-def _check_inside(request: Request) -> None:
-    width, height = request.source_image.width, request.source_image.height
-    for i, point in enumerate(request.points):
-        if not (-0.5 <= point.x < width - 0.5 and -0.5 <= point.y < height - 0.5):
+def place_in(picture: Picture, roi: RegionOfInterest) -> Place:
+    """Where to look in a picture. Raises Refusal BAD_REQUEST for a region outside of it."""
+    height, width = picture.frame().image.shape[:2]
+    box = box_from_message(roi, (int(height), int(width)))
+    return ANYWHERE if box is None else Place(box=box)
+
+
+def check_points(points: Sequence[Any], names: Sequence[str]) -> None:
+    """Raises Refusal BAD_REQUEST for too many, or names that are not one per point."""
+    if len(points) > MAX_POINTS:
+        raise Refusal(Code.BAD_REQUEST, f"{len(points)} `points`; at most {MAX_POINTS} at a time")
+    if len(names) not in (0, len(points)):
+        raise Refusal(Code.BAD_REQUEST, f"{len(names)} names for {len(points)} `points`")
+
+
+def check_inside(points: Sequence[Any], size: tuple[int, int]) -> None:
+    """Raises Refusal BAD_REQUEST for a point (message or pair) that is not in an image of size (h, w)."""
+    height, width = size
+    for i, point in enumerate(points):
+        x, y = point if isinstance(point, (list, tuple)) else (point.x, point.y)
+        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
             raise Refusal(
-                Code.BAD_REQUEST,
-                f"point {i} ({point.x:.1f}, {point.y:.1f}) is outside the {width}x{height} source image",
+                Code.BAD_REQUEST, f"point {i} ({x:.1f}, {y:.1f}) is outside the {width}x{height} source image"
             )
 
 
@@ -153,7 +179,7 @@ def _instance(
     resident: Resident, names: list[str], found: Correspondences, request: Request, min_score: float
 ) -> SemanticKeypoints:
     message = instance_message(resident.model, keypoint_messages(names, found, min_score), "")
-    if request.points or request.keypoint_names:
+    if not _of_class(request) or request.keypoint_names:
         message.edges = []  # they index the keypoints of the class, not those of the request
     return message
 
