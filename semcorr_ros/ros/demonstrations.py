@@ -160,6 +160,9 @@ class Demonstrations:
         assert self._folder is not None
         infos: dict[Key, DemonstrationInfo] = {}
         for path in sorted(self._folder.glob(f"[!.]*/[!.]*{SUFFIX}")):
+            if len(infos) >= self._most:
+                warn(f"{self._folder} holds more than max_demonstrations = {self._most}: {path} is left out")
+                break
             key = path.parent.name, path.name.removesuffix(SUFFIX)
             try:
                 self._path(key)
@@ -169,11 +172,6 @@ class Demonstrations:
                 infos[key] = info
             except (OSError, ValueError, Refusal) as error:
                 warn(f"demonstration left out: {error}")
-            if len(infos) >= self._most:
-                warn(
-                    f"{self._folder} holds more than max_demonstrations = {self._most}; the rest is left out"
-                )
-                break
         return infos
 
 

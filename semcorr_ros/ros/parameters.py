@@ -64,6 +64,12 @@ class Parameters:
     queue_size: int = _param(4, "requests that may wait; more are refused as BUSY", 1, 1000)
     target_frame: str = _param("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
     broadcast_tf: bool = _param(True, "broadcast a transform per object, where tf2 is installed")
+    demonstration_folder: str = _param(
+        "~/.ros/semcorr_ros/demonstrations",
+        "where store_demonstration writes; empty = in memory only",
+        change=NEVER,
+    )
+    max_demonstrations: int = _param(1000, "demonstrations that may be stored", 0, 100000)
 
 
 def declare(node: Node) -> Parameters:

@@ -24,6 +24,7 @@ from rclpy.task import Future
 from semcorr_ros.ros import actions, parameters, running, services, streaming
 from semcorr_ros.ros.catalogue import Catalogue
 from semcorr_ros.ros.counters import Counters
+from semcorr_ros.ros.demonstration_services import DemonstrationServices
 from semcorr_ros.ros.diagnostics import Diagnostics
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.outputs import Outputs
@@ -56,7 +57,7 @@ class PerceiveNode(LifecycleNode):
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.catalogue = Catalogue(self)
         self.action = actions.AlignAction(self)
-        self._own_services = services.Services(self)
+        self._own_services = services.Services(self), DemonstrationServices(self)
         self._diagnostics = Diagnostics(self)
         self.add_on_set_parameters_callback(self._change)
         self.create_timer(EXPIRY_PERIOD, self._expire, clock=self.steady)
@@ -80,7 +81,7 @@ class PerceiveNode(LifecycleNode):
         """Label of the lifecycle state."""
         return str(self._state_machine.current_state[1])
 
-    def latest(self) -> Picture:
+    def latest(self, camera: str = "") -> Picture:
         """The latest complete picture. Raises Refusal INACTIVE, NO_IMAGE, NO_CAMERA_INFO and others."""
         self.check_active()
         assert self.inputs is not None
@@ -179,7 +180,7 @@ class PerceiveNode(LifecycleNode):
                 raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
 
     def _configure(self) -> None:
-        self._session = Session(self.settings, self._streaming.look)
+        self._session = Session(self.settings, self._streaming.look, self.get_logger().warning)
         self.outputs = Outputs(self, self.settings.broadcast_tf, target_frame=self.settings.target_frame)
         self.catalogue.publish(self._session.bank.all())
         perception = self._session.perception
