@@ -33,7 +33,8 @@ class FeatureExtractor(Protocol):
     Optional attributes:
     `from_pixels` True: computes features from pixels, so that it can encode a part of an image (zoom.py)
     and its results can be cached; `variant`, text: what changes digits of the features but not what they
-    mean, such as the precision; `encode_batch`: see the function of that name.
+    mean, such as the precision; `encode_batch`: see the function of that name; `encode_pair(source, target)`:
+    features of two images that can be compared with each other only, which `evaluate` prefers.
     """
 
     backbone: str  # "<name>:<fingerprint>", written into class files; equal ones mean comparable features

@@ -49,6 +49,24 @@ def test_more_precise_than_the_nearest_cell(window):
     assert soft < hard
 
 
+def two_peaks(backbone):
+    """The second one is six cells to the right."""
+    values = torch.zeros(20, 20, 3)
+    values[..., 2] = 1.0
+    values[10, 5], values[10, 11] = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.99, 0.141, 0.0])
+    return View(
+        Observation(torch.zeros(20, 20, 3, dtype=torch.uint8), FeatureMap(values, (20, 20), backbone))
+    )
+
+
+@pytest.mark.parametrize(("backbone", "column"), [("dinov2:1", 5.0), ("geoaware:1", 7.265)])
+def test_features_with_an_adapter_have_a_wider_window(backbone, column):
+    """7 cells to each side see the second peak, with a share of 1 / (1 + exp(.01 / .02)); 5 do not."""
+    view = two_peaks(backbone)
+    found = window_soft_argmax.match(None, view, view, torch.tensor([[5.5, 10.5]]))
+    torch.testing.assert_close(found.points, torch.tensor([[column + 0.5, 10.5]]), atol=2e-3, rtol=0)
+
+
 @pytest.mark.parametrize(("value", "pixel"), [(1.0, 147.0), (0.1, 409.26)])
 def test_worked_numbers_in_pixels(value, pixel):  # T5a and T5b on their 840-pixel canvas
     values = torch.zeros(60, 60, 61)
