@@ -141,18 +141,25 @@ def device_from(args: argparse.Namespace) -> str:
 def providers_from(args: argparse.Namespace) -> Providers:
     """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument."""
     depth = args.depth or ("precomputed" if args.depth_dir else "sensor")
+    masks = _masks(args)
+    others = [("depth", depth), *(("masks", name) for name, _ in masks)]
+    precise = any(_precision(kind, name, args) for kind, name in others if name != NONE)
     return Providers(
-        features=extractor_from(args),
+        features=extractor_from(args, precise),
         depth=None if depth == NONE else _depth(depth, args),
-        masks=tuple(_mask(name, options, args) for name, options in _masks(args)),
+        masks=tuple(_mask(name, options, args) for name, options in masks),
         depth_required=args.depth is not None or args.depth_dir is not None,
     )
 
 
-def extractor_from(args: argparse.Namespace) -> Any:
-    """The feature extractor of --backbone and what goes with it, with --feature-cache in front."""
+def extractor_from(args: argparse.Namespace, precise: bool = False) -> Any:
+    """The feature extractor of --backbone and what goes with it, with --feature-cache in front.
+
+    precise: --precision is another network's, too, so that this one need not have a choice.
+    """
     name = args.backbone or ("precomputed" if args.features_dir else DEFAULT_BACKBONE)
-    options = {"folder": args.features_dir, "weights": args.weights, "precision": args.precision}
+    options = {"folder": args.features_dir, "weights": args.weights}
+    options |= _precision("features", name, args) if precise else {"precision": args.precision}
     options |= _settings("features", name, "--backbone-option", args.backbone_option)
     device = device_from(args)
     extractor = _build("features", name, options, device)

@@ -31,9 +31,10 @@ def places(model: Model) -> list[Path]:
 
 
 def missing_files(model: Model, folder: Path) -> list[str]:
-    """Names of the manifest's files, and of the shards an index names, that the folder lacks."""
+    """Names of the files that are needed, and of the shards an index names, that the folder lacks."""
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    wanted = [Path(path).name for path in model.files] if model.is_file else list(model.files)
+    needed = [path for path, facts in model.files.items() if not facts.optional]
+    wanted = [Path(path).name for path in needed] if model.is_file else needed
     missing = [path for path in wanted if not fnmatch.filter(present, path)]
     if INDEX in present:
         shards = set(read_json(folder / INDEX)["weight_map"].values())

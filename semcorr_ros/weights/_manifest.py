@@ -21,6 +21,7 @@ class FileFacts:
     bytes: int | None = None
     sha256: str | None = None
     git_sha1: str | None = None  # id of the blob in git: SHA-1 of a header and the content
+    optional: bool = False  # fetched, but the model also works without it
 
 
 @dataclass(frozen=True)

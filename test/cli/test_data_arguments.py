@@ -155,3 +155,15 @@ def test_settings_of_a_segmenter_reach_it(parse, tmp_path):
     options = ("--mask-option", f"sam.weights={tmp_path / 'sam'}", "--mask-option", "sam.candidate=best")
     args = parse("--masks", "annotation", "sam", *options)
     assert data.providers_from(args).masks[1]._settings.candidate == "best"
+
+
+def test_precision_reaches_every_network_that_has_it(parse, tmp_path):
+    mask_networks.save_sam(tmp_path / "sam")
+    depth_networks.save_depth_anything(tmp_path / "depth")
+    depth = ("--depth", "depth_anything", "--depth-option", f"weights={tmp_path / 'depth'}")
+    masks = ("--masks", "attention", "sam", "--mask-option", f"sam.weights={tmp_path / 'sam'}")
+    small = ("--depth-option", "side=70", "--precision", "bf16")
+    providers = data.providers_from(parse(*depth, *masks, *small))
+    assert providers.depth._config.precision == providers.masks[1]._settings.precision == "bf16"
+    with pytest.raises(ValueError, match="--precision means nothing"):
+        data.providers_from(parse("--precision", "bf16"))

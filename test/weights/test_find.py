@@ -73,6 +73,15 @@ def test_a_model_of_one_file_is_found_as_that_file(tmp_path, monkeypatch):
     assert weights.find("geoaware-dino", tmp_path / "geoaware-dino").name == "best.pth"
 
 
+def test_optional_files_may_be_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    folder = _fill(tmp_path / "sam3", "config.json", "model.safetensors", "tokenizer_config.json")
+    with pytest.raises(weights.MissingWeights, match=r"lacks tokenizer\.json; *|lacks tokenizer\.json$"):
+        weights.find("sam3")
+    _fill(folder, "tokenizer.json")
+    assert weights.find("sam3") == folder
+
+
 def test_every_shard_that_the_index_names_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
     folder = _fill(tmp_path / "dinov3-vit7b16", "config.json", "model-00001-of-00002.safetensors")
