@@ -74,7 +74,7 @@ class AlignAction:
 
         def work(keep_going: KeepGoing) -> AlignClass.Result:
             start = time.perf_counter()
-            resident = session.bank.get(goal.class_name)
+            resident = session.bank.hold(goal.class_name)
             place = place_in(picture, goal.roi)
             view = session.perception.view(resident, picture, Task(keep_going, place, report))
             found = describe(resident.model, view, "", node.settings.min_score)

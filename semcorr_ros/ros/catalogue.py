@@ -5,7 +5,7 @@ from __future__ import annotations
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from semcorr_ros.msg import ClassCatalogue, ClassInfo
+from semcorr_ros.msg import ClassCatalogue
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.messages import class_message
 
@@ -24,10 +24,5 @@ class Catalogue:
     def publish(self, residents: list[Resident]) -> None:
         """Replace what was said before."""
         message = ClassCatalogue(stamp=self._node.get_clock().now().to_msg())
-        message.classes = [resident_message(resident) for resident in residents]
+        message.classes = [class_message(resident) for resident in residents]
         self._publisher.publish(message)
-
-
-def resident_message(resident: Resident) -> ClassInfo:
-    """ClassInfo of a loaded class."""
-    return class_message(resident.model, str(resident.path), resident.version, resident.active)

@@ -13,6 +13,7 @@ from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondence
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
+from semcorr_ros.ros.class_bank import Resident
 
 NAN_POINT = (math.nan, math.nan, math.nan)
 
@@ -60,14 +61,19 @@ def pose_message(model: ClassRepresentation, aligned: Alignment, instance_id: st
     return message
 
 
-def class_message(model: ClassRepresentation, path: str, version: str, active: bool) -> ClassInfo:
-    """What the catalogue says about a resident class."""
-    info = model.info
+def class_message(resident: Resident) -> ClassInfo:
+    """What the catalogue says about a class."""
+    info = resident.info
     message = ClassInfo(name=info.name, keypoint_names=list(info.keypoint_names))
     message.edges = _flat(info.edges)
     message.flat, message.symmetric = bool(info.flat), bool(info.symmetric)
-    message.metric_scale = float(model.metric_scale)
-    message.backbone, message.version, message.path, message.active = model.backbone, version, path, active
+    message.metric_scale, message.backbone = resident.metric_scale, resident.backbone
+    message.path, message.version = str(resident.path), resident.version
+    message.active, message.resident, message.bytes = (
+        resident.active,
+        resident.held is not None,
+        resident.size,
+    )
     return message
 
 

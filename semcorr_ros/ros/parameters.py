@@ -64,6 +64,15 @@ class Parameters:
     queue_size: int = _param(4, "requests that may wait; more are refused as BUSY", 1, 1000)
     target_frame: str = _param("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
     broadcast_tf: bool = _param(True, "broadcast a transform per object, where tf2 is installed")
+    memory_budget_mb: float = _param(
+        0.0,
+        "device memory of the classes; beyond it the least recently used are evicted; 0 = no limit",
+        0.0,
+        1e6,
+    )
+    class_folder: str = _param(
+        "", "load_class only reads files in this folder; empty = anywhere", change=NEVER
+    )
     demonstration_folder: str = _param(
         "~/.ros/semcorr_ros/demonstrations",
         "where store_demonstration writes; empty = in memory only",

@@ -111,8 +111,14 @@ class PerceiveNode(LifecycleNode):
             if self.executor is not None:
                 self.executor.wake()  # the waiting coroutine is resumed by the executor's next turn
 
-        job = Job(work, deliver, time.monotonic() + seconds, lane)
-        self.session.worker.submit(job)
+        session = self.session
+        job = Job(
+            lambda keep_going: session.spare(lambda: work(keep_going)),
+            deliver,
+            time.monotonic() + seconds,
+            lane,
+        )
+        session.worker.submit(job)
         return future, job
 
     def refuse(self, response: Any, error: Exception) -> Any:
@@ -180,11 +186,17 @@ class PerceiveNode(LifecycleNode):
                 raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
 
     def _configure(self) -> None:
-        self._session = Session(self.settings, self._streaming.look, self.get_logger().warning)
-        self.outputs = Outputs(self, self.settings.broadcast_tf, target_frame=self.settings.target_frame)
-        self.catalogue.publish(self._session.bank.all())
-        perception = self._session.perception
-        names = ", ".join(resident.model.info.name for resident in self._session.bank.all()) or "none"
+        session = Session(self.settings, self._streaming.look, self.get_logger().warning)
+        try:
+            self.outputs = Outputs(self, self.settings.broadcast_tf, target_frame=self.settings.target_frame)
+        except BaseException:
+            session.close(timeout=0.0)
+            raise
+        session.bank.on_change = lambda: self.catalogue.publish(session.bank.all())
+        session.bank.on_change()
+        self._session = session
+        perception = session.perception
+        names = ", ".join(resident.info.name for resident in session.bank.all()) or "none"
         self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
 
     def _activate(self) -> None:
@@ -204,6 +216,7 @@ class PerceiveNode(LifecycleNode):
         self._deactivate()
         session, self._session = self._session, None
         if session is not None:
+            session.bank.on_change = lambda: None
             session.close(timeout=0.0)
         outputs, self.outputs = self.outputs, None
         if outputs is not None:
@@ -222,12 +235,14 @@ class PerceiveNode(LifecycleNode):
     def _change(self, changes: list[Parameter]) -> SetParametersResult:
         session = self._session
         try:
-            self.settings = parameters.updated(self, changes, configured=session is not None)
-        except ValueError as error:
+            settings = parameters.updated(self, changes, configured=session is not None)
+            if session is not None and settings.active_classes != self.settings.active_classes:
+                session.bank.activate(set(settings.active_classes))
+        except (ValueError, Refusal) as error:
             return SetParametersResult(successful=False, reason=str(error))
+        self.settings = settings
         if session is not None and any(change.name == "active_classes" for change in changes):
-            session.bank.activate(set(self.settings.active_classes))
-            self.catalogue.publish(session.bank.all())
+            session.perception.forget()  # what follows an object holds on to the tensors of its class
         return SetParametersResult(successful=True)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from std_srvs.srv import Trigger
 
-from semcorr_ros.ros.catalogue import resident_message
+from semcorr_ros.ros.messages import class_message
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Refusal
 from semcorr_ros.ros.transfer import has_image, inline_picture
@@ -54,7 +54,7 @@ class Services:
 
     async def _list_classes(self, request: Any, response: Any) -> Any:
         try:
-            response.classes = [resident_message(resident) for resident in self._node.session.bank.all()]
+            response.classes = [class_message(resident) for resident in self._node.session.bank.all()]
         except Refusal:
             response.classes = []  # nothing is loaded before configure
         return response
@@ -62,19 +62,21 @@ class Services:
     async def _load_class(self, request: Any, response: Any) -> Any:
         try:
             bank = self._node.session.bank
-            resident = await self._node.in_worker(lambda _: bank.load(request.path, request.active), 0.0)
-            response.info = resident_message(resident)
-            response.success, response.message = True, f"loaded {resident.model.info.name!r}"
-            self._node.catalogue.publish(self._node.session.bank.all())
+            resident = await self._node.in_worker(
+                lambda _: bank.load(request.path, request.active, confined=True), 0.0
+            )
+            response.info = class_message(resident)
+            response.success, response.message = True, f"loaded {resident.info.name!r}"
             return response
         except Exception as error:
             return self._node.refuse(response, error)
 
     async def _unload_class(self, request: Any, response: Any) -> Any:
         try:
-            self._node.session.bank.unload(request.class_name)
+            session = self._node.session
+            session.bank.unload(request.class_name)
+            session.perception.forget()  # what follows an object of the class holds on to its tensors
             response.success, response.message = True, f"unloaded {request.class_name!r}"
-            self._node.catalogue.publish(self._node.session.bank.all())
             return response
         except Refusal as error:
             return self._node.refuse(response, error)

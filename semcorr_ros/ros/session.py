@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from semcorr_ros.ros.class_bank import ClassBank
+from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank
 from semcorr_ros.ros.demonstrations import Demonstrations
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.perception import Perception
+from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import Transfer
 from semcorr_ros.ros.worker import KeepGoing, Worker
+
+OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
+Result = TypeVar("Result")
 
 
 class Session:
@@ -27,7 +31,8 @@ class Session:
     ):
         """Loads backbone and classes: takes seconds. Raises ValueError, OSError, ImportError, Refusal."""
         self.perception = Perception(settings)
-        self.bank = ClassBank(self.perception.device, self.perception.backbone)
+        budget = int(settings.memory_budget_mb * MEGABYTE)
+        self.bank = ClassBank(self.perception.device, self.perception.backbone, budget, settings.class_folder)
         for path in settings.classes:
             self.bank.load(path)
         self.bank.activate(set(settings.active_classes))
@@ -41,6 +46,27 @@ class Session:
         It then ends by itself after its current step, and only then is the memory free.
         """
         return self.worker.close(timeout)
+
+    def spare(self, work: Callable[[], Result]) -> Result:
+        """`work`; where the device is full, once more with everything idle evicted. For the worker.
+
+        Raises Refusal OUT_OF_MEMORY.
+        """
+        try:
+            return work()
+        except OUT_OF_MEMORY:
+            pass  # outside of the handler, the tensors of the failed attempt are no longer referred to
+        self.bank.evict_idle()
+        self.demonstrations.forget()
+        self.perception.forget()
+        release_memory()
+        try:
+            return work()
+        except OUT_OF_MEMORY as error:
+            raise Refusal(
+                Code.OUT_OF_MEMORY,
+                f"the device is full, although every idle class was evicted: {str(error).splitlines()[0]}",
+            ) from None
 
 
 def release_memory() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rclpy.node import Node
 
-from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.outputs import Found
 from semcorr_ros.ros.perception import Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
@@ -40,16 +39,14 @@ class Streaming:
         except Refusal:  # cleaned up since the picture came
             return
         found = []
-        for resident in session.bank.all():
-            if not resident.active:
-                continue
+        for name in [resident.info.name for resident in session.bank.all() if resident.active]:
             try:
-                found.append(self._find(session, resident, picture, keep_going))
+                found.append(session.spare(lambda name=name: self._find(session, name, picture, keep_going)))
             except Refusal as refusal:
                 preempted = refusal.code == Code.TIMEOUT
                 reason = "PREEMPTED" if preempted else refusal.code
                 if node.counters.drop(reason, refusal.message):
-                    node.get_logger().info(f"class {resident.model.info.name!r}: {refusal.message}")
+                    node.get_logger().info(f"class {name!r}: {refusal.message}")
                 if preempted:
                     return
             except Exception as error:  # one bad picture must not end the stream
@@ -67,8 +64,8 @@ class Streaming:
             for item in found:
                 node.counters.points(keypoint.state for keypoint in item.keypoints.keypoints)
 
-    def _find(self, session: Session, resident: Resident, picture: Picture, keep_going: KeepGoing) -> Found:
-        min_score, name = self._node.settings.min_score, resident.model.info.name
+    def _find(self, session: Session, name: str, picture: Picture, keep_going: KeepGoing) -> Found:
+        min_score, resident = self._node.settings.min_score, session.bank.hold(name)
         view = session.perception.next_view(resident, picture, Task(keep_going), name)
         found = describe(resident.model, view, f"{name}_0", min_score)
         if found.pose.confidence < min_score:

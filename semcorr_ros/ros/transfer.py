@@ -42,7 +42,7 @@ class Transfer:
 
     def check(self, request: Request) -> None:
         """What can be said without computing. Raises Refusal."""
-        self._bank.get(request.class_name)
+        resident = self._bank.get(request.class_name)
         shown = has_image(request.source_image)
         if request.points and not shown and not request.demonstration_id:
             raise Refusal(Code.BAD_REQUEST, "`points` need a `source_image` or a `demonstration_id`")
@@ -54,12 +54,12 @@ class Transfer:
         if shown:
             check_inside(request.points, (request.source_image.height, request.source_image.width))
         if _of_class(request):
-            _keypoint_ids(self._bank.get(request.class_name), list(request.keypoint_names))
+            _check_names(resident, request.keypoint_names)
 
     def answer(self, request: Request, target: Picture, min_score: float, keep_going: KeepGoing) -> Response:
         """The filled-in response. Raises Refusal."""
         start = time.perf_counter()
-        resident = self._bank.get(request.class_name)
+        resident = self._bank.hold(request.class_name)
         source = self._source(request, resident, keep_going)
         task = Task(keep_going, place_in(target, request.target_roi))
         view = self._perception.view(resident, target, task)
@@ -80,7 +80,7 @@ class Transfer:
 
     def teach(self, record: Record, overwrite: bool, min_score: float, keep_going: KeepGoing) -> Any:
         """Place the class in a picture and store it: (info, confidence). Raises Refusal."""
-        resident = self._bank.get(record.class_name)
+        resident = self._bank.hold(record.class_name)
         frame = record.picture.frame()
         check_inside(record.points.tolist(), (int(frame.image.shape[0]), int(frame.image.shape[1])))
         self._demonstrations.check_new((record.class_name, record.id), overwrite)
@@ -164,15 +164,18 @@ def check_inside(points: Sequence[Any], size: tuple[int, int]) -> None:
 
 def _keypoint_ids(resident: Resident, names: list[str]) -> torch.Tensor:
     model = resident.model
-    known = [name for name, seen in zip(model.info.keypoint_names, model.seen.tolist(), strict=True) if seen]
+    _check_names(resident, names)
+    ids = [model.info.keypoint_names.index(name) for name in names or resident.known]
+    return torch.tensor(ids, dtype=torch.long, device=model.sparse.device)
+
+
+def _check_names(resident: Resident, names: Sequence[str]) -> None:
     for name in names:
-        if name not in known:
+        if name not in resident.known:
             raise Refusal(
                 Code.BAD_REQUEST,
-                f"class {model.info.name!r} has no keypoint {name!r}; it has: {', '.join(known)}",
+                f"class {resident.info.name!r} has no keypoint {name!r}; it has: {', '.join(resident.known)}",
             )
-    ids = [model.info.keypoint_names.index(name) for name in names or known]
-    return torch.tensor(ids, dtype=torch.long, device=model.sparse.device)
 
 
 def _instance(
