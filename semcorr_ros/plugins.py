@@ -13,6 +13,7 @@ EXTRAS = {
     "transformers": "foundation",
     "diffusers": "foundation",
     "huggingface_hub": "foundation",
+    "rosbags": "bags",
 }
 
 

@@ -43,6 +43,10 @@ class Assembler:
         self._frames: dict[str, str] = {}
         self.problem: Refusal | None = None  # why the latest image led to nothing
 
+    def expect_depth(self) -> None:
+        """Depth is known to come: its first image is waited for as well."""
+        self._arrived["depth"] = self._now()
+
     def take_info(self, message: Any) -> None:
         """A CameraInfo; it holds until the next one."""
         self._info = message

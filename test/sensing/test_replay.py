@@ -1,0 +1,147 @@
+"""A bag through the pipeline: positions, reasons, JSON and a bag of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pear_camera
+import pytest
+from alignment import fabricated
+
+import semcorr_ros.features
+from semcorr_ros.__main__ import main
+from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.storage import read_json
+
+rosbags = pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'")
+import fabricated_bag  # noqa: E402
+from rosbags.highlevel import AnyReader  # noqa: E402
+
+from semcorr_ros.sensing.bag import choose_topics  # noqa: E402
+
+FAR = 0.01
+FABRICATED = Path(__file__).resolve().parents[1] / "ros/fabricated_features"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fabricated.make_class()
+
+
+@pytest.fixture(scope="module")
+def shots(model):
+    return [pear_camera.shoot(model, azimuth) for azimuth in (70, 72)]
+
+
+@pytest.fixture(autouse=True)
+def fabricated_backbone(monkeypatch):
+    """`--backbone fabricated`: features of the pear's pictures."""
+    monkeypatch.setattr(semcorr_ros.features, "__path__", [*semcorr_ros.features.__path__, str(FABRICATED)])
+
+
+@pytest.fixture(scope="module")
+def class_file(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("class") / "pear.safetensors"
+    write_class(path, model)
+    return path
+
+
+def replay(bag, class_file, output, *arguments) -> int:
+    return main(
+        ["replay", str(bag), "--class-file", str(class_file), "--backbone", "fabricated", "--threads", "1",
+         "--output", str(output), *map(str, arguments)]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "packed"), [("mcap", False), ("sqlite3", True)])
+def test_keypoints_of_a_bag(shots, class_file, tmp_path, kind, packed):
+    fabricated_bag.write_bag(tmp_path / "bag", shots, kind, packed)
+    assert replay(tmp_path / "bag", class_file, tmp_path / "out.json", "--quality", "tracking") == 0
+    content = read_json(tmp_path / "out.json")
+    assert content["topics"]["depth"].startswith("/camera/depth/image_raw")
+    assert [frame["stamp"] for frame in content["frames"]] == [
+        {"sec": 100, "nanosec": 0},
+        {"sec": 100, "nanosec": 100000000},
+    ]
+    for frame, shot in zip(content["frames"], shots, strict=True):
+        assert frame["frame_id"] == "optical"
+        (found,) = frame["objects"]
+        assert found["metric"]
+        xyz = np.array([keypoint["xyz"] or [np.nan] * 3 for keypoint in found["keypoints"]])
+        assert np.nanmedian(np.linalg.norm(xyz - shot.keypoints, axis=1)) < FAR
+        assert np.shape(found["pose"]["covariance"]) == (6, 6)
+
+
+def test_same_bag_same_numbers_and_every_nth(shots, class_file, tmp_path):
+    fabricated_bag.write_bag(tmp_path / "bag", shots)
+    outputs = []
+    for i in range(2):
+        assert replay(tmp_path / "bag", class_file, tmp_path / f"{i}.json", "--every", 2, "--no-depth") == 0
+        outputs.append(read_json(tmp_path / f"{i}.json"))
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]["frames"]) == 1
+    assert "depth" not in outputs[0]["topics"]
+    (found,) = outputs[0]["frames"][0]["objects"]
+    assert not found["metric"]
+    assert {keypoint["xyz"] is None for keypoint in found["keypoints"]} == {True}
+
+
+def test_a_bag_of_results(shots, class_file, tmp_path):
+    fabricated_bag.write_bag(tmp_path / "bag", shots[:1])
+    assert replay(tmp_path / "bag", class_file, tmp_path / "results") == 0
+    assert replay(tmp_path / "bag", class_file, tmp_path / "out.json") == 0
+    (told,) = read_json(tmp_path / "out.json")["frames"][0]["objects"]
+    with AnyReader([tmp_path / "results"]) as reader:
+        got = {c.topic: (t, reader.deserialize(raw, c.msgtype)) for c, t, raw in reader.messages()}
+    stamp, keypoints = got["/semcorr/keypoints"]
+    assert stamp == 100_000_000_000
+    assert keypoints.header.frame_id == "optical"
+    for written, row in zip(keypoints.instances[0].keypoints, told["keypoints"], strict=True):
+        assert written.name == row["name"]
+        at = [written.xyz.x, written.xyz.y, written.xyz.z]
+        np.testing.assert_allclose(at, row["xyz"] or [np.nan] * 3)
+        if row["xyz"]:
+            np.testing.assert_allclose(written.covariance.reshape(3, 3), row["covariance"])
+    pose = got["/semcorr/poses"][1].poses[0]
+    assert pose.confidence == pytest.approx(told["confidence"])
+    assert replay(tmp_path / "bag", class_file, tmp_path / "results") == 2  # never overwritten
+
+
+def test_what_cannot_be_used_is_counted(shots, class_file, tmp_path, model):
+    dark = pear_camera.shoot(model, 70)
+    dark.image[:] = 0
+    fabricated_bag.write_bag(tmp_path / "bag", [dark])
+    assert replay(tmp_path / "bag", class_file, tmp_path / "out.json") == 0
+    content = read_json(tmp_path / "out.json")
+    assert content["dropped"] == {"NOT_FOUND": 1}
+    assert content["frames"][0]["refused"]["pear"]["code"] == "NOT_FOUND"
+
+
+def test_a_missing_or_broken_bag_is_one_line(class_file, tmp_path, capsys):
+    assert replay(tmp_path / "none", class_file, tmp_path / "o.json") == 2
+    (tmp_path / "broken.mcap").write_bytes(b"no bag")
+    assert replay(tmp_path / "broken.mcap", class_file, tmp_path / "o.json") == 2
+    told = capsys.readouterr().err
+    assert "no bag" in told
+    assert "broken.mcap is not a readable bag" in told
+
+
+IMAGE, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+
+
+def test_topics_that_decide_themselves_and_those_that_do_not():
+    kinds = {
+        "/cam/color/image_raw": IMAGE, "/cam/color/camera_info": INFO,
+        "/cam/depth/image_rect": IMAGE, "/cam/depth/camera_info": INFO,
+    }  # fmt: skip
+    assert choose_topics(kinds, {}) == {
+        "image": "/cam/color/image_raw",
+        "camera_info": "/cam/color/camera_info",
+        "depth": "/cam/depth/image_rect",
+    }
+    assert "depth" not in choose_topics(kinds, {"depth": ""})
+    with pytest.raises(ValueError, match=r"2 topics \(/cam/color/image_raw, /left\).*--image"):
+        choose_topics({**kinds, "/left": IMAGE}, {})
+    with pytest.raises(ValueError, match="no topic '/right'"):
+        choose_topics(kinds, {"image": "/right"})
