@@ -10,8 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-# Read when torch is loaded, which is later. OpenMP's threads else spin while they wait, and when anything
-# else uses the cores they spin against each other: a build of 11 s took over two minutes (docs/benchmarks.md).
+# Read when torch is loaded, which is later. OpenMP's threads else spin while they wait, and where anything
+# else uses the cores, against each other: a build of 11 s took over two minutes (docs/benchmarks.md).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 NODES = ("perceive", "scene_camera")
