@@ -21,7 +21,7 @@ def demosaic(order: str) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _fill(values: np.ndarray, order: str, color: str) -> np.ndarray:
-    """One color everywhere: the mean of its samples among a pixel and its eight neighbours.
+    """One color everywhere: its own samples, and between them the mean of those among eight neighbours.
 
     With these weights it is the bilinear mean at every place of the pattern, and at the border too.
     """
@@ -30,7 +30,8 @@ def _fill(values: np.ndarray, order: str, color: str) -> np.ndarray:
         if name == color:
             known[at // 2 :: 2, at % 2 :: 2] = 1
     total, weight = _smooth(values * known), _smooth(known)
-    return ((total + weight // 2) // np.maximum(weight, 1)).astype(np.uint8)
+    mean = (total + weight // 2) // np.maximum(weight, 1)
+    return np.where(known, values, mean).astype(np.uint8)
 
 
 def _smooth(plane: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ def test_color_as_cv_bridge(encoding):
     cv_bridge = pytest.importorskip("cv_bridge", reason="only in a full ROS 2 installation")
     y, x = np.mgrid[:24, :32]
     channels = ENCODINGS[encoding]
-    pixels = np.stack([(3 * x + 2 * y + 40 + 30 * c) % 200 for c in range(channels)], -1).astype(np.uint8)
+    pixels = np.stack([(37 * x + 91 * y + 30 * c) % 251 for c in range(channels)], -1).astype(np.uint8)
     message = _ros(camera_messages.image(pixels[..., 0] if channels == 1 else pixels, encoding))
     theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8").astype(int)
     ours = images.color_from_message(message).numpy().astype(int)
