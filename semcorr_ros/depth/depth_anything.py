@@ -29,7 +29,8 @@ CLASSES = {"depth_anything": "DepthAnythingForDepthEstimation"}
 class Config:
     """`weights` is a model folder, which then decides about size and model; empty: looked up by those.
 
-    decode: how relative disparity becomes depth, "release" (1 - 0.3 d / max) or "inverse" (1 / d).
+    decode: how relative disparity becomes depth, "release" (1 - 0.3 d / max), "inverse" (1 / d) or "shifted"
+    (1 / (d + max / 2)).
     side: shorter side of the network's input, pixels; the published one is 518.
     """
 

@@ -21,7 +21,7 @@ KINDS = ("depth", "disparity")
 class Config:
     folder: Path
     kind: str = "depth"  # or "disparity"
-    decode: str = "inverse"  # of disparity: 1 / d; "release": 1 - 0.3 d / max, as the authors' code
+    decode: str = "inverse"  # of disparity: 1 / d; or "release", "shifted", for networks: see _disparity.py
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from transformers import DPTImageProcessorPil
 from semcorr_ros import weights
 from semcorr_ros.artifacts import DepthMap, FeatureMap
 from semcorr_ros.depth import depth_anything, depth_pro
-from semcorr_ros.depth._disparity import DisparityMap, as_released, inverted
+from semcorr_ros.depth._disparity import DisparityMap, as_released, inverted, shifted
 from semcorr_ros.geometry import cameras
 from semcorr_ros.observations import Providers, lone_image, observe
 from semcorr_ros.storage import write_image
@@ -87,6 +87,7 @@ def test_decodings_of_disparity():
     disparity = DisparityMap(torch.tensor([[4.0, 2.0, 0.0, -1.0, float("nan")]]))
     np.testing.assert_allclose(as_released(disparity).values, [[0.7, 0.85, 1.0, 0, 0]], rtol=1e-6)
     np.testing.assert_allclose(inverted(disparity).values, [[1, 2, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(shifted(disparity).values, [[1 / 1.5, 1, 2, 0, 0]], rtol=1e-6)
     assert not as_released(disparity).metric
     assert not inverted(disparity).metric
 
