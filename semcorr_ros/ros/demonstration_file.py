@@ -10,7 +10,7 @@ import json
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ FORMAT = "semcorr_ros demonstration 1"
 LARGEST_FILE = 256 * 2**20  # bytes; nothing larger is opened
 LARGEST_MESSAGE = 96 * 2**20  # bytes of an image or depth image that is kept
 
-RawImage = Image | CompressedImage
+RawImage: TypeAlias = Image | CompressedImage
 
 
 @dataclass(frozen=True)

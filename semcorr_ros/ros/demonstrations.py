@@ -44,7 +44,7 @@ class Taught:
 class Demonstrations:
     """Those of `folder`, and with it "" only in memory. Tables are replaced, so that any thread may read."""
 
-    def __init__(self, folder: str, most: int, warn: Callable[[str], None]):
+    def __init__(self, folder: str, most: int, warn: Callable[[str], object]):
         self._folder = Path(folder).expanduser() if folder else None
         self._most = most
         self._views: OrderedDict[Key, Taught] = OrderedDict()
@@ -156,7 +156,7 @@ class Demonstrations:
             raise Refusal(Code.FORBIDDEN, f"{path} leads out of {self._folder}")
         return path
 
-    def _scan(self, warn: Callable[[str], None]) -> dict[Key, DemonstrationInfo]:
+    def _scan(self, warn: Callable[[str], object]) -> dict[Key, DemonstrationInfo]:
         assert self._folder is not None
         infos: dict[Key, DemonstrationInfo] = {}
         for path in sorted(self._folder.glob(f"[!.]*/[!.]*{SUFFIX}")):

@@ -90,14 +90,15 @@ def _diagnostics(probe: Node, name: str) -> dict[str, str]:
 
 
 def _parameters(probe: Node, name: str) -> dict[str, Any]:
-    client = probe.create_client(GetParameters, f"{name}/get_parameters")
+    client: Any = probe.create_client(GetParameters, f"{name}/get_parameters")
     try:
         if not _spin(probe, client.service_is_ready, PATIENCE):
             return {}
         future = client.call_async(GetParameters.Request(names=list(PARAMETERS)))
         if not _spin(probe, future.done, PATIENCE):
             return {}
-        values = future.result().values
+        answer: Any = future.result()
+        values = answer.values
         return {key: parameter_value_to_python(value) for key, value in zip(PARAMETERS, values, strict=False)}
     finally:
         probe.destroy_client(client)
@@ -161,15 +162,18 @@ def _published(probe: Node, kind: str) -> list[str]:
 
 
 def _sample(message: Any, stream: str, now: float) -> Sample:
-    size, encoding, refusal = None, getattr(message, "encoding", getattr(message, "format", "")), ""
+    size: tuple[Any, Any] | None = None
+    encoding, refusal = getattr(message, "encoding", getattr(message, "format", "")), ""
     try:
         if isinstance(message, CameraInfo):
             size, encoding = (message.height, message.width), message.distortion_model
             _check_calibration(message)
         elif stream.endswith("depth"):
-            size = tuple(images.depth_from_message(message).values.shape)
+            height, width = images.depth_from_message(message).values.shape
+            size = (height, width)
         else:
-            size = tuple(images.color_from_message(message).shape[:2])
+            height, width = images.color_from_message(message).shape[:2]
+            size = (height, width)
     except Refusal as problem:
         refusal = f"{problem.code.name}: {problem.message}"
     return Sample(now, stamp_of(message), message.header.frame_id, size, encoding, refusal)

@@ -27,7 +27,7 @@ class Session:
         self,
         settings: Parameters,
         on_frame: Callable[[Any, KeepGoing], None],
-        warn: Callable[[str], None],
+        warn: Callable[[str], object],
     ):
         """Loads backbone and classes: takes seconds. Raises ValueError, OSError, ImportError, Refusal."""
         self.perception = Perception(settings)

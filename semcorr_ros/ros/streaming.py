@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
@@ -41,7 +42,7 @@ class Streaming:
         found = []
         for name in [resident.info.name for resident in session.bank.all() if resident.active]:
             try:
-                found.append(session.spare(lambda name=name: self._find(session, name, picture, keep_going)))
+                found.append(session.spare(partial(self._find, session, name, picture, keep_going)))
             except Refusal as refusal:
                 preempted = refusal.code == Code.TIMEOUT
                 reason = "PREEMPTED" if preempted else refusal.code

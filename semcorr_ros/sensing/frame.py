@@ -35,7 +35,7 @@ def read_frame(image: Any, camera_info: Any | None, depth: Any | None) -> Frame:
     camera = None if camera_info is None else calibration.camera_from_message(camera_info, size)
     lens = None if camera is None else calibration.lens_from_message(camera_info, camera)
     metric = None if depth is None else images.depth_from_message(depth)
-    if metric is not None and tuple(metric.values.shape) != size:
+    if metric is not None and depth is not None and tuple(metric.values.shape) != size:
         h, w = metric.values.shape
         raise Refusal(
             Code.SIZE_MISMATCH,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
@@ -36,6 +36,8 @@ MOSAICS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
 }
 MILLIMETRES = 1e-3
 DEPTH = {"16UC1": (np.uint16, MILLIMETRES), "mono16": (np.uint16, MILLIMETRES), "32FC1": (np.float32, 1.0)}
+
+LABELS = {"mono8": np.uint8, "8UC1": np.uint8, "mono16": np.uint16, "16UC1": np.uint16}
 
 
 def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
@@ -68,6 +70,13 @@ def depth_from_message(message: Any) -> DepthMap:
     element, metres = DEPTH[message.encoding]
     values = _elements(message, np.dtype(element), 1)[..., 0].astype(np.float32) * np.float32(metres)
     return DepthMap(torch.from_numpy(_valid(values)), metric=True)
+
+
+def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
+    """A label image: one number per pixel. Raises Refusal BAD_ENCODING."""
+    if message.encoding not in LABELS:
+        raise _unsupported(message, LABELS)
+    return torch.from_numpy(_elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0].astype(np.int32))
 
 
 def _valid(metres: np.ndarray) -> np.ndarray:

@@ -70,9 +70,7 @@ def test_the_pose_of_noisy_keypoints_is_covered_at_least_at_the_stated_rate(mode
     errors = []
     for _ in range(600):
         noise = _uncertainty.HIDDEN * SCALE * torch.randn(aligned.keypoints[0].shape, generator=generator)
-        _, rotation, translation = fit_similarity(
-            model.sparse[None], (aligned.keypoints[0] + noise)[None]
-        )
+        _, rotation, translation = fit_similarity(model.sparse[None], (aligned.keypoints[0] + noise)[None])
         turn = rotations.to_vector(rotation[0] @ aligned.rotation[0].T)
         errors.append(torch.cat([translation[0] - aligned.translation[0], turn]))
     assert 0.85 < inside(torch.stack(errors), ideal) < 0.95
