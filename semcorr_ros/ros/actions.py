@@ -81,7 +81,7 @@ class AlignAction:
             report.end(found.pose.confidence)
             result = AlignClass.Result(header=picture.header, pose=found.pose, keypoints=found.keypoints)
             result.inference_time = time.perf_counter() - start
-            return result
+            return node.in_target_frame(result)
 
         future, job = node.submit(work, seconds, GOALS)
         self._jobs[_key(handle)] = job

@@ -87,6 +87,13 @@ class PerceiveNode(LifecycleNode):
         assert self.inputs is not None
         return self.inputs.latest(self.settings.max_image_age)
 
+    def in_target_frame(self, answer: Any) -> Any:
+        """An answer about a camera's picture, moved. Raises Refusal TF_MISSING. For the inference thread."""
+        outputs = self.outputs
+        if outputs is not None:
+            answer.header = outputs.target.move(answer.header, [answer.keypoints], [answer.pose])
+        return answer
+
     def check_active(self) -> None:
         """Raises Refusal INACTIVE."""
         if not self.active:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import sys
 from types import ModuleType, SimpleNamespace
@@ -122,3 +123,13 @@ def test_agrees_with_tf2_geometry_msgs():
 
 def _time():
     return SimpleNamespace(nanoseconds=5_000_000_007)
+
+
+def test_a_node_that_cannot_transform_says_so_at_start(start):
+    if importlib.util.find_spec("tf2_ros"):
+        pytest.skip("tf2_ros is installed here")
+    node = start("perceive", {"backbone": "fabricated", "target_frame": "base_link", "__node": "moved"})
+    output, _ = node.process.communicate(timeout=60)
+    assert node.process.returncode == 2
+    assert "target_frame 'base_link' needs tf2_ros" in output
+    assert "Traceback" not in output
