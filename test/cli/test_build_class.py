@@ -2,6 +2,7 @@ import argparse
 import json
 import shutil
 
+import beast_folder
 import builders
 import numpy as np
 import pytest
@@ -23,33 +24,9 @@ def root(tmp_path_factory):
     """Twelve beasts as a foreign SPair-layout folder: no cameras, features and depth elsewhere."""
     root = tmp_path_factory.mktemp("beasts")
     for picture in builders.pictures(12, seed=2):
-        _write(root, picture)
-    spair_folder.write(
-        root / "data" / "classes.json",
-        {
-            "beast": {
-                "keypoint_names": builders.BEAST.keypoint_names,
-                "flip": builders.FLIP,
-                "edges": builders.EDGES,
-            }
-        },
-    )
+        beast_folder.write_picture(root, picture)
+    beast_folder.write_info(root)
     return root
-
-
-def _write(root, picture):
-    sample, name = picture.sample, picture.sample.annotated.name
-    gray = np.zeros((120, 160, 3), np.uint8)
-    spair_folder.save_image(root / "data" / "JPEGImages" / "beast" / f"{name}.jpg", gray)
-    mask = (255 * sample.mask.numpy()).astype(np.uint8)
-    spair_folder.save_image(root / "data" / "Segmentation" / "beast" / f"{name}.png", mask)
-    points = np.where(sample.annotated.visible[:, None], sample.annotated.keypoints.numpy(), np.nan)
-    content = spair_folder.image_annotation(name, "beast", points)
-    content |= {"image_width": 160, "image_height": 120, "bndbox": [5, 5, 150, 110]}
-    spair_folder.write(root / "data" / "ImageAnnotation" / "beast" / f"{name}.json", content)
-    spair_folder.save_features(root / "features" / f"{name}.npz", sample.features.values.numpy())
-    (root / "depth").mkdir(exist_ok=True)
-    np.save(root / "depth" / f"{name}.npy", sample.depth.values.numpy())
 
 
 def arguments(root, output, *more):
