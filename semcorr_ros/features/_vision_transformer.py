@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from jaxtyping import Float, UInt8
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers.utils import logging as transformers_logging
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._canvas import lay_out, normalized
 from semcorr_ros.geometry.letterbox import Placement, cut_out, letterboxed, unpadded
-from semcorr_ros.storage import read_json
+from semcorr_ros.weights import networks
+from semcorr_ros.weights.networks import PRECISIONS, check_choice
 
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 LAYOUTS = ("letterbox", "unpadded")
 
 
@@ -110,58 +106,14 @@ def load_network(folder: Path, classes: Mapping[str, str], precision: str, devic
     for another model, damaged or incomplete weights, or an unknown precision.
     """
     check_choice("precision", precision, PRECISIONS)
-    kind = read_json(folder / "config.json").get("model_type")
-    if kind not in classes:
-        raise ValueError(f"{folder} holds a model of type {kind!r}, expected {' or '.join(classes)}")
-    cls = getattr(transformers, classes[kind], None)
-    if cls is None:
-        raise ImportError(
-            f"transformers {transformers.__version__} has no {classes[kind]}: "
-            "pip install -U 'semcorr_ros[foundation]'"
-        )
-    network = _from_pretrained(cls, folder)
+    network = networks.load_network(folder, classes, "cpu")
     # Parameters only: buffers hold frequencies of positions, which half precision would shift.
     for parameter in network.parameters():
-        parameter.requires_grad_(False)
         parameter.data = parameter.data.to(PRECISIONS[precision])
-    return network.to(device).eval()
+    return network.to(device)
 
 
 def patch_size(network: Any) -> int:
     """Pixels along the side of a patch."""
     size = network.config.patch_size
     return int(size) if isinstance(size, int) else int(size[0])
-
-
-def check_choice(name: str, value: str, choices: Sequence[str] | Mapping[str, object]) -> None:
-    """Raises ValueError naming the choices."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-
-
-def _from_pretrained(cls: Any, folder: Path) -> nn.Module:
-    with _quiet():
-        try:
-            network, report = cls.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
-            )
-        except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
-            raise ValueError(f"{folder} cannot be loaded as {cls.__name__}: {error}") from error
-    missing = sorted(report["missing_keys"])
-    if missing:  # transformers fills these with random numbers
-        raise ValueError(f"{folder} lacks {len(missing)} weights of {cls.__name__}, first {missing[0]}")
-    return network
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No bars and no table of missing weights: those raise instead."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -5,7 +5,8 @@ import torch
 import transformer_folders
 from torch.nn.functional import normalize
 
-from semcorr_ros.features import ImageRef, _canvas, _vision_transformer, dinov3, encode_batch
+from semcorr_ros.features import ImageRef, _canvas, dinov3, encode_batch
+from semcorr_ros.weights import networks
 
 SIDE = 8 * 16  # of tests: 8 x 8 cells
 
@@ -61,7 +62,7 @@ def test_half_precision_keeps_the_frequencies_of_positions(saved, precision):
 
 
 def test_an_old_transformers_is_named_with_the_fix(saved, monkeypatch):
-    monkeypatch.setattr(_vision_transformer, "transformers", SimpleNamespace(__version__="4.45.0"))
+    monkeypatch.setattr(networks, "transformers", SimpleNamespace(__version__="4.45.0"))
     with pytest.raises(
         ImportError,
         match=r"transformers 4\.45\.0 has no DINOv3ViTModel: pip install -U 'semcorr_ros\[foundation\]'",
