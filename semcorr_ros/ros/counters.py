@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -12,6 +12,7 @@ from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.sensing.reasons import REASONS
 from semcorr_ros.sensing.refusal import Code
 
+RECENT = 1000  # times of each kind that are kept
 GOOD = ("pictures published", "requests answered")
 # A caller's mistake is no defect of the node: these are, when nothing comes through beside them.
 DEFECTS = {
@@ -36,6 +37,7 @@ class Counters:
         self._told: Counter[str] = Counter()  # as of the last message
         self._reasons: dict[Code, str] = {}
         self._facts: dict[str, str] = {}
+        self._durations: dict[str, deque[float]] = {}
 
     def add(self, name: str, amount: int = 1) -> None:
         """Count something that happened."""
@@ -51,6 +53,11 @@ class Counters:
         """Count published keypoints by state: how many were missing, and why."""
         with self._lock:
             self._counts.update(f"points {KeypointState(state).name}" for state in states)
+
+    def took(self, name: str, seconds: float) -> None:
+        """Remember how long something took; the last RECENT times of each name count."""
+        with self._lock:
+            self._durations.setdefault(name, deque(maxlen=RECENT)).append(seconds)
 
     def drop(self, reason: Code | str, sentence: str) -> bool:
         """Count a dropped frame or refused request; True when this reason is new (worth a log line)."""
@@ -70,10 +77,12 @@ class Counters:
         with self._lock:
             counts, reasons, facts = dict(self._counts), dict(self._reasons), dict(self._facts)
             recent = self._counts - self._told
+            durations = {name: sorted(times) for name, times in self._durations.items()}
             self._told = self._counts.copy()
         level, text = _verdict(counts, recent)
         status = DiagnosticStatus(name=name, level=level, message=text)
         status.values = [KeyValue(key=key, value=str(value)) for key, value in sorted(counts.items())]
+        facts |= _milliseconds(durations)
         status.values += [KeyValue(key=key, value=value) for key, value in sorted(facts.items())]
         for code, sentence in sorted(reasons.items()):
             status.values.append(KeyValue(key=f"why {code.name}", value=sentence))
@@ -93,6 +102,16 @@ def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[bytes, str]:
     if not recent["images received"]:
         return DiagnosticStatus.WARN, "images no longer arrive"
     return DiagnosticStatus.OK, "looking at images"
+
+
+def _milliseconds(durations: dict[str, list[float]]) -> dict[str, str]:
+    """Median, 99th percentile and maximum of sorted times."""
+    shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {
+        f"{name} {label} ms": f"{1000 * times[min(len(times) - 1, int(share * len(times)))]:.3f}"
+        for name, times in durations.items()
+        for label, share in shares.items()
+    }
 
 
 def _dropped(code: Code) -> str:

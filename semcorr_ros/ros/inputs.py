@@ -87,13 +87,23 @@ class Inputs:
         subscription = self._node.create_subscription(
             kind,
             topic,
-            take,
+            self._timed(take),
             SENSOR_QOS,
             callback_group=self._group,
             event_callbacks=on_incompatible(self._node, topic, self._drop),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._subscriptions.append(subscription)
+
+    def _timed(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
+        def timed(message: Any) -> None:
+            start = time.perf_counter()
+            try:
+                take(message)
+            finally:
+                self._counters.took("camera callback", time.perf_counter() - start)
+
+        return timed
 
     def _take_image(self, message: Any) -> None:
         self._counters.add("images received")

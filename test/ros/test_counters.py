@@ -76,3 +76,12 @@ def test_a_callers_mistake_is_no_error_of_the_node():
     counters.add("images received")
     counters.drop(Code.CLASS_UNKNOWN, "no class 'spoon' is loaded")
     assert status(counters).level == DiagnosticStatus.WARN
+
+
+def test_durations_in_milliseconds():
+    counters = Counters()
+    for i in range(100):
+        counters.took("camera callback", i / 1000)
+    told = values(counters)
+    assert told["camera callback p50 ms"] == "50.000"
+    assert told["camera callback p99 ms"] == told["camera callback max ms"] == "99.000"
