@@ -30,7 +30,7 @@ def improve(
         return points
     sample = samples[pair.source]
     queries = mirrored_queries(sample.keypoints, flip, sample.size[1])[pair.keypoint_ids]
-    known = sample.visible[list(flip)][pair.keypoint_ids] & queries.isfinite().all(-1)
+    known = sample.visible[list(flip)][pair.keypoint_ids]
     if not known.any():
         return points
     known = known.to(points.device)

@@ -160,6 +160,15 @@ def test_a_batch_equals_single_images_and_repeats_itself(folder):
     assert extractor.encode_batch([]) == []
 
 
+def test_every_tile_is_told_of_its_own_image(folder):
+    extractor = build(folder, side=576, prompt="a photo of a {category}")
+    refs = [ImageRef(picture(90, 90), category=category) for category in ("cat", "dog")]
+    together = extractor.encode_batch(refs)
+    assert (together[0].values - together[1].values).abs().max() > 1e-4
+    for ref, found in zip(refs, together, strict=True):
+        torch.testing.assert_close(found.values, extractor.encode(ref).values, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_half_precision_is_comparable_and_says_so(folder, precision):
     full, half = build(folder, freeu=True), build(folder, freeu=True, precision=precision)
