@@ -67,7 +67,7 @@ class AlignAction:
         node.check_active()
         session = node.session
         session.bank.get(goal.class_name)
-        picture = node.latest()
+        picture = node.latest(goal.camera)
         self._make_way(goal)
         report = _Feedback(handle)
         report("queued", 0.0, math.nan)

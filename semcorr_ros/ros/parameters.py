@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from semcorr_ros.sensing.assembly import DEPTH_CHOICES
 IMAGE_TRANSPORTS = ("raw", "compressed")
 DEPTH_TRANSPORTS = ("raw", "compressedDepth")
 
+
+CAMERA_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")  # one part of a topic name
 
 ALWAYS, UNCONFIGURED, NEVER = "always", "unconfigured", "never"  # when a parameter may be changed
 
@@ -64,6 +67,14 @@ class Parameters:
     queue_size: int = _param(4, "requests that may wait; more are refused as BUSY", 1, 1000)
     target_frame: str = _param("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
     broadcast_tf: bool = _param(True, "broadcast a transform per object, where tf2 is installed")
+    cameras: tuple[str, ...] = _param(
+        (), "cameras by name, each with topics below it, e.g. left/image; empty = one without a name"
+    )
+    regions: str = _param("auto", f"use of detectors' regions of interest: {', '.join(DEPTH_CHOICES)}")
+    class_aliases: tuple[str, ...] = _param((), "names of a detector's classes, e.g. cup=mug")
+    max_instances: int = _param(
+        1, "objects per class and image where no detector says more", 1, 100, change=ALWAYS
+    )
     memory_budget_mb: float = _param(
         0.0,
         "device memory of the classes; beyond it the least recently used are evicted; 0 = no limit",
@@ -112,12 +123,21 @@ def check(parameters: Parameters) -> Parameters:
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{item.name} must be a number, got {value}")
     choices = {
-        "depth": DEPTH_CHOICES, "image_transport": IMAGE_TRANSPORTS, "depth_transport": DEPTH_TRANSPORTS
+        "depth": DEPTH_CHOICES, "regions": DEPTH_CHOICES,
+        "image_transport": IMAGE_TRANSPORTS, "depth_transport": DEPTH_TRANSPORTS,
     }  # fmt: skip
     for name, allowed in choices.items():
         value = getattr(parameters, name)
         if value not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    for camera in parameters.cameras:
+        if not CAMERA_NAME.fullmatch(camera) or parameters.cameras.count(camera) > 1:
+            raise ValueError(
+                f"cameras must be different names of letters, digits and _, got {list(parameters.cameras)}"
+            )
+    for alias in parameters.class_aliases:
+        if not all(alias.partition("=")):
+            raise ValueError(f"class_aliases are like cup=mug (the detector's name first), got {alias!r}")
     return parameters
 
 

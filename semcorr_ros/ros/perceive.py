@@ -22,11 +22,12 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 
 from semcorr_ros.ros import actions, parameters, running, services, streaming
+from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.catalogue import Catalogue
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.demonstration_services import DemonstrationServices
 from semcorr_ros.ros.diagnostics import Diagnostics
-from semcorr_ros.ros.inputs import Inputs
+from semcorr_ros.ros.failures import FailureLog
 from semcorr_ros.ros.outputs import Outputs
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal
@@ -48,11 +49,13 @@ class PerceiveNode(LifecycleNode):
         super().__init__("semcorr", **node_arguments)
         self.settings = parameters.declare(self)
         self.counters = Counters()
-        self.outputs: Outputs | None = None
-        self.inputs: Inputs | None = None
+        self.failures = FailureLog(self)
+        self.outputs: dict[str, Outputs] = {}  # by camera; "" is the only one of a node without names
+        self.active = False  # the lifecycle state; cameras are subscribed to
+        self._cameras: dict[str, Camera] = {}
         self.failure: Exception | None = None  # of the last transition
         self._session: Session | None = None
-        self._streaming = streaming.Streaming(self)
+        self.streaming = streaming.Streaming(self)
         self.service_group = ReentrantCallbackGroup()  # several requests may wait for the worker at once
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.catalogue = Catalogue(self)
@@ -72,24 +75,25 @@ class PerceiveNode(LifecycleNode):
         return self._session
 
     @property
-    def active(self) -> bool:
-        """Is the lifecycle state `active`?"""
-        return self.inputs is not None
-
-    @property
     def state(self) -> str:
         """Label of the lifecycle state."""
         return str(self._state_machine.current_state[1])
 
     def latest(self, camera: str = "") -> Picture:
-        """The latest complete picture. Raises Refusal INACTIVE, NO_IMAGE, NO_CAMERA_INFO and others."""
+        """The latest complete picture of a camera, or of the first one.
+
+        Raises Refusal INACTIVE, BAD_REQUEST, NO_IMAGE, NO_CAMERA_INFO and others.
+        """
         self.check_active()
-        assert self.inputs is not None
-        return self.inputs.latest(self.settings.max_image_age)
+        names = self.settings.cameras or ("",)
+        if camera and camera not in names:
+            listed = ", ".join(self.settings.cameras) or "none has a name"
+            raise Refusal(Code.BAD_REQUEST, f"no camera {camera!r}; cameras: {listed}")
+        return self._cameras[camera or names[0]].inputs.latest(self.settings.max_image_age)
 
     def in_target_frame(self, answer: Any) -> Any:
         """An answer about a camera's picture, moved. Raises Refusal TF_MISSING. For the inference thread."""
-        outputs = self.outputs
+        outputs = next(iter(self.outputs.values()), None)  # the frame is the same for every camera
         if outputs is not None:
             answer.header = outputs.target.move(answer.header, [answer.keypoints], [answer.pose])
         return answer
@@ -134,7 +138,7 @@ class PerceiveNode(LifecycleNode):
             code, message = error.code, error.message
         else:
             code, message = Code.UNKNOWN, f"{type(error).__name__}: {error}"
-            streaming.log_failure(self, error)
+            self.failures.add(error)
         self.counters.drop(code, message)
         if hasattr(response, "success"):
             response.success = False
@@ -182,7 +186,7 @@ class PerceiveNode(LifecycleNode):
             self.get_logger().error(f"{act.__name__.strip('_')}: {error}")
         except Exception as error:
             self.failure = error
-            streaming.log_failure(self, error)
+            self.failures.add(error)
         return TransitionCallbackReturn.FAILURE
 
     def _start(self) -> None:
@@ -193,11 +197,12 @@ class PerceiveNode(LifecycleNode):
                 raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
 
     def _configure(self) -> None:
-        session = Session(self.settings, self._streaming.look, self.get_logger().warning)
+        session = Session(self.settings, self.streaming.look, self.get_logger().warning)
         try:
-            self.outputs = Outputs(self, self.settings.broadcast_tf, target_frame=self.settings.target_frame)
+            self._make_outputs()
         except BaseException:
             session.close(timeout=0.0)
+            self._close_outputs()
             raise
         session.bank.on_change = lambda: self.catalogue.publish(session.bank.all())
         session.bank.on_change()
@@ -206,16 +211,26 @@ class PerceiveNode(LifecycleNode):
         names = ", ".join(resident.info.name for resident in session.bank.all()) or "none"
         self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
 
-    def _activate(self) -> None:
+    def _make_outputs(self) -> None:
         settings = self.settings
-        transports = (settings.image_transport, settings.depth_transport)
-        self.inputs = Inputs(self, settings.depth, settings.sync_slop, self.counters, transports=transports)
-        self.inputs.on_picture = self._offer
+        for name in settings.cameras or ("",):
+            self.outputs[name] = Outputs(self, settings.broadcast_tf, name, settings.target_frame)
+
+    def _close_outputs(self) -> None:
+        outputs, self.outputs = self.outputs, {}
+        for each in outputs.values():
+            each.close()
+
+    def _activate(self) -> None:
+        for name in self.settings.cameras or ("",):
+            self._cameras[name] = Camera(self, name, self._offer)
+        self.active = True
 
     def _deactivate(self) -> None:
-        inputs, self.inputs = self.inputs, None
-        if inputs is not None:
-            inputs.close()
+        self.active = False
+        cameras, self._cameras = self._cameras, {}
+        for camera in cameras.values():
+            camera.close()
         if self._session is not None:
             self._session.worker.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
 
@@ -225,15 +240,18 @@ class PerceiveNode(LifecycleNode):
         if session is not None:
             session.bank.on_change = lambda: None
             session.close(timeout=0.0)
-        outputs, self.outputs = self.outputs, None
-        if outputs is not None:
-            outputs.close()
+        self._close_outputs()
         self.catalogue.publish([])
 
-    def _offer(self, picture: Picture) -> None:
+    def _offer(self, moment: streaming.Moment) -> None:
         session = self._session
         if session is not None and any(resident.active for resident in session.bank.all()):
-            session.worker.offer(picture)
+            session.worker.offer(moment, moment.camera)
+
+    def forget(self) -> None:
+        """What is followed in the stream counts as new. Raises Refusal INACTIVE."""
+        self.session.perception.forget()
+        self.streaming.forget()
 
     def _expire(self) -> None:
         if self._session is not None:
@@ -249,7 +267,7 @@ class PerceiveNode(LifecycleNode):
             return SetParametersResult(successful=False, reason=str(error))
         self.settings = settings
         if session is not None and any(change.name == "active_classes" for change in changes):
-            session.perception.forget()  # what follows an object holds on to the tensors of its class
+            self.forget()  # what follows an object holds on to the tensors of its class
         return SetParametersResult(successful=True)
 
 

@@ -22,7 +22,7 @@ from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.frame import Frame, read_frame
-from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at
+from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes
 
@@ -107,6 +107,18 @@ class Perception:
             self._trackers.pop(next(iter(self._trackers)))
         return view
 
+    def candidates(self, resident: Resident, picture: Picture, most: int) -> list[Place]:
+        """Where objects of the class may be. Raises Refusal NOT_FOUND and those of a bad picture."""
+        if most <= 1:
+            return [ANYWHERE]
+        frame = picture.frame()
+        return pieces(frame, self._features(picture), resident.model, most)
+
+    def _features(self, picture: Picture) -> FeatureMap:
+        if picture.features is None:
+            picture.features = self._extractor.encode(ImageRef(picture.frame().image))
+        return picture.features
+
     def forget(self) -> None:
         """The next picture is searched as if it were the first. Any thread may call it."""
         self._trackers = {}
@@ -131,10 +143,8 @@ class Perception:
         return View(seen, found)
 
     def _observe(self, resident: Resident, picture: Picture, place: Place) -> Observation:
-        frame = picture.frame()
-        if picture.features is None:
-            picture.features = self._extractor.encode(ImageRef(frame.image))
-        return observe_at(place, frame, picture.features, resident.model, self._extractor)
+        features = self._features(picture)
+        return observe_at(place, picture.frame(), features, resident.model, self._extractor)
 
 
 def _on_step(task: Task) -> Callable[[int, int, float], bool]:

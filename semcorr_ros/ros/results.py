@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from semcorr_ros import pipeline
@@ -10,6 +12,7 @@ from semcorr_ros.matching import View
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
 from semcorr_ros.ros.outputs import Found
 from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.sensing.identities import Sighting
 
 
 def describe(model: ClassRepresentation, view: View, instance_id: str, min_score: float) -> Found:
@@ -25,3 +28,21 @@ def describe(model: ClassRepresentation, view: View, instance_id: str, min_score
 def too_uncertain(confidence: float, min_score: float) -> Refusal:
     """What is said of an object that was placed, but not well."""
     return Refusal(Code.LOW_SCORE, f"confidence {confidence:.2f} is below min_score {min_score:.2f}")
+
+
+def renamed(found: Found, instance_id: str) -> Found:
+    """The same object under an id."""
+    found.keypoints.instance_id = found.pose.instance_id = instance_id
+    return found
+
+
+def sighting(found: Found) -> Sighting:
+    """What tells one object from the next: where it is, and how large."""
+    pixels = [(k.pixel.x, k.pixel.y) for k in found.keypoints.keypoints if math.isfinite(k.pixel.x)]
+    columns, rows = zip(*pixels, strict=True) if pixels else ((math.nan,), (math.nan,))
+    center = ((min(columns) + max(columns)) / 2, (min(rows) + max(rows)) / 2)
+    extent = max(max(columns) - min(columns), max(rows) - min(rows))
+    if not found.pose.metric:
+        return Sighting(center, extent)
+    at, size = found.pose.pose.position, found.pose.size
+    return Sighting(center, extent, (at.x, at.y, at.z), math.hypot(size.x, size.y, size.z))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 import signal
 import sys
 import threading
 import time
-import traceback
-from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -18,6 +15,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
+
+from semcorr_ros.ros.failures import FailureLog
 
 PAUSE_AFTER_FAILURE = 0.01  # seconds: a callback that always fails must not take all of a core
 
@@ -70,7 +69,7 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
 
 def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event) -> None:
     """Execute callbacks until a signal comes. What they raise is logged; only `Fatal` ends the node."""
-    failures: Counter[str] = Counter()
+    failures = FailureLog(node)
     while not stopped.is_set():
         try:
             executor.spin_once()
@@ -79,11 +78,7 @@ def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event
         except Exception as error:
             if stopped.is_set() or not executor.context.ok():
                 return
-            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            failures[trace] += 1
-            # A callback that always fails must not fill the disk: the 1st, 10th, 100th ... time.
-            if re.fullmatch("10*", str(failures[trace])):
-                node.get_logger().error(f"{trace}(failure {failures[trace]} of this kind; the node goes on)")
+            failures.add(error)
             time.sleep(PAUSE_AFTER_FAILURE)
 
 

@@ -50,7 +50,7 @@ class Services:
 
     def _target(self, request: Any) -> Picture:
         if not has_image(request.target_image):
-            return self._node.latest()
+            return self._node.latest(request.camera)
         return inline_picture(request.target_image, request.target_camera_info, request.target_depth)
 
     async def _list_classes(self, request: Any, response: Any) -> Any:
@@ -76,7 +76,7 @@ class Services:
         try:
             session = self._node.session
             session.bank.unload(request.class_name)
-            session.perception.forget()  # what follows an object of the class holds on to its tensors
+            self._node.forget()  # what follows an object of the class holds on to its tensors
             response.success, response.message = True, f"unloaded {request.class_name!r}"
             return response
         except Refusal as error:
@@ -86,7 +86,7 @@ class Services:
         try:
             session = self._node.session
             session.demonstrations.forget()
-            session.perception.forget()
+            self._node.forget()
             goals = self._node.action.preempt("the node was reset")
             response.success = True
             response.message = f"aborted {goals} goals; forgot what was followed, and pictures kept in memory"

@@ -1,80 +1,171 @@
-"""Active classes in every picture: align, publish, count what was dropped and why."""
+"""Active classes in every picture: align, name the objects, publish, count what was dropped and why."""
 
 from __future__ import annotations
 
 import time
-import traceback
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rclpy.node import Node
+from rclpy.time import Time
 
+from semcorr_ros.msg import Regions
+from semcorr_ros.ros import regions as regions_of_interest
 from semcorr_ros.ros.outputs import Found
 from semcorr_ros.ros.perception import Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.results import describe, too_uncertain
+from semcorr_ros.ros.results import describe, renamed, sighting, too_uncertain
 from semcorr_ros.ros.worker import KeepGoing
+from semcorr_ros.sensing.identities import Identities, Sighting, duplicates
+from semcorr_ros.sensing.place import Place
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
     from semcorr_ros.ros.session import Session
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What the worker gets: a picture of a camera, and what a detector found in it."""
+
+    camera: str
+    picture: Picture
+    regions: Regions | None = None  # None: there is no detector
+
+
 class Streaming:
-    """Called by the worker with the latest picture."""
+    """Called by the worker with the latest picture of a camera."""
 
     def __init__(self, node: PerceiveNode):
         self._node = node
-        self._last = -float("inf")
+        self._last: dict[str, float] = {}
+        self._identities: dict[str, Identities] = {}
 
-    def look(self, picture: Picture, keep_going: KeepGoing) -> None:
+    def look(self, moment: Moment, keep_going: KeepGoing) -> None:
         """Publish what is found of the active classes."""
-        node = self._node
+        node, camera = self._node, moment.camera
         rate, now = node.settings.max_rate, time.monotonic()
-        if rate and now - self._last < 1 / rate:
+        if rate and now - self._last.get(camera, -float("inf")) < 1 / rate:
             node.counters.drop(Code.RATE_LIMIT, f"images come faster than max_rate ({rate:g} per second)")
             return
-        self._last = now
+        self._last[camera] = now
         try:
             session = node.session
         except Refusal:  # cleaned up since the picture came
             return
-        found = []
+        found: list[Found] = []
         for name in [resident.info.name for resident in session.bank.all() if resident.active]:
             try:
-                found.append(session.spare(partial(self._find, session, name, picture, keep_going)))
-            except Refusal as refusal:
-                preempted = refusal.code == Code.TIMEOUT
-                reason = "PREEMPTED" if preempted else refusal.code
-                if node.counters.drop(reason, refusal.message):
-                    node.get_logger().info(f"class {name!r}: {refusal.message}")
-                if preempted:
-                    return
-            except Exception as error:  # one bad picture must not end the stream
-                node.counters.drop(Code.UNKNOWN, str(error))
-                log_failure(node, error)
-        outputs = node.outputs
-        if node.active and outputs is not None:
-            try:
-                outputs.publish(picture, found)
-            except Refusal as refusal:
-                if node.counters.drop(refusal.code, refusal.message):
-                    node.get_logger().warning(refusal.message)
+                found += session.spare(partial(self._objects, session, name, moment, keep_going))
+            except _Preempted:
+                node.counters.drop(Code.PREEMPTED, "a request came while the image was looked at")
                 return
-            node.counters.add("pictures published")
-            for item in found:
-                node.counters.points(keypoint.state for keypoint in item.keypoints.keypoints)
+            except Exception as error:  # one bad picture must not end the stream
+                self._drop(name, error)
+        self._publish(moment, found)
 
-    def _find(self, session: Session, name: str, picture: Picture, keep_going: KeepGoing) -> Found:
+    def forget(self) -> None:
+        """Numbers start anew."""
+        self._identities = {}
+
+    def _objects(self, session: Session, name: str, moment: Moment, keep_going: KeepGoing) -> list[Found]:
+        """Every object of a class, with a number that stays with it. Raises Refusal."""
+        places = self._places(session, name, moment)
+        found, seen = [], []
+        keys = self._keys(name, moment, [marked for marked, _ in places])
+        for key, (marked, place) in zip(keys, places, strict=True):
+            try:
+                item = self._find(session, name, moment.picture, Task(keep_going, place), key)
+            except Refusal as refusal:
+                if refusal.code == Code.TIMEOUT:
+                    raise _Preempted from refusal
+                self._drop(name, refusal)
+                continue
+            found.append(item)
+            seen.append(replace(sighting(item), tracker_id=marked.tracker_id))
+        twice = duplicates(seen, [item.pose.confidence for item in found])
+        found = [item for i, item in enumerate(found) if i not in twice]
+        seen = [item for i, item in enumerate(seen) if i not in twice]
+        numbers = self._known(moment.camera).assign(name, seen, _seconds(moment.picture))
+        prefix = f"{moment.camera}_" if moment.camera else ""
+        return [
+            renamed(item, f"{prefix}{name}_{number}") for item, number in zip(found, numbers, strict=True)
+        ]
+
+    def _places(self, session: Session, name: str, moment: Moment) -> list[tuple[Sighting, Place]]:
+        resident = session.bank.hold(name)
+        if moment.regions is None:
+            most = self._node.settings.max_instances
+            found = session.perception.candidates(resident, moment.picture, most)
+            return [(_sighting_of(place), place) for place in found]
+        found_regions = regions_of_interest.places(moment.regions, moment.picture.frame())
+        return [
+            (replace(_sighting_of(place), tracker_id=region.instance_id), place)
+            for region, place in found_regions
+            if region.class_name in ("", name)
+        ]
+
+    def _keys(self, name: str, moment: Moment, marked: list[Sighting]) -> list[str]:
+        """What each object is followed under, before it has been found again."""
+        if len(marked) == 1 and moment.regions is None:
+            return [f"{moment.camera}/{name}"]
+        numbers = self._known(moment.camera).match(name, marked, _seconds(moment.picture))
+        return [
+            f"{moment.camera}/{name}/{i if number is None else number}" for i, number in enumerate(numbers)
+        ]
+
+    def _find(self, session: Session, name: str, picture: Picture, task: Task, key: str) -> Found:
         min_score, resident = self._node.settings.min_score, session.bank.hold(name)
-        view = session.perception.next_view(resident, picture, Task(keep_going), name)
-        found = describe(resident.model, view, f"{name}_0", min_score)
+        view = session.perception.next_view(resident, picture, task, key)
+        found = describe(resident.model, view, "", min_score)
         if found.pose.confidence < min_score:
             raise too_uncertain(found.pose.confidence, min_score)
         return found
 
+    def _publish(self, moment: Moment, found: list[Found]) -> None:
+        node = self._node
+        outputs = node.outputs.get(moment.camera)
+        if not node.active or outputs is None:
+            return
+        try:
+            outputs.publish(moment.picture, found)
+        except Refusal as refusal:
+            if node.counters.drop(refusal.code, refusal.message):
+                node.get_logger().warning(refusal.message)
+            return
+        node.counters.add("pictures published")
+        for item in found:
+            node.counters.points(keypoint.state for keypoint in item.keypoints.keypoints)
 
-def log_failure(node: Node, error: Exception) -> None:
-    """The traceback of an unforeseen error, to the node's log."""
-    lines = traceback.format_exception(type(error), error, error.__traceback__)
-    node.get_logger().error("".join(lines))
+    def _known(self, camera: str) -> Identities:
+        return self._identities.setdefault(camera, Identities())
+
+    def _drop(self, name: str, error: Exception) -> None:
+        node = self._node
+        if not isinstance(error, Refusal):
+            node.counters.drop(Code.UNKNOWN, str(error))
+            node.failures.add(error)
+        elif node.counters.drop(error.code, error.message):
+            node.get_logger().info(f"class {name!r}: {error.message}")
+
+
+class _Preempted(Exception):  # noqa: N818 - nothing is wrong
+    """A request goes first: the picture is given up."""
+
+
+def _sighting_of(place: Place) -> Sighting:
+    """A place before anything is known of what is there."""
+    if place.mask is not None:
+        rows, columns = place.mask.nonzero().T
+        low, high = (columns.min(), rows.min()), (columns.max(), rows.max())
+        x, y = float(low[0]), float(low[1])
+        w, h = float(high[0]) - x + 1, float(high[1]) - y + 1
+    elif place.box is not None:
+        x, y, w, h = map(float, place.box)
+    else:
+        return Sighting(pixel=(0.0, 0.0), extent_px=0.0)
+    return Sighting(pixel=(x + w / 2, y + h / 2), extent_px=max(w, h))
+
+
+def _seconds(picture: Picture) -> float:
+    return Time.from_msg(picture.header.stamp).nanoseconds * 1e-9

@@ -72,6 +72,7 @@ class Identities:
         if not tracks or not sightings:
             return numbers
         costs = np.array([[_cost(sighting, track.seen) for track in tracks] for sighting in sightings])
+        costs = np.minimum(costs, GATE)  # out of reach is out of reach: how far must not shift the others
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < GATE:
                 numbers[row] = tracks[column].number

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool
+from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros import pipeline
 from semcorr_ros.artifacts import ClassRepresentation, FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.geometry.distortion import rectify_depth
 from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks.attention import attention_mask, class_prototypes
 from semcorr_ros.sensing.frame import Frame, observe
@@ -20,6 +23,8 @@ from semcorr_ros.zoom import zoomed
 
 MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off
 SMALLEST = 4  # pixels
+SMALLEST_PIECE = 0.25  # share of the first piece below which one is part of the background
+SEAM = 2  # pixels around a piece that belong to no other one
 
 Box = tuple[int, int, int, int]  # x, y, width, height
 
@@ -72,6 +77,42 @@ def observe_at(
     if not mask.any():
         raise Refusal(Code.NOT_FOUND, f"nothing in the region looks like the class {model.info.name!r}")
     return replace(zoomed(replace(seen, mask=mask.to(device)), ref, extractor), lens=frame.lens)
+
+
+def rectified_mask(mask: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "height width"]:
+    """A mask of the camera's image as one of the rectified image."""
+    return mask if frame.lens is None else rectify_depth(mask.float(), frame.lens) > 0.5
+
+
+def pieces(frame: Frame, features: FeatureMap, model: ClassRepresentation, most: int) -> list[Place]:
+    """Up to `most` separate things that look like the class: candidates where no detector says more.
+
+    Largest first. Without depth, one that is hidden in the middle counts as two. Raises Refusal NOT_FOUND.
+    """
+    device = features.values.device
+    depth, camera = _to(frame.depth, device), _to(frame.camera, device)
+    left = attention_mask(features, class_prototypes(model))
+    found: list[Place] = []
+    while len(found) < most and left.any():
+        mask = _one_piece(left)
+        if depth is not None and camera is not None:
+            draws = torch.Generator().manual_seed(0)
+            mask = segment_by_depth(left, depth, camera, diameter(model), draws)
+        first = found[0].mask if found else mask
+        if first is None or mask.sum() < SMALLEST_PIECE * first.sum():
+            break
+        found.append(Place(mask=mask))
+        around = ndimage.binary_dilation(mask.cpu().numpy(), iterations=SEAM)
+        left = left & ~torch.from_numpy(around).to(device)
+    if not found:
+        raise Refusal(Code.NOT_FOUND, f"nothing in the image looks like the class {model.info.name!r}")
+    return found
+
+
+def _one_piece(mask: Bool[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
+    labels, _ = ndimage.label(mask.cpu().numpy())
+    largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
+    return torch.from_numpy(labels == largest).to(mask.device)
 
 
 def _inside(
