@@ -76,7 +76,8 @@ def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
     """A label image: one number per pixel. Raises Refusal BAD_ENCODING."""
     if message.encoding not in LABELS:
         raise _unsupported(message, LABELS)
-    return torch.from_numpy(
+    values = _elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0]
+    return torch.from_numpy(values.astype(np.int32))
         _elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0].astype(np.int32)
     )
 
