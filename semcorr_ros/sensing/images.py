@@ -78,8 +78,6 @@ def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
         raise _unsupported(message, LABELS)
     values = _elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0]
     return torch.from_numpy(values.astype(np.int32))
-        _elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0].astype(np.int32)
-    )
 
 
 def _valid(metres: np.ndarray) -> np.ndarray:

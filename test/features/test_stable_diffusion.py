@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import diffusers
 import diffusion_folders
@@ -10,7 +11,7 @@ import torch
 import transformers
 from torch.nn.functional import interpolate, normalize
 
-from semcorr_ros.features import ImageRef, _canvas, _diffusion, _diffusion_folder, stable_diffusion
+from semcorr_ros.features import ImageRef, _canvas, _diffusion, _diffusion_folder, _tiles, stable_diffusion
 from semcorr_ros.geometry.letterbox import cut_out, letterboxed
 
 SIDE = 128  # of tests: one tile, 8 x 8 cells
@@ -160,8 +161,9 @@ def test_a_batch_equals_single_images_and_repeats_itself(folder):
     assert extractor.encode_batch([]) == []
 
 
-def test_every_tile_is_told_of_its_own_image(folder):
-    extractor = build(folder, side=576, prompt="a photo of a {category}")
+def test_every_tile_is_told_of_its_own_image(folder, monkeypatch):
+    monkeypatch.setattr(_diffusion, "tiling", partial(_tiles.tiling, tile=128))  # 2 x 2 small ones
+    extractor = build(folder, side=192, prompt="a photo of a {category}")
     refs = [ImageRef(picture(90, 90), category=category) for category in ("cat", "dog")]
     together = extractor.encode_batch(refs)
     assert (together[0].values - together[1].values).abs().max() > 1e-4
