@@ -60,7 +60,7 @@ def detection_type() -> type | None:
         from vision_msgs.msg import Detection2DArray
     except ImportError:
         return None
-    return Detection2DArray  # type: ignore[no-any-return]
+    return Detection2DArray
 
 
 def regions_from_detections(message: Any) -> Regions:
