@@ -17,12 +17,17 @@ from numba.core import config
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call; later processes load the result."""
+    """Compile at the first call; later processes load the result.
+
+    Inlined by force: a call left standing binds to whichever copy of a function is in memory, and the
+    process that compiled has others than those that load, with other roundings.
+    """
     settings: Any = config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(CACHE) if _writable(CACHE) else before
     try:
-        return numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")(function)
+        options: Any = {"fastmath": True, "nogil": True, "error_model": "numpy", "forceinline": True}
+        return numba.njit(cache=True, **options)(function)
     finally:
         settings.CACHE_DIR = before
 
