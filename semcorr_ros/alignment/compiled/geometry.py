@@ -45,7 +45,7 @@ def beta_slope(x: np.float32, a: np.float32, b: np.float32) -> np.float32:
     """Derivative of -(a log x + b log(1 - x)), 0 where terms/geometry.py clamps."""
     if x < LOW or x > HIGH:
         return F(0)
-    return b / (ONE - x) - a / x
+    return (b * x - a * (ONE - x)) / (x * (ONE - x))
 
 
 @kernel
@@ -53,6 +53,25 @@ def beta_value(x: np.float32, a: np.float32, b: np.float32) -> np.float32:
     """-(a log x + b log(1 - x)), x clamped."""
     x = min(max(x, LOW), HIGH)
     return -a * math.log(x) - b * math.log(ONE - x)
+
+
+@kernel
+def angle_of(sine: F, cosine: F) -> F:
+    """atan2 for a positive sine, to 2e-7 (Abramowitz and Stegun 4.4.49): without the branches of libm."""
+    steep = abs(cosine) > sine
+    x = sine / cosine if steep else cosine / sine
+    z = x * x
+    series = F(-0.0161657367) + z * F(0.0028662257)
+    series = F(0.0429096138) + z * series
+    series = F(-0.0752896400) + z * series
+    series = F(0.1065626393) + z * series
+    series = F(-0.1420889944) + z * series
+    series = F(0.1999355085) + z * series
+    series = F(-0.3333314528) + z * series
+    angle = x + x * z * series
+    if steep:
+        return angle if cosine > F(0) else angle + F(math.pi)
+    return F(math.pi / 2) - angle
 
 
 @kernel
@@ -70,7 +89,7 @@ def edge_pairs(
         qx, qy, qz = directions[0, q], directions[1, q], directions[2, q]
         cosine = px * qx + py * qy + pz * qz
         sine = math.sqrt(max((ONE - cosine) * (ONE + cosine), F(0)) + SINE)
-        angle = math.atan2(sine, cosine) * PER_TURN
+        angle = angle_of(sine, cosine) * PER_TURN
         g = -beta_slope(angle, betas.alpha[0, c], betas.beta[0, c]) * PER_TURN / sine
         total = lengths[p] + lengths[q]
         inverse = ONE / total
