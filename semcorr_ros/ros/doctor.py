@@ -23,8 +23,8 @@ from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.calibration import camera_from_message, intrinsics, lens_from_message
 from semcorr_ros.sensing.refusal import Code, Refusal
 
-DISCOVERY = 1.5  # seconds after which a node of this machine is known
-PATIENCE = 3.0  # seconds to wait for /diagnostics and for parameters
+DISCOVERY = 1.5  # seconds after which the nodes of this machine are known, as a rule
+PATIENCE = 5.0  # seconds to wait for the node, for /diagnostics and for parameters
 PARAMETERS = ("sync_slop", "depth", "image_transport", "depth_transport", "use_sim_time", "classes")
 KINDS = {Image: "sensor_msgs/msg/Image", CompressedImage: "sensor_msgs/msg/CompressedImage",
          CameraInfo: "sensor_msgs/msg/CameraInfo"}  # fmt: skip
@@ -34,9 +34,8 @@ def look(name: str, seconds: float) -> Facts:
     """Facts about the node `name` (full, with its namespace), watching its inputs for some seconds."""
     with _probe() as probe:
         _spin(probe, lambda: False, DISCOVERY)
-        nodes = sorted(_full(*pair) for pair in probe.get_node_names_and_namespaces())
-        nodes = [node for node in nodes if node != probe.get_fully_qualified_name()]
-        found = name in nodes
+        found = _spin(probe, lambda: name in _nodes(probe), PATIENCE)
+        nodes = [node for node in _nodes(probe) if node != probe.get_fully_qualified_name()]
         values = _diagnostics(probe, name) if found else {}
         parameters = _parameters(probe, name) if found else {}
         streams = tuple(_watch(probe, _wanted(name, values, parameters), seconds))
@@ -73,6 +72,10 @@ def _spin(probe: Node, condition: Callable[[], Any], seconds: float) -> bool:
     executor.remove_node(probe)
     executor.shutdown()
     return bool(condition())
+
+
+def _nodes(probe: Node) -> list[str]:
+    return sorted(_full(*pair) for pair in probe.get_node_names_and_namespaces())
 
 
 def _diagnostics(probe: Node, name: str) -> dict[str, str]:
