@@ -27,6 +27,9 @@ def main() -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ["ROS_LOG_DIR"] = str(args.work.resolve() / "ros_logs")
+    if not args.default_dds:
+        profile = str(ROOT / "config/fastdds_large_images.xml")
+        os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = profile
     args.work.mkdir(parents=True, exist_ok=True)
     trial = TRIALS[args.trial]
     result = trial.run(_subject(args), args)
@@ -65,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=10_000, help="of spoiled messages, calls or files")
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--default-dds", action="store_true", help="without config/fastdds_large_images.xml")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from semcorr_ros.ros.demonstration_file import Record
+from semcorr_ros.ros.quality_of_service import SERVICES
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import check_points, has_image, inline_picture
 from semcorr_ros.ros.worker import KeepGoing
@@ -26,7 +27,8 @@ class DemonstrationServices:
             (ListDemonstrations, "list_demonstrations", self._list),
             (DeleteDemonstration, "delete_demonstration", self._delete),
         ):
-            node.create_service(kind, f"~/{name}", callback, callback_group=node.service_group)
+            group = node.service_group
+            node.create_service(kind, f"~/{name}", callback, qos_profile=SERVICES, callback_group=group)
 
     async def _store(self, request: Any, response: Any) -> Any:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
 
 from semcorr_ros.sensing.refusal import Code
 
@@ -16,6 +16,9 @@ try:
     from rclpy.event_handler import SubscriptionEventCallbacks
 except ImportError:  # before Iron
     from rclpy.qos_event import SubscriptionEventCallbacks
+
+# The default keeps ten requests: of fifty callers at once, forty would never be answered, not even BUSY.
+SERVICES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def on_incompatible(node: Node, topic: str, drop: Callable[[Code, str], Any]) -> SubscriptionEventCallbacks:

@@ -8,6 +8,7 @@ from std_srvs.srv import Trigger
 
 from semcorr_ros.ros.messages import class_message
 from semcorr_ros.ros.perception import Picture
+from semcorr_ros.ros.quality_of_service import SERVICES
 from semcorr_ros.ros.refusal import Refusal
 from semcorr_ros.ros.transfer import has_image, inline_picture
 from semcorr_ros.ros.worker import KeepGoing
@@ -29,7 +30,8 @@ class Services:
             (UnloadClass, "unload_class", self._unload_class),
             (Trigger, "reset", self._reset),
         ):
-            node.create_service(kind, f"~/{name}", callback, callback_group=node.service_group)
+            group = node.service_group
+            node.create_service(kind, f"~/{name}", callback, qos_profile=SERVICES, callback_group=group)
 
     async def _transfer_keypoints(self, request: Any, response: Any) -> Any:
         try:
