@@ -61,7 +61,8 @@ class Process:
 
     def __init__(self, command: list[str], log: Path, environment: dict[str, str]):
         self.log = log
-        with log.open("a") as output:
+        with log.open("ab") as output:
+            self._begin = output.tell()  # earlier processes wrote into the same file
             self._child = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, **environment}, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
@@ -96,7 +97,9 @@ class Process:
 
     def tracebacks(self) -> int:
         """In what it printed."""
-        return self.log.read_text().count("Traceback")
+        with self.log.open("rb") as log:
+            log.seek(self._begin)
+            return log.read().count(b"Traceback")
 
 
 def start_node(subject: Subject) -> Process:
