@@ -197,7 +197,8 @@ class PerceiveNode(LifecycleNode):
                 raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
 
     def _configure(self) -> None:
-        session = Session(self.settings, self.streaming.look, self.get_logger().warning)
+        warn = self.get_logger().warning
+        session = Session(self.settings, self.streaming.look, warn, self.failures.add)
         try:
             self._make_outputs()
         except BaseException:
@@ -246,7 +247,8 @@ class PerceiveNode(LifecycleNode):
     def _offer(self, moment: streaming.Moment) -> None:
         session = self._session
         if session is not None and any(resident.active for resident in session.bank.all()):
-            session.worker.offer(moment, moment.camera)
+            if session.worker.offer(moment, moment.camera):
+                self.counters.drop(Code.REPLACED, "images come faster than they can be looked at")
 
     def forget(self) -> None:
         """What is followed in the stream counts as new. Raises Refusal INACTIVE."""

@@ -16,7 +16,8 @@ from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import Transfer
 from semcorr_ros.ros.worker import KeepGoing, Worker
 
-OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
+# Only CUDA's caching allocator has an exception of its own: the others are told by what they say.
+FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
 Result = TypeVar("Result")
 
 
@@ -28,17 +29,23 @@ class Session:
         settings: Parameters,
         on_frame: Callable[[Any, KeepGoing], None],
         warn: Callable[[str], object],
+        on_failure: Callable[[BaseException], object],
     ):
-        """Loads backbone and classes: takes seconds. Raises ValueError, OSError, ImportError, Refusal."""
-        self.perception = Perception(settings)
-        budget = int(settings.memory_budget_mb * MEGABYTE)
-        self.bank = ClassBank(self.perception.device, self.perception.backbone, budget, settings.class_folder)
-        for path in settings.classes:
-            self.bank.load(path)
-        self.bank.activate(set(settings.active_classes))
+        """Loads backbone and classes: takes seconds. Raises ValueError, OSError, ImportError, Refusal.
+
+        on_failure: gets what the inference thread could give to nobody else.
+        """
+        try:
+            self.perception = Perception(settings)
+            self.bank = _filled_bank(settings, self.perception)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            sentence = f"backbone and classes do not fit the device {settings.device!r}: {_first_line(error)}"
+            raise Refusal(Code.OUT_OF_MEMORY, sentence) from None
         self.demonstrations = Demonstrations(settings.demonstration_folder, settings.max_demonstrations, warn)
         self.transfer = Transfer(self.bank, self.perception, self.demonstrations)
-        self.worker = Worker(on_frame, settings.queue_size, on_end=release_memory)
+        self.worker = Worker(on_frame, settings.queue_size, on_failure, on_end=release_memory)
 
     def close(self, timeout: float) -> bool:
         """Stop the inference thread; False if it still runs after `timeout` seconds.
@@ -54,19 +61,43 @@ class Session:
         """
         try:
             return work()
-        except OUT_OF_MEMORY:
-            pass  # outside of the handler, the tensors of the failed attempt are no longer referred to
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside of the handler, the tensors of the failed attempt are no longer referred to.
         self.bank.evict_idle()
         self.demonstrations.forget()
         self.perception.forget()
         release_memory()
         try:
             return work()
-        except OUT_OF_MEMORY as error:
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             raise Refusal(
                 Code.OUT_OF_MEMORY,
-                f"the device is full, although every idle class was evicted: {str(error).splitlines()[0]}",
+                f"the device is full, although every idle class was evicted: {_first_line(error)}",
             ) from None
+
+
+def _filled_bank(settings: Parameters, perception: Perception) -> ClassBank:
+    budget = int(settings.memory_budget_mb * MEGABYTE)
+    bank = ClassBank(perception.device, perception.backbone, budget, settings.class_folder)
+    for path in settings.classes:
+        bank.load(path)
+    bank.activate(set(settings.active_classes))
+    return bank
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Of the GPU or the machine, by any of the libraries."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def release_memory() -> None:

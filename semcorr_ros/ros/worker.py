@@ -44,16 +44,18 @@ class Worker:
     """Owns the inference thread.
 
     A request stops a frame that is being looked at, but not twice in a row: a client that asks without a
-    pause does not blind the stream. What `on_frame` raises ends in `failures`; `on_end` is called last.
+    pause does not blind the stream. What `on_frame` and answers raise goes to `on_failure`; `on_end` is
+    called last.
     """
 
     def __init__(
         self,
         on_frame: Callable[[Any, KeepGoing], None],
         capacity: int,
+        on_failure: Callable[[BaseException], object],
         on_end: Callable[[], None] = lambda: None,
     ):
-        self._on_frame, self._on_end = on_frame, on_end
+        self._on_frame, self._on_failure, self._on_end = on_frame, on_failure, on_end
         self._capacity = capacity
         self._jobs: dict[str, deque[Job]] = {REQUESTS: deque(), GOALS: deque()}
         self._turns = deque([REQUESTS, GOALS, FRAMES])  # whose turn it is comes first
@@ -62,8 +64,6 @@ class Worker:
         self._stop_frame = self._protect_frame = False
         self._closing = False
         self._wake = threading.Condition()
-        self.replaced = 0  # frames that a newer one replaced before they were looked at
-        self.failures: deque[BaseException] = deque(maxlen=100)
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -73,18 +73,20 @@ class Worker:
             if self._closing:
                 raise Refusal(Code.SHUTDOWN, "the node is shutting down")
             lane = self._jobs[job.lane]
-            if len(lane) >= self._capacity:
-                raise Refusal(Code.BUSY, f"{len(lane)} {job.lane} are waiting already; try again later")
+            waiting = sum(not other.answered for other in lane)  # one that was canceled takes no place
+            if waiting >= self._capacity:
+                raise Refusal(Code.BUSY, f"{waiting} {job.lane} are waiting already; try again later")
             lane.append(job)
             self._stop_frame = not self._protect_frame
             self._wake.notify()
 
-    def offer(self, frame: Any, camera: str = "") -> None:
-        """Hand over the latest frame of a camera; one that still waits is replaced."""
+    def offer(self, frame: Any, camera: str = "") -> bool:
+        """Hand over the latest frame of a camera. True where it replaced one that nobody had looked at."""
         with self._wake:
-            self.replaced += self._frames.pop(camera, None) is not None
+            replaced = self._frames.pop(camera, None) is not None
             self._frames[camera] = frame
             self._wake.notify()
+        return replaced
 
     def expire(self) -> None:
         """Answer requests whose deadline passed, waiting or running. Called regularly by the owner."""
@@ -159,13 +161,13 @@ class Worker:
         try:
             job.answer(outcome)
         except Exception as error:  # e.g. the executor is gone
-            self.failures.append(error)
+            self._on_failure(error)
 
     def _look(self, frame: Any) -> None:
         try:
             self._on_frame(frame, lambda: not (self._closing or self._stop_frame))
         except Exception as error:
-            self.failures.append(error)
+            self._on_failure(error)
         with self._wake:
             self._protect_frame = self._stop_frame
 

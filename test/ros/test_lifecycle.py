@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gc
 import signal
-import statistics
 import time
 import weakref
 
 import pear_camera
 import pytest
-import rclpy
 from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
@@ -120,33 +118,34 @@ def test_with_autostart_a_missing_class_file_ends_the_process(start, ros, settin
     assert "Traceback" not in output
 
 
-def test_transitions_are_quick_while_inference_runs(start, ros, model, settings):
-    """A step of five seconds that cannot be interrupted: transitions do not wait for it."""
-    node = start("perceive", settings | {"__node": "long"}, FABRICATED_SECONDS="5")
+def test_transitions_do_not_wait_for_inference(start, ros, model, settings, tmp_path):
+    """Inference is held in the middle of a step that cannot be interrupted, until every transition has been
+    answered: whichever waited for it would never be. `python -m benchmark.faults control` measures how long
+    they take.
+    """
+    hold = tmp_path / "hold"
+    hold.touch()
+    node = start("perceive", settings | {"__node": "long"}, FABRICATED_ORDERS=str(tmp_path))
     client = ros.create_client(TransferKeypoints, "/long/transfer_keypoints")
-    changes = ros.create_client(ChangeState, "/long/change_state")
     assert client.wait_for_service(60)
-    assert changes.wait_for_service(60)
     request = TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
     answer = client.call_async(request)
-    spin_until(ros, lambda: False, 0.5)  # it is encoding now
+    assert spin_until(ros, lambda: (tmp_path / "holding").exists())
     assert not answer.done()
-    took = []
     for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE) * 2:
-        begin = time.monotonic()
-        done = changes.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        while not done.done():
-            rclpy.spin_once(ros, timeout_sec=0.01)
-        took.append(time.monotonic() - begin)
-        assert done.result().success
-    assert statistics.median(took) < 0.1, took
-    assert spin_until(ros, answer.done, 1.0)
+        assert change(ros, "long", transition)
+    assert spin_until(ros, answer.done)  # by the first of them
     assert answer.result().error_code == Response.INACTIVE
     assert change(ros, "long", Transition.TRANSITION_DEACTIVATE)
     assert change(ros, "long", Transition.TRANSITION_CLEANUP)
     assert state(ros, "long") == "unconfigured"
-    for each in (client, changes):
-        ros.destroy_client(each)
+    assert change(ros, "long", Transition.TRANSITION_CONFIGURE)  # beside the thread that is still held
+    hold.unlink()
+    assert change(ros, "long", Transition.TRANSITION_ACTIVATE)
+    again = client.call_async(request)
+    assert spin_until(ros, again.done)
+    assert again.result().success
+    ros.destroy_client(client)
     status, output = node.stop(signal.SIGINT)
     assert status == 0, output
     assert "Traceback" not in output

@@ -22,7 +22,8 @@ class Bench:
         self.came = threading.Condition()
         self.hold = threading.Event()
         self.hold.set()
-        self.worker = Worker(self._look, capacity)
+        self.failures: list[BaseException] = []
+        self.worker = Worker(self._look, capacity, self._note(self.failures))
 
     def submit(self, work, seconds: float = SOON) -> None:
         self.worker.submit(Job(work, self._note(self.answers), time.monotonic() + seconds))
@@ -74,11 +75,9 @@ def test_latest_frame_wins(bench):
     bench.hold.clear()
     bench.worker.offer("first")
     assert bench.wait(lambda: bench.frames == ["first"])
-    for frame in ("old", "older", "new"):
-        bench.worker.offer(frame)
+    assert [bench.worker.offer(frame) for frame in ("old", "older", "new")] == [False, True, True]
     bench.hold.set()
     assert bench.wait(lambda: bench.frames == ["first", "new"])
-    assert bench.worker.replaced == 2
 
 
 def test_a_request_preempts_a_frame(bench):
@@ -101,6 +100,29 @@ def test_too_many_requests_are_busy(bench):
     assert caught.value.code == Code.BUSY
     release.set()
     assert bench.wait(lambda: len(bench.answers) == 3)
+
+
+def test_what_was_canceled_while_it_waited_takes_no_place(bench):
+    release, started = threading.Event(), threading.Event()
+    bench.submit(lambda _: started.set() or release.wait(SOON))
+    assert started.wait(SOON)
+    jobs = [Job(lambda _: "never", bench._note(bench.answers), time.monotonic() + SOON) for _ in range(2)]
+    for job in jobs:
+        bench.worker.submit(job)
+    jobs[0].answer("canceled")
+    bench.submit(lambda _: "in its place")
+    release.set()
+    assert bench.wait(lambda: bench.answers == ["canceled", True, "never", "in its place"])
+
+
+def test_an_answer_that_nobody_takes_is_told(bench):
+    def refuse(outcome) -> None:
+        raise RuntimeError("the executor is gone")
+
+    bench.worker.submit(Job(lambda _: 1, refuse, time.monotonic() + SOON))
+    bench.submit(lambda _: "alive")
+    assert bench.wait(lambda: bench.answers == ["alive"])
+    assert [str(failure) for failure in bench.failures] == ["the executor is gone"]
 
 
 def test_deadlines_of_running_and_waiting_requests(bench):
@@ -143,7 +165,8 @@ def test_a_failing_frame_does_not_end_the_worker():
     def fail(frame, keep_going):
         raise RuntimeError(frame)
 
-    worker = Worker(fail, 1)
+    failures = []
+    worker = Worker(fail, 1, failures.append)
     worker.offer("broken")
     answers = []
     done = threading.Event()
@@ -151,6 +174,7 @@ def test_a_failing_frame_does_not_end_the_worker():
     assert done.wait(SOON)
     assert answers == [1]
     assert worker.close(SOON)
+    assert [str(failure) for failure in failures] == ["broken"]  # somebody hears of it
 
 
 def test_requests_and_goals_take_turns():
@@ -180,7 +204,7 @@ def test_a_flood_of_requests_does_not_starve_the_frames(bench):
             time.sleep(0.001)
         done.append(frame)
 
-    worker = Worker(look, 4)
+    worker = Worker(look, 4, print)
 
     def again(_=None) -> None:
         if not stop.is_set():
