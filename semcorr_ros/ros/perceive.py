@@ -246,9 +246,10 @@ class PerceiveNode(LifecycleNode):
 
     def _offer(self, moment: streaming.Moment) -> None:
         session = self._session
-        if session is not None and any(resident.active for resident in session.bank.all()):
-            if session.worker.offer(moment, moment.camera):
-                self.counters.drop(Code.REPLACED, "images come faster than they can be looked at")
+        if session is None or not any(resident.active for resident in session.bank.all()):
+            return
+        if session.worker.offer(moment, moment.camera):
+            self.counters.drop(Code.REPLACED, "images come faster than they can be looked at")
 
     def forget(self) -> None:
         """What is followed in the stream counts as new. Raises Refusal INACTIVE."""

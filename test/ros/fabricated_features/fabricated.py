@@ -2,8 +2,8 @@
 
 FABRICATED_ORDERS in the environment names a folder in which a test leaves orders for the process while
 it runs: while there is a file `hold`, encoding does not end (and makes a file `holding` once it is at it);
-`full`, with a number in it, is how many of the next attempts (to build the backbone or to encode) find the
-device full; while there is `no_memory`, the allocator of the CPU is asked for more than there is.
+while there is `full`, the device is full when the backbone is built and when it encodes; `full_once` is that
+for one attempt; while there is `no_memory`, the CPU's allocator is asked for more than there is.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def _obey(orders: Path) -> None:
 
 
 def _allocate(orders: Path) -> None:
-    left = int((orders / "full").read_text()) if (orders / "full").exists() else 0
-    if left:
-        (orders / "full").write_text(str(left - 1))
+    once = (orders / "full_once").exists()
+    (orders / "full_once").unlink(missing_ok=True)
+    if once or (orders / "full").exists():
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nGPU 0 has ...")
 
 
