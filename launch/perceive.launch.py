@@ -1,60 +1,148 @@
-"""Start the perceive node and, with `camera:=simulated`, a camera that circles a rendered object.
+"""Start the perceive node and, as asked for, a simulated camera, RViz and a bridge for Foxglove.
 
 ros2 launch semcorr_ros perceive.launch.py classes:=/data/mug.safetensors image:=/camera/color/image_raw \\
-    camera_info:=/camera/color/camera_info depth:=/camera/aligned_depth_to_color/image_raw
+    camera_info:=/camera/color/camera_info depth:=/camera/aligned_depth_to_color/image_raw rviz:=true
 """
 
+from collections.abc import Callable
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-DEFAULT_PARAMETERS = PathJoinSubstitution([FindPackageShare("semcorr_ros"), "config", "perceive.yaml"])
+SHARE = FindPackageShare("semcorr_ros")
+DEFAULT_PARAMETERS = PathJoinSubstitution([SHARE, "config", "perceive.yaml"])
 ARGUMENTS = {
     "namespace": ("", "namespace of all nodes and of their input topics"),
     "use_sim_time": ("false", "take the time from /clock"),
     "params_file": (DEFAULT_PARAMETERS, "YAML file with parameters of the nodes"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
+    "autostart": ("", "false under a lifecycle manager; empty = as in params_file"),
     "device": ("", "torch device, e.g. cuda:0; empty = as in params_file"),
     "classes": ("", "class files, separated by commas; empty = as in params_file"),
     "active_classes": ("", "names of classes to align to every image, separated by commas"),
     "image": ("image", "topic of the color image"),
     "camera_info": ("camera_info", "topic of its calibration"),
     "depth": ("depth", "topic of the depth image that is registered to the color image"),
+    "regions": ("regions", "topic of a detector's regions of interest"),
+    "detections": ("detections", "topic of a detector's vision_msgs/Detection2DArray"),
+    "image_transport": ("", "raw, or compressed = <image>/compressed; empty = as in params_file"),
+    "depth_transport": ("", "raw, or compressedDepth = <depth>/compressedDepth; empty = as in params_file"),
     "camera": ("none", "simulated = start scene_camera as well"),
+    "rviz": ("false", "start RViz as well, where it is installed"),
+    "fixed_frame": ("camera_optical_frame", "RViz' fixed frame: the frame_id of the image, or one tf2 knows"),
+    "foxglove": (
+        "false",
+        "start foxglove_bridge as well, where it is installed",
+    ),
+    "dds_profile": ("", "large_images = config/*_large_images.xml for everything started here"),
+    "enclave": ("", "SROS2 enclave of the perceive node, e.g. /semcorr"),
     "respawn": ("false", "start a node again when it dies"),
+}
+TOPICS = ("image", "camera_info", "depth", "regions", "detections")
+TEXTS = ("device", "image_transport", "depth_transport")
+LISTS = ("classes", "active_classes")
+SWITCHES = ("use_sim_time", "autostart", "rviz", "foxglove", "respawn")
+CHOICES = {"camera": ("none", "simulated"), "dds_profile": ("", "large_images")}
+SHOWN = ("semcorr/markers", "semcorr/overlay", "image", "depth", "camera_info")  # in rviz/perceive.rviz
+# Every middleware reads its own variable; Fast DDS had another one before Kilted.
+PROFILE_VARIABLES = {
+    "FASTDDS_DEFAULT_PROFILES_FILE": "{folder}/fastdds_{name}.xml",
+    "FASTRTPS_DEFAULT_PROFILES_FILE": "{folder}/fastdds_{name}.xml",
+    "CYCLONEDDS_URI": "file://{folder}/cyclonedds_{name}.xml",
 }
 
 
-def start(context: LaunchContext) -> list[Node]:
+def start(context: LaunchContext) -> list[Action]:
     """The nodes, with what was given on the command line on top of the parameter file."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    if given["camera"] not in ("none", "simulated"):
-        raise ValueError(f"camera must be none or simulated, got {given['camera']!r}")
-    overrides: dict[str, object] = {"device": given["device"]} if given["device"] else {}
-    for name in ("classes", "active_classes"):
-        if given[name]:
-            overrides[name] = [part.strip() for part in given[name].split(",")]
-    nodes = [_node("perceive", "semcorr", given, overrides)]
+    for name, allowed in {**CHOICES, **dict.fromkeys(SWITCHES, ("true", "false"))}.items():
+        if given[name].lower() not in allowed and (name, given[name]) != ("autostart", ""):
+            raise ValueError(f"{name} must be {' or '.join(filter(None, allowed))}, got {given[name]!r}")
+    share = SHARE.perform(context)
+    actions = _profile(share, given["dds_profile"])
+    security = ["--enclave", given["enclave"]] if given["enclave"] else []
+    actions.append(_node("perceive", "semcorr", given, _overrides(given), security))
     if given["camera"] == "simulated":
-        nodes.append(_node("scene_camera", "scene_camera", given, {}))
-    return nodes
+        actions.append(_node("scene_camera", "scene_camera", given, {}, []))
+    if _on(given["rviz"]):
+        actions += _if_installed("rviz2", lambda: _rviz(share, given))
+    if _on(given["foxglove"]):
+        actions += _if_installed("foxglove_bridge", lambda: _foxglove(given))
+    return actions
 
 
-def _node(executable: str, name: str, given: dict[str, str], overrides: dict[str, object]) -> Node:
-    use_sim_time = given["use_sim_time"].lower() in ("true", "1", "yes")
+def _overrides(given: dict[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {name: given[name] for name in TEXTS if given[name]}
+    found |= {name: [part.strip() for part in given[name].split(",")] for name in LISTS if given[name]}
+    if given["autostart"]:
+        found["autostart"] = _on(given["autostart"])
+    return found
+
+
+def _node(
+    executable: str, name: str, given: dict[str, str], overrides: dict[str, object], security: list[str]
+) -> Node:
     return Node(
         package="semcorr_ros",
         executable=executable,
         name=name,
         namespace=given["namespace"],
-        parameters=[given["params_file"], {"use_sim_time": use_sim_time, **overrides}],
-        remappings=[(topic, given[topic]) for topic in ("image", "camera_info", "depth")],
-        arguments=["--ros-args", "--log-level", given["log_level"]],
-        respawn=given["respawn"].lower() == "true",
+        parameters=[given["params_file"], {"use_sim_time": _on(given["use_sim_time"]), **overrides}],
+        remappings=[(topic, given[topic]) for topic in TOPICS],
+        arguments=["--ros-args", "--log-level", given["log_level"], *security],
+        respawn=_on(given["respawn"]),
         output="screen",
     )
+
+
+def _rviz(share: str, given: dict[str, str]) -> Node:
+    # The file has absolute names; relative replacements land in the namespace of this node.
+    remappings = [(f"/{topic}", given.get(topic, topic)) for topic in SHOWN]
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=given["namespace"],
+        parameters=[{"use_sim_time": _on(given["use_sim_time"])}],
+        remappings=remappings,
+        arguments=["-d", f"{share}/rviz/perceive.rviz", "-f", given["fixed_frame"]],
+        output="screen",
+    )
+
+
+def _foxglove(given: dict[str, str]) -> Node:
+    use_sim_time = _on(given["use_sim_time"])
+    # Only this machine: whoever reaches the bridge may call every service.
+    parameters = {"use_sim_time": use_sim_time, "address": "127.0.0.1", "include_hidden": False}
+    return Node(
+        package="foxglove_bridge", executable="foxglove_bridge", parameters=[parameters], output="screen"
+    )
+
+
+def _if_installed(package: str, make: Callable[[], Node]) -> list[Action]:
+    try:
+        get_package_share_directory(package)
+    except PackageNotFoundError:
+        fix = f"sudo apt install ros-$ROS_DISTRO-{package.replace('_', '-')}"
+        return [LogInfo(msg=f"{package} is not installed and not started: {fix}")]
+    return [make()]
+
+
+def _profile(share: str, name: str) -> list[Action]:
+    if not name:
+        return []
+    return [
+        SetEnvironmentVariable(variable, place.format(folder=f"{share}/config", name=name))
+        for variable, place in PROFILE_VARIABLES.items()
+    ]
+
+
+def _on(switch: str) -> bool:
+    return switch.lower() == "true"
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -122,7 +122,8 @@ def _build() -> None:
     sources = [*ROOT.glob("msg/*"), *ROOT.glob("srv/*"), *ROOT.glob("action/*"), *ROOT.glob("scripts/*")]
     sources += [ROOT / "CMakeLists.txt", ROOT / "package.xml", ROOT / "tools/overlay_bootstrap.py"]
     # The install space links to each file of the package: a new or removed one must be linked anew.
-    linked = [path for folder in ("semcorr_ros", "launch", "config") for path in ROOT.glob(f"{folder}/**/*")]
+    folders = ("semcorr_ros", "launch", "config", "rviz")
+    linked = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*")]
     names = sorted(str(p.relative_to(ROOT)) for p in linked if p.is_file() and "__pycache__" not in p.parts)
     key = _digest(sources, "\n".join([str(ROOT), PACKAGES_STAMP.read_text(), *names]))
     if _stamped(BUILD_STAMP, key):
