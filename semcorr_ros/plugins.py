@@ -14,6 +14,7 @@ EXTRAS = {
     "diffusers": "foundation",
     "huggingface_hub": "foundation",
     "rosbags": "bags",
+    "ray": "ray",
 }
 
 

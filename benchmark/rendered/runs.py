@@ -20,6 +20,7 @@ from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.observations import Providers
 from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.workers import Crew
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def run(
     journal = open_journal(folder / "predictions.jsonl")
     names = sorted({image for pair in pairs.values() for image in (pair.source, pair.target)})
     if matcher.NEEDS_ALIGNMENT:
-        align_ahead(partial(make_setup, place, variant), names, journal, workers, tick)
+        align_ahead(partial(make_setup, place, variant), names, journal, Crew(workers=workers), tick)
     failed = predict.predict(pairs, setup, matcher, journal)
     row: dict[str, Any] = {"category": place.category, "setting": place.setting, "method": name}
     row |= {"images": len(names), "failed": sorted(set(failed.values())), **score(pairs, journal)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +27,10 @@ from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.observations import Providers
 from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.workers import Crew
 
 LOG = logging.getLogger(__name__)
+ALONE = Crew(workers=1)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Bench:
     methods: dict[str, ModuleType]
     dataset: Dataset
     providers: Providers
+    crew: Crew = ALONE  # who aligns
 
 
 def bench_from(args: argparse.Namespace) -> Bench:
@@ -93,11 +96,12 @@ def evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> lis
         folder = work / f"{category}_{method}_{key}"
         journal = open_journal(folder / runs.PREDICTIONS)
         runs.describe(folder, runs.Run(category, method, args.split, runs.digest(pairs)))
-        if args.workers > 1 and matcher.NEEDS_ALIGNMENT:
+        if matcher.NEEDS_ALIGNMENT and not bench.crew.alone:
             names = sorted({name for pair in chosen.values() for name in (pair.source, pair.target)})
             task = progress.add_task(f"{category} align", total=len(names))
             ahead = partial(_setup_elsewhere, args, category)
-            align_ahead(ahead, names, journal, args.workers, partial(progress.advance, task))
+            crew = replace(bench.crew, folder=folder)
+            align_ahead(ahead, names, journal, crew, partial(progress.advance, task))
         task = progress.add_task(f"{category} {method}", total=len(chosen))
         step = partial(progress.advance, task)
         failed = predict.predict(chosen, setup, matcher, journal, step, args.kap_grid)

@@ -16,6 +16,7 @@ from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
+from semcorr_ros.cli._engine_arguments import add_engine_arguments
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.representation.build import build
@@ -48,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="YAML", help="constants of the build")
     parser.add_argument("--output", type=Path, metavar="FILE", help="<class>.safetensors")
     parser.add_argument("--class-dir", type=Path, metavar="DIR", help="of the files of --all-categories")
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="classes built at a time (default: 1)"
-    )
+    add_engine_arguments(parser, "classes of --all-categories")
     parser.add_argument("--json", type=Path, metavar="FILE", help="report (default: beside --output)")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="picture (default: beside --output)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default: 0)")

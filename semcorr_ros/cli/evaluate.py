@@ -6,6 +6,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from semcorr_ros import plugins
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli import _evaluation_output as output
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments
+from semcorr_ros.cli._engine_arguments import add_engine_arguments, crew_from
 from semcorr_ros.cli._evaluation import Bench, Scored, bench_from, categories, evaluate, score_again
 from semcorr_ros.evaluation import THRESHOLDS, kap
 
@@ -40,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the subset and of the alignments (default: 0)"
     )
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes that align (default: 1)"
-    )
+    add_engine_arguments(parser, "processes that align")
     _add_protocol_arguments(parser)
     _add_output_arguments(parser)
 
@@ -109,7 +109,7 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Returns 0, or 1 where not a single pair could be evaluated."""
-    for name, least in (("max_pairs", 1), ("workers", 1), ("pictures", 0)):
+    for name, least in (("max_pairs", 1), ("pictures", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     if args.rescore:
         scored, problems = list(score_again(args)), []
     else:
-        bench = bench_from(args)
+        bench = replace(bench_from(args), crew=crew_from(args, threads=1))
         scored, left_out = _evaluate_all(bench)
         problems = bench.dataset.problems()
     output.write(args, scored, left_out)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from semcorr_ros.evaluation.journal import Journal
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views, alignment_path
+from semcorr_ros.workers import Crew, Failed
 
 CHUNKS_PER_WORKER = 4  # a setup is made once per chunk; more chunks spread slow images better
 
@@ -19,29 +19,26 @@ def align_ahead(
     make_setup: Callable[[], Setup],
     names: Sequence[str],
     journal: Journal,
-    workers: int,
+    crew: Crew,
     on_images: Callable[[int], object] = lambda count: None,
 ) -> None:
     """Put the alignments that are missing on disk, with the same result as without this step.
 
     make_setup: picklable; called in every process. An image that fails is left to `predict`, which
-    names it.
+    names it. Raises ValueError when a process cannot do anything.
     """
     folder = journal.path.parent / "alignments"
     missing = [name for name in names if not alignment_path(folder, name).is_file()]
     on_images(len(names) - len(missing))
-    count = min(len(missing), workers * CHUNKS_PER_WORKER)
-    chunks = [missing[i::count] for i in range(count)]
-    # spawn: a forked process could neither use CUDA nor trust torch's threads.
-    pool = ProcessPoolExecutor(max(1, min(workers, count)), multiprocessing.get_context("spawn"))
-    try:
-        futures = {pool.submit(_align, make_setup, chunk, folder): len(chunk) for chunk in chunks}
-        for future in as_completed(futures):
-            for name, seconds in future.result().items():
-                journal.add_image(name, seconds)
-            on_images(futures[future])
-    finally:
-        pool.shutdown(cancel_futures=True)
+    count = min(len(missing), (crew.sized().workers or 1) * CHUNKS_PER_WORKER)
+    chunks = {str(i): missing[i::count] for i in range(count)}
+    jobs = {i: partial(_align, make_setup, chunk, folder) for i, chunk in chunks.items()}
+    for i, outcome in crew.run(jobs):
+        if isinstance(outcome, Failed):
+            raise ValueError(outcome.reason)
+        for name, seconds in outcome.items():
+            journal.add_image(name, seconds)
+        on_images(len(chunks[i]))
 
 
 def _align(make_setup: Callable[[], Setup], names: Sequence[str], folder: Path) -> dict[str, float]:

@@ -1,0 +1,70 @@
+"""Independent jobs, several at a time: one engine per file, and all give the same results.
+
+An engine has `default_workers() -> int` and `run(jobs, crew) -> Iterator[(name, outcome)]`, in the order in
+which the jobs end. A job must be picklable, and so must its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcorr_ros import plugins
+
+ENGINES = ("local", "ray")
+FAILURES = (ValueError, OSError, ImportError, torch.linalg.LinAlgError)  # of one job; the rest are bugs
+DIED = "its process died (out of memory?); try fewer --workers"
+
+Job = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Instead of the result of a job."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the jobs."""
+
+    engine: str = "local"  # one of ENGINES
+    workers: int | None = None  # jobs at a time, on all machines together; None: the engine's default
+    threads: int = 1  # CPU threads of a job: the cores that a cluster keeps for it
+    gpu: bool = False  # may a job use one, where there are any?
+    folder: Path | None = None  # results go there: it must be the same folder on all machines
+
+    @property
+    def alone(self) -> bool:
+        """Would the jobs be done one by one on this machine?"""
+        return (self.engine, self.workers) == ("local", 1)
+
+    def run(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, Any]]:
+        """(name, result or `Failed`) as the jobs end; closing the iterator drops what has not begun.
+
+        Raises ValueError for what no engine or cluster can do, ImportError for a missing package.
+        """
+        return plugins.load("workers", self.engine).run(jobs, self.sized()) if jobs else iter(())
+
+    def sized(self) -> Crew:
+        """With a number of workers. Raises as `run`."""
+        if self.engine not in ENGINES:
+            raise ValueError(f"unknown engine {self.engine!r}; available: {', '.join(ENGINES)}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"--workers must be at least 1, got {self.workers}")
+        if self.workers is not None:
+            return self
+        return replace(self, workers=plugins.load("workers", self.engine).default_workers())
+
+
+def attempt(job: Job) -> Any:
+    """The job's result, or `Failed` with the reason."""
+    try:
+        return job()
+    except FAILURES as error:
+        return Failed(str(error))

@@ -1,0 +1,20 @@
+"""Jobs for tests of `workers`: functions that another process can import."""
+
+import os
+from pathlib import Path
+
+
+def square(value):
+    if value == 3:
+        raise ValueError("three is not squared")
+    return value * value
+
+
+def die():
+    """Takes its process along."""
+    os._exit(1)
+
+
+def where_am_i(path):
+    """What a relative path means to it, and its process."""
+    return str(Path(path).resolve()), os.getpid()

@@ -1,0 +1,114 @@
+"""A Ray cluster of two nodes on this machine gives what local processes give, byte for byte.
+
+Skipped without ray, which is in no requirements file: 80 MB and a dozen processes for a file of 100 lines.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from functools import partial
+
+import beast_folder
+import builders
+import pytest
+import spair_folder
+from errands import die, square, where_am_i
+
+from semcorr_ros.cli import build_class
+from semcorr_ros.workers import DIED, Crew, Failed
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one core each; this process speaks to them as a verb would, through RAY_ADDRESS."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80_000_000, "include_dashboard": False}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))  # of the nodes
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        cluster.add_node(**{key: value for key, value in node.items() if key != "include_dashboard"})
+        patch.setenv("RAY_ADDRESS", cluster.address)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Eight beasts, and the same again under the name of a fiend with too few keypoint names."""
+    root = tmp_path_factory.mktemp("beasts")
+    for picture in builders.pictures(8, seed=2):
+        beast_folder.write_picture(root, picture)
+    beast_folder.write_info(root)
+    data = root / "data"
+    for folder in ("JPEGImages", "ImageAnnotation", "Segmentation"):
+        shutil.copytree(data / folder / "beast", data / folder / "fiend")
+    for path in (data / "ImageAnnotation" / "fiend").glob("*.json"):
+        path.write_text(path.read_text().replace('"beast"', '"fiend"'))
+    known = json.loads((data / "classes.json").read_text())
+    spair_folder.write(
+        data / "classes.json", known | {"fiend": known["beast"] | {"keypoint_names": ["nose"]}}
+    )
+    return root
+
+
+def run(verb, *arguments):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    return verb.run(parser.parse_args([str(a) for a in arguments]))
+
+
+def test_jobs_are_done_on_both_nodes_where_the_caller_is(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = dict(Crew("ray").run({str(i): partial(where_am_i, "a") for i in range(4)}))
+    assert {path for path, _ in found.values()} == {str(tmp_path / "a")}
+    assert os.getpid() not in {process for _, process in found.values()}
+    assert len({node["NodeID"] for node in ray.nodes() if node["Alive"]}) == 2
+
+
+def test_failures_are_named_and_bugs_are_raised(cluster):
+    jobs = {"2": partial(square, 2), "3": partial(square, 3), "fatal": die}
+    found = dict(Crew("ray", workers=2).run(jobs))
+    assert found.pop("fatal").reason.startswith(DIED)
+    assert found == {"2": 4, "3": Failed("three is not squared")}
+    with pytest.raises(TypeError):
+        dict(Crew("ray").run({"wrong": partial(square, None)}))
+
+
+def test_more_threads_than_any_machine_has_are_refused(cluster):
+    with pytest.raises(ValueError, match=r"--threads 3: no machine .* more than 1 cores"):
+        dict(Crew("ray", threads=3).run({"2": partial(square, 2)}))
+
+
+def test_a_folder_that_is_not_shared_is_named(cluster, tmp_path, monkeypatch):
+    from semcorr_ros.workers import ray as engine
+
+    assert dict(Crew("ray", folder=tmp_path / "new").run({"2": partial(square, 2)})) == {"2": 4}
+    assert list((tmp_path / "new").iterdir()) == []
+    here = ("0.0.0", str(tmp_path), None)
+    assert "0.0.0 where it was started" in engine._do(partial(square, 2), here).reason
+    elsewhere = (engine.__version__, str(tmp_path), tmp_path / "not here")
+    assert "must share it" in engine._do(partial(square, 2), elsewhere).reason
+
+
+def test_classes_are_the_same_bytes_and_those_that_are_there_are_kept(cluster, root, tmp_path, capsys):
+    def build(engine):
+        folder = tmp_path / engine
+        features, depth = ["--features-dir", root / "features"], ["--depth-dir", root / "depth"]
+        given = ["--root", root / "data", *features, *depth, "--all-categories", "--class-dir", folder]
+        assert run(build_class, *given, "--engine", engine, "--threads", "1", "--device", "cpu") == 1
+        said = capsys.readouterr().out
+        assert "fiend: not built, " in said
+        return (folder / "beast.safetensors").read_bytes(), said.replace(str(folder), "")
+
+    (bytes_, said), (local_bytes, local_said) = build("ray"), build("local")
+    assert bytes_ == local_bytes
+    assert "beast.safetensors: 8 images" in said
+    assert said.partition("fiend")[2] == local_said.partition("fiend")[2]
+    assert "beast.safetensors: is there already" in build("ray")[1]
