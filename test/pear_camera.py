@@ -42,13 +42,24 @@ def shoot(model, azimuth: float, elevation: float = 20.0, scale: float = 0.05) -
     return Shot(image, depth, camera, keypoints.numpy(), cameras.project(keypoints, camera).numpy())
 
 
+def enlarged(shot: Shot, factor: int) -> Shot:
+    """What a camera with `factor` times as many rows and columns would have taken."""
+    camera = cameras.centered(factor * 1.1 * SIZE[1], (factor * SIZE[0], factor * SIZE[1]))
+    image, depth = (x.repeat(factor, 0).repeat(factor, 1) for x in (shot.image, shot.depth))
+    pixels = cameras.project(torch.from_numpy(shot.keypoints), camera).numpy()
+    return Shot(image, depth, camera, shot.keypoints, pixels)
+
+
 def read_features(image: Tensor) -> FeatureMap:
-    """Features of a picture taken by `shoot`: one cell per pixel."""
+    """Features of a picture taken by `shoot`, possibly enlarged: one cell per pixel of the original."""
+    size = tuple(image.shape[:2])
+    stride = max(1, min(size[0] // SIZE[0], size[1] // SIZE[1]))
+    image = image[stride // 2 :: stride, stride // 2 :: stride]
     places = (image.float() - 128) / 127 * REACH
     values = fabricated.describe(places.reshape(-1, 3)).reshape(*image.shape[:2], -1)
     background = (image == 0).all(-1)
     values[background] = torch.eye(values.shape[-1])[0]
-    return FeatureMap(values, tuple(image.shape[:2]), fabricated.BACKBONE)
+    return FeatureMap(values, size, fabricated.BACKBONE)
 
 
 def _surface(model) -> Tensor:

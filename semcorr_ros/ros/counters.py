@@ -26,6 +26,7 @@ DEFECTS = {
     Code.TF_MISSING,
     Code.OUT_OF_MEMORY,
 }
+TRANSPORT = (Code.QOS_INCOMPATIBLE, Code.MESSAGE_LOST)  # why nothing arrives
 
 
 class Counters:
@@ -91,12 +92,15 @@ class Counters:
 
 
 def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[bytes, str]:
-    if not counts.get("images received"):
-        return DiagnosticStatus.WARN, "no image has arrived"
     lost = {code: recent[_dropped(code)] for code, reason in REASONS.items() if not reason.harmless}
     worst = max(lost, key=lambda code: lost[code])
+    if not counts.get("images received") and not any(lost[code] for code in TRANSPORT):
+        return DiagnosticStatus.WARN, "no image has arrived"
     if lost[worst]:
         broken = worst in DEFECTS and not any(recent[name] for name in GOOD)
+        broken |= (
+            worst == Code.MESSAGE_LOST and not recent["images received"]
+        )
         level = DiagnosticStatus.ERROR if broken else DiagnosticStatus.WARN
         return level, f"{worst.name} ({lost[worst]} in the last period): {REASONS[worst].meaning}"
     if not recent["images received"]:

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.quality_of_service import on_incompatible
+from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
 from semcorr_ros.sensing.refusal import Code, Refusal
 
@@ -46,6 +46,8 @@ class Inputs:
         self._node, self._counters, self._camera = node, counters, camera
         self._assembler = Assembler(depth, slop, time.monotonic, self._drop)
         self._latest: Picture | None = None
+        self._trouble = ""  # of the transport; what never arrives has no other explanation
+        self._frames: dict[str, str] = {}
         self._arrived = NEVER
         self.on_picture: Callable[[Picture], None] = lambda picture: None
         self._subscriptions: list[Any] = []
@@ -69,7 +71,8 @@ class Inputs:
         Raises Refusal NO_IMAGE, NO_CAMERA_INFO, UNCALIBRATED, NO_DEPTH, SYNC_MISS.
         """
         if self._latest is None:
-            raise self._assembler.missing()
+            missing = self._assembler.missing()
+            raise Refusal(missing.code, missing.message + (f" ({self._trouble})" if self._trouble else ""))
         age = time.monotonic() - self._arrived
         if max_age and age > max_age:
             problem = self._assembler.problem
@@ -90,7 +93,7 @@ class Inputs:
             self._timed(take),
             SENSOR_QOS,
             callback_group=self._group,
-            event_callbacks=on_incompatible(self._node, topic, self._drop),
+            event_callbacks=on_trouble(self._node, topic, self._drop),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._subscriptions.append(subscription)
@@ -116,20 +119,24 @@ class Inputs:
     def _publish(self, moment: Moment | None) -> None:
         if moment is None:
             return
-        if self._latest is None:
-            self._check_frames()
+        self._check_frames()
         self._latest = Picture(moment.image, moment.camera_info, moment.depth)
         self._arrived = time.monotonic()
         self.on_picture(self._latest)
 
     def _check_frames(self) -> None:
-        """Once, at the first picture: wrong wiring gives plausible pictures and wrong positions."""
+        """Whenever they change: wrong wiring gives plausible pictures and wrong positions."""
         frames = self._assembler.frames()
+        if frames == self._frames:
+            return
+        self._frames = frames
         if len(set(frames.values())) > 1:
             listed = ", ".join(f"{name} {frame!r}" for name, frame in frames.items())
             self._drop(Code.FRAME_MISMATCH, f"frames differ: {listed}; depth must be registered to the image")
 
     def _drop(self, code: Code, sentence: str) -> None:
+        if code in (Code.QOS_INCOMPATIBLE, Code.MESSAGE_LOST):
+            self._trouble = f"{code.name}: {sentence}"
         where = f"camera {self._camera!r}: " if self._camera else ""
         if self._counters.drop(code, where + sentence):
             self._node.get_logger().warning(f"{code.name}: {where}{sentence}")

@@ -13,24 +13,40 @@ from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check
 from semcorr_ros.sensing.refusal import Code
 
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # before Iron
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 # The default keeps ten requests: of fifty callers at once, forty would never be answered, not even BUSY.
 SERVICES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def on_incompatible(node: Node, topic: str, drop: Callable[[Code, str], Any]) -> SubscriptionEventCallbacks:
-    """Calls `drop` with QOS_INCOMPATIBLE for every publisher that offers what we cannot take."""
+def on_trouble(node: Node, topic: str, drop: Callable[[Code, str], Any]) -> SubscriptionEventCallbacks:
+    """Calls `drop` with QOS_INCOMPATIBLE for every publisher that offers what we cannot take, and with
+    MESSAGE_LOST when messages did not reach us.
+    """
 
-    def tell(event: Any) -> None:
+    def incompatible(event: Any) -> None:
         for sentence in incompatible_publishers(node, topic) or [
             f"{topic}: a publisher's quality does not fit"
         ]:
             drop(Code.QOS_INCOMPATIBLE, sentence)
 
-    return SubscriptionEventCallbacks(incompatible_qos=tell)
+    def lost(event: Any) -> None:
+        drop(Code.MESSAGE_LOST, f"{topic}: {event.total_count} messages were lost on their way to the node")
+
+    return _Events(incompatible_qos=incompatible, message_lost=lost)
+
+
+class _Events(SubscriptionEventCallbacks):
+    """A middleware that tells of no such event must not keep us from subscribing."""
+
+    def create_event_handlers(self, *arguments: Any, **named: Any) -> list[Any]:
+        try:
+            return super().create_event_handlers(*arguments, **named)
+        except UnsupportedEventTypeError:
+            self.incompatible_qos = self.message_lost = None
+            return super().create_event_handlers(*arguments, **named)
 
 
 def incompatible_publishers(node: Node, topic: str) -> list[str]:

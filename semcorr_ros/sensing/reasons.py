@@ -53,6 +53,11 @@ REASONS = {
     Code.QOS_INCOMPATIBLE: Reason(
         "a publisher offers a quality of service that does not fit", "set qos_overrides for the topic"
     ),
+    Code.MESSAGE_LOST: Reason(
+        "messages were lost on their way, as parts of large images are",
+        "start every process with FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml, or set "
+        "qos_overrides.TOPIC.subscription.reliability to reliable if the camera offers it",
+    ),
     Code.TF_MISSING: Reason(
         "no transform to target_frame at the stamp of the image",
         "publish it, check use_sim_time, or leave target_frame empty",

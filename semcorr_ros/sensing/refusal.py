@@ -42,6 +42,7 @@ class Code(IntEnum):
     FRAME_MISMATCH = 101
     RATE_LIMIT = 102
     REPLACED = 103
+    MESSAGE_LOST = 104
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a defect

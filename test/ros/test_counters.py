@@ -45,6 +45,15 @@ def test_what_is_lost_is_named_with_its_fix():
     assert "sync_slop" in told["fix SYNC_MISS"]
 
 
+def test_why_nothing_arrives_goes_before_that_nothing_arrives():
+    counters = Counters()
+    counters.drop(Code.NO_IMAGE, "a caller asked")
+    assert status(counters).message == "no image has arrived"
+    counters.drop(Code.MESSAGE_LOST, "/image: 3 messages were lost")
+    got = status(counters)
+    assert (got.level, got.message.split()[0]) == (DiagnosticStatus.ERROR, "MESSAGE_LOST")
+
+
 def test_a_loss_among_successes_is_a_warning_and_old_ones_are_forgiven():
     counters = Counters()
     counters.add("images received")
