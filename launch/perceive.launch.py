@@ -4,6 +4,7 @@ ros2 launch semcorr_ros perceive.launch.py classes:=/data/mug.safetensors image:
     camera_info:=/camera/color/camera_info depth:=/camera/aligned_depth_to_color/image_raw rviz:=true
 """
 
+import os
 from collections.abc import Callable
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -49,12 +50,7 @@ LISTS = ("classes", "active_classes")
 SWITCHES = ("use_sim_time", "autostart", "rviz", "foxglove", "respawn")
 CHOICES = {"camera": ("none", "simulated"), "dds_profile": ("", "large_images")}
 SHOWN = ("semcorr/markers", "semcorr/overlay", "image", "depth", "camera_info")  # in rviz/perceive.rviz
-# Every middleware reads its own variable; Fast DDS had another one before Kilted.
-PROFILE_VARIABLES = {
-    "FASTDDS_DEFAULT_PROFILES_FILE": "{folder}/fastdds_{name}.xml",
-    "FASTRTPS_DEFAULT_PROFILES_FILE": "{folder}/fastdds_{name}.xml",
-    "CYCLONEDDS_URI": "file://{folder}/cyclonedds_{name}.xml",
-}
+BEFORE_KILTED = ("humble", "iron", "jazzy")  # Fast DDS had another variable
 
 
 def start(context: LaunchContext) -> list[Action]:
@@ -135,9 +131,10 @@ def _if_installed(package: str, make: Callable[[], Node]) -> list[Action]:
 def _profile(share: str, name: str) -> list[Action]:
     if not name:
         return []
-    return [
-        SetEnvironmentVariable(variable, place.format(folder=f"{share}/config", name=name))
-        for variable, place in PROFILE_VARIABLES.items()
+    prefix = "FASTRTPS" if os.environ.get("ROS_DISTRO") in BEFORE_KILTED else "FASTDDS"
+    return [  # every middleware reads its own
+        SetEnvironmentVariable(f"{prefix}_DEFAULT_PROFILES_FILE", f"{share}/config/fastdds_{name}.xml"),
+        SetEnvironmentVariable("CYCLONEDDS_URI", f"file://{share}/config/cyclonedds_{name}.xml"),
     ]
 
 

@@ -57,7 +57,9 @@ def test_launch_arguments_that_are_parameters_exist():
 def test_every_file_that_the_launch_file_names_exists():
     for suffix in ("config/perceive.yaml", "rviz/perceive.rviz"):
         assert (ROOT / suffix).is_file()
-    for name in re.findall(r"(\w+)_\{name\}\.xml", LAUNCH):
+    profiles = re.findall(r"config/(\w+)_\{name\}\.xml", LAUNCH)
+    assert sorted(profiles) == ["cyclonedds", "fastdds"]
+    for name in profiles:
         assert (ROOT / f"config/{name}_large_images.xml").is_file()
     installed = re.search(
         r"install\(DIRECTORY launch ([\w ]+)DESTINATION", (ROOT / "CMakeLists.txt").read_text()
