@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def observe(
         depth=None if depth is None else replace(depth, values=depth.values.to(device)),
         camera=_camera(sample, depth, device),
     )
-    mask = _mask(sample, seen, providers, model)
+    mask = first_mask(providers.masks, sample, seen, model)
     return seen if mask is None else zoomed(replace(seen, mask=mask.to(device)), ref, providers.features)
 
 
@@ -97,23 +98,31 @@ def lone_image(
             width, height = image.size
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(f"{path} is not a readable image: {error}") from error
+    lone = unannotated(category, (height, width))
+    return replace(lone, name=path.stem, image_path=path, depth_path=depth_path, camera=camera)
+
+
+def unannotated(category: str, size: tuple[int, int]) -> AnnotatedImage:
+    """Pixels of which nothing is known, as a sample: no file, no keypoints, and its box is all of it."""
     return AnnotatedImage(
-        name=path.stem,
+        name="",
         category=category,
-        image_path=path,
-        size=(height, width),
+        image_path=Path(),
+        size=size,
         keypoints=torch.zeros(0, 2),
         visible=torch.zeros(0, dtype=torch.bool),
-        bbox=(0.0, 0.0, width - 1.0, height - 1.0),
-        depth_path=depth_path,
-        camera=camera,
+        bbox=(0.0, 0.0, size[1] - 1.0, size[0] - 1.0),
     )
 
 
-def _mask(
-    sample: AnnotatedImage, seen: Observation, providers: Providers, model: ClassRepresentation | None
+def first_mask(
+    masks: Sequence[MaskProvider],
+    sample: AnnotatedImage,
+    seen: Observation,
+    model: ClassRepresentation | None,
 ) -> Bool[Tensor, "height width"] | None:
-    for provider in providers.masks:
+    """Of the first provider with an answer."""
+    for provider in masks:
         mask = provider.mask(sample, seen, model)
         if mask is not None:
             return mask

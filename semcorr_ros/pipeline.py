@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,9 +20,12 @@ from semcorr_ros.artifacts import (
     Observation,
 )
 from semcorr_ros.geometry import distortion
-from semcorr_ros.masks.attention import find_object
+from semcorr_ros.masks import MaskProvider, attention
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
+from semcorr_ros.observations import first_mask, unannotated
+
+ATTENTION: tuple[MaskProvider, ...] = (attention.build(attention.Config()),)
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,25 @@ class Extras:
 
 
 def observe(
-    model: ClassRepresentation, image: UInt8[Tensor, "height width 3"], features: FeatureMap, extras: Extras
+    model: ClassRepresentation,
+    image: UInt8[Tensor, "height width 3"],
+    features: FeatureMap,
+    extras: Extras,
+    masks: Sequence[MaskProvider] = ATTENTION,
 ) -> Observation:
-    """An image with its features; without a mask, the object is where they resemble the class, and
-    with metric depth and a camera, the surface that is found there.
+    """An image with its features; without a mask, the object is what the first of `masks` with an answer
+    says. By default that is where they resemble the class, and with metric depth and a camera, the surface
+    that is found there.
 
     Raises ValueError if nothing in the image does.
     """
     seen = Observation(image, features, extras.mask, extras.depth, extras.camera)
     if seen.mask is not None:
         return seen
-    mask = find_object(model, seen)
-    if not mask.any():
+    mask = first_mask(masks, unannotated(model.info.name, features.image_size), seen, model)
+    if mask is None or not mask.any():
         raise ValueError(f"nothing in the image looks like the class {model.info.name!r}")
-    return replace(seen, mask=mask)
+    return replace(seen, mask=mask.to(features.values.device))
 
 
 def align(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
-import yaml
 
-from semcorr_ros import plugins
-from semcorr_ros.config import from_dict
+from semcorr_ros import plugin_options, plugins
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.observations import Providers
@@ -50,13 +46,7 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["depth", "disparity"],
         help="what the files of --depth-dir hold: distance along z (default) or its inverse",
     )
-    depth.add_argument(
-        "--depth-option",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another setting of the depth provider's Config, such as size=small; several times",
-    )
+    add_depth_option(depth)
     masks = parser.add_argument_group("masks")
     masks.add_argument(
         "--masks",
@@ -65,7 +55,23 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
         help="tried in this order until one has an answer (default: annotation attention)",
     )
     masks.add_argument("--masks-dir", type=Path, metavar="DIR", help="<stem>.png, above 127 = object")
-    masks.add_argument(
+    add_mask_option(masks)
+
+
+def add_depth_option(group: argparse._ArgumentGroup) -> None:
+    """--depth-option."""
+    group.add_argument(
+        "--depth-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another setting of the depth provider's Config, such as size=small; several times",
+    )
+
+
+def add_mask_option(group: argparse._ArgumentGroup) -> None:
+    """--mask-option."""
+    group.add_argument(
         "--mask-option",
         action="append",
         default=[],
@@ -175,15 +181,12 @@ def _depth(name: str, args: argparse.Namespace) -> Any:
 
 
 def _mask(name: str, options: dict[str, Any], args: argparse.Namespace) -> Any:
-    texts = [text.partition(".")[2] for text in args.mask_option if text.partition(".")[0] == name]
-    options = options | _settings("masks", name, f"--mask-option {name}.", texts)
     return _build("masks", name, _precision("masks", name, args) | options, device_from(args))
 
 
 def _precision(kind: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
     """--precision is meant for every network: a provider without one has no need of it."""
-    fields = dataclasses.fields(plugins.load(kind, name).Config)
-    return {"precision": args.precision} if "precision" in {field.name for field in fields} else {}
+    return {"precision": args.precision} if plugin_options.has_setting(kind, name, "precision") else {}
 
 
 def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
@@ -194,10 +197,12 @@ def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
         return []
     if args.masks_dir and "precomputed" not in names:
         raise ValueError(f"--masks-dir needs precomputed among --masks, got {' '.join(names)}")
-    for text in args.mask_option:
-        if text.partition(".")[0] not in names:
-            raise ValueError(f"--mask-option {text}: NAME.KEY=VALUE with one of {', '.join(names)}")
-    return [(name, {"folder": args.masks_dir if name == "precomputed" else None}) for name in names]
+    chosen = plugin_options.by_name(args.mask_option, names, "--mask-option")
+    folders = {name: {"folder": args.masks_dir if name == "precomputed" else None} for name in names}
+    return [
+        (name, folders[name] | _settings("masks", name, f"--mask-option {name}.", chosen[name]))
+        for name in names
+    ]
 
 
 FLAGS = {
@@ -210,47 +215,26 @@ FLAGS = {
 }
 
 
-def _settings(kind: str, name: str, flag: str, texts: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE texts as values of the types in the plug-in's Config; config.from_dict refuses the rest."""
-    hints = get_type_hints(plugins.load(kind, name).Config) if texts else {}
-    found: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise ValueError(f"{flag} takes KEY=VALUE, got {text!r}")
-        own_flag = "--device" if key == "device" else FLAGS.get((kind, key))
-        if own_flag or key in found:
-            raise ValueError(
-                f"{flag} {text}: " + (f"use {own_flag}" if own_flag else f"{key} was given before")
-            )
-        found[key] = _typed(value, hints.get(key))
-    return found
+def _settings(kind: str, name: str, flag: str, texts: list[str]) -> dict[str, Any]:
+    return plugin_options.settings(kind, name, texts, flag, elsewhere(kind))
 
 
-def _typed(text: str, hint: Any) -> Any:
-    if hint in (str, Path):
-        return hint(text)
-    try:
-        return float(text) if hint is float else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
-        return text
+def elsewhere(kind: str) -> dict[str, str]:
+    """Settings of a kind of plug-in that have a flag of their own."""
+    return {"device": "--device"} | {key: flag for (of, key), flag in FLAGS.items() if of == kind}
 
 
 def _build(kind: str, name: str, options: dict[str, Any], device: str) -> Any:
-    module = plugins.load(kind, name)
     given = {key: value for key, value in options.items() if value is not None}
-    allowed = {field.name: field for field in dataclasses.fields(module.Config)}
     for key in given:
-        if key not in allowed and (kind, key) in FLAGS:
+        if not plugin_options.has_setting(kind, name, key) and (kind, key) in FLAGS:
             raise ValueError(f"{FLAGS[kind, key]} means nothing to the {kind} plug-in {name!r}")
-    _check_required(module, kind, name, given)
-    if "device" in allowed:
-        given["device"] = device
-    return module.build(from_dict(module.Config, given, where=f"{kind}/{name}"))
+    _check_required(kind, name, given)
+    return plugin_options.build(kind, name, given, {"device": device})
 
 
-def _check_required(module: ModuleType, kind: str, name: str, given: dict[str, Any]) -> None:
-    for field in dataclasses.fields(module.Config):
+def _check_required(kind: str, name: str, given: dict[str, Any]) -> None:
+    for field in dataclasses.fields(plugins.load(kind, name).Config):
         optional = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
         if not optional and field.name not in given:
             flag = FLAGS.get((kind, field.name), field.name)

@@ -25,6 +25,7 @@ from semcorr_ros.artifacts import (
 from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
+from semcorr_ros.cli._live_arguments import add_live_arguments
 from semcorr_ros.features import ImageRef
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.observations import Providers, lone_image, observe
@@ -43,7 +44,7 @@ class Picture:
 
 
 def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None:
-    """Class file, alignment constants, seed, camera and backbone."""
+    """Class file, alignment constants, seed, camera, backbone, masks and depth network."""
     parser.add_argument(
         "--class-file", type=Path, required=class_required, metavar="FILE", help="see build_class"
     )
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None
     parser.add_argument("--seed", type=int, default=0, help="of the alignment (default: 0)")
     parser.add_argument("--output", type=Path, metavar="PNG", help="picture of the result")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result in numbers")
-    data.add_backbone_arguments(parser)
+    add_live_arguments(parser)
 
 
 def class_from(args: argparse.Namespace) -> ClassRepresentation:
@@ -65,24 +66,22 @@ def class_from(args: argparse.Namespace) -> ClassRepresentation:
     return read_class(args.class_file, data.device_from(args))
 
 
-def see(picture: Picture, extractor: Any, model: ClassRepresentation | None) -> Observation:
-    """Observe one picture; without a mask file the object is where the image resembles the class."""
+def see(picture: Picture, providers: Providers, model: ClassRepresentation | None) -> Observation:
+    """Observe one picture. Files that say more about it go before the providers."""
     category = model.info.name if model else ""
     sample = lone_image(picture.image, category, picture.depth)
     if picture.camera:
         sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
-    attention = plugins.load("masks", "attention")
-    sensor = plugins.load("depth", "sensor")
-    providers = Providers(
-        features=extractor,
-        depth=sensor.build(sensor.Config()) if picture.depth else None,
-        masks=() if picture.mask or model is None else (attention.build(attention.Config()),),
-    )
+    if picture.depth:
+        sensor = plugins.load("depth", "sensor")
+        providers = dataclasses.replace(providers, depth=sensor.build(sensor.Config()))
+    if picture.mask or model is None:  # without a class nothing is looked for
+        providers = dataclasses.replace(providers, masks=())
     seen = observe(sample, providers, model)
     if picture.mask is None:
         return seen
     masked = dataclasses.replace(seen, mask=read_mask(picture.mask, sample.size).to(seen.image.device))
-    return zoomed(masked, ImageRef(seen.image, path=sample.image_path), extractor)
+    return zoomed(masked, ImageRef(seen.image, path=sample.image_path), providers.features)
 
 
 def align(

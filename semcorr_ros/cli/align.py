@@ -9,8 +9,8 @@ from typing import Any
 
 from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli import _picture_arguments as pictures
+from semcorr_ros.cli._live_arguments import live_from
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.overlay import draw_alignment
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", type=Path, required=True, metavar="FILE")
     parser.add_argument("--depth", type=Path, metavar="FILE", help="16-bit mm .png or float metres .npy")
     parser.add_argument(
-        "--mask", type=Path, metavar="PNG", help="above 127 = object (default: from the features)"
+        "--mask", type=Path, metavar="PNG", help="above 127 = object (default: found by --masks)"
     )
     pictures.add_arguments(parser, class_required=True)
 
@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Returns 0; a picture that cannot be read or aligned raises with the reason."""
     model = pictures.class_from(args)
-    extractor = data.extractor_from(args)
+    providers = live_from(args)
     started = time.perf_counter()
     picture = pictures.Picture(args.image, args.depth, args.mask, args.camera)
-    seen = pictures.see(picture, extractor, model)
+    seen = pictures.see(picture, providers, model)
     with pictures.bars() as progress:
         aligned = pictures.align(args, model, seen, progress, args.image.name)
     ids = model.seen.nonzero()[:, 0]

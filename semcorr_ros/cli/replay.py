@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from semcorr_ros.alignment import Config
 from semcorr_ros.alignment.presets import PRESETS, preset
 from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
 from semcorr_ros.plugins import EXTRAS
 from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.sensing import replay
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, default=0.1, help="(default: 0.1)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every n-th picture")
     parser.add_argument("--seed", type=int, default=0)
-    data.add_backbone_arguments(parser)
+    add_live_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
     if args.every < 1:
         raise ValueError(f"--every must be at least 1, got {args.every}")
     bags = _needs_bags("semcorr_ros.sensing.bag")
-    extractor = data.extractor_from(args)
+    providers = live_from(args)
+    backbone = providers.features.backbone
     models = [read_class(path, data.device_from(args)) for path in args.class_file]
     for model, path in zip(models, args.class_file, strict=True):
-        if model.backbone != extractor.backbone:
-            raise ValueError(f"{path} was built on {model.backbone!r}, not on {extractor.backbone!r}")
+        if model.backbone != backbone:
+            raise ValueError(f"{path} was built on {model.backbone!r}, not on {backbone!r}")
 
     def constants(category: str) -> Config:
         return preset(args.quality, category)
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         tracking=args.quality == "tracking",
         every=args.every,
     )
-    player = replay.Replay(models, extractor, constants, settings)
+    player = replay.Replay(models, providers, constants, settings)
     with bags.open_bag(args.bag, _wanted(args)) as bag:
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // args.every))
         topics = dict(bag.topics)

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from semcorr_ros import pipeline, plugins
 from semcorr_ros.artifacts import ClassRepresentation, Correspondences
-from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli import _picture_arguments as pictures
+from semcorr_ros.cli._live_arguments import live_from
 from semcorr_ros.matching import View
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
@@ -73,11 +73,11 @@ def run(args: argparse.Namespace) -> int:
     model = pictures.class_from(args) if args.class_file else None
     query = _query(args, model)
     source, targets = _pictures(args)
-    extractor = data.extractor_from(args)
+    providers = live_from(args)
     needs_alignment = matcher.NEEDS_ALIGNMENT or query.ids is not None
 
     def view(picture: pictures.Picture, progress: Progress) -> View:
-        seen = pictures.see(picture, extractor, model)
+        seen = pictures.see(picture, providers, model)
         if not needs_alignment or model is None:
             return View(seen)
         return View(seen, pictures.align(args, model, seen, progress, picture.image.name))

@@ -1,13 +1,17 @@
 """Depth providers: one per file, found by name.
 
-A provider file defines a frozen `Config` and `build(config) -> DepthProvider`.
+A provider file defines a frozen `Config` and `build(config) -> DepthProvider`; and `NEEDS_FILES = True` if it
+reads what a data set has beside the image. All others are an `ImageDepth`.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from semcorr_ros.artifacts import AnnotatedImage, DepthMap
+from jaxtyping import UInt8
+from torch import Tensor
+
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
 
 
 class DepthProvider(Protocol):
@@ -15,4 +19,12 @@ class DepthProvider(Protocol):
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Raises FileNotFoundError or ValueError naming the file and what is wrong with it."""
+        ...
+
+
+class ImageDepth(DepthProvider, Protocol):
+    """One that needs nothing but pixels: one for cameras that measure no depth."""
+
+    def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
+        """At the size of the image. The camera helps where it is known."""
         ...

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from semcorr_ros import weights
-from semcorr_ros.artifacts import AnnotatedImage, DepthMap
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
 from semcorr_ros.depth._disparity import DECODINGS, DisparityMap
 from semcorr_ros.storage import read_image
 from semcorr_ros.weights import networks
@@ -53,7 +53,11 @@ class DepthAnything:
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Metres for a metric model. Raises FileNotFoundError or ValueError naming the image."""
-        found = self.estimate(read_image(sample.image_path))
+        return self.from_image(read_image(sample.image_path), sample.camera)
+
+    def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
+        """`depth` of pixels; the camera is of no use to this network."""
+        found = self.estimate(image)
         return found if isinstance(found, DepthMap) else DECODINGS[self._config.decode](found)
 
     def estimate(self, image: UInt8[Tensor, "height width 3"]) -> DepthMap | DisparityMap:

@@ -44,9 +44,9 @@ class DepthPro:
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Metres. Raises FileNotFoundError or ValueError naming the image."""
-        return self.estimate(read_image(sample.image_path), sample.camera)
+        return self.from_image(read_image(sample.image_path), sample.camera)
 
-    def estimate(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
+    def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
         """At the size of the image, on the device of the network."""
         height, width = image.shape[0], image.shape[1]
         batch = stretched(image, self._config.side)

@@ -14,6 +14,7 @@ from semcorr_ros.artifacts import AnnotatedImage, DepthMap
 from semcorr_ros.depth import _files
 from semcorr_ros.depth._disparity import DECODINGS, DisparityMap
 
+NEEDS_FILES = True  # of a data set, beside the image
 KINDS = ("depth", "disparity")
 
 

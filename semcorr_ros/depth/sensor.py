@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap
 from semcorr_ros.depth import _files
 
+NEEDS_FILES = True  # of a data set, beside the image
+
 
 @dataclass(frozen=True)
 class Config:

@@ -1,6 +1,7 @@
 """Object masks: one provider per file, found by name.
 
-A provider file defines a frozen `Config` and `build(config) -> MaskProvider`.
+A provider file defines a frozen `Config` and `build(config) -> MaskProvider`; and `NEEDS_FILES = True` if it
+reads what a data set has beside the image, so that it is of no use to a camera.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ class MaskProvider(Protocol):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
-        """`seen` has features, depth and camera but no mask yet; `model` is None while the class is built.
+        """`seen` has features, depth and camera; `model` is None while the class is built.
 
-        None where this provider has nothing to say. Raises ValueError naming a bad file."""
+        `seen` has no mask yet, or the rough one of the object that is meant, where a detector's box or one of
+        several objects is to be outlined. None where this provider has nothing to say. Raises ValueError
+        naming a bad file."""
         ...

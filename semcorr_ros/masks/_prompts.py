@@ -30,14 +30,17 @@ class Prompt:
 
     points: Float[Tensor, "point 2"]  # pixels, all on the object
     box: Box | None = None
-    region: Bool[Tensor, "height width"] | None = None  # what attention found
+    region: Bool[Tensor, "height width"] | None = None  # roughly the object, as attention found it
 
 
 def prompt_for(sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None) -> Prompt | None:
     """None where nothing is annotated, respectively nothing looks like the class."""
-    if model is None:
+    if seen.mask is not None:
+        region = seen.mask
+    elif model is not None:
+        region = find_object(model, seen)
+    else:
         return _from_annotation(sample)
-    region = find_object(model, seen)
     return from_region(region) if region.any() else None
 
 

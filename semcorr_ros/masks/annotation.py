@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 
+NEEDS_FILES = True  # of a data set, beside the image
 VOID = 255  # the unlabelled outline of VOC
 VOC_CLASS_ID = {
     "aeroplane": 1,

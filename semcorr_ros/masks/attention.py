@@ -50,6 +50,8 @@ class AttentionMasks:
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
         """None without a class, or where nothing in the image looks like it."""
+        if seen.mask is not None:
+            return seen.mask  # rough ones are found by attention already
         if model is None:
             return None
         mask = find_object(model, seen, self.config)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 
+NEEDS_FILES = True  # of a data set, beside the image
 THRESHOLD = 127
 
 

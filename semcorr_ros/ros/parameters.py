@@ -19,7 +19,7 @@ from semcorr_ros.sensing.assembly import DEPTH_CHOICES
 IMAGE_TRANSPORTS = ("raw", "compressed")
 DEPTH_TRANSPORTS = ("raw", "compressedDepth")
 
-
+PRECISIONS = ("fp32", "fp16", "bf16")
 CAMERA_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")  # one part of a topic name
 
 ALWAYS, UNCONFIGURED, NEVER = "always", "unconfigured", "never"  # when a parameter may be changed
@@ -46,6 +46,16 @@ class Parameters:
     threads: int = _param(0, "CPU threads of torch; 0 = its own choice", 0, 1024)
     backbone: str = _param("tiny", "feature extractor; must be the one the classes were built with")
     weights: str = _param("", "weights of the backbone; empty = its own default")
+    backbone_options: tuple[str, ...] = _param((), "other settings of the backbone, e.g. layout=unpadded")
+    precision: str = _param(
+        "", f"of the networks for features, masks and depth: {', '.join(PRECISIONS)}; empty = their own"
+    )
+    masks: tuple[str, ...] = _param(
+        (), "who outlines objects, the first with an answer, e.g. sam; empty = attention"
+    )
+    mask_options: tuple[str, ...] = _param((), "settings of `masks`, e.g. sam.size=base")
+    depth_network: str = _param("", "gives depth to images without, e.g. depth_anything; empty = none")
+    depth_options: tuple[str, ...] = _param((), "settings of `depth_network`, e.g. model=metric-indoor")
     quality: str = _param(
         "fast", "fast; tracking (start from the last picture); paper (its own constants); or a YAML file"
     )
@@ -125,11 +135,15 @@ def check(parameters: Parameters) -> Parameters:
     choices = {
         "depth": DEPTH_CHOICES, "regions": DEPTH_CHOICES,
         "image_transport": IMAGE_TRANSPORTS, "depth_transport": DEPTH_TRANSPORTS,
+        "precision": ("", *PRECISIONS),
     }  # fmt: skip
     for name, allowed in choices.items():
         value = getattr(parameters, name)
         if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+            listed = ", ".join(choice or "(empty)" for choice in allowed)
+            raise ValueError(f"{name} must be one of {listed}, got {value!r}")
+    if parameters.depth_network and parameters.depth == "required":
+        raise ValueError("depth_network gives depth to images without: it has no use if depth is required")
     for camera in parameters.cameras:
         if not CAMERA_NAME.fullmatch(camera) or parameters.cameras.count(camera) > 1:
             raise ValueError(

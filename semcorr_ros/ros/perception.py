@@ -11,17 +11,18 @@ import torch
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from semcorr_ros import alignment, config, pipeline, plugins
+from semcorr_ros import alignment, config, pipeline
 from semcorr_ros.alignment import presets
 from semcorr_ros.alignment.tracking import Tracker
 from semcorr_ros.artifacts import Alignment, FeatureMap, Observation
-from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
 from semcorr_ros.ros.class_bank import Resident
+from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.sensing.frame import Frame, read_frame
+from semcorr_ros.sensing.frame import Frame, read_frame, with_depth
 from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes
@@ -53,6 +54,7 @@ class Picture:
     depth: Image | None = None
     features: FeatureMap | None = None
     decoded: Frame | None = None
+    completed: Frame | None = None  # with depth, where a network gives it
 
     @property
     def header(self) -> Header:
@@ -67,13 +69,13 @@ class Picture:
 
 
 class Perception:
-    """Feature extractor and alignment settings on one device."""
+    """Networks, which all classes share, and alignment settings on one device."""
 
     def __init__(self, parameters: Parameters):
         self.device = _device(parameters.device)
         if parameters.threads:
             torch.set_num_threads(parameters.threads)
-        self._extractor = _extractor(parameters, self.device)
+        self._providers = providers_from(parameters, self.device)
         self._quality = parameters.quality
         _alignment_config(self._quality, "")  # a mistake in it should show at start
         self._seed = parameters.seed
@@ -82,7 +84,7 @@ class Perception:
     @property
     def backbone(self) -> str:
         """What the features of this node are comparable with."""
-        return self._extractor.backbone
+        return self._providers.features.backbone
 
     def view(self, resident: Resident, picture: Picture, task: Task) -> View:
         """The class placed in the picture. Raises Refusal BAD_ENCODING, NOT_FOUND, TIMEOUT and others."""
@@ -111,13 +113,18 @@ class Perception:
         """Where objects of the class may be. Raises Refusal NOT_FOUND and those of a bad picture."""
         if most <= 1:
             return [ANYWHERE]
-        frame = picture.frame()
+        frame = self._frame(picture)
         return pieces(frame, self._features(picture), resident.model, most)
 
     def _features(self, picture: Picture) -> FeatureMap:
         if picture.features is None:
-            picture.features = self._extractor.encode(ImageRef(picture.frame().image))
+            picture.features = self._providers.features.encode(ImageRef(picture.frame().image))
         return picture.features
+
+    def _frame(self, picture: Picture) -> Frame:
+        if picture.completed is None:
+            picture.completed = with_depth(picture.frame(), self._providers.depth)
+        return picture.completed
 
     def forget(self) -> None:
         """The next picture is searched as if it were the first. Any thread may call it."""
@@ -144,7 +151,7 @@ class Perception:
 
     def _observe(self, resident: Resident, picture: Picture, place: Place) -> Observation:
         features = self._features(picture)
-        return observe_at(place, picture.frame(), features, resident.model, self._extractor)
+        return observe_at(place, self._frame(picture), features, resident.model, self._providers)
 
 
 def _on_step(task: Task) -> Callable[[int, int, float], bool]:
@@ -177,12 +184,6 @@ def _device(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {device!r} cannot be used here: {error}") from error
     return device
-
-
-def _extractor(parameters: Parameters, device: str) -> FeatureExtractor:
-    module = plugins.load("features", parameters.backbone)
-    options = {"device": device} | ({"weights": parameters.weights} if parameters.weights else {})
-    return module.build(config.from_dict(module.Config, options, where=f"features/{parameters.backbone}"))
 
 
 def _alignment_config(quality: str, category: str) -> alignment.Config:

@@ -5,6 +5,7 @@ The node feeds it from subscriptions and `replay` from a bag, so both see the sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -62,14 +63,15 @@ class Assembler:
         self._note("depth", message)
         return self._match("depth", message)
 
-    def missing(self) -> Refusal:
-        """Why there is no picture. For a stream that never gave one."""
-        if self._arrived["image"] == NEVER:
-            return Refusal(Code.NO_IMAGE, "no image has arrived on the topic `image`")
+    def missing(self, within: float = math.inf) -> Refusal:
+        """Why no picture has come `within` the last seconds. For a stream that gave none in that time."""
+        age = {stream: self._now() - arrived for stream, arrived in self._arrived.items()}
+        if age["image"] >= within:
+            return _silent(Code.NO_IMAGE, "image", age["image"])
         if self._info is None or self.problem is not None:
             return self.problem or _no_info()
-        if self._arrived["depth"] == NEVER:
-            return Refusal(Code.NO_DEPTH, "depth is required, and none has arrived on the topic `depth`")
+        if age["depth"] >= within:
+            return _silent(Code.NO_DEPTH, "depth", age["depth"])
         return Refusal(
             Code.SYNC_MISS,
             f"images and depth arrive, but their stamps differ by more than sync_slop ({self._slop:g} s)",
@@ -117,6 +119,12 @@ def stamp_of(message: Any) -> float:
     """Stamp of a message's header in seconds."""
     stamp = message.header.stamp
     return float(stamp.sec) + stamp.nanosec * 1e-9
+
+
+def _silent(code: Code, stream: str, age: float) -> Refusal:
+    what = "depth is required, but no depth image" if stream == "depth" else "no image"
+    for_long = "" if age == math.inf else f" for {age:.1f} s"
+    return Refusal(code, f"{what} has arrived on the topic `{stream}`{for_long}")
 
 
 def _no_info() -> Refusal:

@@ -11,8 +11,11 @@ from torch import Tensor
 
 from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Camera, ClassRepresentation, DepthMap, FeatureMap, Lens, Observation
-from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.depth import ImageDepth
+from semcorr_ros.features import ImageRef
+from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
+from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.sensing import calibration, images
 from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
@@ -49,17 +52,28 @@ def read_frame(image: Any, camera_info: Any | None, depth: Any | None) -> Frame:
     return Frame(color, camera, metric, lens)
 
 
+def with_depth(frame: Frame, network: ImageDepth | None) -> Frame:
+    """A frame without measured depth gets that of the network; an uncalibrated camera its focal length."""
+    if network is None or frame.depth is not None:
+        return frame
+    depth = network.from_image(frame.image, frame.camera)
+    camera = frame.camera
+    if camera is None and depth.focal is not None:
+        camera = cameras.centered(depth.focal, (frame.image.shape[0], frame.image.shape[1]))
+    return replace(frame, depth=depth, camera=camera)
+
+
 def observe(
-    frame: Frame, features: FeatureMap, model: ClassRepresentation, extractor: FeatureExtractor
+    frame: Frame, features: FeatureMap, model: ClassRepresentation, providers: LiveProviders
 ) -> Observation:
     """The frame on the device of its features, with the object found. Raises Refusal NOT_FOUND."""
     device = features.values.device
     extras = pipeline.Extras(depth=_depth_to(frame.depth, device), camera=_camera_to(frame.camera, device))
     try:
-        seen = pipeline.observe(model, frame.image.to(device), features, extras)
+        seen = pipeline.observe(model, frame.image.to(device), features, extras, providers.masks)
     except ValueError as error:
         raise Refusal(Code.NOT_FOUND, str(error)) from error
-    return replace(zoomed(seen, ImageRef(frame.image), extractor), lens=frame.lens)
+    return replace(zoomed(seen, ImageRef(frame.image), providers.features), lens=frame.lens)
 
 
 def _camera_to(camera: Camera | None, device: torch.device) -> Camera | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +16,11 @@ from semcorr_ros import pipeline
 from semcorr_ros.artifacts import ClassRepresentation, FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry.distortion import rectify_depth
+from semcorr_ros.live_providers import LiveProviders
+from semcorr_ros.masks import MaskProvider
 from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks.attention import attention_mask, class_prototypes
+from semcorr_ros.observations import first_mask, unannotated
 from semcorr_ros.sensing.frame import Frame, observe
 from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
@@ -35,6 +39,7 @@ class Place:
 
     box: Box | None = None
     mask: Bool[Tensor, "height width"] | None = None  # True on the object
+    rough: bool = False  # the mask is a guess of ours, not a detector's word
 
 
 ANYWHERE = Place()
@@ -58,25 +63,27 @@ def box_from_message(roi: Any, size: tuple[int, int]) -> Box | None:
 
 
 def observe_at(
-    place: Place, frame: Frame, features: FeatureMap, model: ClassRepresentation, extractor: FeatureExtractor
+    place: Place, frame: Frame, features: FeatureMap, model: ClassRepresentation, providers: LiveProviders
 ) -> Observation:
     """The object at a place. Raises Refusal NOT_FOUND.
 
     Inside a box the object is what resembles the class in the features of the whole image; where those
-    are too coarse for it, in features of the box alone.
+    are too coarse for it, in features of the box alone. The providers of masks outline it.
     """
     if place.mask is None and place.box is None:
-        return observe(frame, features, model, extractor)
+        return observe(frame, features, model, providers)
     ref, device = ImageRef(frame.image), features.values.device
     extras = pipeline.Extras(depth=_to(frame.depth, device), camera=_to(frame.camera, device))
     seen = Observation(frame.image.to(device), features, None, extras.depth, extras.camera)
     mask = place.mask
     if mask is None:
         assert place.box is not None
-        mask = _inside(place.box, seen, model, extractor)
+        mask = _inside(place.box, seen, model, providers.features)
+    if mask.any() and (place.mask is None or place.rough):
+        mask = _outlined(mask, place.box, seen, model, providers.masks)
     if not mask.any():
         raise Refusal(Code.NOT_FOUND, f"nothing in the region looks like the class {model.info.name!r}")
-    return replace(zoomed(replace(seen, mask=mask.to(device)), ref, extractor), lens=frame.lens)
+    return replace(zoomed(replace(seen, mask=mask.to(device)), ref, providers.features), lens=frame.lens)
 
 
 def rectified_mask(mask: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "height width"]:
@@ -101,7 +108,7 @@ def pieces(frame: Frame, features: FeatureMap, model: ClassRepresentation, most:
         first = found[0].mask if found else mask
         if first is None or mask.sum() < SMALLEST_PIECE * first.sum():
             break
-        found.append(Place(mask=mask))
+        found.append(Place(mask=mask, rough=True))
         around = ndimage.binary_dilation(mask.cpu().numpy(), iterations=SEAM)
         left = left & ~torch.from_numpy(around).to(device)
     if not found:
@@ -118,10 +125,8 @@ def _one_piece(mask: Bool[Tensor, "height width"]) -> Bool[Tensor, "height width
 def _inside(
     box: Box, seen: Observation, model: ClassRepresentation, extractor: FeatureExtractor
 ) -> Bool[Tensor, "height width"]:
-    window = _widened(box, seen.features.image_size)
-    x, y, w, h = window
-    allowed = torch.zeros(seen.features.image_size, dtype=torch.bool, device=seen.features.values.device)
-    allowed[y : y + h, x : x + w] = True
+    x, y, w, h = window = _widened(box, seen.features.image_size)
+    allowed = _filled(window, seen.features.image_size, seen.features.values.device)
     prototypes = class_prototypes(model)
     mask = attention_mask(seen.features, prototypes) & allowed
     if not mask.any() and getattr(extractor, "from_pixels", False):
@@ -132,6 +137,32 @@ def _inside(
         return mask
     draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
     return segment_by_depth(mask, seen.depth, seen.camera, diameter(model), draws) & allowed
+
+
+def _outlined(
+    rough: Bool[Tensor, "height width"],
+    box: Box | None,
+    seen: Observation,
+    model: ClassRepresentation,
+    masks: Sequence[MaskProvider],
+) -> Bool[Tensor, "height width"]:
+    """What the providers make of a rough mask, within the box; the rough one where they know no better."""
+    size = seen.features.image_size
+    sample, allowed = unannotated(model.info.name, size), torch.ones_like(rough)
+    if box is not None:
+        x, y, w, h = window = _widened(box, size)
+        sample = replace(sample, bbox=(x, y, x + w - 1.0, y + h - 1.0))
+        allowed = _filled(window, size, rough.device)
+    found = first_mask(masks, sample, replace(seen, mask=rough.to(seen.image.device)), model)
+    found = rough if found is None else found.to(rough.device) & allowed
+    return found if found.any() else rough
+
+
+def _filled(window: Box, size: tuple[int, int], device: torch.device) -> Bool[Tensor, "height width"]:
+    x, y, w, h = window
+    filled = torch.zeros(size, dtype=torch.bool, device=device)
+    filled[y : y + h, x : x + w] = True
+    return filled
 
 
 def _widened(box: Box, size: tuple[int, int]) -> Box:

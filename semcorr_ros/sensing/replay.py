@@ -14,11 +14,12 @@ import torch
 from semcorr_ros import alignment, pipeline
 from semcorr_ros.alignment.tracking import Tracker
 from semcorr_ros.artifacts import Alignment, ClassRepresentation, FeatureMap, KeypointState
-from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.features import ImageRef
 from semcorr_ros.geometry.rotations import to_quaternion
+from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.sensing.assembly import Assembler, Moment
-from semcorr_ros.sensing.frame import Frame, observe, read_frame
+from semcorr_ros.sensing.frame import Frame, observe, read_frame, with_depth
 from semcorr_ros.sensing.refusal import Code, Refusal
 
 
@@ -39,7 +40,7 @@ class Replay:
     """One pass over a bag."""
 
     models: list[ClassRepresentation]
-    extractor: FeatureExtractor
+    providers: LiveProviders
     config: Callable[[str], alignment.Config]  # constants of the alignment, by class
     settings: Settings = field(default_factory=Settings)
     dropped: Counter[str] = field(default_factory=Counter)  # by name of the reason
@@ -90,8 +91,9 @@ class Replay:
             "refused": {},
         }
         try:
-            frame = read_frame(moment.image, moment.camera_info, moment.depth)
-            features = self.extractor.encode(ImageRef(frame.image))
+            measured = read_frame(moment.image, moment.camera_info, moment.depth)
+            frame = with_depth(measured, self.providers.depth)
+            features = self.providers.features.encode(ImageRef(frame.image))
         except Refusal as refusal:
             self._drop(refusal.code, refusal.message)
             entry["refused"] = {model.info.name: _refused(refusal) for model in self.models}
@@ -106,7 +108,7 @@ class Replay:
 
     def _find(self, model: ClassRepresentation, frame: Frame, features: FeatureMap) -> dict[str, Any]:
         name = model.info.name
-        seen = observe(frame, features, model, self.extractor)
+        seen = observe(frame, features, model, self.providers)
         generator = torch.Generator().manual_seed(self.settings.seed)
         place, tracker = self._aligner(model)
         try:

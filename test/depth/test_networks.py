@@ -115,7 +115,7 @@ def test_metric_depth_is_metres_up_to_the_models_limit(folders):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_depth_pro_gives_metres_and_the_focal_length(folders, size):
-    found = pro(folders).estimate(picture(size))
+    found = pro(folders).from_image(picture(size))
     assert found.metric
     assert found.values.shape == size
     assert float(found.values.std()) > 0
@@ -124,10 +124,10 @@ def test_depth_pro_gives_metres_and_the_focal_length(folders, size):
 
 def test_a_known_camera_decides_about_depth_pros_scale(folders):
     image, model = picture((60, 91)), pro(folders)
-    near, far = (model.estimate(image, cameras.centered(focal, (60, 91))) for focal in (80.0, 160.0))
+    near, far = (model.from_image(image, cameras.centered(focal, (60, 91))) for focal in (80.0, 160.0))
     np.testing.assert_allclose(far.values, 2 * near.values, rtol=1e-4)
     assert near.focal is None
-    guessed = model.estimate(image)
+    guessed = model.from_image(image)
     np.testing.assert_allclose(guessed.values, near.values * (guessed.focal / 80), rtol=1e-4)
 
 
@@ -156,10 +156,10 @@ def test_focal_length_reaches_the_camera_of_the_observation(folders, tmp_path):
 @pytest.mark.parametrize("make", [anything, pro])
 def test_deterministic_usable_in_autograd_and_close_in_half_precision(folders, make):
     image, model = picture((60, 91)), make(folders)
-    first, second = (model.estimate(image).values for _ in range(2))
+    first, second = (model.from_image(image).values for _ in range(2))
     assert torch.equal(first, second)
     assert not first.is_inference()
-    half = make(folders, precision="bf16").estimate(image).values
+    half = make(folders, precision="bf16").from_image(image).values
     assert half.dtype == torch.float32
     assert 0 < float((half - first).abs().mean()) < 0.1 * float(first.abs().mean())
 

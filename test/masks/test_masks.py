@@ -164,12 +164,13 @@ def test_attention_says_nothing_without_a_class_or_resemblance(tmp_path):
     provider = attention.build(attention.Config())
     sample = sample_of(tmp_path)
     model = fabricated.make_class()
-    seen, _ = fabricated.observe(model, 30, 20)
+    observed, _ = fabricated.observe(model, 30, 20)
+    seen = replace(observed, mask=None)
     nothing = replace(seen.features, values=seen.features.values[:1, :1].expand(*fabricated.SIZE, -1))
     assert provider.mask(sample, seen, None) is None
     assert provider.mask(sample, replace(seen, features=nothing), model) is None
     found = provider.mask(sample, seen, model)
-    assert (found & seen.mask).sum() > 0.8 * (found | seen.mask).sum()
+    assert (found & observed.mask).sum() > 0.8 * (found | observed.mask).sum()
 
 
 def test_class_prototypes_are_those_of_seen_keypoints_and_of_the_surface():
