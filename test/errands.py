@@ -16,5 +16,7 @@ def die():
 
 
 def where_am_i(path):
-    """What a relative path means to it, and its process."""
-    return str(Path(path).resolve()), os.getpid()
+    """What a relative path means to it, and its Ray node."""
+    import ray
+
+    return str(Path(path).resolve()), ray.get_runtime_context().get_node_id()

@@ -3,15 +3,12 @@ import json
 import shutil
 
 import numpy as np
+import pear_folder
 import pytest
 import spair_folder
-from alignment import fabricated
 
 from semcorr_ros.cli import evaluate
-from semcorr_ros.geometry import cameras
 from semcorr_ros.matching import nearest_neighbor
-from semcorr_ros.representation.class_file import write_class
-from semcorr_ros.storage import write_image
 
 
 def run(*arguments):
@@ -205,50 +202,15 @@ def test_kap_on_the_published_grid_is_another_run(folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def pears(tmp_path_factory):
-    """Three pictures of the fabricated class as a data set, with depth and cameras, and its class file."""
-    root = tmp_path_factory.mktemp("pears")
-    model = fabricated.make_class()
-    seen, truth = zip(*[fabricated.observe(model, azimuth, 25) for azimuth in (20, 60, 100)], strict=True)
-    names = ("a", "b", "c")
-    ends = {}
-    for name, observed, true in zip(names, seen, truth, strict=True):
-        write_image(root / f"JPEGImages/pear/{name}.png", observed.image)
-        spair_folder.save_features(root / f"features/pear/{name}.npz", observed.features.values.numpy())
-        spair_folder.save_image(
-            root / f"Segmentation/pear/{name}.png", observed.mask.numpy().astype(np.uint8)
-        )
-        spair_folder.save_depth_mm(root / f"Depth/pear/{name}.png", 1000 * observed.depth.values.numpy())
-        (fx, fy), (cx, cy) = true.camera.focal.tolist(), true.camera.principal_point.tolist()
-        spair_folder.write(root / f"Cameras/pear/{name}.json", {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]})
-        ends[name] = cameras.project(true.keypoints, true.camera).numpy()
-        annotation = spair_folder.image_annotation(name, "pear", ends[name])
-        size = {"image_height": fabricated.SIZE[0], "image_width": fabricated.SIZE[1]}
-        spair_folder.write(root / f"ImageAnnotation/pear/{name}.json", annotation | size)
-    for i, (a, b) in enumerate([("a", "b"), ("b", "c"), ("a", "c")]):
-        content = spair_folder.pair_annotation("pear", (a, b), [ends[a], ends[b]])
-        spair_folder.write(root / f"PairAnnotation/test/{i:06d}-{a}-{b}:pear.json", content)
-    spair_folder.write(root / "features/backbone.json", {"backbone": fabricated.BACKBONE})
-    (root / "fast.yaml").write_text("optimize:\n  steps: 80\n")
-    write_class(root / "classes" / "pear.safetensors", model)
-    return root
-
-
-def pear_arguments(root, out, *more):
-    given = [
-        "--root",
-        root,
-        "--features-dir",
-        root / "features",
-        "--class-dir",
-        root / "classes",
-        "--json",
-        out,
-    ]
-    return [*given, "--all-categories", "--alignment", root / "fast.yaml", "--threads", "1", *more]
+    return pear_folder.write(tmp_path_factory.mktemp("pears"))
 
 
 def test_aligned_and_nearest_neighbor_side_by_side(pears, tmp_path):
-    run(*pear_arguments(pears, tmp_path / "out.json", "--method", "aligned", "--method", "nearest_neighbor"))
+    run(
+        *pear_folder.arguments(
+            pears, tmp_path / "out.json", "--method", "aligned", "--method", "nearest_neighbor"
+        )
+    )
     content = json.loads((tmp_path / "out.json").read_text())
     aligned, nearest = (row["pck"]["per_keypoint"]["0.1"] for row in content["results"])
     assert aligned > 0.25, "a tenth of the box: guessing would give about 0.005"
@@ -258,8 +220,8 @@ def test_aligned_and_nearest_neighbor_side_by_side(pears, tmp_path):
 
 def test_several_processes_change_nothing(pears, tmp_path):
     one, two = tmp_path / "one.json", tmp_path / "two.json"
-    run(*pear_arguments(pears, one, "--max-pairs", "1"))
-    run(*pear_arguments(pears, two, "--max-pairs", "1", "--workers", "2"))
+    run(*pear_folder.arguments(pears, one, "--max-pairs", "1"))
+    run(*pear_folder.arguments(pears, two, "--max-pairs", "1", "--workers", "2"))
     results = [json.loads(path.read_text())["results"][0] for path in (one, two)]
     for result in results:
         assert result.pop("seconds_per_image") > 0
@@ -270,19 +232,23 @@ def test_several_processes_change_nothing(pears, tmp_path):
 
 def test_a_finished_run_is_only_scored_again(pears, tmp_path):
     work = tmp_path / "work"
-    run(*pear_arguments(pears, tmp_path / "out.json", "--work", work))
+    run(*pear_folder.arguments(pears, tmp_path / "out.json", "--work", work))
     before = {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.is_file()}
     assert len(before) == 5, "three alignments, the journal and what it is about"
     first = json.loads((tmp_path / "out.json").read_text())
-    run(*pear_arguments(pears, tmp_path / "out.json", "--work", work))
+    run(*pear_folder.arguments(pears, tmp_path / "out.json", "--work", work))
     assert json.loads((tmp_path / "out.json").read_text()) == first
     assert {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.is_file()} == before
-    run(*pear_arguments(pears, tmp_path / "out.json", "--work", work, "--seed", "1", "--max-pairs", "1"))
+    run(
+        *pear_folder.arguments(
+            pears, tmp_path / "out.json", "--work", work, "--seed", "1", "--max-pairs", "1"
+        )
+    )
     assert len(list(work.iterdir())) == 2, "another seed is another run"
 
 
 def test_a_class_of_another_backbone_is_refused(pears, tmp_path):
-    given = pear_arguments(pears, tmp_path / "out.json")
+    given = pear_folder.arguments(pears, tmp_path / "out.json")
     other = tmp_path / "features"
     spair_folder.save_features(other / "a.npz", np.ones((2, 2, 32)))
     given[given.index("--features-dir") + 1] = other

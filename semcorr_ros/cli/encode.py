@@ -1,0 +1,118 @@
+"""Compute the features of a data set into a --feature-cache, which build_class and evaluate read.
+
+What they would compute is what is computed: the image, the object alone where its mask is known (with
+--class-dir also masks found by attention), and with --mirror the same mirrored, as build_class wants it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._engine_arguments import add_engine_arguments, crew_from
+from semcorr_ros.datasets import Dataset
+from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.observations import observe, observe_mirrored
+from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.workers import FAILURES, Crew, Failed
+
+CHUNK = 32  # images per job: the network is loaded once for all of them
+SHOWN = 5  # failures printed
+
+Outcome = tuple[Counter[str], dict[str, str]]  # (how many feature maps were read and computed, failures)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `semcorr_ros encode`."""
+    data.add_dataset_arguments(parser)
+    data.add_provider_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--category", help="one category")
+    which.add_argument("--all-categories", action="store_true", help="every category of the data set")
+    parser.add_argument(
+        "--split",
+        nargs="+",
+        default=["trn", "test"],
+        choices=["trn", "val", "test"],
+        help="default: trn test",
+    )
+    parser.add_argument("--mirror", action="store_true", help="the mirrored images, too")
+    parser.add_argument("--class-dir", type=Path, metavar="DIR", help="classes that attention masks look for")
+    add_engine_arguments(parser, "processes that encode")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Returns 0, or 1 where an image failed."""
+    if args.feature_cache is None:
+        raise ValueError("encode needs --feature-cache DIR: that is where the features go")
+    data.extractor_from(args, precise=True)  # what it cannot do is refused here, not by every worker
+    dataset = data.dataset_from(args)
+    crew = crew_from(args, args.feature_cache)
+    args.threads = crew.threads
+    jobs, failed = {}, {}
+    for category in [args.category] if args.category else dataset.categories():
+        try:
+            jobs |= _jobs(args, dataset, category)
+        except (ValueError, OSError) as error:
+            failed[category] = str(error)
+    counts = _by(crew, jobs, failed)
+    if not jobs and not failed:
+        raise ValueError(f"{args.root} has no images in {', '.join(args.split)}")
+    print(f"{args.feature_cache}: {counts['computed']} maps computed, {counts['read']} were there already")
+    for name in sorted(failed)[:SHOWN]:
+        print(f"skipped {name}: {failed[name]}")
+    if len(failed) > SHOWN:
+        print(f"... and {len(failed) - SHOWN} more")
+    return 1 if failed else 0
+
+
+def _jobs(args: argparse.Namespace, dataset: Dataset, category: str) -> dict[str, partial[Outcome]]:
+    jobs = {}
+    for split in args.split:
+        names = [one.name for one in dataset.images(category, split)]
+        for start in range(0, len(names), CHUNK):
+            chunk = names[start : start + CHUNK]
+            jobs[f"{category}, {split} from {chunk[0]}"] = partial(_encode, args, (category, split), chunk)
+    return jobs
+
+
+def _by(crew: Crew, jobs: dict[str, partial[Outcome]], failed: dict[str, str]) -> Counter[str]:
+    """How many feature maps were read and computed; adds to `failed`."""
+    counts = Counter[str]()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("images", total=sum(len(job.args[2]) for job in jobs.values()))
+        for name, outcome in crew.run(jobs):
+            if isinstance(outcome, Failed):
+                failed[name] = outcome.reason
+            else:
+                counts += outcome[0]
+                failed |= outcome[1]
+            bar.advance(task, len(jobs[name].args[2]))
+    return counts
+
+
+def _encode(args: argparse.Namespace, which: tuple[str, str], names: list[str]) -> Outcome:
+    category, split = which
+    providers = data.providers_from(args)
+    samples = {one.name: one for one in data.dataset_from(args).images(category, split)}
+    path = args.class_dir and args.class_dir / f"{category}.safetensors"
+    model = read_class(path, data.device_from(args)) if path and path.is_file() else None
+    failed = {}
+    for name in names:
+        try:
+            with torch.no_grad():
+                seen = observe(samples[name], providers, model)
+                if args.mirror:
+                    observe_mirrored(samples[name], seen, providers)
+        except FAILURES as error:
+            failed[f"{category}/{name}"] = str(error)
+    cache: DiskCache = providers.features  # type: ignore[assignment]
+    return Counter(computed=cache.computed, read=cache.read), failed
