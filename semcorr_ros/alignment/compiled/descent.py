@@ -119,7 +119,9 @@ class _Planner:
         rows = torch.stack(
             [torch.randint(pool, (2, config.batch), generator=self.generator) for _ in range(count)]
         ).numpy()
-        low, per_unit, blurred = _lookups(self.seen.background, [sigma for sigma, _ in sigmas])
+        needed = any(at.get("background") for at in weights)
+        wanted = [sigma for sigma, _ in sigmas] if needed else []
+        low, per_unit, blurred = _lookups(self.seen.background, wanted)
         return step.Plan(
             done=done,
             rates=_rates(self.model, self.seen, config),
@@ -145,6 +147,8 @@ def _rates(model: ClassRepresentation, seen: Evidence, config: Config) -> Array:
 
 def _lookups(background: BackgroundGrid, sigmas: list[float]) -> tuple[Array, Array, Array]:
     """Position of the first node, nodes per unit, and the blurred background for every sigma."""
+    if not sigmas:
+        return np.zeros(2, np.float32), np.ones(2, np.float32), np.zeros((0, 0, 0), np.float32)
     rows, columns = background.share.shape
     share = background.share / background.share.sum().clamp_min(1e-9)
     maps: dict[float, Tensor] = {}

@@ -67,16 +67,16 @@ def cheapest(
     """
     u, v, r = placed
     x, y, relief, w, sharp = sample
-    for i in range(cost.size):
-        du, dv, dr = x - u[i], y - v[i], relief - r[i]
-        cost[i] = sharp * (du * du + dv * dv + w * dr * dr) - semantic[i] - visible[i]
     bits = cost.view(np.int32)
     least = np.int32(2147483647)
     for i in range(cost.size):
+        du, dv, dr = x - u[i], y - v[i], relief - r[i]
+        found = F(sharp * (du * du + dv * dv + w * dr * dr) - semantic[i] - visible[i])
+        bits[i] = found.view(np.int32)
         least = min(least, bits[i])
     count = np.int32(cost.size)
     at = count
     for i in range(count):
-        found = np.int32(i) if bits[i] == least else count
-        at = min(at, found)
+        here = np.int32(i) if bits[i] == least else count
+        at = min(at, here)
     return at

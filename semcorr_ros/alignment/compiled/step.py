@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     sigmas: Array  # (T, 2) dense, sparse
     rows_dense: Index  # (T, batch) rows of the pool
     rows_sparse: Index
-    blurred: Array  # (T, row, column) background lookup; (T, 0, 0) while it has no weight
+    blurred: Array  # (T, row, column) background lookup; empty while it has no weight
     low: Array  # (2,) position x, y of its node (0, 0)
     per_unit: Array  # (2,) nodes per normalized unit
 

@@ -17,15 +17,20 @@ Index = NDArray[np.uint64]  # unsigned: the compiler need not provide for negati
 
 NEVER = -1e9  # stands for log 0, so that no infinity enters the arithmetic
 EPSILON = 1e-4  # as in terms/geometry.py
+BLOCK = 64  # combinations of edges that are worked on side by side
 
 
 class Betas(NamedTuple):
-    """One family of measures; edges i -> j are numbered i * L + j."""
+    """One family of measures; edges i -> j are numbered i * L + j.
 
-    edges: Index  # (edge of the measure, combination)
-    alpha: Array  # (measure, combination), minus 1, over the number of combinations
+    Combinations without weight fill the last block. Neighbors among them share no edge where that can
+    be had: adding twice in a row to one place takes twice as long.
+    """
+
+    edges: Index  # (block, edge of the measure, combination)
+    alpha: Array  # (block, measure, combination), minus 1, over the number of combinations
     beta: Array
-    at_mode: Array  # (measure,) mean log density at the mode
+    at_mode: np.float32  # mean log density at the mode, summed over measures
     weight: Array  # (L * L,) how often an edge is used, sums to 1
 
 
@@ -97,15 +102,22 @@ def _betas(family: BetaFamily, ends: list[tuple[int, int]], keypoints: int) -> B
     edges = torch.stack([family.indices[:, i] * keypoints + family.indices[:, j] for i, j in ends])
     a, b = family.alpha - 1, family.beta - 1
     mode = (a / (a + b)).clamp(EPSILON, 1 - EPSILON)
-    at_mode = (a * mode.log() + b * torch.log1p(-mode)).sum(0) / max(1, count)
+    at_mode = (a * mode.log() + b * torch.log1p(-mode)).sum() / max(1, count)
     used = torch.bincount(edges.flatten(), minlength=keypoints**2) / max(1, edges.numel())
     return Betas(
-        _indices(edges),
-        _floats(a.T / max(1, count)),
-        _floats(b.T / max(1, count)),
-        _floats(at_mode),
+        _indices(_dealt(edges)),
+        _floats(_dealt(a.T) / max(1, count)),
+        _floats(_dealt(b.T) / max(1, count)),
+        np.float32(at_mode),
         _floats(used),
     )
+
+
+def _dealt(columns: Tensor) -> Tensor:
+    """(block, row, BLOCK) of (row, column), filled up with zeros; neighbors get into different blocks."""
+    blocks = -(-columns.shape[1] // BLOCK)
+    padded = torch.nn.functional.pad(columns, (0, blocks * BLOCK - columns.shape[1]))
+    return padded.reshape(len(columns), BLOCK, blocks).permute(2, 0, 1)
 
 
 def _floats(values: Tensor) -> Array:
