@@ -75,11 +75,9 @@ class Inputs:
             raise Refusal(missing.code, missing.message + (f" ({self._trouble})" if self._trouble else ""))
         age = time.monotonic() - self._arrived
         if max_age and age > max_age:
-            problem = self._assembler.problem
-            why = f" ({problem.code.name}: {problem.message})" if problem else ""
-            raise Refusal(
-                Code.NO_IMAGE, f"the latest image is {age:.1f} s old, max_image_age is {max_age:.1f} s{why}"
-            )
+            missing = self._assembler.missing(max_age)
+            old = f"the latest picture is {age:.1f} s old, max_image_age is {max_age:.1f} s"
+            raise Refusal(missing.code, f"{missing.message} ({old})")
         return self._latest
 
     def _subscribe(self, name: str, kind: type, suffix: str, take: Callable[[Any], None]) -> None:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import camera_messages
 import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros.conftest import ROOT, spin_until
@@ -23,6 +25,7 @@ from semcorr_ros.geometry import cameras
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.inputs import Inputs
+from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.frame import read_frame
 from semcorr_ros.sensing.refusal import Code, Refusal
 
@@ -212,6 +215,31 @@ def test_a_quality_that_does_not_fit_is_named_and_can_be_overridden(bench):
     assert "offers best_effort" in why
     assert "subscribed with reliable" in why
     assert status.level != DiagnosticStatus.OK
+
+
+def test_what_the_middleware_lost_is_named_with_the_way_out(bench):
+    b = bench("none")
+    topic = b.node.resolve_topic_name("image")
+    on_trouble(b.node, topic, b.inputs._drop).message_lost(SimpleNamespace(total_count=3))
+    assert b.count(Code.MESSAGE_LOST) == 1
+    with pytest.raises(Refusal, match=f"no image has arrived .*MESSAGE_LOST: {topic}: 3 messages"):
+        b.inputs.latest(5.0)
+    told = {item.key: item.value for item in b.counters.message("b").status[0].values}
+    assert "fastdds_large_images.xml" in told["fix MESSAGE_LOST"]
+
+
+def test_a_middleware_without_such_events_is_no_obstacle(bench, monkeypatch):
+    b, received = bench("none"), []
+
+    def create(self, *arguments, **named):
+        if self.message_lost:
+            raise UnsupportedEventTypeError("not here")
+        return []
+
+    monkeypatch.setattr(SubscriptionEventCallbacks, "create_event_handlers", create)
+    b.inputs._subscribe("plain", Image, "", received.append)
+    b.send((b.publisher(Image, "plain"), Image()))
+    assert spin_until(b.node, lambda: received)
 
 
 def _latest(b: Bench) -> Code:

@@ -46,6 +46,24 @@ def test_nothing_yet():
     assert Streams("auto").assembler.missing().code == Code.NO_IMAGE
 
 
+def test_what_went_silent_is_told_from_what_does_not_fit():
+    streams = Streams("required")
+    streams.info()
+    streams.depth(1.0)
+    assert streams.image(1.0) is not None
+    streams.time = 5.0
+    silent = streams.assembler.missing(2.0)
+    assert (silent.code, "for 5.0 s" in silent.message) == (Code.NO_IMAGE, True)
+    streams.image(6.0)
+    silent = streams.assembler.missing(2.0)
+    assert (silent.code, "for 5.0 s" in silent.message) == (Code.NO_DEPTH, True)
+    streams.depth(9.0)
+    assert streams.assembler.missing(2.0).code == Code.SYNC_MISS
+    streams.info(focal=0.0)
+    streams.image(9.0)
+    assert streams.assembler.missing(2.0).code == Code.UNCALIBRATED
+
+
 def test_images_before_any_calibration():
     streams = Streams("none")
     assert streams.image(1.0) is None
