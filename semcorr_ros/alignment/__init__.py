@@ -39,7 +39,7 @@ def align(
     """
 
     def starts(clues: evidence.Evidence) -> initialize.Starts:
-        score = engine.choose(config.engine, model, config.objective).score
+        score = engine.choose(config.engine, config.objective).score
         return initialize.choose_starts(model, clues, config.initialize, generator, score)
 
     return align_from(model, seen, (config, starts), generator, on_step)
@@ -59,7 +59,7 @@ def align_from(
             f"class {model.info.name!r} was built on backbone {model.backbone!r} but the image was "
             f"encoded by {seen.features.backbone!r}; encode with the same backbone or rebuild the class"
         )
-    work = engine.choose(config.engine, model, config.objective)
+    work = engine.choose(config.engine, config.objective)
     clues = evidence.gather_evidence(model, seen, config.evidence, generator)
     found = work.optimize(
         model, clues, starts(clues), (config.optimize, config.objective), generator, on_step

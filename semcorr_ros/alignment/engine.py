@@ -1,4 +1,8 @@
-"""Who does the arithmetic: plain autograd anywhere, or compiled kernels on the CPU. Both compute the same."""
+"""Who does the arithmetic: plain autograd anywhere, or compiled kernels on the CPU. Both compute the same.
+
+For a class on a GPU, too, the kernels are the choice: a step of autograd is hundreds of launches there,
+which takes longer than the kernels take; evidence (the similarities) is still gathered on the GPU.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +51,14 @@ class Engine(Protocol):
         ...
 
 
-def choose(name: str, model: ClassRepresentation, terms: objective.Config) -> Engine:
+def choose(name: str, terms: objective.Config) -> Engine:
     """The engine of that name; "auto" is the fastest that can do it.
 
     Raises ValueError for an unknown name, or saying why the compiled one cannot do it.
     """
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}; available: {', '.join(ENGINES)}")
-    obstacle = _obstacle(model, terms)
+    obstacle = _obstacle(terms)
     if name == "compiled" and obstacle:
         raise ValueError(f"engine 'compiled': {obstacle}; use 'auto' or 'reference'")
     if name == "auto" and obstacle == NO_NUMBA:
@@ -71,10 +75,8 @@ def _say_once(text: str) -> None:
     logging.getLogger(__name__).warning(text)
 
 
-def _obstacle(model: ClassRepresentation, terms: objective.Config) -> str:
+def _obstacle(terms: objective.Config) -> str:
     """Why the compiled engine cannot be used; empty if it can."""
-    if model.sparse.device.type != "cpu":
-        return f"it runs on the CPU, the class is on {model.sparse.device}"
     if importlib.util.find_spec("numba") is None:
         return NO_NUMBA
     plans = {term: getattr(terms.schedules, objective.SCHEDULE_OF_TERM[term]) for term in terms.terms}

@@ -1,6 +1,6 @@
 """The compiled engine computes what the plain one does: values, gradients, steps, survivors."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -172,23 +172,43 @@ def test_final_energy_is_as_low(model):
     assert best["compiled"] <= best["reference"] + 0.005 * abs(best["reference"])
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_class_on_a_gpu_is_aligned_alike(model):
+    found, (seen, _) = {}, fabricated.observe(model, 70, 25, (0.5, -1.0))
+    for device in ("cpu", "cuda"):
+        there, seen = _moved(model, device), _moved(seen, device)
+        found[device] = alignment.align(there, seen, CONFIG, torch.Generator().manual_seed(8))
+        assert found[device].keypoints.device.type == device
+    torch.testing.assert_close(found["cuda"].keypoints[0].cpu(), found["cpu"].keypoints[0], atol=5e-3, rtol=0)
+
+
+def _moved(tree, device):
+    if isinstance(tree, torch.Tensor):
+        return tree.to(device)
+    if is_dataclass(tree):
+        return replace(
+            tree, **{field.name: _moved(getattr(tree, field.name), device) for field in fields(tree)}
+        )
+    return tree
+
+
 def test_engine_is_chosen_by_what_it_can_do(model):
     ours = CONFIG.objective
-    assert engine.choose("auto", model, ours) is compiled
-    assert engine.choose("reference", model, ours) is reference
+    assert engine.choose("auto", ours) is compiled
+    assert engine.choose("reference", ours) is reference
     tied = replace(ours, schedules=replace(schedules.Schedules(), symmetry=((0, 0.1),)))
-    assert engine.choose("auto", model, tied) is reference
+    assert engine.choose("auto", tied) is reference
     with pytest.raises(ValueError, match=r"does not know the terms symmetry.*'reference'"):
-        engine.choose("compiled", model, tied)
+        engine.choose("compiled", tied)
     with pytest.raises(ValueError, match=r"unknown engine 'gpu'; available: auto, reference, compiled"):
-        engine.choose("gpu", model, ours)
+        engine.choose("gpu", ours)
 
 
 def test_without_numba_it_says_so_and_goes_on(model, monkeypatch, caplog):
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
     engine._say_once.cache_clear()
-    assert engine.choose("auto", model, CONFIG.objective) is reference
-    assert engine.choose("auto", model, CONFIG.objective) is reference
+    assert engine.choose("auto", CONFIG.objective) is reference
+    assert engine.choose("auto", CONFIG.objective) is reference
     assert [record.message.count("pip install numba") for record in caplog.records] == [1]
     with pytest.raises(ValueError, match="numba is not installed"):
-        engine.choose("compiled", model, CONFIG.objective)
+        engine.choose("compiled", CONFIG.objective)

@@ -38,7 +38,7 @@ def optimize(
     on_step: StepCallback | None = None,
 ) -> Optimized:
     """Minimise the objective from every start; see engine.Engine."""
-    config = configs[0]
+    config, device = configs[0], model.sparse.device
     free = config.parametrization == "free_keypoints"
     known, image = class_tables(model, seen.visibility), image_tables(seen)
     planner = _Planner(model, seen, configs, generator)
@@ -52,12 +52,14 @@ def optimize(
         best = float(search.value.min())
         if keep < len(search.value):
             total = torch.from_numpy(search.value)
-            rows = survivors(model, _keypoints(search), total, keep, config.separation_deg)
+            placed = _keypoints(search).to(device)
+            rows = survivors(model, placed, total.to(device), keep, config.separation_deg).cpu()
             search = step.Search(*(array[rows.numpy()] for array in search))
         if on_step is not None and not on_step(done, config.steps, best):
             break
     focal = torch.from_numpy(np.exp(search.numbers[:, -1]))
-    return Optimized(_keypoints(search), focal, torch.from_numpy(search.surface))
+    surface = torch.from_numpy(search.surface)
+    return Optimized(_keypoints(search).to(device), focal.to(device), surface.to(device))
 
 
 def _descend(search: step.Search, rest: tuple[Class, Image, step.Plan, bool]) -> None:
@@ -79,13 +81,13 @@ def _start(model: ClassRepresentation, starts: Starts, config: Config) -> step.S
         leaves = [begun.quaternion, begun.translation, begun.log_scale, begun.modes, begun.residual]
     rows = [*leaves, starts.focal.log()]
     joined = torch.cat([row.reshape(len(starts.focal), -1) for row in rows], 1)
-    numbers = np.ascontiguousarray(joined.numpy(), dtype=np.float32)
+    numbers = np.ascontiguousarray(joined.cpu().numpy(), dtype=np.float32)
     count = len(numbers)
     return step.Search(
         numbers=numbers,
         first=np.zeros_like(numbers),
         second=np.zeros_like(numbers),
-        surface=starts.surface_depth.numpy().astype(np.float32),
+        surface=starts.surface_depth.cpu().numpy().astype(np.float32),
         points=np.zeros((count, 3, len(model.sparse)), np.float32),
         value=np.zeros(count, np.float32),
     )
@@ -150,6 +152,7 @@ def _lookups(background: BackgroundGrid, sigmas: list[float]) -> tuple[Array, Ar
     if not sigmas:
         return np.zeros(2, np.float32), np.ones(2, np.float32), np.zeros((0, 0, 0), np.float32)
     rows, columns = background.share.shape
+    background = BackgroundGrid(background.share.cpu(), background.origin.cpu(), background.step.cpu())
     share = background.share / background.share.sum().clamp_min(1e-9)
     maps: dict[float, Tensor] = {}
     for sigma in set(sigmas):

@@ -28,15 +28,15 @@ def score(
     """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
     few = torch.arange(min(samples, len(seen.dense.points)))
     known, glimpse = class_tables(model, seen.visibility), sample_tables(seen.dense.subset(few))
-    points = (model.sparse @ starts.rotation.mT + starts.translation[:, None]).mT.contiguous().numpy()
-    focal, surface = starts.focal.numpy(), starts.surface_depth.numpy()
+    points = (model.sparse @ starts.rotation.mT + starts.translation[:, None]).mT.contiguous().cpu().numpy()
+    focal, surface = starts.focal.cpu().numpy(), starts.surface_depth.cpu().numpy()
     found = np.zeros(len(points), np.float32)
 
     def work(rows: slice) -> None:
         likelihoods(known, glimpse, points[rows], (focal[rows], surface[rows]), F(sigma), found[rows])
 
     share_out(work, len(points))
-    return torch.from_numpy(found)
+    return torch.from_numpy(found).to(model.sparse.device)
 
 
 @kernel
