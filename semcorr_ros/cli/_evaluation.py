@@ -25,6 +25,7 @@ from semcorr_ros.evaluation.geo_aware import groups
 from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.memory import peak_memory
 from semcorr_ros.observations import Providers
 from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.workers import Crew
@@ -106,7 +107,9 @@ def evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> lis
         step = partial(progress.advance, task)
         failed = predict.predict(chosen, setup, matcher, journal, step, args.kap_grid)
         head = {"category": category, "method": method, "split": args.split}
-        scored.append(_scored(args, bench.dataset, setup.samples, (chosen, journal, head), failed))
+        found = _scored(args, bench.dataset, setup.samples, (chosen, journal, head), failed)
+        found.result["peak_memory"] = peak_memory()
+        scored.append(found)
     return scored
 
 
@@ -192,6 +195,7 @@ def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
     args = bench.args
     path = _class_path(args, category)
     names = ("features_dir", "weights", "depth", "depth_dir", "depth_kind", "masks", "masks_dir", "seed")
+    names += ("depth_option", "mask_option", "precision")
     return {
         **{name: getattr(args, name) for name in (*names, "kap_grid", "adaptive_flip")},
         "root": args.root.resolve(),

@@ -11,6 +11,7 @@ from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.cli import _picture_arguments as pictures
 from semcorr_ros.cli._live_arguments import live_from
+from semcorr_ros.memory import peak_memory
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.overlay import draw_alignment
 
@@ -65,4 +66,5 @@ def _content(
             "scale": float(aligned.scale[0]),
         },
         "seconds": round(seconds, 3),
+        "peak_memory": peak_memory(),
     }

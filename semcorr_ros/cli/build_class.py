@@ -18,6 +18,7 @@ from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
 from semcorr_ros.cli._engine_arguments import add_engine_arguments
 from semcorr_ros.datasets import Dataset
+from semcorr_ros.memory import peak_memory
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.representation.build import build
 from semcorr_ros.representation.class_file import write_class
@@ -86,6 +87,7 @@ def _run_one(args: argparse.Namespace) -> int:
     report["class_file"] = {"path": str(args.output), "bytes": args.output.stat().st_size}
     report["dataset_problems"] = dataset.problems()
     report["config"] = dataclasses.asdict(config)
+    report["peak_memory"] = peak_memory()
     write_json(args.json or args.output.with_suffix(".json"), report)
     write_image(args.picture or args.output.with_suffix(".png"), class_picture(model))
     _print_summary(model, report, args)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
+from semcorr_ros.memory import MEGABYTE, peak_memory
+
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
 
@@ -28,6 +30,17 @@ class Diagnostics:
         message.header.stamp = node.get_clock().now().to_msg()
         status = message.status[0]
         status.values.append(KeyValue(key="lifecycle state", value=node.state))
+        status.values += _memory()
         if not node.active:
             status.level, status.message = DiagnosticStatus.OK, f"the node is {node.state}"
         self._publisher.publish(message)
+
+
+def _memory() -> list[KeyValue]:
+    """Peaks since the process began."""
+    peak = peak_memory()
+    gpu = "no GPU is used" if peak["gpu_bytes"] is None else f"{peak['gpu_bytes'] / MEGABYTE:.0f}"
+    return [
+        KeyValue(key="peak memory of the process MB", value=f"{peak['process_bytes'] / MEGABYTE:.0f}"),
+        KeyValue(key="peak memory on the GPU MB", value=gpu),
+    ]

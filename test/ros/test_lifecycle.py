@@ -9,6 +9,7 @@ import weakref
 
 import pear_camera
 import pytest
+import torch
 from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
@@ -153,15 +154,19 @@ def test_transitions_do_not_wait_for_inference(start, ros, model, settings, tmp_
 
 def test_diagnostics_tell_the_state(start, ros, settings):
     node = start("perceive", settings | {"__node": "told", "autostart": "false"})
-    got = []
+    got, memory = [], {}
 
     def take(message: DiagnosticArray) -> None:
         got.extend(value.value for value in message.status[0].values if value.key == "lifecycle state")
+        memory.update((v.key, v.value) for v in message.status[0].values if v.key.startswith("peak memory"))
 
     subscription = ros.create_subscription(DiagnosticArray, "/diagnostics", take, 5)
     assert spin_until(ros, lambda: "unconfigured" in got)
     assert change(ros, "told", Transition.TRANSITION_CONFIGURE)
     assert spin_until(ros, lambda: "inactive" in got)
+    assert float(memory["peak memory of the process MB"]) > 50
+    if not torch.cuda.is_available():
+        assert memory["peak memory on the GPU MB"] == "no GPU is used"
     ros.destroy_subscription(subscription)
     node.stop()
 
