@@ -15,7 +15,7 @@ from semcorr_ros.__main__ import main as verb
 from semcorr_ros.artifacts import ImagePair
 from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.align_ahead import align_ahead
-from semcorr_ros.evaluation.journal import open_journal
+from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.observations import Providers
@@ -91,6 +91,17 @@ def run(
 ) -> dict[str, Any]:
     """Scores of the pairs, and errors of the images where the class is aligned. JSON-ready."""
     setup = make_setup(place, variant)
+    journal, row = answer(place, setup, (name, variant), workers, tick)
+    if plugins.load("matching", variant.matcher).NEEDS_ALIGNMENT:
+        row["per_image"] = [vars(e) for e in _errors(place, setup, journal.path.parent)]
+    return row
+
+
+def answer(
+    place: Place, setup: Setup, what: tuple[str, Variant], workers: int, tick: Callable[[int], Any]
+) -> tuple[Journal, dict[str, Any]]:
+    """Predictions of a row, (name, variant), beside them its alignments; and their scores."""
+    name, variant = what
     pairs = chosen_pairs(place, list(setup.samples), variant.share)
     matcher = plugins.load("matching", variant.matcher)
     key = predict.key(list(pairs.values()), {"variant": variant, "class": place.class_file.read_bytes()})
@@ -102,9 +113,7 @@ def run(
     failed = predict.predict(pairs, setup, matcher, journal)
     row: dict[str, Any] = {"category": place.category, "setting": place.setting, "method": name}
     row |= {"images": len(names), "failed": sorted(set(failed.values())), **score(pairs, journal)}
-    if matcher.NEEDS_ALIGNMENT:
-        row["per_image"] = [vars(e) for e in _errors(place, setup, folder, names)]
-    return row
+    return journal, row
 
 
 def run_wrong_class(
@@ -133,11 +142,11 @@ def chosen_pairs(place: Place, names: list[str], share: float) -> dict[int, Imag
     return {i: pair for i, pair in pairs if {pair.source, pair.target} <= kept}
 
 
-def _errors(place: Place, setup: Setup, folder: Path, names: list[str]) -> list[measures.ImageErrors]:
+def _errors(place: Place, setup: Setup, folder: Path) -> list[measures.ImageErrors]:
     assert setup.model is not None
     views = Views(setup, True, folder / "alignments")
     found = []
-    for name in names:
+    for name in sorted(path.stem for path in folder.glob("alignments/*.safetensors")):
         try:
             view = views.view(name)
         except FAILURES:
