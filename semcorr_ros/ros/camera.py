@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rclpy.time import Time
-
 from semcorr_ros.msg import Regions
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code
 from semcorr_ros.ros.regions import RegionInputs
 from semcorr_ros.ros.streaming import Moment
+from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.synchronizer import Synchronizer
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Camera:
 
     def _pair(self, stream: str, message: Any) -> None:
         before = self._pairs.dropped
-        pair = self._pairs.add(stream, Time.from_msg(message.header.stamp).nanoseconds * 1e-9, message)
+        pair = self._pairs.add(stream, stamp_of(message), message)
         if self._pairs.dropped > before:
             sentence = "an image found no regions with its stamp, or regions no image, within `sync_slop`"
             self._node.counters.drop(Code.SYNC_MISS, sentence)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rclpy.time import Time
-
 from semcorr_ros.msg import Regions
 from semcorr_ros.ros import regions as regions_of_interest
 from semcorr_ros.ros.outputs import Found
@@ -16,6 +14,7 @@ from semcorr_ros.ros.perception import Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe, renamed, sighting, too_uncertain
 from semcorr_ros.ros.worker import KeepGoing
+from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.identities import Identities, Sighting, duplicates
 from semcorr_ros.sensing.place import Place
 
@@ -86,7 +85,7 @@ class Streaming:
         twice = duplicates(seen, [item.pose.confidence for item in found])
         found = [item for i, item in enumerate(found) if i not in twice]
         seen = [item for i, item in enumerate(seen) if i not in twice]
-        numbers = self._known(moment.camera).assign(name, seen, _seconds(moment.picture))
+        numbers = self._known(moment.camera).assign(name, seen, stamp_of(moment.picture))
         prefix = f"{moment.camera}_" if moment.camera else ""
         return [
             renamed(item, f"{prefix}{name}_{number}") for item, number in zip(found, numbers, strict=True)
@@ -109,7 +108,7 @@ class Streaming:
         """What each object is followed under, before it has been found again."""
         if len(marked) == 1 and moment.regions is None:
             return [f"{moment.camera}/{name}"]
-        numbers = self._known(moment.camera).match(name, marked, _seconds(moment.picture))
+        numbers = self._known(moment.camera).match(name, marked, stamp_of(moment.picture))
         return [
             f"{moment.camera}/{name}/{i if number is None else number}" for i, number in enumerate(numbers)
         ]
@@ -165,7 +164,3 @@ def _sighting_of(place: Place) -> Sighting:
     else:
         return Sighting(pixel=(0.0, 0.0), extent_px=0.0)
     return Sighting(pixel=(x + w / 2, y + h / 2), extent_px=max(w, h))
-
-
-def _seconds(picture: Picture) -> float:
-    return Time.from_msg(picture.header.stamp).nanoseconds * 1e-9

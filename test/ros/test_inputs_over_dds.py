@@ -26,7 +26,7 @@ from rclpy.qos import qos_profile_sensor_data
 from ros.conftest import ROOT, call, spin_until
 from ros.test_inputs import packed
 from ros.test_lifecycle import change
-from semcorr_ros.msg import SemanticKeypoint
+from semcorr_ros.msg import Regions, SemanticKeypoint
 from semcorr_ros.srv import TransferKeypoints
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
@@ -320,6 +320,21 @@ def test_what_is_left_out_on_purpose_is_no_warning(healed):
     assert "max_rate (1 per second)" in healed.told.why(Code.RATE_LIMIT)
     assert spin_until(healed.ros, lambda: healed.told.status.level == DiagnosticStatus.OK)
     healed.tune(max_rate=10.0)
+
+
+def test_stamps_before_the_epoch_are_stamps_like_others(healed):
+    """rclpy's own Time refuses them with an exception."""
+    sender = healed.ros.create_publisher(Regions, "/ill/regions", 5)
+    assert spin_until(healed.ros, sender.get_subscription_count)
+    early = Regions(header=Header(frame_id="optical"))
+    early.header.stamp.sec = -5
+
+    def told() -> bool:
+        sender.publish(early)  # again: who subscribes with best effort may miss the first one
+        return "no regions with its stamp" in healed.told.values.get("why SYNC_MISS", "")
+
+    assert spin_until(healed.ros, told), healed.told.values
+    healed.ros.destroy_publisher(sender)
 
 
 def test_the_camera_process_is_killed_and_another_one_comes(healed, shot, tmp_path):
