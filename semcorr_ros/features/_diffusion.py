@@ -23,7 +23,7 @@ from semcorr_ros.features._diffusion_folder import embed, load_scheduler, load_u
 from semcorr_ros.features._letterboxed import letterboxes
 from semcorr_ros.features._tiles import STEP, Tiling, cut, put_together, tiling
 from semcorr_ros.features._unet_taps import FreeU, layers
-from semcorr_ros.features._vision_transformer import PRECISIONS, check_choice
+from semcorr_ros.weights.networks import PRECISIONS, check_choice
 
 CELL = 16  # pixels per cell of s3, the finest layer
 NOISE_SEED = 42  # the authors'

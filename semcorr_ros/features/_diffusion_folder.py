@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from semcorr_ros.features._unet_taps import trim
-from semcorr_ros.features._vision_transformer import PRECISIONS, load_network
+from semcorr_ros.weights.networks import PRECISIONS, load_network
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -61,7 +61,7 @@ def embed(prompt: str, folder: Path, precision: str, device: str) -> Float[Tenso
     if not (folder / "tokenizer" / "vocab.json").is_file():
         raise FileNotFoundError(f"no tokenizer/vocab.json in {folder}")
     kinds = {"clip_text_model": "CLIPTextModel"}
-    encoder = load_network(folder / "text_encoder", kinds, precision, device)
+    encoder = load_network(folder / "text_encoder", kinds, device, precision)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     length = encoder.config.max_position_embeddings
     tokens = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")

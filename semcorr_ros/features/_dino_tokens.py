@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semcorr_ros.features._vision_transformer import load_network, patch_size
+from semcorr_ros.features._vision_transformer import patch_size
+from semcorr_ros.weights.networks import load_network
 
 CLASSES = {"dinov2": "Dinov2Model", "dinov2_with_registers": "Dinov2WithRegistersModel"}
 HUB_OFFSET = 0.1  # cells that the authors' code adds to the grid it resamples to
@@ -19,7 +20,7 @@ HUB_OFFSET = 0.1  # cells that the authors' code adds to the grid it resamples t
 
 def load_published(folder: Path, precision: str, device: str) -> Any:
     """A DINOv2 without registers whose output is what adapters were trained on. Raises as load_network."""
-    network = load_network(folder, {"dinov2": CLASSES["dinov2"]}, precision, device)
+    network = load_network(folder, {"dinov2": CLASSES["dinov2"]}, device, precision)
     skip_final_norm(network)
     use_hub_positions(network)
     return network

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,8 +14,7 @@ from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._canvas import lay_out, normalized
 from semcorr_ros.geometry.letterbox import Placement, cut_out, letterboxed, unpadded
-from semcorr_ros.weights import networks
-from semcorr_ros.weights.networks import PRECISIONS, check_choice
+from semcorr_ros.weights.networks import check_choice
 
 LAYOUTS = ("letterbox", "unpadded")
 
@@ -89,28 +86,6 @@ def placer(layout: str, side: int, patch: int) -> Callable[[tuple[int, int]], Pl
     if layout == "letterbox":
         return lambda size: letterboxed(size, side)
     return lambda size: unpadded(size, side, patch)
-
-
-def find_folder(name: str, override: str) -> Path:
-    """The folder of a model of the weights manifest, or another one. Raises FileNotFoundError."""
-    if override:
-        return Path(override)
-    # Only now: a folder that is given needs no manifest.
-    return importlib.import_module("semcorr_ros.weights").find(name)
-
-
-def load_network(folder: Path, classes: Mapping[str, str], precision: str, device: str) -> Any:
-    """A model in the hub's layout, whose config's `model_type` is a key of `classes` (values: class names).
-
-    Raises FileNotFoundError, ImportError for a transformers that is too old, ValueError naming the folder
-    for another model, damaged or incomplete weights, or an unknown precision.
-    """
-    check_choice("precision", precision, PRECISIONS)
-    network = networks.load_network(folder, classes, "cpu")
-    # Parameters only: buffers hold frequencies of positions, which half precision would shift.
-    for parameter in network.parameters():
-        parameter.data = parameter.data.to(PRECISIONS[precision])
-    return network.to(device)
 
 
 def patch_size(network: Any) -> int:

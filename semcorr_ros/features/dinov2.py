@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semcorr_ros import weights
 from semcorr_ros.features._dino_tokens import CLASSES, skip_final_norm, use_hub_positions
 from semcorr_ros.features._fingerprint import fingerprint, model_files
-from semcorr_ros.features._vision_transformer import (
-    TokenExtractor,
-    check_choice,
-    find_folder,
-    load_network,
-    patch_size,
-    placer,
-)
+from semcorr_ros.features._vision_transformer import TokenExtractor, patch_size, placer
+from semcorr_ros.weights.networks import check_choice, load_network
 
 SIZES = ("small", "base", "large", "giant")
 TOKENS = ("raw", "normed")
@@ -49,8 +44,8 @@ def build(config: Config) -> TokenExtractor:
     for name, choices in (("size", SIZES), ("tokens", TOKENS), ("positions", POSITIONS)):
         check_choice(name, getattr(config, name), choices)
     name = f"dinov2-{config.size}{'-registers' if config.registers else ''}"
-    folder = find_folder(name, config.weights)
-    network = load_network(folder, CLASSES, config.precision, config.device)
+    folder = weights.find(name, config.weights)
+    network = load_network(folder, CLASSES, config.device, config.precision)
     place = placer(config.layout, config.side, patch_size(network))
     if config.tokens == "raw":
         skip_final_norm(network)

@@ -9,15 +9,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from semcorr_ros import weights
 from semcorr_ros.features._fingerprint import fingerprint, model_files
-from semcorr_ros.features._vision_transformer import (
-    TokenExtractor,
-    check_choice,
-    find_folder,
-    load_network,
-    patch_size,
-    placer,
-)
+from semcorr_ros.features._vision_transformer import TokenExtractor, patch_size, placer
+from semcorr_ros.weights.networks import check_choice, load_network
 
 SIZES = ("vits16", "vits16plus", "vitb16", "vitl16", "vith16plus", "vit7b16")
 CLASSES = {"dinov3_vit": "DINOv3ViTModel"}
@@ -46,8 +41,8 @@ def build(config: Config) -> TokenExtractor:
     ImportError for a transformers older than 4.56."""
     check_choice("size", config.size, SIZES)
     check_choice("tokens", config.tokens, TOKENS)
-    folder = find_folder(f"dinov3-{config.size}", config.weights)
-    network = load_network(folder, CLASSES, config.precision, config.device)
+    folder = weights.find(f"dinov3-{config.size}", config.weights)
+    network = load_network(folder, CLASSES, config.device, config.precision)
     place = placer(config.layout, config.side, patch_size(network))
     if config.tokens == "raw":
         network.norm = nn.Identity()

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from semcorr_ros import weights
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._aggregation import AggregationNetwork, load_aggregation
 from semcorr_ros.features._diffusion import CELL, Settings
@@ -24,7 +25,7 @@ from semcorr_ros.features._dino_tokens import load_published
 from semcorr_ros.features._fingerprint import fingerprint, model_files
 from semcorr_ros.features._letterboxed import LetterboxedExtractor
 from semcorr_ros.features._unet_taps import FreeU
-from semcorr_ros.features._vision_transformer import check_choice, find_folder
+from semcorr_ros.weights.networks import check_choice
 
 # Name of the adapter in the weights manifest, and how many maps it joins.
 VARIANTS = {"full": ("geoaware-sd-dino", 4), "dino": ("geoaware-dino", 1)}
@@ -55,7 +56,7 @@ def build(config: Config) -> LetterboxedExtractor:
     """Load the networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     check_choice("variant", config.variant, VARIANTS)
     name, count = VARIANTS[config.variant]
-    path = find_folder(name, config.weights)
+    path = weights.find(name, config.weights)
     adapter = load_aggregation(path).to(config.device)
     if len(adapter.channels) != count:
         raise ValueError(f"{path} joins {len(adapter.channels)} maps, variant {config.variant!r} has {count}")
@@ -64,8 +65,8 @@ def build(config: Config) -> LetterboxedExtractor:
 
 def _full(config: Config, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
     folders = (
-        find_folder("stable-diffusion-1-5", config.diffusion_weights),
-        find_folder("dinov2-base", config.dino_weights),
+        weights.find("stable-diffusion-1-5", config.diffusion_weights),
+        weights.find("dinov2-base", config.dino_weights),
     )
     freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
     settings = Settings(config.timestep, config.prompt, freeu, config.side)
@@ -78,7 +79,7 @@ def _full(config: Config, path: Path, adapter: AggregationNetwork) -> Letterboxe
 
 
 def _dino_only(config: Config, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
-    folder = find_folder("dinov2-base", config.dino_weights)
+    folder = weights.find("dinov2-base", config.dino_weights)
     network = load_published(folder, config.precision, config.device)
 
     def describe(refs: Sequence[ImageRef]) -> Float[Tensor, "batch h w channel"]:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from semcorr_ros import weights
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._diffusion import Layers, Settings
@@ -24,7 +25,7 @@ from semcorr_ros.features._diffusion_dino import DINO, DiffusionDino, maps
 from semcorr_ros.features._letterboxed import LetterboxedExtractor, without_padding
 from semcorr_ros.features._pair_reduction import reduce_together
 from semcorr_ros.features._unet_taps import FreeU
-from semcorr_ros.features._vision_transformer import check_choice, find_folder
+from semcorr_ros.weights.networks import check_choice
 
 REDUCTIONS = ("none", "pair")
 REMEMBERED = 32  # images whose layers a benchmark of pairs keeps: 0.8 GB
@@ -55,8 +56,8 @@ def build(config: Config) -> LetterboxedExtractor:
     """Load both networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     check_choice("reduction", config.reduction, REDUCTIONS)
     folders = (
-        find_folder("stable-diffusion-1-5", config.diffusion_weights),
-        find_folder("dinov2-base", config.dino_weights),
+        weights.find("stable-diffusion-1-5", config.diffusion_weights),
+        weights.find("dinov2-base", config.dino_weights),
     )
     freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
     settings = Settings(config.timestep, config.prompt, freeu, config.side)

@@ -15,13 +15,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from semcorr_ros import weights
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._diffusion import Diffusion, Settings, on_finest_cells
 from semcorr_ros.features._diffusion_folder import weight_files
 from semcorr_ros.features._fingerprint import fingerprint
 from semcorr_ros.features._letterboxed import LetterboxedExtractor
 from semcorr_ros.features._unet_taps import FreeU
-from semcorr_ros.features._vision_transformer import find_folder
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Config:
 
 def build(config: Config) -> LetterboxedExtractor:
     """Load the networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
-    folder = find_folder("stable-diffusion-1-5", config.weights)
+    folder = weights.find("stable-diffusion-1-5", config.weights)
     freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
     settings = Settings(config.timestep, config.prompt, freeu, config.side)
     diffusion = Diffusion(folder, settings, config.precision, config.device)

@@ -34,7 +34,7 @@ def find(name: str, override: str | Path = "") -> Path:
     """The folder of a model in the hub's layout, or the file of one that is a single file.
 
     Looks at `override` only, if given; else at $SEMCORR_WEIGHTS/<name>, then in the hub's cache. Raises
-    MissingWeights, ValueError for an unknown name.
+    MissingWeights, ValueError for an unknown name or an override that is a file and should be a folder.
     """
     entry = model(name)
     if override:
@@ -59,6 +59,8 @@ def _given(entry: Model, path: Path) -> Path:
         path = path / entry.file_name
     if not path.exists():
         raise MissingWeights(f"nothing at {path}: {_how_to_get(entry)}")
+    if path.is_file() and not entry.is_file:
+        raise ValueError(f"{path} is a file; {entry.name} is a folder with config.json and its weights")
     return path
 
 

@@ -25,13 +25,14 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 HALF: Triple = (0.5, 0.5, 0.5)  # mean and deviation of networks that want values in [-1, 1]
 
 
-def load_network(folder: Path, classes: Mapping[str, str], device: str) -> Any:
+def load_network(folder: Path, classes: Mapping[str, str], device: str, precision: str = "fp32") -> Any:
     """A model in the hub's layout, whose config's `model_type` is a key of `classes` (values: class names).
 
-    Parameters stay float32; `autocast` computes in less. Raises FileNotFoundError, ImportError for a
-    transformers that is too old, ValueError naming the folder for another model, damaged or incomplete
-    weights.
+    precision: of the parameters; `autocast` computes in less with parameters of full precision. Raises
+    FileNotFoundError, ImportError for a transformers that is too old, ValueError naming the folder for
+    another model, damaged or incomplete weights, or an unknown precision.
     """
+    check_choice("precision", precision, PRECISIONS)
     kind = read_json(folder / "config.json").get("model_type")
     if kind not in classes:
         raise ValueError(f"{folder} holds a model of type {kind!r}, expected {' or '.join(classes)}")
@@ -41,7 +42,11 @@ def load_network(folder: Path, classes: Mapping[str, str], device: str) -> Any:
             f"transformers {transformers.__version__} has no {classes[kind]}: "
             "pip install -U 'semcorr_ros[foundation]'"
         )
-    return _from_pretrained(cls, folder).float().requires_grad_(False).to(device).eval()
+    network = _from_pretrained(cls, folder).float().requires_grad_(False).eval()
+    # Parameters only: buffers hold frequencies of positions, which half precision would shift.
+    for parameter in network.parameters():
+        parameter.data = parameter.data.to(PRECISIONS[precision])
+    return network.to(device)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import transformer_folders
 from PIL import Image
 from torch.nn.functional import normalize
 
+from semcorr_ros import plugins
 from semcorr_ros.features import ImageRef, _canvas, _dino_tokens, _vision_transformer, dinov2, precomputed
 from semcorr_ros.geometry import grid, letterbox
 
@@ -249,3 +250,31 @@ def test_missing_weights_are_named_by_the_manifest():
     pytest.importorskip("semcorr_ros.weights")
     with pytest.raises(FileNotFoundError, match="dinov2-giant-registers"):
         dinov2.build(dinov2.Config(size="giant", registers=True))
+
+
+PUBLISHED = {
+    "dinov2": "dinov2-base",
+    "dinov3": "dinov3-vitb16",
+    "stable_diffusion": "stable-diffusion-1-5",
+    "sd_dino": "stable-diffusion-1-5",
+    "geoaware": "geoaware-sd-dino",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("dinov2", "weights"),
+        ("dinov3", "weights"),
+        ("stable_diffusion", "weights"),
+        ("sd_dino", "diffusion_weights"),
+        ("geoaware", "weights"),
+    ],
+)
+def test_a_given_place_is_the_only_one_looked_at(name, setting, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    for known in ("dinov2-base", "dinov3-vitb16", "stable-diffusion-1-5", "geoaware-sd-dino"):
+        (tmp_path / known).mkdir()  # what is looked up by name is not what was asked for
+    module = plugins.load("features", name)
+    with pytest.raises(FileNotFoundError, match=rf"nothing at .*gone.*weights fetch {PUBLISHED[name]}"):
+        module.build(module.Config(**{setting: str(tmp_path / "gone")}))

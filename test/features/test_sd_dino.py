@@ -1,6 +1,7 @@
 """Stable Diffusion and DINOv2 together, on tiny random models of the real classes."""
 
 import json
+from pathlib import Path
 
 import diffusion_folders
 import numpy as np
@@ -35,7 +36,7 @@ def build(folders, **options):
 
 
 def networks(folders, side=SIDE):
-    paths = tuple(sd_dino.find_folder("", folders[name]) for name in ("diffusion_weights", "dino_weights"))
+    paths = tuple(Path(folders[name]) for name in ("diffusion_weights", "dino_weights"))
     return _diffusion_dino.DiffusionDino(paths, Settings(100, side=side), "fp32", "cpu")
 
 

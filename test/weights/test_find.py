@@ -46,6 +46,8 @@ def test_override_is_taken_as_it_is_and_must_exist(tmp_path):
     assert weights.find("dinov2-base", folder) == folder
     with pytest.raises(weights.MissingWeights, match=r"nothing at .*absent.*fetch dinov2-base"):
         weights.find("dinov2-base", tmp_path / "absent")
+    with pytest.raises(ValueError, match=r"config\.json is a file; dinov2-base is a folder"):
+        weights.find("dinov2-base", folder / "config.json")
 
 
 def test_folder_of_the_environment(tmp_path, monkeypatch):
@@ -71,6 +73,8 @@ def test_a_model_of_one_file_is_found_as_that_file(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
     assert weights.find("geoaware-dino") == tmp_path / "geoaware-dino" / "best.pth"
     assert weights.find("geoaware-dino", tmp_path / "geoaware-dino").name == "best.pth"
+    own = _fill(tmp_path / "mine", "adapter.safetensors") / "adapter.safetensors"
+    assert weights.find("geoaware-dino", own) == own
 
 
 def test_optional_files_may_be_missing(tmp_path, monkeypatch):
