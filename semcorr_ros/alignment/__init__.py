@@ -54,19 +54,37 @@ def align_from(
 ) -> Alignment:
     """`align` from given starts: (settings, starts for the evidence of this image). Raises as `align`."""
     config, starts = how
+    work = engine.choose(config.engine, config.objective)
+    clues = gather(model, seen, config, generator)
+    found = work.optimize(
+        model, clues, starts(clues), (config.optimize, config.objective), generator, on_step
+    )
+    return settle(model, seen, clues, found, config)
+
+
+def gather(
+    model: ClassRepresentation, seen: Observation, config: Config, generator: torch.Generator
+) -> evidence.Evidence:
+    """What the image says about the class: the first step of `align`. Raises as `align`."""
     if seen.features.backbone != model.backbone:
         raise ValueError(
             f"class {model.info.name!r} was built on backbone {model.backbone!r} but the image was "
             f"encoded by {seen.features.backbone!r}; encode with the same backbone or rebuild the class"
         )
-    work = engine.choose(config.engine, config.objective)
-    clues = evidence.gather_evidence(model, seen, config.evidence, generator)
-    found = work.optimize(
-        model, clues, starts(clues), (config.optimize, config.objective), generator, on_step
-    )
-    with torch.no_grad():
-        ranking = select.rank(model, clues, found, (config.select, config.objective))
-        return _to_depth_units(model, seen, clues, found, ranking)
+    return evidence.gather_evidence(model, seen, config.evidence, generator)
+
+
+@torch.no_grad()
+def settle(
+    model: ClassRepresentation,
+    seen: Observation,
+    clues: evidence.Evidence,
+    found: optimize.Optimized,
+    config: Config,
+) -> Alignment:
+    """Optimised hypotheses, ranked and in depth units: the last step of `align`."""
+    ranking = select.rank(model, clues, found, (config.select, config.objective))
+    return _to_depth_units(model, seen, clues, found, ranking)
 
 
 def _to_depth_units(

@@ -38,7 +38,7 @@ def optimize(
 ) -> Optimized:
     """Minimise the objective from every start; see engine.Engine."""
     config, terms = configs
-    search = _Search(model, starts, config, fixed_focal=seen.focal is not None)
+    search = Search(model, starts, config, fixed_focal=seen.focal is not None)
     for step in range(config.steps):
         scheduled = scheduled_at(config, step)
         rows = torch.randint(len(seen.dense.points), (2, config.batch), generator=generator)
@@ -78,8 +78,8 @@ def score(
     return torch.cat(scores)
 
 
-class _Search:
-    """The leaf tensors, their optimiser, and what each hypothesis was placed with."""
+class Search:
+    """Hypotheses on their way: the leaf tensors, their optimiser, and what each was placed with."""
 
     def __init__(self, model: ClassRepresentation, starts: Starts, config: Config, fixed_focal: bool) -> None:
         self.model, self.config, self.fixed_focal = model, config, fixed_focal

@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     dataset = data.dataset_from(args)
     crew = crew_from(args, args.feature_cache)
     args.threads = crew.threads
-    jobs, failed = {}, {}
+    jobs: dict[str, partial[Outcome]] = {}
+    failed: dict[str, str] = {}
     for category in [args.category] if args.category else dataset.categories():
         try:
             jobs |= _jobs(args, dataset, category)
