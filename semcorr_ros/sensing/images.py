@@ -35,6 +35,7 @@ MOSAICS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
     **{name: (2, yuv.unpack(luma_first)) for name, luma_first in yuv.ENCODINGS.items()},
 }
 MILLIMETRES = 1e-3
+NEAREST, FARTHEST = 1e-4, 1e4  # metres; other numbers are no distance that a camera measured
 DEPTH = {"16UC1": (np.uint16, MILLIMETRES), "mono16": (np.uint16, MILLIMETRES), "32FC1": (np.float32, 1.0)}
 
 LABELS = {"mono8": np.uint8, "8UC1": np.uint8, "mono16": np.uint16, "16UC1": np.uint16}
@@ -59,7 +60,7 @@ def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
 
 
 def depth_from_message(message: Any) -> DepthMap:
-    """Metric depth; 0 where the message holds 0, NaN or an infinity. Raises Refusal BAD_ENCODING.
+    """Metric depth; 0 where the message holds 0, NaN, an infinity or nonsense. Raises Refusal BAD_ENCODING.
 
     The encoding alone decides about the unit (REP 118).
     """
@@ -81,7 +82,7 @@ def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
 
 
 def _valid(metres: np.ndarray) -> np.ndarray:
-    metres[~np.isfinite(metres) | (metres < 0)] = 0.0
+    metres[~((metres >= NEAREST) & (metres <= FARTHEST))] = 0.0
     return metres
 
 

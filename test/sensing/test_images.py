@@ -95,6 +95,12 @@ def test_compressed_depth(kind):
     np.testing.assert_allclose(got.values.numpy()[1:], metres[1:], atol=tolerance)
 
 
+def test_depth_that_no_camera_measures_is_invalid():
+    metres = np.array([[0.5, 1e30, -1.0], [np.nan, 1e-30, np.inf]], np.float32)
+    values = images.depth_from_message(camera_messages.image(metres, "32FC1")).values
+    assert values.tolist() == [[0.5, 0, 0], [0, 0, 0]]
+
+
 def test_raw_and_compressed_depth_agree():
     metres = np.linspace(0.3, 4.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.float32)
     raw = images.depth_from_message(camera_messages.image(np.rint(metres * 1000).astype(np.uint16), "16UC1"))

@@ -14,6 +14,7 @@ from semcorr_ros.alignment.visibility import HORIZON, SOFTNESS
 F = np.float32
 NEAR = F(MIN_DEPTH)
 TINY = np.finfo(np.float32).tiny
+EXPONENT = np.int64(0x7FF0000000000000)  # of a float64: all of these bits say that it is infinite or NaN
 
 
 @kernel
@@ -63,7 +64,10 @@ def log_visibility(points: Array, facing: Array, rotation: Array, visible: Array
 
 @kernel
 def fit_rotation(canonical: Array, points: Array, seen: Array) -> Array:
-    """Proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the seen keypoints."""
+    """Proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the seen keypoints.
+
+    The identity where points are not finite: what LAPACK refuses in compiled code ends the process.
+    """
     covariance = np.zeros((3, 3))
     center, mean = np.zeros(3), np.zeros(3)
     for i in seen:
@@ -74,6 +78,9 @@ def fit_rotation(canonical: Array, points: Array, seen: Array) -> Array:
         for k in range(3):
             for m in range(3):
                 covariance[k, m] += (points[k, i] - mean[k]) * (canonical[i, m] - center[m])
+    for bits in covariance.reshape(-1).view(np.int64):  # fast arithmetic holds NaN to be impossible
+        if bits & EXPONENT == EXPONENT:
+            return np.eye(3, dtype=np.float32)
     u, _, vt = np.linalg.svd(covariance)
     if np.linalg.det(u) * np.linalg.det(vt) < 0:
         vt[2] = -vt[2]
