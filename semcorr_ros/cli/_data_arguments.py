@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import torch
 
 from semcorr_ros import plugin_options, plugins
 from semcorr_ros.datasets import Dataset
+from semcorr_ros.depth import _disk_cache as depth_cache
+from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.masks import _disk_cache as mask_cache
 from semcorr_ros.observations import Providers
 
 NONE = "none"
@@ -108,7 +113,7 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
         "--feature-cache",
         type=Path,
         metavar="DIR",
-        help="keep features here and read those that are there already (float16)",
+        help="keep features (float16) and what networks say of depth and masks here, and read what is there",
     )
     group.add_argument(
         "--feature-cache-gb",
@@ -146,14 +151,16 @@ def device_from(args: argparse.Namespace) -> str:
 
 def providers_from(args: argparse.Namespace) -> Providers:
     """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument."""
-    depth = args.depth or ("precomputed" if args.depth_dir else "sensor")
-    masks = _masks(args)
+    depth = depth_name(args)
+    masks = masks_of(args)
     others = [("depth", depth), *(("masks", name) for name, _ in masks)]
     precise = any(_precision(kind, name, args) for kind, name in others if name != NONE)
     return Providers(
         features=extractor_from(args, precise),
-        depth=None if depth == NONE else _depth(depth, args),
-        masks=tuple(_mask(name, options, args) for name, options in masks),
+        depth=None if depth == NONE else remembered(_depth(depth, args), depth_cache.DiskCache, args),
+        masks=tuple(
+            remembered(_mask(name, options, args), mask_cache.DiskCache, args) for name, options in masks
+        ),
         depth_required=args.depth is not None or args.depth_dir is not None,
     )
 
@@ -167,11 +174,30 @@ def extractor_from(args: argparse.Namespace, precise: bool = False) -> Any:
     options = {"folder": args.features_dir, "weights": args.weights}
     options |= _precision("features", name, args) if precise else {"precision": args.precision}
     options |= _settings("features", name, "--backbone-option", args.backbone_option)
-    device = device_from(args)
-    extractor = _build("features", name, options, device)
-    if args.feature_cache is None:
-        return extractor
-    return DiskCache(extractor, args.feature_cache, int(args.feature_cache_gb * 1e9), device)
+    extractor = _build("features", name, options, device_from(args))
+    return extractor if args.feature_cache is None else DiskCache(extractor, _store(args))
+
+
+def remembered(provider: Any, memory: Callable[[Any, DiskStore], Any], args: argparse.Namespace) -> Any:
+    """A network for depth or masks with --feature-cache in front; anything else as it is."""
+    if args.feature_cache is None or not hasattr(type(provider), "model"):
+        return provider
+    return memory(provider, _store(args))
+
+
+def _store(args: argparse.Namespace) -> DiskStore:
+    return _shared_store(args.feature_cache, int(args.feature_cache_gb * 1e9), device_from(args))
+
+
+@cache
+def _shared_store(folder: Path, max_bytes: int, device: str) -> DiskStore:
+    """One for features, depth and masks, which share the bound."""
+    return DiskStore(folder, max_bytes, device)
+
+
+def depth_name(args: argparse.Namespace) -> str:
+    """The depth provider that is meant."""
+    return args.depth or ("precomputed" if args.depth_dir else "sensor")
 
 
 def _depth(name: str, args: argparse.Namespace) -> Any:
@@ -189,7 +215,8 @@ def _precision(kind: str, name: str, args: argparse.Namespace) -> dict[str, Any]
     return {"precision": args.precision} if plugin_options.has_setting(kind, name, "precision") else {}
 
 
-def _masks(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
+def masks_of(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
+    """Names and settings of the mask providers that are meant, in their order."""
     names = list(args.masks or (["precomputed"] if args.masks_dir else []) + list(DEFAULT_MASKS))
     if NONE in names:
         if len(names) > 1 or args.masks_dir:

@@ -194,10 +194,10 @@ def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
     """What a prediction depends on besides the pairs and the code."""
     args = bench.args
     path = _class_path(args, category)
-    names = ("features_dir", "weights", "depth", "depth_dir", "depth_kind", "masks", "masks_dir", "seed")
-    names += ("depth_option", "mask_option", "precision")
+    names = ("features_dir", "weights", "precision", "seed")
+    others = ("depth", "depth_dir", "depth_kind", "depth_option", "masks", "masks_dir", "mask_option")
     return {
-        **{name: getattr(args, name) for name in (*names, "kap_grid", "adaptive_flip")},
+        **{name: getattr(args, name) for name in (*names, *others, "kap_grid", "adaptive_flip")},
         "root": args.root.resolve(),
         "backbone": bench.providers.features.backbone,
         "variant": getattr(bench.providers.features, "variant", ""),

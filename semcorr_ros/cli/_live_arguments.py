@@ -6,7 +6,9 @@ import argparse
 
 from semcorr_ros import plugin_options, plugins
 from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.depth import _disk_cache as depth_cache
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
+from semcorr_ros.masks import _disk_cache as mask_cache
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +43,10 @@ def live_from(args: argparse.Namespace) -> LiveProviders:
     common = {"device": data.device_from(args)}
     common |= {"precision": args.precision} if args.precision else {}
     own = {"device": "--device"}
+    depth = live_depth(args.depth_network, args.depth_option, "--depth-option", common, own)
+    masks = live_masks(args.masks, args.mask_option, "--mask-option", common, own)
     return LiveProviders(
         features=features,
-        depth=live_depth(args.depth_network, args.depth_option, "--depth-option", common, own),
-        masks=live_masks(args.masks, args.mask_option, "--mask-option", common, own),
+        depth=data.remembered(depth, depth_cache.DiskCache, args),
+        masks=tuple(data.remembered(mask, mask_cache.DiskCache, args) for mask in masks),
     )

@@ -17,6 +17,7 @@ from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRep
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
 from semcorr_ros.cli._engine_arguments import add_engine_arguments
+from semcorr_ros.cli._origins import origins
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.observations import Providers, observe, observe_mirrored
@@ -82,7 +83,7 @@ def _run_one(args: argparse.Namespace) -> int:
         task = bar.add_task("build", total=1.0)
         model, report = build(info, samples, config, generator, _advance(bar, task))
         bar.update(task, completed=1.0, description="done")
-    model = _with_provenance(model, args)
+    model = _with_provenance(model, args, providers)
     write_class(args.output, model)
     report["class_file"] = {"path": str(args.output), "bytes": args.output.stat().st_size}
     report["dataset_problems"] = dataset.problems()
@@ -148,9 +149,12 @@ def _to_cpu(features: FeatureMap) -> FeatureMap:
     return dataclasses.replace(features, values=features.values.cpu())
 
 
-def _with_provenance(model: ClassRepresentation, args: argparse.Namespace) -> ClassRepresentation:
+def _with_provenance(
+    model: ClassRepresentation, args: argparse.Namespace, providers: Providers
+) -> ClassRepresentation:
     # Folder names would differ between machines, and with them the bytes of the file.
     origin = {"dataset": args.dataset, "split": args.split, "seed": str(args.seed)}
+    origin |= origins(args, providers)
     return dataclasses.replace(model, provenance=model.provenance | origin)
 
 

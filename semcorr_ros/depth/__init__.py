@@ -28,3 +28,17 @@ class ImageDepth(DepthProvider, Protocol):
     def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
         """At the size of the image. The camera helps where it is known."""
         ...
+
+
+class DepthNetwork(ImageDepth, Protocol):
+    """One whose results can be kept on disk (_disk_cache.py) and are named in the classes made with it."""
+
+    @property
+    def model(self) -> str:
+        """`<name>:<fingerprint>` of the weights and the settings that change what comes out."""
+        ...
+
+    @property
+    def variant(self) -> str:
+        """What changes digits only, such as the precision."""
+        ...

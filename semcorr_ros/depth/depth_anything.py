@@ -7,6 +7,8 @@ models are fine-tuned for rooms (up to 20 m) or streets (up to 80 m).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from jaxtyping import UInt8
@@ -19,6 +21,7 @@ from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
 from semcorr_ros.depth._disparity import DECODINGS, DisparityMap
 from semcorr_ros.storage import read_image
 from semcorr_ros.weights import networks
+from semcorr_ros.weights.fingerprint import named
 
 SIZES = ("small", "base", "large")
 MODELS = ("relative", "metric-indoor", "metric-outdoor")
@@ -46,10 +49,18 @@ class Config:
 class DepthAnything:
     """`estimate` says what the network said, `depth` decodes it."""
 
-    def __init__(self, network: Any, config: Config) -> None:
+    def __init__(self, network: Any, config: Config, folder: Path) -> None:
         self._network = network
         self._config = config
+        self._folder = folder
+        self.variant = config.precision
         self.metric = network.config.depth_estimation_type == "metric"
+
+    @cached_property
+    def model(self) -> str:
+        """Which weights, and how they are used."""
+        settings = {"decode": self._config.decode, "side": self._config.side}
+        return named("depth_anything", self._folder, settings)
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Metres for a metric model. Raises FileNotFoundError or ValueError naming the image."""
@@ -95,4 +106,4 @@ def build(config: Config) -> DepthAnything:
     patch = int(network.config.patch_size)
     if config.side < patch or config.side % patch:
         raise ValueError(f"side must be a multiple of the patch size {patch}, got {config.side}")
-    return DepthAnything(network, config)
+    return DepthAnything(network, config, folder)

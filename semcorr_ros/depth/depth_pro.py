@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
 from semcorr_ros.storage import read_image
 from semcorr_ros.weights import networks
+from semcorr_ros.weights.fingerprint import named
 
 CLASSES = {"depth_pro": "DepthProForDepthEstimation"}
 SIDE = 1536  # pixels; every image is stretched to this square
@@ -38,9 +41,16 @@ class Config:
 class DepthPro:
     """A known camera decides about the scale; else the network's own idea of the field of view does."""
 
-    def __init__(self, network: Any, config: Config) -> None:
+    def __init__(self, network: Any, config: Config, folder: Path) -> None:
         self._network = network
         self._config = config
+        self._folder = folder
+        self.variant = config.precision
+
+    @cached_property
+    def model(self) -> str:
+        """Which weights, and how they are used."""
+        return named("depth_pro", self._folder, {"focal": self._config.focal, "side": self._config.side})
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Metres. Raises FileNotFoundError or ValueError naming the image."""
@@ -81,4 +91,4 @@ def build(config: Config) -> DepthPro:
     network = networks.load_network(folder, CLASSES, config.device)
     if not network.use_fov_model:
         raise ValueError(f"{folder} has no field-of-view network: without it depth has no scale")
-    return DepthPro(network, config)
+    return DepthPro(network, config, folder)

@@ -14,9 +14,9 @@ from semcorr_ros.features import ImageRef
 from semcorr_ros.features._diffusion import CELL, Diffusion, Layers, Settings, on_finest_cells
 from semcorr_ros.features._diffusion_folder import weight_files
 from semcorr_ros.features._dino_tokens import load_published
-from semcorr_ros.features._fingerprint import fingerprint, model_files
 from semcorr_ros.features._letterboxed import letterboxes
 from semcorr_ros.features._vision_transformer import patch_size, patch_tokens
+from semcorr_ros.weights.fingerprint import fingerprint, model_files
 
 DINO = "dino"
 

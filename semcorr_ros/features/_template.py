@@ -56,7 +56,7 @@ class ThumbnailExtractor:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # Weights belong in here too, see _fingerprint.py; device and precision do not.
+        # Weights belong in here too, see weights/fingerprint.py; device and precision do not.
         digits = hashlib.sha256(f"{config.layout} {config.side}".encode()).hexdigest()[:12]
         self.backbone = f"thumbnail:{digits}"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from semcorr_ros import weights
 from semcorr_ros.features._dino_tokens import CLASSES, skip_final_norm, use_hub_positions
-from semcorr_ros.features._fingerprint import fingerprint, model_files
 from semcorr_ros.features._vision_transformer import TokenExtractor, patch_size, placer
+from semcorr_ros.weights.fingerprint import fingerprint, model_files
 from semcorr_ros.weights.networks import check_choice, load_network
 
 SIZES = ("small", "base", "large", "giant")

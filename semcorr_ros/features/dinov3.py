@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from semcorr_ros import weights
-from semcorr_ros.features._fingerprint import fingerprint, model_files
 from semcorr_ros.features._vision_transformer import TokenExtractor, patch_size, placer
+from semcorr_ros.weights.fingerprint import fingerprint, model_files
 from semcorr_ros.weights.networks import check_choice, load_network
 
 SIZES = ("vits16", "vits16plus", "vitb16", "vitl16", "vith16plus", "vit7b16")

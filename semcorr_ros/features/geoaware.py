@@ -22,9 +22,9 @@ from semcorr_ros.features._aggregation import AggregationNetwork, load_aggregati
 from semcorr_ros.features._diffusion import CELL, Settings
 from semcorr_ros.features._diffusion_dino import DiffusionDino, dino_map, maps
 from semcorr_ros.features._dino_tokens import load_published
-from semcorr_ros.features._fingerprint import fingerprint, model_files
 from semcorr_ros.features._letterboxed import LetterboxedExtractor
 from semcorr_ros.features._unet_taps import FreeU
+from semcorr_ros.weights.fingerprint import fingerprint, model_files
 from semcorr_ros.weights.networks import check_choice
 
 # Name of the adapter in the weights manifest, and how many maps it joins.

@@ -19,9 +19,9 @@ from semcorr_ros import weights
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._diffusion import Diffusion, Settings, on_finest_cells
 from semcorr_ros.features._diffusion_folder import weight_files
-from semcorr_ros.features._fingerprint import fingerprint
 from semcorr_ros.features._letterboxed import LetterboxedExtractor
 from semcorr_ros.features._unet_taps import FreeU
+from semcorr_ros.weights.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)

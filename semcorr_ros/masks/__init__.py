@@ -26,3 +26,23 @@ class MaskProvider(Protocol):
         several objects is to be outlined. None where this provider has nothing to say. Raises ValueError
         naming a bad file."""
         ...
+
+
+class MaskNetwork(MaskProvider, Protocol):
+    """One whose results can be kept on disk (_disk_cache.py) and are named in the classes made with it."""
+
+    @property
+    def model(self) -> str:
+        """`<name>:<fingerprint>` of the weights and the settings that change what comes out."""
+        ...
+
+    @property
+    def variant(self) -> str:
+        """What changes digits only, such as the precision."""
+        ...
+
+    def question(
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+    ) -> tuple[str, tuple[Tensor, ...]]:
+        """All that `mask` depends on besides model and image: a text, and tensors."""
+        ...

@@ -32,6 +32,12 @@ class Prompt:
     box: Box | None = None
     region: Bool[Tensor, "height width"] | None = None  # roughly the object, as attention found it
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of it, for a key."""
+        box = torch.tensor(self.box or (), dtype=torch.float64)
+        region = torch.zeros(0, 0, dtype=torch.bool) if self.region is None else self.region
+        return self.points, box, region
+
 
 def prompt_for(sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None) -> Prompt | None:
     """None where nothing is annotated, respectively nothing looks like the class."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +17,9 @@ from torch.nn.functional import interpolate, pad
 from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
 from semcorr_ros.weights import networks
+from semcorr_ros.weights.fingerprint import named
 
+PADDED = ("sam",)  # input: the image, scaled and padded to a square; of others: stretched to it
 PROMPTS = ("auto", "points", "box")
 CANDIDATES = ("whole", "best")
 MIN_AGREEMENT = 0.3  # overlap with what attention found; with less, something else was segmented
@@ -35,16 +40,29 @@ class Settings:
 
 
 class PromptedSegmenter:
-    """A network that encodes an image once and answers prompts with three masks of different scale.
+    """A network that encodes an image once and answers prompts with three masks of different scale."""
 
-    padded: the input is the image, scaled and padded to a square (SAM); else stretched to it (SAM 2).
-    """
-
-    def __init__(self, network: Any, settings: Settings, padded: bool) -> None:
+    def __init__(self, network: Any, settings: Settings, name: str, folder: Path) -> None:
         self._network = network
         self._settings = settings
-        self._padded = padded
+        self._name, self._folder = name, folder
+        self._padded = name in PADDED
         self._side = int(network.config.prompt_encoder_config.image_size)
+        self._last: tuple[bytes, Any] = (b"", None)  # digest and encoding of the last image
+        self.variant = settings.precision
+
+    @cached_property
+    def model(self) -> str:
+        """Which weights, and how they are used."""
+        settings = {"prompt": self._settings.prompt, "candidate": self._settings.candidate}
+        return named(self._name, self._folder, settings)
+
+    def question(
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+    ) -> tuple[str, tuple[Tensor, ...]]:
+        """The prompt."""
+        prompt = prompt_for(sample, seen, model)
+        return ("nothing", ()) if prompt is None else ("prompt", prompt.tensors())
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
@@ -70,17 +88,27 @@ class PromptedSegmenter:
         self, image: UInt8[Tensor, "height width 3"], prompt: Prompt
     ) -> tuple[Bool[Tensor, "mask height width"], Float[Tensor, "mask"]]:
         """Masks from part to whole, and the network's guess of their quality; one for a box alone."""
-        size, device = (image.shape[0], image.shape[1]), self._settings.device
+        size = image.shape[0], image.shape[1]
         content = self.content(size)
-        with networks.autocast(device, self._settings.precision):
-            encoded = self._network.get_image_embeddings(self.pixels(image).to(device))
-        # Positions of prompts do not survive half precision: 1000 pixels in bf16 are steps of 4.
-        encoded = [level.float() for level in encoded] if isinstance(encoded, list) else encoded.float()
+        encoded = self._encoded(image)
         asked = self._inputs(prompt, size, content)
         with torch.inference_mode():
             found = self._network(image_embeddings=encoded, **asked)
             logits = self._at_size(found.pred_masks[0].float(), size, content)
         return logits > 0, found.iou_scores[0, 0].float() + 0
+
+    def _encoded(self, image: UInt8[Tensor, "height width 3"]) -> Any:
+        """The last one is kept: several classes, or several objects, are looked for in the same image."""
+        content = image.cpu().contiguous()
+        digest = hashlib.sha256(str(content.shape).encode() + content.numpy().tobytes()).digest()
+        if self._last[0] != digest:
+            device = self._settings.device
+            with networks.autocast(device, self._settings.precision):
+                encoded = self._network.get_image_embeddings(self.pixels(image).to(device))
+            # Positions of prompts do not survive half precision: 1000 pixels in bf16 are steps of 4.
+            encoded = [level.float() for level in encoded] if isinstance(encoded, list) else encoded.float()
+            self._last = (digest, encoded)
+        return self._last[1]
 
     def pixels(self, image: UInt8[Tensor, "height width 3"]) -> Float[Tensor, "1 3 side side"]:
         """The network's input."""

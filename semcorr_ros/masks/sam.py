@@ -29,4 +29,4 @@ def build(config: Config) -> PromptedSegmenter:
     check(config)
     networks.check_choice("size", config.size, SIZES)
     folder = weights.find(f"sam-vit-{config.size}", config.weights)
-    return PromptedSegmenter(networks.load_network(folder, CLASSES, config.device), config, padded=True)
+    return PromptedSegmenter(networks.load_network(folder, CLASSES, config.device), config, "sam", folder)

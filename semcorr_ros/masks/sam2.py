@@ -27,4 +27,4 @@ def build(config: Config) -> PromptedSegmenter:
     check(config)
     networks.check_choice("size", config.size, SIZES)
     folder = weights.find(f"sam2.1-hiera-{config.size}", config.weights)
-    return PromptedSegmenter(networks.load_network(folder, CLASSES, config.device), config, padded=False)
+    return PromptedSegmenter(networks.load_network(folder, CLASSES, config.device), config, "sam2", folder)

@@ -6,6 +6,7 @@ Which of them is meant, say the keypoints while a class is built, and then atten
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
 from semcorr_ros.weights import networks
+from semcorr_ros.weights.fingerprint import named
 
 # The hub's folder holds the model for videos, of which that for images is a part.
 CLASSES = {"sam3": "Sam3Model", "sam3_video": "Sam3Model"}
@@ -49,19 +51,35 @@ class Config:
 class NamedSegmenter:
     """One object of a name."""
 
-    def __init__(self, network: Any, tokenizer: Any, config: Config) -> None:
+    def __init__(self, network: Any, tokenizer: Any, config: Config, folder: Path) -> None:
         self._network = network
         self._tokenizer = tokenizer
         self._config = config
+        self._folder = folder
         self._side = int(network.config.image_size)
+        self.variant = config.precision
+
+    @cached_property
+    def model(self) -> str:
+        """Which weights, and how they are used."""
+        return named("sam3", self._folder, {"threshold": self._config.threshold})
+
+    def question(
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+    ) -> tuple[str, tuple[Tensor, ...]]:
+        """The text, and where it is meant."""
+        prompt = prompt_for(sample, seen, model)
+        return self._text(sample), () if prompt is None else prompt.tensors()
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where nothing of that name is found, or nothing that is meant."""
-        text = self._config.text or WORDS.get(sample.category, sample.category.replace("_", " "))
-        masks, scores = self.objects(seen.image, text)
+        masks, scores = self.objects(seen.image, self._text(sample))
         return choose(masks, scores, prompt_for(sample, seen, model))
+
+    def _text(self, sample: AnnotatedImage) -> str:
+        return self._config.text or WORDS.get(sample.category, sample.category.replace("_", " "))
 
     def objects(
         self, image: UInt8[Tensor, "height width 3"], text: str
@@ -109,7 +127,7 @@ def build(config: Config) -> NamedSegmenter:
     networks.check_choice("precision", config.precision, networks.PRECISIONS)
     folder = weights.find("sam3", config.weights)
     network = networks.load_network(folder, CLASSES, config.device)
-    return NamedSegmenter(network, _tokenizer(folder), config)
+    return NamedSegmenter(network, _tokenizer(folder), config, folder)
 
 
 def _tokenizer(folder: Path) -> Any:

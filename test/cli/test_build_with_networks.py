@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 
 import beast_folder
 import beast_views
@@ -64,6 +65,14 @@ def test_the_papers_command_runs_through(root, tmp_path, networks):
     assert report["images"] == 8
     assert model.provenance["cameras"] == ("known" if "depth_pro" in networks else "estimated")
     assert len(model.dense.weight) > 0
+    assert report["peak_memory"]["process_bytes"] > 0
+    depth, masks = model.provenance["depth"], model.provenance["masks"]
+    if "depth_pro" in networks:
+        assert re.fullmatch(r"depth_pro:[0-9a-f]{12} side=224", depth)
+        assert re.fullmatch(r"sam3:[0-9a-f]{12}, annotation", masks)
+    else:
+        assert re.fullmatch(r"depth_anything:[0-9a-f]{12} side=70", depth)
+        assert re.fullmatch(r"sam:[0-9a-f]{12}", masks)
 
 
 def test_disparity_decoded_as_released_still_gives_the_shape(root, tmp_path):
@@ -76,6 +85,7 @@ def test_disparity_decoded_as_released_still_gives_the_shape(root, tmp_path):
         "decode=release",
     )
     model, _ = build(root, tmp_path, *given, "--masks", "annotation")
+    assert model.provenance["depth"] == "precomputed decode=release kind=disparity"
     seen = model.seen
     error = beast_views.shape_error(model.sparse[seen], beast_views.mean_keypoints()[seen])
     assert error < 0.1

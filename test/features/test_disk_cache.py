@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.features import ImageRef, _disk_cache, encode_batch
 from semcorr_ros.storage import write_tensors
 
@@ -31,7 +32,7 @@ def image(value=7, size=(6, 8)):
 @pytest.fixture
 def cached(tmp_path):
     def cached(extractor, max_bytes=10**9):
-        return _disk_cache.DiskCache(extractor, tmp_path, max_bytes, "cpu")
+        return _disk_cache.DiskCache(extractor, DiskStore(tmp_path, max_bytes, "cpu"))
 
     return cached
 
@@ -127,7 +128,7 @@ def test_the_longest_unused_go_first(cached, tmp_path):
 
 def test_a_folder_that_cannot_be_written_costs_no_result(tmp_path, caplog):
     (tmp_path / "fabricated-1").write_text("in the way")
-    found = _disk_cache.DiskCache(Counting(), tmp_path, 10**9, "cpu").encode(ImageRef(image()))
+    found = _disk_cache.DiskCache(Counting(), DiskStore(tmp_path, 10**9, "cpu")).encode(ImageRef(image()))
     assert found.values.shape == (3, 4, 5)
     assert "not cached" in caplog.text
 
@@ -136,6 +137,6 @@ def test_only_what_is_computed_from_pixels_is_cached(tmp_path):
     extractor = Counting()
     extractor.from_pixels = False
     with pytest.raises(ValueError, match="fabricated:1 cannot be cached: they are files already"):
-        _disk_cache.DiskCache(extractor, tmp_path, 1, "cpu")
+        _disk_cache.DiskCache(extractor, DiskStore(tmp_path, 1, "cpu"))
     with pytest.raises(ValueError, match="positive"):
-        _disk_cache.DiskCache(Counting(), tmp_path, 0, "cpu")
+        DiskStore(tmp_path, 0, "cpu")

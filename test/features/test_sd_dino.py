@@ -10,6 +10,7 @@ import torch
 import transformer_folders
 from torch.nn.functional import interpolate
 
+from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.features import ImageRef, _diffusion_dino, _disk_cache, _pair_reduction, precomputed, sd_dino
 from semcorr_ros.features._diffusion import Settings
 
@@ -163,4 +164,4 @@ def test_an_image_of_many_pairs_is_encoded_once(folders):
 def test_features_that_need_a_partner_are_not_cached(folders, tmp_path):
     extractor = build(folders, reduction="pair")
     with pytest.raises(ValueError, match="sd_dino"):
-        _disk_cache.DiskCache(extractor, tmp_path, 1000, "cpu")
+        _disk_cache.DiskCache(extractor, DiskStore(tmp_path, 1000, "cpu"))

@@ -1,4 +1,4 @@
-"""What a backbone's features depend on, in 12 hexadecimal digits: equal ones mean comparable features."""
+"""What a model's results depend on, in 12 hexadecimal digits: equal ones mean comparable results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CHUNK = 1 << 22
 
 
 def fingerprint(files: Iterable[Path], settings: Mapping[str, object]) -> str:
-    """Of the bytes of weights files, in the order given, and of the settings that change the features.
+    """Of the bytes of weights files, in the order given, and of the settings that change the results.
 
     Neither names of files nor precision, device or batch size belong in it: a class built with float32 on
     one machine is used with float16 on another. Raises FileNotFoundError.
@@ -37,3 +37,8 @@ def model_files(folder: Path) -> list[Path]:
             f"no model.safetensors in {folder}; convert other formats with save_pretrained"
         )
     return found
+
+
+def named(name: str, folder: Path, settings: Mapping[str, object]) -> str:
+    """`<name>:<fingerprint>` of a model folder, its config included. Raises FileNotFoundError."""
+    return f"{name}:{fingerprint([folder / 'config.json', *model_files(folder)], settings)}"
