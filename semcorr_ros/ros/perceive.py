@@ -129,7 +129,7 @@ class PerceiveNode(LifecycleNode):
             time.monotonic() + seconds,
             lane,
         )
-        session.worker.submit(job)
+        session.submit(job)
         return future, job
 
     def refuse(self, response: Any, error: Exception) -> Any:
@@ -233,7 +233,7 @@ class PerceiveNode(LifecycleNode):
         for camera in cameras.values():
             camera.close()
         if self._session is not None:
-            self._session.worker.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
+            self._session.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
 
     def _clean_up(self) -> None:
         self._deactivate()
@@ -258,7 +258,7 @@ class PerceiveNode(LifecycleNode):
 
     def _expire(self) -> None:
         if self._session is not None:
-            self._session.worker.expire()
+            self._session.expire()
 
     def _change(self, changes: list[Parameter]) -> SetParametersResult:
         session = self._session

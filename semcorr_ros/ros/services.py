@@ -11,7 +11,7 @@ from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.quality_of_service import SERVICES
 from semcorr_ros.ros.refusal import Refusal
 from semcorr_ros.ros.transfer import has_image, inline_picture
-from semcorr_ros.ros.worker import KeepGoing
+from semcorr_ros.ros.worker import LOADS, KeepGoing
 from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints, UnloadClass
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Services:
         try:
             bank = self._node.session.bank
             resident = await self._node.in_worker(
-                lambda _: bank.load(request.path, request.active, confined=True), 0.0
+                lambda _: bank.load(request.path, request.active, confined=True), 0.0, LOADS
             )
             response.info = class_message(resident)
             response.success, response.message = True, f"loaded {resident.info.name!r}"

@@ -14,7 +14,7 @@ from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.perception import Perception
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import Transfer
-from semcorr_ros.ros.worker import KeepGoing, Worker
+from semcorr_ros.ros.worker import LOADS, Job, KeepGoing, Worker
 
 # Only CUDA's caching allocator has an exception of its own: the others are told by what they say.
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Session:
-    """Backbone, classes and the inference thread that uses them."""
+    """Backbone, classes, the inference thread that uses them, and one that reads more classes meanwhile."""
 
     def __init__(
         self,
@@ -46,16 +46,32 @@ class Session:
         self.demonstrations = Demonstrations(settings.demonstration_folder, settings.max_demonstrations, warn)
         self.transfer = Transfer(self.bank, self.perception, self.demonstrations)
         self.worker = Worker(on_frame, settings.queue_size, on_failure, on_end=release_memory)
+        self._loader = Worker(lambda *_: None, settings.queue_size, on_failure, on_end=release_memory)
+
+    def submit(self, job: Job) -> None:
+        """To the thread of its lane. Raises Refusal BUSY, SHUTDOWN."""
+        (self._loader if job.lane == LOADS else self.worker).submit(job)
+
+    def expire(self) -> None:
+        """Answer requests whose deadline passed."""
+        for each in (self.worker, self._loader):
+            each.expire()
+
+    def flush(self, refusal: Refusal) -> None:
+        """Answer everything that waits or runs with `refusal`, and forget the frames."""
+        for each in (self.worker, self._loader):
+            each.flush(refusal)
 
     def close(self, timeout: float) -> bool:
-        """Stop the inference thread; False if it still runs after `timeout` seconds.
+        """Stop the threads; False if the one of inference still runs after `timeout` seconds.
 
         It then ends by itself after its current step, and only then is the memory free.
         """
+        self._loader.close(0.0)
         return self.worker.close(timeout)
 
     def spare(self, work: Callable[[], Result]) -> Result:
-        """`work`; where the device is full, once more with everything idle evicted. For the worker.
+        """`work`; where the device is full, once more with everything idle evicted. For both threads.
 
         Raises Refusal OUT_OF_MEMORY.
         """

@@ -14,6 +14,7 @@ from semcorr_ros.ros.refusal import Code, Refusal
 KeepGoing = Callable[[], bool]  # polled between optimizer steps; False = give up
 
 REQUESTS, GOALS, FRAMES = "requests", "goals", "frames"
+LOADS = "loads"  # classes to be read: a worker of their own, which inference does not wait for
 
 
 @dataclass(eq=False)
@@ -57,8 +58,8 @@ class Worker:
     ):
         self._on_frame, self._on_failure, self._on_end = on_frame, on_failure, on_end
         self._capacity = capacity
-        self._jobs: dict[str, deque[Job]] = {REQUESTS: deque(), GOALS: deque()}
-        self._turns = deque([REQUESTS, GOALS, FRAMES])  # whose turn it is comes first
+        self._jobs: dict[str, deque[Job]] = {REQUESTS: deque(), GOALS: deque(), LOADS: deque()}
+        self._turns = deque([*self._jobs, FRAMES])  # whose turn it is comes first
         self._frames: dict[str, Any] = {}  # latest frame by camera
         self._running: Job | None = None
         self._stop_frame = self._protect_frame = False

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 import torch
 from alignment import fabricated
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.representation.class_file import read_class, write_class
+from semcorr_ros.ros import class_bank
 from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, tensor_bytes
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.session import Session
@@ -133,6 +136,35 @@ def test_devices_and_folders_are_not_read():
     for path in ("/dev/zero", "/proc"):
         with pytest.raises(Refusal, match="is not a file"):
             ClassBank("cpu", "any:1").load(path)
+
+
+def test_a_class_that_is_being_read_holds_nobody_up(bank, folder, monkeypatch):
+    """While the file of one class does not end, the others are held, listed, evicted and forgotten."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(*given):
+        reading.set()
+        assert go_on.wait(30)
+        return read_class(*given)
+
+    bank.unload("apple")
+    monkeypatch.setattr(class_bank, "read_class", slow)
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(bank.load, folder / "apple.safetensors")
+        try:
+            assert reading.wait(30)
+            assert bank.hold("pear").model is not None
+            assert bank.used() > 0
+            bank.activate({"plum"})
+            bank.evict_idle()
+            bank.unload("pear")
+            assert [resident.info.name for resident in bank.all()] == ["plum"]
+            assert not loading.done()
+        finally:
+            go_on.set()
+        assert loading.result().info.name == "apple"
+    assert [resident.info.name for resident in bank.all()] == ["apple", "plum"]
+    assert bank.get("plum").active
 
 
 class _Full(Session):

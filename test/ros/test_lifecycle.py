@@ -6,6 +6,7 @@ import gc
 import signal
 import time
 import weakref
+from dataclasses import replace
 
 import pear_camera
 import pytest
@@ -150,6 +151,29 @@ def test_transitions_do_not_wait_for_inference(start, ros, model, settings, tmp_
     status, output = node.stop(signal.SIGINT)
     assert status == 0, output
     assert "Traceback" not in output
+
+
+def test_a_class_is_loaded_beside_inference(start, ros, settings, model, tmp_path):
+    """The call is answered while an alignment has not ended, and it does not end that one."""
+    hold = tmp_path / "hold"
+    hold.touch()
+    write_class(tmp_path / "plum.safetensors", replace(model, info=replace(model.info, name="plum")))
+    node = start("perceive", settings | {"__node": "busy"}, FABRICATED_ORDERS=str(tmp_path))
+    client = ros.create_client(TransferKeypoints, "/busy/transfer_keypoints")
+    assert client.wait_for_service(60)
+    request = TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
+    answer = client.call_async(request)
+    assert spin_until(ros, lambda: (tmp_path / "holding").exists())
+    path = str(tmp_path / "plum.safetensors")
+    assert call(ros, LoadClass, "/busy/load_class", LoadClass.Request(path=path)).success
+    assert classes(ros, "busy") == ["pear", "plum"]
+    assert not answer.done()
+    hold.unlink()
+    assert spin_until(ros, answer.done)
+    assert answer.result().success
+    ros.destroy_client(client)
+    status, output = node.stop(signal.SIGINT)
+    assert status == 0, output
 
 
 def test_diagnostics_tell_the_state(start, ros, settings):
