@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ KINDS = {
 
 
 def fuzz(subject: lab.Subject, count: int, seed: int = 0) -> dict[str, Any]:
-    """Send `count` spoiled messages, calls and goals to a node of its own."""
+    """Send `count` spoiled messages, calls and goals to a node of its own, which looks at every picture."""
+    streaming = {"active_classes": f"[{subject.class_name}]", "max_rate": 0.0}
+    subject = replace(subject, parameters={**subject.parameters, **streaming})
     rng = np.random.default_rng(seed)
     answers: Counter[str] = Counter()
     unanswered = sent = 0
@@ -51,6 +54,8 @@ def fuzz(subject: lab.Subject, count: int, seed: int = 0) -> dict[str, Any]:
             else:
                 attack.publish()
             sent += 1
+            if sent % 500 == 0:
+                print(f"{sent} sent, {sum(answers.values())} answers, {unanswered} missing", flush=True)
         attack.restore()
         after = probe.transfer(subject, subject.inline_request()) if node.alive else None
         alive, memory, tracebacks = node.alive, node.memory() if node.alive else 0, node.tracebacks()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.faults import class_files, flood, fuzz, latency, outages, soak
+from benchmark.faults import class_files, control, flood, fuzz, latency, outages, soak, transport
 from benchmark.faults.lab import Subject
 
 Result = dict[str, Any]
@@ -83,6 +83,28 @@ def _service_failures(result: Result) -> list[str]:
     return _missed(result, {"overhead_p99_ms": lambda ms: ms <= 15})
 
 
+def _transport_failures(result: Result) -> list[str]:
+    """Small images come in any case, the largest ones reliably; what does not come is named."""
+    failed = []
+    for name, found in result.items():
+        few = found["images_per_second"] < 0.8 * transport.RATE
+        if few and (name.startswith("640x480 ") or "reliable" in name):
+            failed.append(f"{name}: {found['images_per_second']} images a second")
+        if found["images_per_second"] == 0 and not found["times_messages_were_lost"]:
+            failed.append(f"{name}: nothing arrives, and nothing says why")
+    return failed
+
+
+def _transition_failures(result: Result) -> list[str]:
+    whole = {"answered_inactive": lambda n: n == result["goals"], "tracebacks": lambda n: n == 0}
+    return _missed(result, whole | {"p50_ms": lambda ms: ms < 100})
+
+
+def _cancel_failures(result: Result) -> list[str]:
+    whole = {"canceled": lambda n: n == result["count"], "tracebacks": lambda n: n == 0}
+    return _missed(result, whole | {"p50_ms": lambda ms: ms < 100})
+
+
 TRIALS = {
     "fuzz": Trial(lambda subject, args: fuzz.fuzz(subject, args.count, args.seed), _fuzz_failures),
     "flood": Trial(lambda subject, args: flood.flood(subject, max(1, args.count // 1000)), _flood_failures),
@@ -94,6 +116,11 @@ TRIALS = {
         lambda subject, args: class_files.damaged_files(subject, args.count, args.seed), _file_failures
     ),
     "soak": Trial(lambda subject, args: soak.soak(subject, args.minutes), _soak_failures),
+    "transitions": Trial(
+        lambda subject, args: control.transitions(subject, min(args.count, 100)), _transition_failures
+    ),
+    "cancels": Trial(lambda subject, args: control.cancels(subject, min(args.count, 100)), _cancel_failures),
+    "transport": Trial(lambda subject, args: transport.transport(subject), _transport_failures),
     "callbacks": Trial(lambda subject, args: latency.camera_callbacks(subject), _callback_failures),
     "service": Trial(lambda subject, args: latency.service_overhead(subject, args.count), _service_failures),
 }
