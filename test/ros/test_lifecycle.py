@@ -210,7 +210,7 @@ def test_cleanup_frees_the_classes(ros, settings):
     try:
         node.trigger_configure()
         model = weakref.ref(node.session.bank.get("pear").model)
-        extractor = weakref.ref(node.session.perception._extractor)
+        extractor = weakref.ref(node.session.perception._providers.features)
         node.trigger_activate()
         node.trigger_deactivate()
         assert model() is not None
