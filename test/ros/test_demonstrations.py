@@ -134,7 +134,7 @@ def test_taught_once_and_asked_after_a_crash(start, ros, model, shot, settings, 
 
     camera = Camera(ros, shot)
     timer = ros.create_timer(0.1, camera.publish)
-    assert spin_until(ros, lambda: store(ros, demonstration_id="live", points=points).success, 20)
+    assert spin_until(ros, lambda: store(ros, demonstration_id="live", points=points).success)
     ros.destroy_timer(timer)
     camera.close()
     assert stored(ros) == ["grip", "live"]

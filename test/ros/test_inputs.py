@@ -206,7 +206,7 @@ def test_a_quality_that_does_not_fit_is_named_and_can_be_overridden(bench):
     )
     other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=dict(os.environ))
     try:
-        assert spin_until(b.node, lambda: b.count(Code.QOS_INCOMPATIBLE), 15)
+        assert spin_until(b.node, lambda: b.count(Code.QOS_INCOMPATIBLE))
     finally:
         other.kill()
         other.wait()

@@ -1,0 +1,56 @@
+"""The model side of the node, in this process: here its steps can be counted."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pear_camera
+import pytest
+from alignment import fabricated
+from ros import run_node  # noqa: F401  finds the fabricated backbone
+from std_msgs.msg import Header
+
+from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.ros import conversions
+from semcorr_ros.ros.class_bank import ClassBank
+from semcorr_ros.ros.parameters import Parameters
+from semcorr_ros.ros.perception import Perception, Picture, Task
+from semcorr_ros.ros.refusal import Refusal
+
+MOST_STEPS = 5  # between two looks at whether to go on
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fabricated.make_class()
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_the_optimizer_ends_at_the_next_look_and_looks_all_the_time(model, engine, tmp_path):
+    write_class(tmp_path / "pear.safetensors", model)
+    (tmp_path / "quality.yaml").write_text(f"engine: {engine}\noptimize: {{steps: 200}}\n")
+    perception = Perception(Parameters(backbone="fabricated", quality=str(tmp_path / "quality.yaml")))
+    resident = ClassBank("cpu", perception.backbone).load(tmp_path / "pear.safetensors")
+    shot = pear_camera.shoot(model, 70)
+    header = Header(frame_id="optical")
+    picture = Picture(
+        conversions.color_message(shot.image, header),
+        conversions.camera_message(shot.camera, header),
+        conversions.depth_message(shot.depth, header),
+    )
+
+    def look(until: int) -> list[bool]:
+        """Answers to "go on?" of an alignment that is stopped at the `until`-th one."""
+        answers: list[bool] = []
+
+        def keep_going() -> bool:
+            answers.append(len(answers) + 1 < until)
+            return answers[-1]
+
+        with contextlib.suppress(Refusal):
+            perception.view(resident, picture, Task(keep_going))
+        return answers
+
+    assert len(look(until=10_000)) >= 200 / MOST_STEPS
+    for until in (1, 2, 7):
+        assert look(until) == [True] * (until - 1) + [False]
