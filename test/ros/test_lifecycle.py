@@ -78,12 +78,12 @@ def test_the_walk_through_all_states(start, ros, model, settings):
     assert not _subscribed(ros, "managed")
 
     assert change(ros, "managed", Transition.TRANSITION_ACTIVATE)
-    assert spin_until(ros, lambda: _subscribed(ros, "managed"), 10)
+    assert spin_until(ros, lambda: _subscribed(ros, "managed"))
     assert transfer(ros, "managed", **target).success
 
     assert change(ros, "managed", Transition.TRANSITION_DEACTIVATE)
     assert (state(ros, "managed"), classes(ros, "managed")) == ("inactive", ["pear"])
-    assert spin_until(ros, lambda: not _subscribed(ros, "managed"), 10)
+    assert spin_until(ros, lambda: not _subscribed(ros, "managed"))
     assert change(ros, "managed", Transition.TRANSITION_CLEANUP)
     assert (state(ros, "managed"), classes(ros, "managed")) == ("unconfigured", [])
     assert not change(ros, "managed", Transition.TRANSITION_ACTIVATE)  # not from here
