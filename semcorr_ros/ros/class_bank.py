@@ -84,10 +84,17 @@ class ClassBank:
         self.on_change()
 
     def activate(self, names: set[str]) -> None:
-        """Make exactly these classes active; names that are not loaded wait for nothing and are ignored.
+        """Make exactly these classes active.
 
-        Raises Refusal OUT_OF_MEMORY, and changes nothing, when they do not fit together.
+        Raises Refusal CLASS_UNKNOWN, and OUT_OF_MEMORY when they do not fit together; nothing changes then.
         """
+        missing = sorted(names - set(self._residents))
+        if missing:
+            loaded = ", ".join(sorted(self._residents)) or "none"
+            raise Refusal(
+                Code.CLASS_UNKNOWN,
+                f"active_classes: no class {', '.join(missing)} is loaded; loaded: {loaded}",
+            )
         with self._lock:
             changed = {
                 name: replace(resident, active=name in names) for name, resident in self._residents.items()

@@ -1,18 +1,18 @@
-"""ROS parameters of the perceive node: declared once, read once into a dataclass."""
+"""ROS parameters of the perceive node: which there are, what is allowed, and when they may be changed."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from semcorr_ros.ros import declaration
+from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
+from semcorr_ros.ros.declaration import param as _param
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
 
 # What Inputs subscribes to; each follows the remapping of the plain topic, as with image_transport.
@@ -21,14 +21,6 @@ DEPTH_TRANSPORTS = ("raw", "compressedDepth")
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 CAMERA_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")  # one part of a topic name
-
-ALWAYS, UNCONFIGURED, NEVER = "always", "unconfigured", "never"  # when a parameter may be changed
-
-
-def _param(default: Any, doc: str, low: float | None = None, high: float | None = None, **more: Any) -> Any:
-    return field(
-        default=default, metadata={"doc": doc, "low": low, "high": high, "change": UNCONFIGURED} | more
-    )
 
 
 @dataclass(frozen=True)
@@ -104,14 +96,7 @@ class Parameters:
 
 def declare(node: Node) -> Parameters:
     """Declare every parameter and read it. Raises ValueError naming a value that is not allowed."""
-    for item in dataclasses.fields(Parameters):
-        # An empty list has no element type in ROS: [""] stands for it.
-        default = list(item.default or ("",)) if isinstance(item.default, tuple) else item.default
-        try:
-            node.declare_parameter(item.name, default, _descriptor(item))
-        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise ValueError(str(error)) from error
-    return check(_read(node, {}))
+    return check(declaration.declare(node, Parameters))
 
 
 def updated(node: Node, changes: list[Parameter], configured: bool) -> Parameters:
@@ -123,15 +108,16 @@ def updated(node: Node, changes: list[Parameter], configured: bool) -> Parameter
             f"{', '.join(fixed)} can only be changed while the node is unconfigured: "
             "deactivate it and clean it up first (ros2 lifecycle set NODE cleanup)"
         )
-    return check(_read(node, {change.name: change.value for change in changes}))
+    wanted = check(declaration.read(node, Parameters, {change.name: change.value for change in changes}))
+    if wanted.class_folder and any(change.name == "classes" for change in changes):
+        _check_confined(wanted)
+    return wanted
 
 
 def check(parameters: Parameters) -> Parameters:
     """Raises ValueError for what ranges cannot express."""
     for item in dataclasses.fields(Parameters):
-        value = getattr(parameters, item.name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{item.name} must be a number, got {value}")
+        declaration.check_number(item.name, getattr(parameters, item.name))
     choices = {
         "depth": DEPTH_CHOICES, "regions": DEPTH_CHOICES,
         "image_transport": IMAGE_TRANSPORTS, "depth_transport": DEPTH_TRANSPORTS,
@@ -155,28 +141,9 @@ def check(parameters: Parameters) -> Parameters:
     return parameters
 
 
-def _read(node: Node, changes: dict[str, Any]) -> Parameters:
-    values = {}
-    for item in dataclasses.fields(Parameters):
-        value = changes.get(item.name, node.get_parameter(item.name).value)
-        if isinstance(item.default, tuple):
-            value = tuple(entry for entry in value or () if entry)
-        values[item.name] = value
-    return Parameters(**values)
-
-
-def _descriptor(item: dataclasses.Field) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(
-        name=item.name, description=_description(item), read_only=item.metadata["change"] == NEVER
-    )
-    low, high = item.metadata["low"], item.metadata["high"]
-    if low is not None and isinstance(item.default, float):
-        descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
-    elif low is not None:
-        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
-    return descriptor
-
-
-def _description(item: dataclasses.Field) -> str:
-    when = {ALWAYS: "", UNCONFIGURED: " (changed while unconfigured only)", NEVER: " (set at start only)"}
-    return item.metadata["doc"] + when[item.metadata["change"]]
+def _check_confined(parameters: Parameters) -> None:
+    """What comes by a service call is confined as load_class is; the files named at start are not."""
+    folder = Path(parameters.class_folder).expanduser().resolve()
+    for path in parameters.classes:
+        if not Path(path).resolve().is_relative_to(folder):
+            raise ValueError(f"classes: {path} is not in the class_folder {folder}")

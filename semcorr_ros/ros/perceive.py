@@ -264,7 +264,7 @@ class PerceiveNode(LifecycleNode):
         session = self._session
         try:
             settings = parameters.updated(self, changes, configured=session is not None)
-            if session is not None and settings.active_classes != self.settings.active_classes:
+            if session is not None and any(change.name == "active_classes" for change in changes):
                 session.bank.activate(set(settings.active_classes))
         except (ValueError, Refusal) as error:
             return SetParametersResult(successful=False, reason=str(error))

@@ -19,12 +19,37 @@ from std_msgs.msg import Header
 
 from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState
 from semcorr_ros.msg import SemanticKeypoints, SemanticKeypointsArray
-from semcorr_ros.ros import conversions, running
+from semcorr_ros.ros import conversions, declaration, running
+from semcorr_ros.ros.declaration import NEVER, param
 from semcorr_ros.ros.messages import keypoint_messages
 from semcorr_ros.synthetic.render import Rendering, render
 from semcorr_ros.synthetic.turntable import Turntable
 
 QOS = QoSProfile(depth=2)  # reliable, as camera drivers publish (REP 2003)
+
+
+TURNTABLE = ("category", "seed", "views", "azimuth_deg", "reach_deg", "elevation_deg", "horizontal_fov_deg")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Parameters. The views are rendered once: none can be changed later."""
+
+    category: str = param("mug", "what stands on the floor", change=NEVER)
+    seed: int = param(0, "which object of the category, on which floor", 0, 2**31, change=NEVER)
+    views: int = param(24, "points on the circle; the pictures repeat after them", 1, 10000, change=NEVER)
+    rate: float = param(10.0, "pictures per second", 0.01, 1000.0, change=NEVER)
+    width: int = param(640, "pixels", 16, 8192, change=NEVER)
+    height: int = param(480, "pixels", 16, 8192, change=NEVER)
+    azimuth_deg: float = param(
+        180.0, "middle of the arc; 0 looks at the object's front", -360.0, 360.0, change=NEVER
+    )
+    reach_deg: float = param(
+        180.0, "to both sides of the middle; 180 = the whole circle", 0.0, 180.0, change=NEVER
+    )
+    elevation_deg: float = param(35.0, "of the camera above the floor", -80.0, 80.0, change=NEVER)
+    horizontal_fov_deg: float = param(50.0, "field of view", 1.0, 149.0, change=NEVER)
+    frame_id: str = param("camera_optical_frame", "frame of all messages", change=NEVER)
 
 
 @dataclass(frozen=True)
@@ -42,11 +67,8 @@ class SceneCamera(Node):
 
     def __init__(self, **node_arguments: Any):
         super().__init__("scene_camera", **node_arguments)
-        self._turntable = _turntable(self)
-        self._frame_id: str = self.declare_parameter("frame_id", "camera_optical_frame").value
-        rate: float = self.declare_parameter("rate", 10.0).value
-        if not 0 < rate <= 1000:
-            raise ValueError(f"rate must be between 0 and 1000 Hz, got {rate}")
+        self._settings = declaration.declare(self, Settings)
+        self._turntable = _turntable(self._settings)
         self._image = self.create_publisher(Image, "image", QOS)
         self._depth = self.create_publisher(Image, "depth", QOS)
         self._camera_info = self.create_publisher(CameraInfo, "camera_info", QOS)
@@ -57,7 +79,7 @@ class SceneCamera(Node):
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._render_all, name="rendering", daemon=True)
         self._thread.start()
-        self.create_timer(1.0 / rate, self._publish)
+        self.create_timer(1.0 / self._settings.rate, self._publish)
 
     def close(self) -> None:
         """Stop rendering after the current view."""
@@ -82,7 +104,7 @@ class SceneCamera(Node):
             return
         moment = self._moments[self._next % len(self._moments)]
         self._next += 1
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._settings.frame_id)
         for publisher, message in (
             (self._camera_info, moment.camera_info),
             (self._depth, moment.depth),
@@ -93,20 +115,9 @@ class SceneCamera(Node):
         self._truth.publish(SemanticKeypointsArray(header=header, instances=[moment.truth]))
 
 
-def _turntable(node: Node) -> Turntable:
-    def value(name: str, default: Any) -> Any:
-        return node.declare_parameter(name, default).value
-
-    return Turntable(
-        category=value("category", "mug"),
-        seed=value("seed", 0),
-        views=value("views", 24),
-        size=(value("height", 480), value("width", 640)),
-        azimuth_deg=value("azimuth_deg", 180.0),
-        reach_deg=value("reach_deg", 180.0),
-        elevation_deg=value("elevation_deg", 35.0),
-        horizontal_fov_deg=value("horizontal_fov_deg", 50.0),
-    )
+def _turntable(settings: Settings) -> Turntable:
+    values = {name: getattr(settings, name) for name in TURNTABLE}
+    return Turntable(size=(settings.height, settings.width), **values)
 
 
 def _moment(rendering: Rendering, turntable: Turntable) -> Moment:
