@@ -6,8 +6,10 @@ Renders an object and builds a class for it first (kept in --work). Writes bench
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import resource
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from rich.table import Table
 
 from semcorr_ros import __version__, plugins
 from semcorr_ros.storage import write_json
-from semcorr_ros.timing import chart, scaling, stages, subject
+from semcorr_ros.timing import beside, chart, limits, machine, scaling, stages, subject
 from semcorr_ros.timing.clock import Timing
 
 PAIRS = (
@@ -35,6 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slow-runs", type=int, default=3, metavar="N", help="of the slow ones (default: 3)")
     parser.add_argument("--frames", type=int, default=8, metavar="N", help="rendered pictures (default: 8)")
     parser.add_argument("--no-scaling", action="store_true", help="leave the scaling curves out")
+    parser.add_argument(
+        "--calls",
+        type=int,
+        default=100,
+        metavar="N",
+        help="of a running node's service; 0: none (default: 100)",
+    )
+    parser.add_argument(
+        "--classes", type=int, default=50, metavar="N", help="resident at once; 0: none (default: 50)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: bench.json in --work")
@@ -46,11 +58,15 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--runs and --slow-runs must be at least 1 and --frames at least 2")
     if args.threads is not None:
         torch.set_num_threads(max(1, args.threads))
-    timed = _subject(args)
-    report = {"machine": machine(), "threads": torch.get_num_threads(), "version": __version__}
+    timed, load = _subject(args), os.getloadavg()[0]
+    report = {"machine": machine_name(), "threads": torch.get_num_threads(), "version": __version__}
     with Progress(transient=True) as bar:
         task = bar.add_task("stages", total=None)
         found = stages.stages(timed, args.runs, args.slow_runs)
+        bar.update(task, description="limits")
+        best, works = machine.measured(), stages.works(timed)
+        bar.update(task, description="service")
+        beyond = _nodes(args, timed)
         bar.update(task, completed=1, total=1)
         curves = []
         if not args.no_scaling:
@@ -59,10 +75,19 @@ def run(args: argparse.Namespace) -> int:
                 curves.append(curve)
                 bar.advance(task)
     ratios = {fast: found[slow].median_ms / found[fast].median_ms for fast, slow in PAIRS}
+    if "overhead" in beyond["service"]:
+        found["service, overhead"] = Timing(**beyond["service"]["overhead"])
+        works["service, overhead"] = limits.of_message(beyond["service"]["request_bytes"])
     report |= {
         "class": {"keypoints": len(timed.model.sparse), "points": len(timed.model.dense.weight)},
         "stages": {name: timing.json() for name, timing in found.items()},
         "times_faster": ratios,
+        "best_of_machine": asdict(best),
+        "limits": {
+            name: limits.verdict(works[name], best, timing.median_ms) for name, timing in found.items()
+        },
+        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+        **beyond,
         "scaling": {name: [[value, timing.json()] for value, timing in points] for name, points in curves},
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
@@ -82,7 +107,19 @@ def _subject(args: argparse.Namespace) -> stages.Subject:
     return stages.Subject(model, frames, [frame.observe(extractor) for frame in frames], extractor)
 
 
-def machine() -> str:
+def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
+    """What only the nodes can measure."""
+    path, found = args.work / f"{args.category}.safetensors", {}
+    nothing = {"skipped": "not asked for"}
+    threads = torch.get_num_threads()
+    found["service"] = (
+        beside.service(path, timed.frames[0], args.calls, threads, "cpu") if args.calls else nothing
+    )
+    found["residents"] = beside.bank(path, args.classes, "cpu") if args.classes else nothing
+    return found
+
+
+def machine_name() -> str:
     """Processor and cores, as far as the system tells."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
@@ -93,11 +130,28 @@ def machine() -> str:
 
 
 def _print(report: dict[str, Any], found: dict[str, Timing], ratios: dict[str, float]) -> None:
-    table = Table(title=report["machine"])
-    for column in ("stage", "median ms", "p99 ms", "runs"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+    table = Table(title=report["machine"] + "; limit: ms at best, times longer than that")
+    for column in ("stage", "median ms", "p99 ms", "runs", "limit", "ms", "times"):
+        table.add_column(column, justify="left" if column in ("stage", "limit") else "right")
     for name, timing in found.items():
-        table.add_row(name, f"{timing.median_ms:.1f}", f"{timing.p99_ms:.1f}", str(timing.runs))
+        limit = report["limits"][name]
+        cells = [f"{timing.median_ms:.1f}", f"{timing.p99_ms:.1f}", str(timing.runs), limit["limit"]]
+        table.add_row(name, *cells, f"{limit['ms'][limit['limit']]:.2f}", f"{limit['times']:.1f}")
     Console().print(table)
+    best = report["best_of_machine"]
+    print(
+        f"this machine: {best['far_bytes_per_s'] / 1e9:.0f} GB/s from memory, "
+        f"{best['near_bytes_per_s'] / 1e9:.0f} GB/s in the caches, {best['flops_per_s'] / 1e9:.0f} Gflop/s, "
+        f"{1e6 * best['launch_s']:.1f} us per operation; load before and after: {report['load']}"
+    )
     for name, ratio in ratios.items():
         print(f"{name}: {ratio:.1f} times faster than by autograd")
+    for name in ("service", "residents"):
+        if "skipped" in report[name]:
+            print(f"{name}: skipped, {report[name]['skipped']}")
+    for size, memory in report["residents"].items():
+        if size != "skipped":
+            print(
+                f"{memory['classes']} resident classes, {size}: {memory['tensors_mb']:.0f} MB of tensors, "
+                f"{memory['tensors_mb_per_class']:.2f} each; a class is loaded in {memory['load_ms']:.1f} ms"
+            )

@@ -11,11 +11,12 @@ from torch import Tensor
 from semcorr_ros import alignment, pipeline
 from semcorr_ros.alignment.optimize import Config as Optimize
 from semcorr_ros.alignment.presets import preset
-from semcorr_ros.alignment.tracking import Tracker
+from semcorr_ros.alignment.tracking import FOLLOWING, Tracker
 from semcorr_ros.artifacts import ClassRepresentation, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.matching import View
 from semcorr_ros.timing.clock import Timing, measure
+from semcorr_ros.timing.limits import Work, counted, of_alignment
 from semcorr_ros.timing.subject import Frame
 
 MATCHED = 14  # keypoints of the matching stage
@@ -62,6 +63,27 @@ def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
         "align, paper's schedule, by autograd": measure(aligned(reference, camera=False), slow_runs),
         "track": _track(subject, runs),
         "match 14 points": _match(subject, runs),
+    }
+
+
+def works(subject: Subject) -> dict[str, Work]:
+    """What the stages cannot do without, by name: of those in torch counted by running them once."""
+    model, seen = subject.model, subject.seen[0]
+    unknown = replace(seen, camera=None, depth=None)
+    fast, paper = preset("fast"), preset("paper", model.info.name)
+    plain, quarter = (replace(one, engine="reference") for one in (fast, paper))
+    quarter = replace(quarter, optimize=replace(quarter.optimize, steps=quarter.optimize.steps // 4))
+    resumed = replace(FOLLOWING, initialize=replace(FOLLOWING.initialize, scored=False))
+    views = View(seen, align(model, seen, fast)), _points_on(subject.frames[0])
+    return {
+        "encode": counted(lambda: _encode(subject, 0)),
+        "align, camera and depth known": of_alignment(model, fast, fast.initialize.count, 1),
+        "align, nothing known": of_alignment(model, fast, 16, len(fast.initialize.focals)),
+        "align, nothing known, by autograd": counted(lambda: align(model, unknown, plain)),
+        "align, paper's schedule": of_alignment(model, paper, 16, 0),
+        "align, paper's schedule, by autograd": counted(lambda: align(model, unknown, quarter), times=4),
+        "track": of_alignment(model, resumed, 2, 0),
+        "match 14 points": counted(lambda: pipeline.transfer_points(model, views[0], views[0], views[1])),
     }
 
 
