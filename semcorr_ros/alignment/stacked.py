@@ -50,7 +50,7 @@ def _picked(samples: ImageSamples, rows: Int[Tensor, "image batch"]) -> ImageSam
     return ImageSamples(*(leaf[torch.arange(len(rows))[:, None], rows] for leaf in _leaves(samples)))
 
 
-def _leaves(part: Any) -> Iterator[Tensor | float]:
+def _leaves(part: Any) -> Iterator[Any]:
     """Tensors and numbers, depth first."""
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)

@@ -87,7 +87,7 @@ def _timed(
 ) -> dict[str, Any]:
     """Milliseconds of round trips, and of what is left of them without the node's time on the picture."""
     request, calls = asked
-    client = node.create_client(TransferKeypoints, "/semcorr/transfer_keypoints")
+    client: Any = node.create_client(TransferKeypoints, "/semcorr/transfer_keypoints")
     end = time.monotonic() + UP
     while not client.wait_for_service(0.2):
         if process.poll() is not None or time.monotonic() > end:
