@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import pkgutil
 from types import ModuleType
 
@@ -28,17 +29,22 @@ def available(kind: str) -> list[str]:
 def load(kind: str, name: str) -> ModuleType:
     """Import the plug-in `name` of a kind, e.g. load("features", "tiny").
 
-    Raises ValueError listing the choices for an unknown name, ImportError naming the missing
-    package and the extra that brings it.
+    Raises ValueError listing the choices for an unknown name, ImportError naming the package that is
+    missing or too old and the extra that brings it.
     """
     try:
         if name not in available(kind):
             raise ValueError(f"unknown {kind} plug-in {name!r}; available: {', '.join(available(kind))}")
         return importlib.import_module(f"semcorr_ros.{kind}.{name}")
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         package = (error.name or "").partition(".")[0]
-        if package == "semcorr_ros":
+        if package in ("", "semcorr_ros"):
             raise
         extra = EXTRAS.get(package)
-        fix = f"pip install 'semcorr_ros[{extra}]'" if extra else f"pip install {package}"
-        raise ImportError(f"{kind} plug-in {name!r} needs the package {package!r}: {fix}") from error
+        wanted = f"'semcorr_ros[{extra}]'" if extra else package
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            reason = f"needs the package {package!r}: pip install {wanted}"
+        else:
+            have = f"{package} {importlib.metadata.version(package)}"
+            reason = f"does not work with {have}: pip install -U {wanted} ({error})"
+        raise ImportError(f"{kind} plug-in {name!r} {reason}") from error

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from model_folders import needs
 
 ENCODER = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "patch_size": 14}
 
@@ -27,6 +28,7 @@ def save_depth_anything(folder: Path, metric: bool = False, seed: int = 0) -> to
 
 def save_depth_pro(folder: Path, use_fov_model: bool = True, seed: int = 0) -> torch.nn.Module:
     """Input 224 pixels in patches of 56, themselves in patches of 14."""
+    needs("DepthProConfig")
     encoder = {"model_type": "dinov2", **ENCODER, "image_size": 56, "use_mask_token": False}
     config = transformers.DepthProConfig(
         patch_size=56,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from model_folders import needs
 
 DECODER = {
     "hidden_size": 32,
@@ -36,8 +37,9 @@ def save_sam(folder: Path, seed: int = 0) -> torch.nn.Module:
     return _save(transformers.SamModel(config), folder, seed)
 
 
-def sam2_config() -> transformers.Sam2Config:
+def sam2_config() -> object:
     """Input 64 pixels."""
+    needs("Sam2Config")
     return transformers.Sam2Config(
         vision_config={
             "backbone_config": {
@@ -61,11 +63,13 @@ def sam2_config() -> transformers.Sam2Config:
 
 
 def save_sam2(folder: Path, seed: int = 0) -> torch.nn.Module:
-    return _save(transformers.Sam2Model(sam2_config()), folder, seed)
+    config = sam2_config()
+    return _save(transformers.Sam2Model(config), folder, seed)
 
 
-def sam3_config() -> transformers.Sam3Config:
+def sam3_config() -> object:
     """Input 56 pixels."""
+    needs("Sam3Config")
     small = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 32}
     layers = {**small, "num_layers": 1}
     return transformers.Sam3Config(
@@ -91,7 +95,8 @@ def sam3_config() -> transformers.Sam3Config:
 
 
 def save_sam3(folder: Path, seed: int = 0) -> torch.nn.Module:
-    network = _save(transformers.Sam3Model(sam3_config()), folder, seed)
+    config = sam3_config()
+    network = _save(transformers.Sam3Model(config), folder, seed)
     save_clip_tokenizer(folder)
     return network
 

@@ -8,6 +8,7 @@ import pear_camera
 import pytest
 import torch
 from alignment import fabricated
+from model_folders import ModelFolders
 
 from semcorr_ros import plugins
 from semcorr_ros.artifacts import Observation
@@ -23,13 +24,14 @@ CAMERA = cameras.centered(60.0, SIZE)
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("weights")
-    depth_networks.save_depth_anything(root / "depth_anything")
-    depth_networks.save_depth_pro(root / "depth_pro")
-    mask_networks.save_sam(root / "sam")
-    mask_networks.save_sam2(root / "sam2")
-    mask_networks.save_sam3(root / "sam3")
-    return root
+    savers = {
+        "depth_anything": depth_networks.save_depth_anything,
+        "depth_pro": depth_networks.save_depth_pro,
+        "sam": mask_networks.save_sam,
+        "sam2": mask_networks.save_sam2,
+        "sam3": mask_networks.save_sam3,
+    }
+    return ModelFolders(tmp_path_factory.mktemp("weights"), savers)
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ def test_the_peak_stays_when_the_memory_is_given_back():
     plain = of_a_process("0")
     busy = of_a_process("x = bytearray(200 << 20); del x")
     assert 150 * MEGABYTE < busy["process_bytes"] - plain["process_bytes"] < 250 * MEGABYTE
-    assert busy["worker_bytes"] == 0
 
 
 def test_without_a_gpu_it_says_so(monkeypatch):

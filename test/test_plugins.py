@@ -25,6 +25,16 @@ def test_missing_package_names_the_extra(monkeypatch):
         plugins.load("synthetic.categories", "mug")
 
 
+def test_a_package_that_is_too_old_is_named_with_its_version(monkeypatch, tmp_path):
+    (tmp_path / "ancient.py").write_text("from transformers import NothingOfTheKind\n")
+    import semcorr_ros.masks
+
+    monkeypatch.setattr(semcorr_ros.masks, "__path__", [*semcorr_ros.masks.__path__, str(tmp_path)])
+    wanted = r"masks plug-in 'ancient' does not work with transformers \d.*pip install -U .*\[foundation\]"
+    with pytest.raises(ImportError, match=wanted):
+        plugins.load("masks", "ancient")
+
+
 PARTS = {
     "features": ("Config", "build"),
     "depth": ("Config", "build"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from model_folders import needs
 
 TINY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 FAMILIES = {
@@ -16,6 +17,7 @@ FAMILIES = {
 def save_transformer(folder: Path, kind: str, seed: int = 0) -> torch.nn.Module:
     """Write and return a random model whose layer norms are random too: raw and normed tokens differ."""
     family, options = FAMILIES[kind]
+    needs(f"{family}Config")
     config = getattr(transformers, f"{family}Config")(**TINY, **options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

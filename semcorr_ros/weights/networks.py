@@ -19,6 +19,14 @@ from transformers.utils import logging as transformers_logging
 from semcorr_ros.storage import read_json
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+# The version of transformers that brought a class; those that are not named are in every one we accept.
+SINCE = {
+    "Dinov2WithRegistersModel": "4.48",
+    "DepthProForDepthEstimation": "4.50",
+    "DINOv3ViTModel": "4.56",
+    "Sam2Model": "4.56",
+    "Sam3Model": "5.0",
+}
 Triple = tuple[float, float, float]
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
@@ -38,9 +46,10 @@ def load_network(folder: Path, classes: Mapping[str, str], device: str, precisio
         raise ValueError(f"{folder} holds a model of type {kind!r}, expected {' or '.join(classes)}")
     cls = getattr(transformers, classes[kind], None)
     if cls is None:
+        since = f">={SINCE[classes[kind]]}" if classes[kind] in SINCE else ""
         raise ImportError(
             f"transformers {transformers.__version__} has no {classes[kind]}: "
-            "pip install -U 'semcorr_ros[foundation]'"
+            f"pip install -U 'semcorr_ros[foundation]' 'transformers{since}'"
         )
     network = _from_pretrained(cls, folder).float().requires_grad_(False).eval()
     # Parameters only: buffers hold frequencies of positions, which half precision would shift.

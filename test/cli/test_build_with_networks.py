@@ -30,9 +30,7 @@ def root(tmp_path_factory):
         np.save(root / "disparity" / f"{name}.npy", disparity)
     beast_folder.write_info(root)
     depth_networks.save_depth_anything(root / "weights" / "depth-anything-v2-large")
-    depth_networks.save_depth_pro(root / "weights" / "depth-pro")
     mask_networks.save_sam(root / "weights" / "sam-vit-huge")
-    mask_networks.save_sam3(root / "weights" / "sam3")
     return root
 
 
@@ -61,6 +59,9 @@ def build(root, tmp_path, *more):
     ],
 )
 def test_the_papers_command_runs_through(root, tmp_path, networks):
+    if "depth_pro" in networks:  # only now: an older transformers has neither
+        depth_networks.save_depth_pro(root / "weights" / "depth-pro")
+        mask_networks.save_sam3(root / "weights" / "sam3")
     model, report = build(root, tmp_path, *networks)
     assert report["images"] == 8
     assert model.provenance["cameras"] == ("known" if "depth_pro" in networks else "estimated")

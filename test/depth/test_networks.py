@@ -1,12 +1,14 @@
 """Depth networks: tiny random models of the real classes, loaded through the real path."""
 
 from dataclasses import replace
+from functools import partial
 
 import depth_networks
 import numpy as np
 import pytest
 import torch
-from transformers import DPTImageProcessorPil
+import transformers
+from model_folders import ModelFolders
 
 from semcorr_ros import weights
 from semcorr_ros.artifacts import DepthMap, FeatureMap
@@ -18,6 +20,8 @@ from semcorr_ros.storage import write_image
 from semcorr_ros.weights import networks
 
 SIZES = [(60, 91), (91, 60), (70, 70)]
+# transformers 4 knows the processor without torchvision under another name.
+DPTImageProcessorPil = getattr(transformers, "DPTImageProcessorPil", transformers.DPTImageProcessor)
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +33,12 @@ def offline(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("depth")
-    depth_networks.save_depth_anything(root / "relative")
-    depth_networks.save_depth_anything(root / "metric", metric=True)
-    depth_networks.save_depth_pro(root / "pro")
-    return root
+    savers = {
+        "relative": depth_networks.save_depth_anything,
+        "metric": partial(depth_networks.save_depth_anything, metric=True),
+        "pro": depth_networks.save_depth_pro,
+    }
+    return ModelFolders(tmp_path_factory.mktemp("depth"), savers)
 
 
 def picture(size, seed=0):
@@ -60,6 +65,8 @@ def test_relative_depth_is_that_of_the_hubs_own_pipeline(folders, size):
         image_mean=list(networks.IMAGENET_MEAN),
         image_std=list(networks.IMAGENET_STD),
     )
+    if not hasattr(processor, "post_process_depth_estimation"):
+        pytest.skip(f"transformers {transformers.__version__} leaves resizing to the reader of its manual")
     inputs = processor(images=image.numpy(), return_tensors="pt")
     with torch.no_grad():
         outputs = model._network(**inputs)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import mask_networks
 import numpy as np
@@ -10,6 +11,7 @@ import spair_folder
 import torch
 import transformers
 from alignment import fabricated
+from model_folders import ModelFolders
 from safetensors.torch import load_file, save_file
 
 from semcorr_ros import weights
@@ -33,11 +35,8 @@ def offline(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("masks")
-    mask_networks.save_sam(root / "sam")
-    mask_networks.save_sam2(root / "sam2")
-    mask_networks.save_sam3(root / "sam3")
-    return root
+    savers = {"sam": mask_networks.save_sam, "sam2": mask_networks.save_sam2, "sam3": mask_networks.save_sam3}
+    return ModelFolders(tmp_path_factory.mktemp("masks"), savers)
 
 
 def build(folders, name, **options):
@@ -62,9 +61,9 @@ POINTS = Prompt(torch.tensor([[40.0, 30.0], [20.0, 50.0]]))
 @pytest.mark.parametrize("size", SIZES)
 def test_sam_is_the_hubs_own_pipeline(folders, size):
     image, model = picture(size), build(folders, "sam")
-    processor = transformers.SamImageProcessorPil(
-        size={"longest_edge": 64}, pad_size={"height": 64, "width": 64}
-    )
+    # transformers 4 knows the processor without torchvision under another name.
+    kind = getattr(transformers, "SamImageProcessorPil", transformers.SamImageProcessor)
+    processor = kind(size={"longest_edge": 64}, pad_size={"height": 64, "width": 64})
     inputs = processor(images=image.numpy(), return_tensors="pt")
     assert (model.pixels(image) - inputs["pixel_values"]).abs().mean() < 2e-3
     scale = torch.tensor([inputs["reshaped_input_sizes"][0][i] / size[i] for i in (1, 0)])
@@ -304,3 +303,12 @@ def test_bad_settings_name_the_choices(folders, tmp_path):
         (bare / name).symlink_to(folders / "sam3" / name)
     with pytest.raises(ValueError, match=r"bare holds no CLIP tokenizer"):
         sam3.build(sam3.Config(weights=str(bare)))
+
+
+def test_a_transformers_that_is_too_old_is_named_with_the_version_that_is_needed(folders, monkeypatch):
+    older = SimpleNamespace(__version__="4.45.2", SamModel=transformers.SamModel)
+    monkeypatch.setattr(networks, "transformers", older)
+    wanted = r"transformers 4\.45\.2 has no Sam2Model: pip install -U .*\[foundation\]' 'transformers>=4\.56'"
+    with pytest.raises(ImportError, match=wanted):
+        build(folders, "sam2")
+    build(folders, "sam")

@@ -33,6 +33,9 @@ def _hub_at(url, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
     template = url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    # Before version 1 a copy of it was used.
+    copied = "huggingface_hub.file_download.HUGGINGFACE_CO_URL_TEMPLATE"
+    monkeypatch.setattr(copied, template, raising=False)
 
 
 @pytest.fixture
