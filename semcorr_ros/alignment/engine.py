@@ -1,12 +1,15 @@
-"""Who does the arithmetic: plain autograd anywhere, or compiled kernels on the CPU. Both compute the same.
+"""Who does the arithmetic: plain autograd anywhere, kernels compiled for the CPU, or one for the GPU.
 
-For a class on a GPU, too, the kernels are the choice: a step of autograd is hundreds of launches there,
-which takes longer than the kernels take; evidence (the similarities) is still gathered on the GPU.
+All compute the same. "auto" takes the compiled kernels for a class on a GPU, too: there a step of
+autograd is hundreds of launches, which takes longer than those kernels take (evidence, the
+similarities, is still gathered on the GPU). "fused" is checked step by step in Triton's interpreter
+and compiles for a GPU of compute capability 9.0, but has not yet been timed on one.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import logging
 from typing import Protocol
@@ -18,12 +21,12 @@ from torch import Tensor
 from semcorr_ros.alignment import objective, reference
 from semcorr_ros.alignment.initialize import Starts
 from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback
+from semcorr_ros.alignment.plan import TERMS
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
 
-NO_NUMBA = "the package numba is not installed"
-ENGINES = ("auto", "reference", "compiled")
-COMPILED_TERMS = {"reconstruction", "reconstruction_sparse", "geometry", "background", "depth"}
+MISSING = "the package {0} is not installed (pip install {0})"
+ENGINES = ("auto", "reference", "compiled", "fused")
 
 
 class Engine(Protocol):
@@ -58,16 +61,18 @@ def choose(name: str, terms: objective.Config) -> Engine:
     """
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}; available: {', '.join(ENGINES)}")
-    obstacle = _obstacle(terms)
-    if name == "compiled" and obstacle:
-        raise ValueError(f"engine 'compiled': {obstacle}; use 'auto' or 'reference'")
-    if name == "auto" and obstacle == NO_NUMBA:
-        _say_once(f"{obstacle}: alignments take about eight times longer; pip install numba")
+    package = "triton" if name == "fused" else "numba"
+    obstacle = _obstacle(package, terms)
+    if name in ("compiled", "fused") and obstacle:
+        raise ValueError(f"engine {name!r}: {obstacle}; use 'auto' or 'reference'")
+    if name == "auto" and obstacle == MISSING.format("numba"):
+        _say_once(f"{obstacle}: alignments take about eight times longer")
     if name == "reference" or obstacle:
         return reference
-    from semcorr_ros.alignment import compiled  # importing numba takes half a second
-
-    return compiled
+    chosen = "compiled" if name == "auto" else name
+    # Only now, because importing numba takes half a second.
+    engine: Engine = importlib.import_module(f"semcorr_ros.alignment.{chosen}")
+    return engine
 
 
 @functools.cache
@@ -75,11 +80,11 @@ def _say_once(text: str) -> None:
     logging.getLogger(__name__).warning(text)
 
 
-def _obstacle(terms: objective.Config) -> str:
-    """Why the compiled engine cannot be used; empty if it can."""
-    if importlib.util.find_spec("numba") is None:
-        return NO_NUMBA
+def _obstacle(package: str, terms: objective.Config) -> str:
+    """Why the engine that needs a package cannot be used; empty if it can."""
+    if importlib.util.find_spec(package) is None:
+        return MISSING.format(package)
     plans = {term: getattr(terms.schedules, objective.SCHEDULE_OF_TERM[term]) for term in terms.terms}
     weighted = {term for term, plan in plans.items() if any(value for _, value in plan)}
-    unknown = sorted(weighted - COMPILED_TERMS)
+    unknown = sorted(weighted - set(TERMS))
     return f"it does not know the terms {', '.join(unknown)}" if unknown else ""

@@ -54,6 +54,15 @@ def kept_at(config: Config, step: int, count: int) -> int:
     return min([kept for knot, kept in config.survivors if scheduled >= knot] + [count])
 
 
+def steps_until_cut(config: Config, done: int, count: int, most: int) -> int:
+    """Steps that go by, at most `most`, before some of `count` hypotheses are dropped or the search ends."""
+    most = min(most, config.steps - done)
+    for ahead in range(1, most):
+        if kept_at(config, done + ahead - 1, count) < count:
+            return ahead
+    return most
+
+
 @torch.no_grad()
 def survivors(
     model: ClassRepresentation,

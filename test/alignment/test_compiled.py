@@ -1,20 +1,31 @@
 """The compiled engine computes what the plain one does: values, gradients, steps, survivors."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from semcorr_ros import alignment
-from semcorr_ros.alignment import compiled, engine, evidence, initialize, objective, reference, schedules
+from semcorr_ros.alignment import (
+    compiled,
+    engine,
+    evidence,
+    initialize,
+    numbers,
+    objective,
+    reference,
+    schedules,
+)
 from semcorr_ros.alignment.compiled import descent, step
 from semcorr_ros.alignment.compiled.tables import class_tables, image_tables
 from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.optimize import Config
+from semcorr_ros.alignment.plan import TERMS
 from semcorr_ros.alignment.shape_space import ShapeSpace
 from semcorr_ros.geometry.rotations import from_quaternion
 from test.alignment import fabricated
+from test.alignment.devices import moved
 
 CONFIG = alignment.Config()
 
@@ -49,7 +60,7 @@ def test_scores_of_starts_agree(model, camera, visibility):
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("term", sorted(engine.COMPILED_TERMS))
+@pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_gradient_of_every_term_agrees(model, term, parametrization):
     _compare_gradient(model, _clues(model), parametrization, (term,))
@@ -70,7 +81,8 @@ def _compare_gradient(model, clues, parametrization, terms):
     noise = torch.randn(search.numbers.shape, generator=torch.Generator().manual_seed(4))
     search.numbers[:] += 0.03 * noise.numpy()
     total, gradient = _by_autograd(model, clues, search, parametrization, terms)
-    plan = descent._Planner(model, clues, (config, terms), torch.Generator()).plan(200, 1)
+    rates = numbers.rates(model, clues, config).numpy()
+    plan = descent.plan(clues, (config, terms), rates, (200, 1), torch.Generator())
     everything = np.arange(len(clues.dense.points), dtype=np.uint64)[None]
     plan = plan._replace(rows_dense=everything, rows_sparse=everything)
     known, image = class_tables(model, clues.visibility), image_tables(clues)
@@ -176,20 +188,10 @@ def test_final_energy_is_as_low(model):
 def test_a_class_on_a_gpu_is_aligned_alike(model):
     found, (seen, _) = {}, fabricated.observe(model, 70, 25, (0.5, -1.0))
     for device in ("cpu", "cuda"):
-        there, seen = _moved(model, device), _moved(seen, device)
+        there, seen = moved(model, device), moved(seen, device)
         found[device] = alignment.align(there, seen, CONFIG, torch.Generator().manual_seed(8))
         assert found[device].keypoints.device.type == device
     torch.testing.assert_close(found["cuda"].keypoints[0].cpu(), found["cpu"].keypoints[0], atol=5e-3, rtol=0)
-
-
-def _moved(tree, device):
-    if isinstance(tree, torch.Tensor):
-        return tree.to(device)
-    if is_dataclass(tree):
-        return replace(
-            tree, **{field.name: _moved(getattr(tree, field.name), device) for field in fields(tree)}
-        )
-    return tree
 
 
 def test_engine_is_chosen_by_what_it_can_do(model):
@@ -200,7 +202,7 @@ def test_engine_is_chosen_by_what_it_can_do(model):
     assert engine.choose("auto", tied) is reference
     with pytest.raises(ValueError, match=r"does not know the terms symmetry.*'reference'"):
         engine.choose("compiled", tied)
-    with pytest.raises(ValueError, match=r"unknown engine 'gpu'; available: auto, reference, compiled"):
+    with pytest.raises(ValueError, match=r"unknown engine 'gpu'; available: auto, reference, compiled, fu"):
         engine.choose("gpu", ours)
 
 

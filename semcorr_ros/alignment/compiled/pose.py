@@ -1,8 +1,6 @@
 """From the numbers that are optimised to keypoints, and gradients back (shape_space.py, free_keypoints.py).
 
-The numbers of one hypothesis are one row: for the shape space quaternion (x, y, z, w), translation,
-log scale, mode coefficients, residual (L, 3), log focal length; for free keypoints their positions
-(L, 3) and the log focal length.
+The numbers of one hypothesis are one row, see alignment/numbers.py.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semcorr_ros.alignment.compiled.background import spill
 from semcorr_ros.alignment.compiled.geometry import geometry
@@ -30,7 +31,8 @@ class Plan(NamedTuple):
     sigmas: Array  # (T, 2) dense, sparse
     rows_dense: Index  # (T, batch) rows of the pool
     rows_sparse: Index
-    blurred: Array  # (T, row, column) background lookup; empty while it has no weight
+    blurred: Array  # (map, row, column) background lookup; no map while it has no weight
+    map_of: NDArray[np.int64]  # (T,) the map of a step
     low: Array  # (2,) position x, y of its node (0, 0)
     per_unit: Array  # (2,) nodes per normalized unit
 
@@ -128,7 +130,12 @@ def evaluate(
         log_visibility(at, known.facing_sparse, rotation, visible_sparse[h])
         if weights[BACKGROUND] != 0:
             terms[BACKGROUND, h] = spill(
-                plan.blurred[t], plan.low, plan.per_unit, placed[h], weights[BACKGROUND], slope_dense[h]
+                plan.blurred[plan.map_of[t]],
+                plan.low,
+                plan.per_unit,
+                placed[h],
+                weights[BACKGROUND],
+                slope_dense[h],
             )
     if weights[DENSE] != 0:
         explain(
