@@ -45,6 +45,7 @@ AXES = {
     "view_rotations": "view xyz xyz",
 }
 FIXED_SIZES = {"xyz": 3, "two": 2, "four": 4}
+LARGEST = {"keypoint": 1000, "point": 100_000}  # ours have 30 and 1000: more takes all memory to align
 
 
 def write_class(path: str | Path, representation: ClassRepresentation) -> None:
@@ -139,6 +140,9 @@ def _check_tensors(path: str | Path, tensors: dict[str, Tensor]) -> None:
             raise ValueError(f"{path} is damaged: {name} has shape {shape}, expected ({axes}) with {sizes}")
         if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
             raise ValueError(f"{path} is damaged: {name} holds values that are not finite")
+    for axis, most in LARGEST.items():
+        if sizes[axis] > most:
+            raise ValueError(f"{path} has {sizes[axis]} {axis}s, at most {most} are supported")
     for name in ("edge_pairs.indices", "frames.indices"):
         rows = tensors[name]
         if len(rows) and not (rows.min() >= 0 and rows.max() < sizes["keypoint"]):

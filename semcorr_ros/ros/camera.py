@@ -10,7 +10,7 @@ from semcorr_ros.msg import Regions
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code
-from semcorr_ros.ros.regions import RegionInputs
+from semcorr_ros.ros.regions import MOST, RegionInputs
 from semcorr_ros.ros.streaming import Moment
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.synchronizer import Synchronizer
@@ -54,6 +54,9 @@ class Camera:
 
     def _take_regions(self, regions: Regions) -> None:
         self._node.counters.add("regions received", len(regions.regions))
+        if len(regions.regions) > MOST:
+            self._node.counters.add("regions left out", len(regions.regions) - MOST)
+            regions.regions = list(regions.regions[:MOST])
         self._regions_arrived = time.monotonic()
         self._pair("regions", regions)
 

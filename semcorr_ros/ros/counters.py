@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.sensing.reasons import REASONS
-from semcorr_ros.sensing.refusal import Code
+from semcorr_ros.sensing.refusal import Code, shortened
 
 RECENT = 1000  # times of each kind that are kept
 GOOD = ("pictures published", "requests answered")
@@ -66,7 +66,7 @@ class Counters:
         with self._lock:
             self._counts[_dropped(code)] += 1
             new = code not in self._reasons
-            self._reasons[code] = sentence
+            self._reasons[code] = shortened(sentence)
         return new
 
     def message(self, name: str) -> DiagnosticArray:
@@ -98,9 +98,7 @@ def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, "no image has arrived"
     if lost[worst]:
         broken = worst in DEFECTS and not any(recent[name] for name in GOOD)
-        broken |= (
-            worst == Code.MESSAGE_LOST and not recent["images received"]
-        )
+        broken |= worst == Code.MESSAGE_LOST and not recent["images received"]
         level = DiagnosticStatus.ERROR if broken else DiagnosticStatus.WARN
         return level, f"{worst.name} ({lost[worst]} in the last period): {REASONS[worst].meaning}"
     if not recent["images received"]:

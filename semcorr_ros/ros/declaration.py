@@ -34,7 +34,7 @@ def declare(node: Node, kind: type[Settings]) -> Settings:
 
 
 def read(node: Node, kind: type[Settings], changes: dict[str, Any]) -> Settings:
-    """The declared values with `changes` applied. Raises ValueError for NaN, wherever a range lets it pass."""
+    """The declared values with `changes` applied. Raises ValueError for NaN."""
     values = {}
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]
         value = changes.get(item.name, node.get_parameter(item.name).value)

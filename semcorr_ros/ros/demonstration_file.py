@@ -45,17 +45,22 @@ class Record:
 
 def write_record(path: Path, record: Record) -> DemonstrationInfo:
     """Atomic. Raises ValueError for messages that are too large, OSError where nothing can be written."""
+    check_size(record)
     header = describe(record)
     tensors = {"points": record.points.reshape(-1, 2).float()}
     for name, message in (("image", record.picture.image), ("depth", record.picture.depth)):
         if message is not None:
-            if len(message.data) > LARGEST_MESSAGE:
-                raise ValueError(
-                    f"an image of {len(message.data)} bytes is not kept; at most {LARGEST_MESSAGE}"
-                )
             tensors[name] = torch.from_numpy(np.frombuffer(message.data, np.uint8).copy())
     write_tensors(path, tensors, header)
     return info_message(header, persistent=True)
+
+
+def check_size(record: Record) -> int:
+    """Bytes of its messages. Raises ValueError for one that is too large to be kept."""
+    sizes = [len(message.data) for message in (record.picture.image, record.picture.depth) if message]
+    if max(sizes) > LARGEST_MESSAGE:
+        raise ValueError(f"an image of {max(sizes)} bytes is not kept; at most {LARGEST_MESSAGE}")
+    return sum(sizes)
 
 
 def describe(record: Record) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from semcorr_ros.msg import DemonstrationInfo
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.demonstration_file import (
     Record,
+    check_size,
     describe,
     info_message,
     read_info,
@@ -27,6 +28,7 @@ from semcorr_ros.ros.refusal import Code, Refusal
 MAX_VIEWS = 16  # placed demonstrations kept on the device; the least recently used one goes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SUFFIX = ".safetensors"
+LARGEST_MEMORY = 512 * 2**20  # bytes of messages kept without a folder
 
 Key = tuple[str, str]  # class, id
 
@@ -73,17 +75,28 @@ class Demonstrations:
         """Write it, or keep it in memory without a folder. Raises Refusal as `check_new`, and BAD_FILE."""
         key = record.class_name, record.id
         path = self._path(key)
-        if path is None:
-            info = info_message(describe(record), persistent=False)
-            self._memory = {**self._memory, key: record}
-        else:
-            try:
+        try:
+            if path is None:
+                self._remember(key, record)
+                info = info_message(describe(record), persistent=False)
+            else:
                 info = write_record(path, record)
-            except (OSError, ValueError) as error:
-                raise Refusal(Code.BAD_FILE, f"the demonstration was not stored: {error}") from error
+        except (OSError, ValueError) as error:
+            raise Refusal(Code.BAD_FILE, f"the demonstration was not stored: {error}") from error
         self._infos = {**self._infos, key: info}
         self.keep(key, taught)
         return info
+
+    def _remember(self, key: Key, record: Record) -> None:
+        others = {other: kept for other, kept in self._memory.items() if other != key}
+        used = check_size(record) + sum(map(check_size, others.values()))
+        if used > LARGEST_MEMORY:
+            raise Refusal(
+                Code.OUT_OF_MEMORY,
+                f"demonstrations kept in memory would have {used} bytes, at most {LARGEST_MEMORY}; "
+                "set the parameter demonstration_folder, or delete some",
+            )
+        self._memory = {**others, key: record}
 
     def delete(self, key: Key) -> None:
         """Raises Refusal FORBIDDEN, DEMONSTRATION_UNKNOWN, BAD_FILE."""

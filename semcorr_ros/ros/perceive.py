@@ -30,7 +30,7 @@ from semcorr_ros.ros.diagnostics import Diagnostics
 from semcorr_ros.ros.failures import FailureLog
 from semcorr_ros.ros.outputs import Outputs
 from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.ros.refusal import Code, Refusal, shortened
 from semcorr_ros.ros.session import Session
 from semcorr_ros.ros.worker import REQUESTS, Job, KeepGoing
 
@@ -137,7 +137,7 @@ class PerceiveNode(LifecycleNode):
         if isinstance(error, Refusal):
             code, message = error.code, error.message
         else:
-            code, message = Code.UNKNOWN, f"{type(error).__name__}: {error}"
+            code, message = Code.UNKNOWN, shortened(f"{type(error).__name__}: {error}")
             self.failures.add(error)
         self.counters.drop(code, message)
         if hasattr(response, "success"):

@@ -18,7 +18,7 @@ from semcorr_ros.sensing.images import labels_from_message
 from semcorr_ros.sensing.place import Place, box_from_message, rectified_mask
 
 QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-MOST = 100  # regions of one image; the rest is left out
+MOST = 100  # regions of one image; the rest is counted and left out
 
 
 class RegionInputs:

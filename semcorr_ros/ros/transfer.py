@@ -51,6 +51,10 @@ class Transfer:
                 Code.BAD_REQUEST, "`source_image` needs `points` or a `demonstration_id` to keep it"
             )
         check_points(request.points, request.keypoint_names if request.points else [])
+        if len(request.keypoint_names) > MAX_POINTS:
+            raise Refusal(
+                Code.BAD_REQUEST, f"{len(request.keypoint_names)} `keypoint_names`; at most {MAX_POINTS}"
+            )
         if shown:
             check_inside(request.points, (request.source_image.height, request.source_image.width))
         if _of_class(request):
@@ -111,7 +115,11 @@ class Transfer:
         taught = self._demonstrations.find(
             key, resident, lambda record: self._place(resident, record, keep_going)
         )
-        return replace(taught, points=points, names=names) if len(points) else taught
+        if not len(points):
+            return taught
+        height, width = taught.view.seen.image.shape[:2]
+        check_inside(points.tolist(), (int(height), int(width)))
+        return replace(taught, points=points, names=names)
 
     def _place(self, resident: Resident, record: Record, keep_going: KeepGoing) -> View:
         try:

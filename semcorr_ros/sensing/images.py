@@ -88,6 +88,11 @@ def _valid(metres: np.ndarray) -> np.ndarray:
 
 def _elements(message: Any, element: np.dtype, channels: int) -> np.ndarray:
     """(h, w, channels) in native byte order; a view of the message where it has no padding."""
+    if message.width * message.height > compressed.MAX_PIXELS:
+        raise Refusal(
+            Code.BAD_ENCODING,
+            f"an image of {message.width}x{message.height} is larger than {compressed.MAX_PIXELS} pixels",
+        )
     row = message.width * channels * element.itemsize
     data = np.frombuffer(message.data, np.uint8)
     needed = message.step * (message.height - 1) + row

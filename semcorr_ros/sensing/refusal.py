@@ -45,10 +45,18 @@ class Code(IntEnum):
     MESSAGE_LOST = 104
 
 
+LONGEST_MESSAGE = 2000  # characters: what a caller sent is quoted, and told again on /diagnostics
+
+
 class Refusal(Exception):  # noqa: N818 - an answer, not a defect
     """Raised wherever a request or a frame cannot be served; `message` is for the caller to read."""
 
     def __init__(self, code: Code, message: str):
-        super().__init__(message)
+        super().__init__(shortened(message))
         self.code = code
-        self.message = message
+        self.message = shortened(message)
+
+
+def shortened(message: str) -> str:
+    """With its end left out where it is too long to be read."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 4] + " ..."

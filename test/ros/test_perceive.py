@@ -231,6 +231,11 @@ def test_points_of_a_source_picture_and_its_demonstration(perceive, ros, model):
     again = transfer(ros, **fields, **inline(target, "target"))
     assert again.success, again.message
     assert again.keypoints == response.keypoints
+    for x in (500.0, float("nan")):  # not in the picture that is kept under that name
+        outside = [Point2D(x=x, y=3.0)]
+        refused = transfer(ros, points=outside, demonstration_id="shown", **inline(target, "target"))
+        assert refused.error_code == Response.BAD_REQUEST
+        assert "is outside the" in refused.message
     unknown = transfer(ros, points=points, demonstration_id="never", **inline(target, "target"))
     assert unknown.error_code == Response.DEMONSTRATION_UNKNOWN
     assert "shown" in unknown.message
