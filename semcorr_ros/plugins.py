@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import pkgutil
+import sys
 from types import ModuleType
 
 # Which extra brings the packages a plug-in imports; printed when the import fails.
@@ -45,6 +45,6 @@ def load(kind: str, name: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             reason = f"needs the package {package!r}: pip install {wanted}"
         else:
-            have = f"{package} {importlib.metadata.version(package)}"
+            have = f"{package} {getattr(sys.modules.get(package), '__version__', '')}".strip()
             reason = f"does not work with {have}: pip install -U {wanted} ({error})"
         raise ImportError(f"{kind} plug-in {name!r} {reason}") from error
