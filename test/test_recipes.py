@@ -1,0 +1,77 @@
+"""Commands that the manuals show are ones that the verbs understand."""
+
+import argparse
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from semcorr_ros import plugin_options, plugins
+
+ROOT = Path(__file__).resolve().parents[1]
+MANUALS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+VERBS = [path.stem for path in sorted((ROOT / "semcorr_ros/cli").glob("[a-z]*.py"))]
+COMMAND = re.compile(r"(?:\$semcorr|python -m semcorr_ros) (\w+)([^;\n)`]*)")
+LOOPED = {"$c": "mug", "$t": "depth"}  # variables of `for`
+
+
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(verb, exit_on_error=False)
+    importlib.import_module(f"semcorr_ros.cli.{verb}").add_arguments(parser)
+    return parser
+
+
+def commands() -> list[tuple[str, str, str]]:
+    """(manual, verb, arguments) of every bash block."""
+    found = []
+    for path in MANUALS:
+        text = path.read_text().replace("\\\n", " ")
+        variables = dict(re.findall(r'^(\w+)="([^"]*)"$', text, re.M))
+        for block in re.findall(r"```bash\n(.*?)```", text, re.S):
+            for verb, rest in COMMAND.findall(block):
+                for name, value in variables.items():
+                    rest = rest.replace(f"${name}", value)
+                for name, value in LOOPED.items():
+                    rest = rest.replace(name, value)
+                if verb in VERBS:
+                    found.append((path.name, verb, rest))
+    return found
+
+
+@pytest.mark.parametrize(("manual", "verb", "rest"), commands())
+def test_a_command_is_understood(manual, verb, rest):
+    given = shlex.split(rest, comments=True)
+    if "..." in rest or "[" in rest:
+        pytest.skip("an outline, not a command")
+    try:
+        found = parser_of(verb).parse_args(given)
+    except (argparse.ArgumentError, SystemExit) as error:
+        pytest.fail(f"{manual}: {verb} {rest}: {error}")
+    for text in getattr(found, "backbone_option", []):
+        known = plugin_options.settings("features", found.backbone, [text], "--backbone-option")
+        assert all(plugin_options.has_setting("features", found.backbone, key) for key in known), text
+
+
+def test_the_published_tables_are_among_them():
+    verbs = [verb for manual, verb, _ in commands() if manual == "backbones.md"]
+    assert verbs.count("evaluate") >= 6
+    assert verbs.count("build_class") >= 3
+
+
+@pytest.mark.parametrize("name", ["backbones.md", "weights.md"])
+def test_every_flag_of_a_manual_exists(name):
+    flags = {flag for verb in VERBS for action in parser_of(verb)._actions for flag in action.option_strings}
+    # `weights` has verbs of its own, `replay` and pip have other flags.
+    flags |= set(re.findall(r"--[a-z][a-z-]*", (ROOT / "semcorr_ros/cli/weights.py").read_text()))
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", (ROOT / "docs" / name).read_text()))
+    assert mentioned
+    assert mentioned <= flags, mentioned - flags
+
+
+def test_every_backbone_depth_and_mask_plug_in_is_in_the_manual():
+    text = (ROOT / "docs/backbones.md").read_text()
+    for kind in ("features", "depth", "masks"):
+        for plug_in in plugins.available(kind):
+            assert f"`{plug_in}`" in text, f"{kind}/{plug_in}"
