@@ -27,10 +27,11 @@ def add_engine_arguments(parser: argparse.ArgumentParser, job: str) -> None:
 
 
 def crew_from(args: argparse.Namespace, folder: Path | None = None, threads: int | None = None) -> Crew:
-    """Workers that write to `folder`, with `threads` each: --threads, else local ones share the cores.
+    """Workers that write to `folder`, with `threads` each: --threads, else one.
 
-    Raises ValueError, or ImportError naming the extra that is missing.
+    One by default, because sums depend on how they are shared out: neither the number of workers nor the
+    machine may change a result. Only who works alone takes all cores. Raises ValueError, or ImportError
+    naming the extra that is missing.
     """
     crew = Crew(args.engine, args.workers, gpu=args.device != "cpu", folder=folder).sized()
-    shared = torch.get_num_threads() // (crew.workers or 1) if args.engine == "local" else 1
-    return replace(crew, threads=threads or args.threads or max(1, shared))
+    return replace(crew, threads=threads or args.threads or (torch.get_num_threads() if crew.alone else 1))
