@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.alignment.distinct import best_distinct
@@ -52,6 +52,11 @@ def kept_at(config: Config, step: int, count: int) -> int:
     """How many of `count` hypotheses are left after a step (from 0)."""
     scheduled = scheduled_at(config, step)
     return min([kept for knot, kept in config.survivors if scheduled >= knot] + [count])
+
+
+def draws(pool: int, batch: int, steps: int, generator: torch.Generator) -> Int[Tensor, "step 2 batch"]:
+    """Which of the `pool` image points each step looks at: against the dense cloud, against the keypoints."""
+    return torch.stack([torch.randint(pool, (2, batch), generator=generator) for _ in range(steps)])
 
 
 def steps_until_cut(config: Config, done: int, count: int, most: int) -> int:

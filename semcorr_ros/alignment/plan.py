@@ -10,8 +10,8 @@ from torch import Tensor
 
 from semcorr_ros.alignment import objective
 from semcorr_ros.alignment.optimize import Config, scheduled_at
-from semcorr_ros.alignment.state import BackgroundGrid, Evidence
-from semcorr_ros.alignment.terms.background import axis
+from semcorr_ros.alignment.state import Evidence
+from semcorr_ros.alignment.terms.background import axis, blur
 
 # Terms that have a kernel, in the order of the columns of `weights`.
 TERMS = ("reconstruction", "reconstruction_sparse", "geometry", "background", "depth")
@@ -29,35 +29,37 @@ class Plan:
     per_unit: Float[Tensor, "2"]  # nodes per normalized unit
 
 
-def make_plan(seen: Evidence, configs: tuple[Config, objective.Config], done: int, count: int) -> Plan:
-    """Of the `count` steps after `done`; the maps stay on the image's device, the rest is on the CPU."""
-    config, terms = configs
-    when = [scheduled_at(config, done + i) for i in range(count)]
-    weights = [[objective.weights_at(terms, at).get(term, 0.0) for term in TERMS] for at in when]
-    sigmas = [objective.sigmas_at(terms, at, seen) for at in when]
-    different = list(dict.fromkeys(dense for dense, _ in sigmas))
-    needed = any(row[TERMS.index("background")] for row in weights)
-    low, per_unit, blurred = _lookups(seen.background, different if needed else [])
-    return Plan(
-        weights=torch.tensor(weights),
-        sigmas=torch.tensor(sigmas),
-        blurred=blurred,
-        map_of=torch.tensor([different.index(dense) for dense, _ in sigmas]),
-        low=low,
-        per_unit=per_unit,
-    )
+class Planner:
+    """Makes the plans of one image; the maps are on its device, the rest is on the CPU."""
 
+    def __init__(self, seen: Evidence, configs: tuple[Config, objective.Config]):
+        self._seen, (self._config, self._terms) = seen, configs
+        grid = seen.background
+        rows, columns = grid.share.shape
+        x, squared_x = axis(columns, grid.origin[0], grid.step[0])
+        y, squared_y = axis(rows, grid.origin[1], grid.step[1])
+        self._squared = squared_x, squared_y
+        self._low = torch.stack([x[0], y[0]]).cpu()
+        self._per_unit = 1 / (torch.stack([x[1], y[1]]).cpu() - self._low)
 
-def _lookups(grid: BackgroundGrid, sigmas: list[float]) -> tuple[Tensor, Tensor, Tensor]:
-    """Position of the first node, nodes per unit, and the background blurred by every sigma."""
-    if not sigmas:
-        return torch.zeros(2), torch.ones(2), grid.share.new_zeros(0, 0, 0)
-    rows, columns = grid.share.shape
-    share = grid.share / grid.share.sum().clamp_min(1e-9)
-    blurred = []
-    for sigma in sigmas:
-        y, wy = axis(rows, grid.origin[1], grid.step[1], sigma)
-        x, wx = axis(columns, grid.origin[0], grid.step[0], sigma)
-        blurred.append(wy @ share @ wx.T)
-    low, following = torch.stack([x[0], y[0]]).cpu(), torch.stack([x[1], y[1]]).cpu()
-    return low, 1 / (following - low), torch.stack(blurred)
+    def plan(self, done: int, count: int) -> Plan:
+        """Of the `count` steps after `done`."""
+        when = [scheduled_at(self._config, done + i) for i in range(count)]
+        weights = [objective.weights_at(self._terms, at) for at in when]
+        sigmas = [objective.sigmas_at(self._terms, at, self._seen) for at in when]
+        different = list(dict.fromkeys(dense for dense, _ in sigmas))
+        needed = any(at.get("background") for at in weights)
+        return Plan(
+            weights=torch.tensor([[at.get(term, 0.0) for term in TERMS] for at in weights]),
+            sigmas=torch.tensor(sigmas),
+            blurred=self._blurred(different if needed else []),
+            map_of=torch.tensor([different.index(dense) for dense, _ in sigmas]),
+            low=self._low,
+            per_unit=self._per_unit,
+        )
+
+    def _blurred(self, sigmas: list[float]) -> Float[Tensor, "map row column"]:
+        grid = self._seen.background
+        if not sigmas:
+            return grid.share.new_zeros(0, 0, 0)
+        return torch.stack([blur(grid, self._squared, sigma) for sigma in sigmas])

@@ -21,7 +21,7 @@ from semcorr_ros.alignment.compiled import descent, step
 from semcorr_ros.alignment.compiled.tables import class_tables, image_tables
 from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.optimize import Config
-from semcorr_ros.alignment.plan import TERMS
+from semcorr_ros.alignment.plan import TERMS, Planner
 from semcorr_ros.alignment.shape_space import ShapeSpace
 from semcorr_ros.geometry.rotations import from_quaternion
 from test.alignment import fabricated
@@ -82,9 +82,8 @@ def _compare_gradient(model, clues, parametrization, terms):
     search.numbers[:] += 0.03 * noise.numpy()
     total, gradient = _by_autograd(model, clues, search, parametrization, terms)
     rates = numbers.rates(model, clues, config).numpy()
-    plan = descent.plan(clues, (config, terms), rates, (200, 1), torch.Generator())
-    everything = np.arange(len(clues.dense.points), dtype=np.uint64)[None]
-    plan = plan._replace(rows_dense=everything, rows_sparse=everything)
+    everything = torch.arange(len(clues.dense.points)).expand(1, 2, -1)
+    plan = descent.plan(Planner(clues, (config, terms)).plan(200, 1), 200, rates, everything)
     known, image = class_tables(model, clues.visibility), image_tables(clues)
     free = parametrization == "free_keypoints"
     step.descend(search, known, image, plan, free)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from semcorr_ros.alignment import numbers, objective
@@ -20,11 +21,12 @@ from semcorr_ros.alignment.optimize import (
     Config,
     Optimized,
     StepCallback,
+    draws,
     kept_at,
     steps_until_cut,
     survivors,
 )
-from semcorr_ros.alignment.plan import make_plan
+from semcorr_ros.alignment.plan import Plan, Planner
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
 
@@ -43,12 +45,13 @@ def optimize(
     config, device = configs[0], model.sparse.device
     free = config.parametrization == "free_keypoints"
     known, image = class_tables(model, seen.visibility), image_tables(seen)
-    rates = numbers.rates(model, seen, config).cpu().numpy()
+    rates, planner = numbers.rates(model, seen, config).cpu().numpy(), Planner(seen, configs)
     search = _start(model, starts, config)
     done = 0
     while done < config.steps:
         count = steps_until_cut(config, done, len(search.value), CHUNK)
-        coming = plan(seen, configs, rates, (done, count), generator)
+        rows = draws(len(seen.dense.points), config.batch, count, generator)
+        coming = plan(planner.plan(done, count), done, rates, rows)
         _descend(search, (known, image, coming, free))
         done += count
         keep = kept_at(config, done - 1, len(search.value))
@@ -89,25 +92,16 @@ def _start(model: ClassRepresentation, starts: Starts, config: Config) -> step.S
     )
 
 
-def plan(
-    seen: Evidence,
-    configs: tuple[Config, objective.Config],
-    rates: Array,
-    span: tuple[int, int],
-    generator: torch.Generator,
-) -> step.Plan:
-    """Schedules and draws of `span` = (steps done, steps to go)."""
-    done, count = span
-    when = make_plan(seen, configs, done, count)
-    pool, batch = len(seen.dense.points), configs[0].batch
-    rows = torch.stack([torch.randint(pool, (2, batch), generator=generator) for _ in range(count)]).numpy()
+def plan(when: Plan, done: int, rates: Array, rows: Int[Tensor, "step 2 batch"]) -> step.Plan:
+    """Schedules of the steps after `done`, and the image points they look at."""
+    drawn = rows.numpy().astype(np.uint64)
     return step.Plan(
         done=done,
         rates=rates,
         weights=when.weights.numpy(),
         sigmas=when.sigmas.numpy(),
-        rows_dense=np.ascontiguousarray(rows[:, 0]).astype(np.uint64),
-        rows_sparse=np.ascontiguousarray(rows[:, 1]).astype(np.uint64),
+        rows_dense=np.ascontiguousarray(drawn[:, 0]),
+        rows_sparse=np.ascontiguousarray(drawn[:, 1]),
         blurred=when.blurred.cpu().numpy(),
         map_of=when.map_of.numpy(),
         low=when.low.numpy(),

@@ -20,11 +20,12 @@ from semcorr_ros.alignment.optimize import (
     Config,
     Optimized,
     StepCallback,
+    draws,
     kept_at,
     steps_until_cut,
     survivors,
 )
-from semcorr_ros.alignment.plan import make_plan
+from semcorr_ros.alignment.plan import Planner
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
 
@@ -102,19 +103,19 @@ class Work:
     known: Class
     samples: Tensor
     semantic: tuple[Tensor, Tensor]
+    planner: Planner
 
     @staticmethod
     def prepare(model: ClassRepresentation, seen: Evidence, configs: tuple[Config, objective.Config]) -> Work:
         """Tables of everything that stays the same over the steps."""
         known = class_tables(model, seen.visibility, numbers.rates(model, seen, configs[0]))
         semantic = semantic_table(seen.dense), semantic_table(seen.sparse)
-        return Work(model, seen, configs, known, sample_tables(seen), semantic)
+        planner = Planner(seen, configs)
+        return Work(model, seen, configs, known, sample_tables(seen), semantic, planner)
 
     def descend(self, search: Search, done: int, count: int, generator: torch.Generator) -> None:
         """Go `count` steps after `done`."""
-        pool, batch = self.samples.shape[1], self.configs[0].batch
-        drawn = [torch.randint(pool, (2, batch), generator=generator) for _ in range(count)]
-        self.launch(search, done, torch.stack(drawn))
+        self.launch(search, done, draws(self.samples.shape[1], self.configs[0].batch, count, generator))
 
     def launch(self, search: Search, done: int, rows: Tensor) -> None:
         """One step per entry of rows (T, 2, batch): the image points it looks at."""
@@ -147,7 +148,7 @@ class Work:
 
     def _plan(self, done: int, count: int) -> tuple[Tensor, Tensor]:
         """A row per step: weights, sigmas, Adam's corrections, background lookup (kernel.py); its maps."""
-        when = make_plan(self.seen, self.configs, done, count)
+        when = self.planner.plan(done, count)
         steps = torch.arange(done + 1, done + count + 1)
         rows = torch.zeros(count, int(COLUMNS))
         rows[:, :5], rows[:, 5:7] = when.weights, when.sigmas

@@ -27,9 +27,9 @@ def lookup(
     exact; in between the error is below 1 % of g's peak while nodes are closer than sigma / 4.
     """
     rows, columns = background.share.shape
-    y, wy = axis(rows, background.origin[1], background.step[1], sigma)
-    x, wx = axis(columns, background.origin[0], background.step[0], sigma)
-    blurred = wy @ background.share @ wx.T / background.share.sum().clamp_min(1e-9)
+    y, squared_y = axis(rows, background.origin[1], background.step[1])
+    x, squared_x = axis(columns, background.origin[0], background.step[0])
+    blurred = blur(background, (squared_x, squared_y), sigma)
     low, high = torch.stack([x[0], y[0]]), torch.stack([x[-1], y[-1]])
     coords = 2 * (points - low) / (high - low) - 1
     values = torch.nn.functional.grid_sample(
@@ -38,12 +38,22 @@ def lookup(
     return values[0, 0]
 
 
+def blur(
+    background: BackgroundGrid,
+    squared: tuple[Float[Tensor, "nx column"], Float[Tensor, "ny row"]],
+    sigma: float,
+) -> Float[Tensor, "ny nx"]:
+    """The background at every node of the lookup, given the squared distances of `axis` in x and y."""
+    wx, wy = (torch.exp(distances * (-0.5 / sigma**2)) for distances in squared)
+    return wy @ background.share @ wx.T / background.share.sum().clamp_min(1e-9)
+
+
 def axis(
-    count: int, origin: Tensor, step: Tensor, sigma: float
+    count: int, origin: Tensor, step: Tensor
 ) -> tuple[Float[Tensor, "node"], Float[Tensor, "node cell"]]:
-    """Node positions along one axis and the Gaussian weight of every cell at every node."""
+    """Node positions along one axis and the squared distance of every cell to every node."""
     margin = round(MARGIN * count) * LOOKUP_PER_CELL
     nodes = torch.arange(-margin, (count - 1) * LOOKUP_PER_CELL + margin + 1, device=step.device)
     nodes = origin + nodes * step / LOOKUP_PER_CELL
     cells = origin + torch.arange(count, device=step.device) * step
-    return nodes, torch.exp(-((nodes[:, None] - cells) ** 2) / (2 * sigma**2))
+    return nodes, (nodes[:, None] - cells).square()
