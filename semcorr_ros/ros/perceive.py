@@ -169,11 +169,13 @@ class PerceiveNode(LifecycleNode):
         """Back to unconfigured."""
         return self._transition(self._clean_up)
 
-    def close(self) -> None:
-        """Stop the inference thread: the process ends."""
+    def close(self) -> bool:
+        """Stop the threads: the process ends. False if one does not stop in time."""
         session = self._session
-        if session is not None and not session.close(CLOSING_TIME):
-            self.get_logger().warning("the inference thread did not stop in time")
+        if session is None or session.close(CLOSING_TIME):
+            return True
+        self.get_logger().warning("what is being computed did not stop in time")
+        return False
 
     def _transition(self, act: Callable[[], None]) -> TransitionCallbackReturn:
         """rclpy would swallow the exception: say what happened, and stay in the state before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -28,8 +29,8 @@ class Fatal(Exception):  # noqa: N818 - says what it does, not what went wrong
 class Closing(Protocol):
     """A node with threads or files to give back before it is destroyed."""
 
-    def close(self) -> None:
-        """Called once, after the last callback."""
+    def close(self) -> bool:
+        """Called once, after the last callback. False if a thread still runs."""
         ...
 
 
@@ -48,6 +49,7 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
     rclpy.init(args=[sys.argv[0], *arguments])
     node: Node | None = None
     executor = SingleThreadedExecutor()
+    status = 0
     try:
         if not stopped.is_set():
             node = make_node()
@@ -57,14 +59,19 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
         pass
     except Fatal as error:
         print(f"semcorr_ros: {error}", file=sys.stderr)
-        return 1
+        status = 1
     except Exception:
         # A context that a signal shut down fails any call; that is no error.
         if not stopped.is_set():
             raise
     finally:
-        _end(node, executor)
-    return 0
+        ended = _end(node, executor)
+    if not ended:
+        # Python ends under its daemon threads; one that is in native code then aborts the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event) -> None:
@@ -82,13 +89,14 @@ def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event
             time.sleep(PAUSE_AFTER_FAILURE)
 
 
-def _end(node: Node | None, executor: SingleThreadedExecutor) -> None:
-    if node is not None and hasattr(node, "close"):
-        node.close()
+def _end(node: Node | None, executor: SingleThreadedExecutor) -> bool:
+    """False if a thread of the node still runs."""
+    ended = node.close() if node is not None and hasattr(node, "close") else True
     executor.shutdown(timeout_sec=1.0)
     if node is not None:
         node.destroy_node()
     rclpy.try_shutdown()
+    return ended
 
 
 def _parse(arguments: list[str], name: str, doc: str | None) -> None:

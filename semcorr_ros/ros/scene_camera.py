@@ -81,10 +81,11 @@ class SceneCamera(Node):
         self._thread.start()
         self.create_timer(1.0 / self._settings.rate, self._publish)
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """Stop rendering after the current view."""
         self._closing = True
         self._thread.join()
+        return True
 
     def _render_all(self) -> None:
         try:

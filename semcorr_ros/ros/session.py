@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -63,12 +64,14 @@ class Session:
             each.flush(refusal)
 
     def close(self, timeout: float) -> bool:
-        """Stop the threads; False if the one of inference still runs after `timeout` seconds.
+        """Stop the threads; False if one still runs after `timeout` seconds.
 
         It then ends by itself after its current step, and only then is the memory free.
         """
+        end = time.monotonic() + timeout
         self._loader.close(0.0)
-        return self.worker.close(timeout)
+        ended = self.worker.close(timeout)
+        return self._loader.close(max(0.0, end - time.monotonic())) and ended
 
     def spare(self, work: Callable[[], Result]) -> Result:
         """`work`; where the device is full, once more with everything idle evicted. For both threads.

@@ -87,8 +87,8 @@ def start() -> Iterator[Callable[..., NodeProcess]]:
 
     yield make
     for node in started:
-        if node.process.poll() is None:
-            node.stop()
+        if node.process.stdout is not None and not node.process.stdout.closed:
+            print(node.stop()[1])  # where a test failed, this says why
 
 
 def spin_until(node: rclpy.node.Node, condition: Callable[[], bool], seconds: float = UP_TIME) -> bool:

@@ -176,6 +176,23 @@ def test_a_class_is_loaded_beside_inference(start, ros, settings, model, tmp_pat
     assert status == 0, output
 
 
+def test_the_process_ends_although_the_model_does_not(start, ros, model, settings, tmp_path):
+    """Python would end under a thread that is in torch, and that would abort."""
+    (tmp_path / "busy").touch()
+    node = start("perceive", settings | {"__node": "stubborn"}, FABRICATED_ORDERS=str(tmp_path))
+    client = ros.create_client(TransferKeypoints, "/stubborn/transfer_keypoints")
+    assert client.wait_for_service(60)
+    client.call_async(
+        TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
+    )
+    assert spin_until(ros, lambda: (tmp_path / "holding").exists())
+    ros.destroy_client(client)
+    status, output = node.stop(signal.SIGINT)
+    assert status == 0, output
+    assert "did not stop in time" in output
+    assert "Traceback" not in output
+
+
 def test_diagnostics_tell_the_state(start, ros, settings):
     node = start("perceive", settings | {"__node": "told", "autostart": "false"})
     got, memory = [], {}

@@ -1,9 +1,11 @@
 """A backbone for pictures of test/pear_camera.py. FABRICATED_SECONDS in the environment: a large model.
 
 FABRICATED_ORDERS in the environment names a folder in which a test leaves orders for the process while
-it runs: while there is a file `hold`, encoding does not end (and makes a file `holding` once it is at it);
-while there is `full`, the device is full when the backbone is built and when it encodes; `full_once` is that
-for one attempt; while there is `no_memory`, the CPU's allocator is asked for more than there is.
+it runs. While there is a file
+- `hold`, encoding does not end (and makes a file `holding` once it is at it),
+- `busy`, neither, and it is in native code, as a large model is,
+- `full`, the device is full when the backbone is built and when it encodes (`full_once`: for one attempt),
+- `no_memory`, the CPU's allocator is asked for more than there is.
 """
 
 from __future__ import annotations
@@ -41,6 +43,9 @@ def _obey(orders: Path) -> None:
     while (orders / "hold").exists():
         (orders / "holding").touch()
         time.sleep(0.005)
+    while (orders / "busy").exists():
+        (orders / "holding").touch()
+        torch.rand(1500, 1500) @ torch.rand(1500, 1500)
     if (orders / "no_memory").exists():
         torch.empty(ABSURD, dtype=torch.uint8)
     _allocate(orders)
