@@ -108,14 +108,14 @@ def _subject(args: argparse.Namespace) -> stages.Subject:
 
 
 def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
-    """What only the nodes can measure."""
-    path, found = args.work / f"{args.category}.safetensors", {}
-    nothing = {"skipped": "not asked for"}
-    threads = torch.get_num_threads()
-    found["service"] = (
-        beside.service(path, timed.frames[0], args.calls, threads, "cpu") if args.calls else nothing
-    )
-    found["residents"] = beside.bank(path, args.classes, "cpu") if args.classes else nothing
+    """What only the nodes can measure, on the device they would choose."""
+    path, device = args.work / f"{args.category}.safetensors", "cuda" if torch.cuda.is_available() else "cpu"
+    found: dict[str, Any] = {name: {"skipped": "not asked for"} for name in ("service", "residents")}
+    if args.calls:
+        threads = torch.get_num_threads()
+        found["service"] = beside.service(path, timed.frames[0], args.calls, threads, device)
+    if args.classes:
+        found["residents"] = beside.bank(path, args.classes, device)
     return found
 
 
