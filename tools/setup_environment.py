@@ -158,6 +158,8 @@ def _colcon() -> Command:
 def _build_environment() -> dict[str, str]:
     env = dict(os.environ)
     env["PATH"] = f"{VENV / 'bin'}{os.pathsep}{env['PATH']}"
+    # colcon's own choice starts no compiler while the machine is loaded: beside other work it takes for ever.
+    env.setdefault("MAKEFLAGS", f"-j{os.cpu_count() or 1}")
     if system_ros() is None:
         env["CMAKE_PREFIX_PATH"] = env["AMENT_PREFIX_PATH"] = str(VENV)
     return env
