@@ -14,7 +14,7 @@ from benchmark.faults import lab
 from semcorr_ros.ros.refusal import Code
 
 MAX_AGE = 0.5  # seconds; parameter of the node in the camera's trial
-WATCH = 3.0
+WATCH = 10.0  # seconds in which pictures are counted
 
 
 def camera_dies(subject: lab.Subject) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def two_namespaces(subject: lab.Subject) -> dict[str, Any]:
 
 def slow_subscriber(subject: lab.Subject) -> dict[str, Any]:
     """A reliable subscriber that takes nothing for a while does not slow the stream for the others."""
-    streaming = {"active_classes": f"[{subject.class_name}]", "max_rate": 20.0}
+    streaming = {"active_classes": f"[{subject.class_name}]", "max_rate": 20.0, "quality": "tracking"}
     subject = replace(subject, parameters={**subject.parameters, **streaming})
     topic = f"{subject.full_name}/keypoints"
     with lab.start_node(subject), lab.start_camera(subject, 20.0), lab.probing() as fast:
