@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"{'--keypoints' if args.keypoints else args.method} needs --class-file; see build_class"
         )
+    if args.masks and args.class_file is None:
+        raise ValueError("--masks says who outlines an object of a class: it needs --class-file")
     model = pictures.class_from(args) if args.class_file else None
     query = _query(args, model)
     source, targets = _pictures(args)

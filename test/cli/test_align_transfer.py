@@ -136,5 +136,8 @@ def test_missing_and_wrong_files_are_named(files, tmp_path):
             "--camera",
             tmp_path / "camera.json",
         )
+    pair = ("--source", folder / "a.png", "--target", folder / "b.png", "--points", "1,1")
     with pytest.raises(ValueError, match="needs --class-file"):
-        run(transfer, "--source", folder / "a.png", "--target", folder / "b.png", "--points", "1,1")
+        run(transfer, *pair)
+    with pytest.raises(ValueError, match="--masks says who outlines .* needs --class-file"):
+        run(transfer, *pair, "--method", "nearest_neighbor", "--masks", "attention")
