@@ -139,5 +139,5 @@ def test_missing_and_wrong_files_are_named(files, tmp_path):
     pair = ("--source", folder / "a.png", "--target", folder / "b.png", "--points", "1,1")
     with pytest.raises(ValueError, match="needs --class-file"):
         run(transfer, *pair)
-    with pytest.raises(ValueError, match="--masks says who outlines .* needs --class-file"):
+    with pytest.raises(ValueError, match=r"--masks says who outlines .* needs --class-file"):
         run(transfer, *pair, "--method", "nearest_neighbor", "--masks", "attention")
