@@ -13,10 +13,11 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.diagnosis.facts import Facts, Offer, Sample, Stream
-from semcorr_ros.ros.inputs import SENSOR_QOS
+from semcorr_ros.ros.listener import offered
 from semcorr_ros.ros.quality_of_service import mismatch
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.assembly import stamp_of
@@ -132,7 +133,8 @@ def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> 
         def take(message: Any, stream: str = stream) -> None:
             samples[stream].append(_sample(message, stream, probe.get_clock().now().nanoseconds * 1e-9))
 
-        subscriptions.append(probe.create_subscription(kind, topic, take, SENSOR_QOS))
+        quality = QoSProfile(depth=5, reliability=offered(probe, topic) or ReliabilityPolicy.BEST_EFFORT)
+        subscriptions.append(probe.create_subscription(kind, topic, take, quality))
     _spin(probe, lambda: False, seconds)
     for stream, (topic, kind) in wanted.items():
         offers = tuple(
@@ -146,14 +148,14 @@ def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> 
 
 
 def _mismatch(probe: Node, topic: str, offer: Any) -> str:
-    """With the subscription of the node, where there is one; else with its default."""
+    """With the subscription of the node, where there is one: without one, it takes what is offered."""
     own = probe.get_name()
     wishes = [
         info.qos_profile
         for info in probe.get_subscriptions_info_by_topic(topic)
         if info.node_name != own and info.topic_type == offer.topic_type
     ]
-    return next(filter(None, (mismatch(offer.qos_profile, wish) for wish in wishes or [SENSOR_QOS])), "")
+    return next(filter(None, (mismatch(offer.qos_profile, wish) for wish in wishes)), "")
 
 
 def _published(probe: Node, kind: str) -> list[str]:

@@ -7,18 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.ros.counters import Counters
+from semcorr_ros.ros.listener import Listener
 from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
 from semcorr_ros.sensing.refusal import Code, Refusal
 
-SENSOR_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+ADAPT_PERIOD = 0.5  # seconds between looks at what publishers offer
 # parameter value -> (message, what image_transport appends to the topic); decoded in the worker
 IMAGE_TRANSPORTS: dict[str, tuple[type, str]] = {
     "raw": (Image, ""),
@@ -50,7 +49,7 @@ class Inputs:
         self._frames: dict[str, str] = {}
         self._arrived = NEVER
         self.on_picture: Callable[[Picture], None] = lambda picture: None
-        self._subscriptions: list[Any] = []
+        self._listeners: list[Listener] = []
         self._group = MutuallyExclusiveCallbackGroup()
         image_kind, image_suffix = IMAGE_TRANSPORTS[transports[0]]
         self._subscribe("image", image_kind, image_suffix, self._take_image)
@@ -58,12 +57,15 @@ class Inputs:
         if depth != "none":
             depth_kind, depth_suffix = DEPTH_TRANSPORTS[transports[1]]
             self._subscribe("depth", depth_kind, depth_suffix, self._take_depth)
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(ADAPT_PERIOD, self._adapt, callback_group=self._group, clock=clock)
 
     def close(self) -> None:
         """Unsubscribe. Called when the node is deactivated."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
+        self._node.destroy_timer(self._timer)
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
 
     def latest(self, max_age: float) -> Picture:
         """The latest complete picture.
@@ -85,16 +87,12 @@ class Inputs:
         stream = f"{self._camera}/{name}" if self._camera else name
         topic = self._node.resolve_topic_name(stream) + suffix
         self._counters.tell(f"topic {stream}", topic)  # for `doctor`: names are remapped
-        subscription = self._node.create_subscription(
-            kind,
-            topic,
-            self._timed(take),
-            SENSOR_QOS,
-            callback_group=self._group,
-            event_callbacks=on_trouble(self._node, topic, self._drop),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self._subscriptions.append(subscription)
+        listener = Listener(self._node, (kind, topic), self._timed(take), self._drop, self._group)
+        self._listeners.append(listener)
+
+    def _adapt(self) -> None:
+        for listener in self._listeners:
+            listener.adapt()
 
     def _timed(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
         def timed(message: Any) -> None:

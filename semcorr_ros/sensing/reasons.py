@@ -55,8 +55,8 @@ REASONS = {
     ),
     Code.MESSAGE_LOST: Reason(
         "messages were lost on their way, as parts of large images are",
-        "start every process with FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml, or set "
-        "qos_overrides.TOPIC.subscription.reliability to reliable if the camera offers it",
+        "start every process with FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml, or let the "
+        "camera publish reliably",
     ),
     Code.TF_MISSING: Reason(
         "no transform to target_frame at the stamp of the image",

@@ -24,7 +24,7 @@ from std_msgs.msg import Header
 from semcorr_ros.geometry import cameras
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.counters import Counters
-from semcorr_ros.ros.inputs import Inputs
+from semcorr_ros.ros.inputs import ADAPT_PERIOD, Inputs
 from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.frame import read_frame
 from semcorr_ros.sensing.refusal import Code, Refusal
@@ -215,6 +215,50 @@ def test_a_quality_that_does_not_fit_is_named_and_can_be_overridden(bench):
     assert "offers best_effort" in why
     assert "subscribed with reliable" in why
     assert status.level != DiagnosticStatus.OK
+
+
+def reliabilities(b: Bench, topic: str) -> list[str]:
+    return [info.qos_profile.reliability.name for info in b.node.get_subscriptions_info_by_topic(topic)]
+
+
+def test_it_asks_for_what_all_publishers_offer(bench):
+    b = bench("none")
+    topic = b.node.resolve_topic_name("image")
+    assert reliabilities(b, topic) == ["BEST_EFFORT"]  # nobody is there: whoever comes is heard
+    calibration, image = b.publisher(CameraInfo, "camera_info"), b.publisher(Image, "image")
+    assert spin_until(b.node, lambda: reliabilities(b, topic) == ["RELIABLE"])
+    b.send((calibration, info()))
+    assert spin_until(b.node, lambda: b.inputs._assembler._info is not None)
+    other = b.publisher(Image, "image", ReliabilityPolicy.BEST_EFFORT)
+    assert spin_until(b.node, lambda: reliabilities(b, topic) == ["BEST_EFFORT"])
+    for publisher in (image, other):
+        seen = len(b.pictures)
+        b.send((publisher, conversions.color_message(RGB, header())))
+        assert spin_until(b.node, lambda n=seen: len(b.pictures) > n)
+    b.node.destroy_publisher(other)
+    assert spin_until(b.node, lambda: reliabilities(b, topic) == ["RELIABLE"])
+    b.node.destroy_publisher(image)
+    spin_until(b.node, lambda: False, 2 * ADAPT_PERIOD)
+    assert reliabilities(b, topic) == ["RELIABLE"]  # for the same camera, when it comes back
+    assert b.count(Code.QOS_INCOMPATIBLE) == 0
+
+
+def test_an_override_holds_for_its_topic_only(bench):
+    topic = "/special/image"
+    b = bench("none", **{f"qos_overrides__{topic}__subscription__reliability": "best_effort"})
+    for name in (topic, "/special/other"):
+        b.inputs._subscribe(name, Image, "", lambda message: None)
+        b.publisher(Image, name)
+    assert spin_until(b.node, lambda: reliabilities(b, "/special/other") == ["RELIABLE"])
+    assert reliabilities(b, topic) == ["BEST_EFFORT"]
+
+
+def test_an_override_that_is_none_is_refused(bench):
+    b = bench("none", **{"qos_overrides__/odd/image__subscription__reliability": "perfect"})
+    with pytest.raises(
+        ValueError, match="must be one of best_available, best_effort, reliable, got 'perfect'"
+    ):
+        b.inputs._subscribe("/odd/image", Image, "", lambda message: None)
 
 
 def test_what_the_middleware_lost_is_named_with_the_way_out(bench):
