@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import resource
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from semcorr_ros import __version__, plugins
+from semcorr_ros.alignment.engine import ENGINES
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.devices import moved
+from semcorr_ros.memory import peak_memory
 from semcorr_ros.storage import write_json
 from semcorr_ros.timing import beside, chart, limits, machine, scaling, stages, subject
 from semcorr_ros.timing.clock import Timing
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="of each stage (default: 20)")
     parser.add_argument("--slow-runs", type=int, default=3, metavar="N", help="of the slow ones (default: 3)")
     parser.add_argument("--frames", type=int, default=8, metavar="N", help="rendered pictures (default: 8)")
-    parser.add_argument("--no-scaling", action="store_true", help="leave the scaling curves out")
+    parser.add_argument("--no-scaling", action="store_true", help="leave the scaling curves (CPU) out")
     parser.add_argument(
         "--calls",
         type=int,
@@ -47,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes", type=int, default=50, metavar="N", help="resident at once; 0: none (default: 50)"
     )
+    parser.add_argument("--device", default="cpu", help="torch device of the stages (default: cpu)")
+    parser.add_argument(
+        "--engine", default="auto", choices=ENGINES, help="of the alignments (default: the node's choice)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: bench.json in --work")
@@ -56,20 +63,21 @@ def run(args: argparse.Namespace) -> int:
     """Returns 0."""
     if min(args.runs, args.slow_runs) < 1 or args.frames < 2:
         raise ValueError("--runs and --slow-runs must be at least 1 and --frames at least 2")
-    if args.threads is not None:
-        torch.set_num_threads(max(1, args.threads))
     timed, load = _subject(args), os.getloadavg()[0]
     report = {"machine": machine_name(), "threads": torch.get_num_threads(), "version": __version__}
+    report |= {"device": timed.device, "engine": timed.engine}
     with Progress(transient=True) as bar:
         task = bar.add_task("stages", total=None)
         found = stages.stages(timed, args.runs, args.slow_runs)
         bar.update(task, description="limits")
-        best, works = machine.measured(), stages.works(timed)
+        # Known only for the CPU: what a GPU could do would have to be measured there.
+        on_cpu = torch.device(timed.device).type == "cpu"
+        best, works = machine.measured(), stages.works(timed) if on_cpu else {}
         bar.update(task, description="service")
         beyond = _nodes(args, timed)
         bar.update(task, completed=1, total=1)
         curves = []
-        if not args.no_scaling:
+        if on_cpu and not args.no_scaling:
             task = bar.add_task("scaling", total=6)
             for curve in scaling.curves(timed, max(3, args.runs // 4)):
                 curves.append(curve)
@@ -84,12 +92,14 @@ def run(args: argparse.Namespace) -> int:
         "times_faster": ratios,
         "best_of_machine": asdict(best),
         "limits": {
-            name: limits.verdict(works[name], best, timing.median_ms) for name, timing in found.items()
+            name: limits.verdict(works[name], best, timing.median_ms)
+            for name, timing in found.items()
+            if name in works
         },
         "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         **beyond,
         "scaling": {name: [[value, timing.json()] for value, timing in points] for name, points in curves},
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory": peak_memory(),
     }
     write_json(args.json or args.work / "bench.json", report)
     _print(report, found, ratios)
@@ -101,10 +111,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _subject(args: argparse.Namespace) -> stages.Subject:
     module = plugins.load("features", "tiny")
-    extractor = module.build(module.Config())
-    model = subject.build_class(args.work, args.category, args.seed)
+    extractor, device = module.build(module.Config()), data.device_from(args)
+    model = moved(subject.build_class(args.work, args.category, args.seed), device)
     frames = subject.frames(args.category, args.frames, args.seed)
-    return stages.Subject(model, frames, [frame.observe(extractor) for frame in frames], extractor)
+    seen = [moved(frame.observe(extractor), device) for frame in frames]
+    there = module.build(module.Config(device=device))
+    return stages.Subject(model, frames, seen, there, device, args.engine)
 
 
 def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
@@ -134,9 +146,11 @@ def _print(report: dict[str, Any], found: dict[str, Timing], ratios: dict[str, f
     for column in ("stage", "median ms", "p99 ms", "runs", "limit", "ms", "times"):
         table.add_column(column, justify="left" if column in ("stage", "limit") else "right")
     for name, timing in found.items():
-        limit = report["limits"][name]
-        cells = [f"{timing.median_ms:.1f}", f"{timing.p99_ms:.1f}", str(timing.runs), limit["limit"]]
-        table.add_row(name, *cells, f"{limit['ms'][limit['limit']]:.2f}", f"{limit['times']:.1f}")
+        cells, limit = [f"{timing.median_ms:.1f}", f"{timing.p99_ms:.1f}", str(timing.runs)], []
+        if name in report["limits"]:
+            verdict = report["limits"][name]
+            limit = [verdict["limit"], f"{verdict['ms'][verdict['limit']]:.2f}", f"{verdict['times']:.1f}"]
+        table.add_row(name, *cells, *limit)
     Console().print(table)
     best = report["best_of_machine"]
     print(

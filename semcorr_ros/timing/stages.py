@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,12 @@ class Subject:
     frames: Sequence[Frame]
     seen: Sequence[Observation]
     extractor: FeatureExtractor
+    device: str = "cpu"
+    engine: str = "auto"  # of the alignments that are not by autograd
+
+    def preset(self, name: str) -> alignment.Config:
+        """Its settings, on this engine."""
+        return replace(preset(name, self.model.info.name), engine=self.engine)
 
 
 def align(
@@ -42,8 +49,9 @@ def align(
 def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
     """By name. slow_runs: of the reference and of the paper's schedule."""
     model, pictures = subject.model, subject.seen
-    fast, paper = preset("fast"), preset("paper", model.info.name)
+    fast, paper = subject.preset("fast"), subject.preset("paper")
     reference = replace(paper, engine="reference")
+    timed = functools.partial(measure, device=subject.device)
 
     def aligned(config: alignment.Config, camera: bool = True) -> Callable[[int], object]:
         def work(run: int) -> object:
@@ -53,14 +61,14 @@ def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
         return work
 
     return {
-        "encode": measure(lambda run: _encode(subject, run), runs),
-        "align, camera and depth known": measure(aligned(fast), runs),
-        "align, nothing known": measure(aligned(fast, camera=False), runs),
-        "align, nothing known, by autograd": measure(
+        "encode": timed(lambda run: _encode(subject, run), runs),
+        "align, camera and depth known": timed(aligned(fast), runs),
+        "align, nothing known": timed(aligned(fast, camera=False), runs),
+        "align, nothing known, by autograd": timed(
             aligned(replace(fast, engine="reference"), camera=False), slow_runs
         ),
-        "align, paper's schedule": measure(aligned(paper, camera=False), slow_runs),
-        "align, paper's schedule, by autograd": measure(aligned(reference, camera=False), slow_runs),
+        "align, paper's schedule": timed(aligned(paper, camera=False), slow_runs),
+        "align, paper's schedule, by autograd": timed(aligned(reference, camera=False), slow_runs),
         "track": _track(subject, runs),
         "match 14 points": _match(subject, runs),
     }
@@ -94,14 +102,14 @@ def _encode(subject: Subject, run: int) -> object:
 
 def _track(subject: Subject, runs: int) -> Timing:
     """Frame after frame, forth and back; the search of the first one does not count."""
-    tracker = Tracker(subject.model, preset("tracking"))
+    tracker = Tracker(subject.model, subject.preset("tracking"))
     forth = list(range(len(subject.seen)))
     way = forth + forth[-2:0:-1]
 
     def work(run: int) -> object:
         return tracker.update(subject.seen[way[run % len(way)]], torch.Generator().manual_seed(0))
 
-    timing = measure(work, runs)
+    timing = measure(work, runs, subject.device)
     if tracker.searches > 1:
         raise RuntimeError(f"the object was lost {tracker.searches - 1} times: that is not tracking")
     return timing
@@ -109,10 +117,13 @@ def _track(subject: Subject, runs: int) -> Timing:
 
 def _match(subject: Subject, runs: int) -> Timing:
     source, target = (
-        View(seen, align(subject.model, seen, preset("fast"))) for seen in (subject.seen[0], subject.seen[-1])
+        View(seen, align(subject.model, seen, subject.preset("fast")))
+        for seen in (subject.seen[0], subject.seen[-1])
     )
-    points = _points_on(subject.frames[0])
-    return measure(lambda run: pipeline.transfer_points(subject.model, source, target, points), runs)
+    points = _points_on(subject.frames[0]).to(subject.device)
+    return measure(
+        lambda run: pipeline.transfer_points(subject.model, source, target, points), runs, subject.device
+    )
 
 
 def _points_on(frame: Frame) -> Tensor:

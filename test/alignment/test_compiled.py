@@ -23,9 +23,9 @@ from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.optimize import Config
 from semcorr_ros.alignment.plan import TERMS, Planner
 from semcorr_ros.alignment.shape_space import ShapeSpace
+from semcorr_ros.devices import moved
 from semcorr_ros.geometry.rotations import from_quaternion
 from test.alignment import fabricated
-from test.alignment.devices import moved
 
 CONFIG = alignment.Config()
 

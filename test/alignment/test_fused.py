@@ -11,8 +11,8 @@ from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.optimize import Config
 from semcorr_ros.alignment.plan import TERMS
 from semcorr_ros.alignment.shape_space import ShapeSpace
+from semcorr_ros.devices import moved
 from test.alignment import fabricated
-from test.alignment.devices import BEST, moved
 
 pytest.importorskip("triton", reason="pip install triton")
 
@@ -20,18 +20,19 @@ from semcorr_ros.alignment import fused
 from semcorr_ros.alignment.fused import descent
 
 CONFIG = alignment.Config()
+BEST = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @pytest.fixture(scope="module")
 def model():
-    return moved(fabricated.make_class())
+    return moved(fabricated.make_class(), BEST)
 
 
 def _clues(model, camera=True, depth=True, visibility=True):
     seen, _ = fabricated.observe(moved(model, "cpu"), 70, 25, (0.5, -1.0))
     seen = replace(seen, camera=seen.camera if camera else None, depth=seen.depth if depth else None)
     config = evidence.Config(visibility=visibility)
-    return evidence.gather_evidence(model, moved(seen), config, torch.Generator().manual_seed(1))
+    return evidence.gather_evidence(model, moved(seen, BEST), config, torch.Generator().manual_seed(1))
 
 
 def _starts(model, clues, count=2):
