@@ -1,9 +1,21 @@
-"""Small tensors on few cores: more than one thread per process only makes the suite slower."""
+"""For all tests: few threads, Triton without a GPU, and the backbone of the fabricated class."""
 
 import os
+from pathlib import Path
 
+import pytest
 import torch
 
+from semcorr_ros import features
+
+# Small tensors on few cores: more than one thread per process only makes the suite slower.
 torch.set_num_threads(1)
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported, by whichever test comes first
+
+
+@pytest.fixture
+def fabricated_backbone(monkeypatch):
+    """The backbone `fabricated` is there, in this process as in those of run_node.py."""
+    folder = Path(__file__).parent / "ros/fabricated_features"
+    monkeypatch.setattr(features, "__path__", [*features.__path__, str(folder)])

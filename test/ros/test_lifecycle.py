@@ -212,10 +212,8 @@ def test_diagnostics_tell_the_state(start, ros, settings):
     node.stop()
 
 
-def test_cleanup_frees_the_classes(ros, settings):
+def test_cleanup_frees_the_classes(ros, settings, fabricated_backbone):
     """In this process, where the references can be seen."""
-    from ros import run_node  # noqa: F401  finds the fabricated backbone
-
     from semcorr_ros.ros.perceive import PerceiveNode
 
     values = [

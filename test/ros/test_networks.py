@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import depth_networks
 import mask_networks
@@ -18,7 +17,6 @@ from ros.test_lifecycle import change, state
 from ros.test_perceive import inline, xyz
 from semcorr_ros.srv import TransferKeypoints
 
-import semcorr_ros.features
 from semcorr_ros import pipeline
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.ros.class_bank import ClassBank
@@ -42,13 +40,6 @@ def folder(model, tmp_path_factory):
     mask_networks.save_sam(folder / "sam", SEED)
     depth_networks.save_depth_anything(folder / "depth", metric=True)
     return folder
-
-
-@pytest.fixture
-def fabricated_backbone(monkeypatch):
-    folder = Path(__file__).parent / "fabricated_features"
-    own = [*semcorr_ros.features.__path__, str(folder)]
-    monkeypatch.setattr(semcorr_ros.features, "__path__", own)
 
 
 def chosen(folder) -> dict:

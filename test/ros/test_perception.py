@@ -7,7 +7,6 @@ import contextlib
 import pear_camera
 import pytest
 from alignment import fabricated
-from ros import run_node  # noqa: F401  finds the fabricated backbone
 from std_msgs.msg import Header
 
 from semcorr_ros.representation.class_file import write_class
@@ -16,6 +15,8 @@ from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Refusal
+
+pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 
 MOST_STEPS = 5  # between two looks at whether to go on
 

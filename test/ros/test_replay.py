@@ -6,11 +6,10 @@ import numpy as np
 import pear_camera
 import pytest
 from alignment import fabricated
-from ros.conftest import ROOT, call
+from ros.conftest import call
 from semcorr_ros.srv import TransferKeypoints
 from std_msgs.msg import Header
 
-import semcorr_ros.features
 from semcorr_ros.__main__ import main
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.ros import conversions
@@ -20,7 +19,7 @@ pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'")
 import fabricated_bag
 
 
-def test_the_same_numbers(start, ros, tmp_path, monkeypatch):
+def test_the_same_numbers(start, ros, tmp_path, fabricated_backbone):
     model = fabricated.make_class()
     shot = pear_camera.shoot(model, 70)
     path = tmp_path / "pear.safetensors"
@@ -39,8 +38,6 @@ def test_the_same_numbers(start, ros, tmp_path, monkeypatch):
     assert live.success, live.message
     node.stop()
     fabricated_bag.write_bag(tmp_path / "bag", [shot])
-    folder = str(ROOT / "test/ros/fabricated_features")
-    monkeypatch.setattr(semcorr_ros.features, "__path__", [*semcorr_ros.features.__path__, folder])
     arguments = ["--class-file", str(path), "--backbone", "fabricated", "--threads", "1"]
     assert main(["replay", str(tmp_path / "bag"), *arguments, "--output", str(tmp_path / "out.json")]) == 0
     (found,) = read_json(tmp_path / "out.json")["frames"][0]["objects"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import depth_networks
 import mask_networks
@@ -12,7 +11,6 @@ import pytest
 import torch
 from alignment import fabricated
 
-import semcorr_ros.features
 from semcorr_ros.__main__ import main
 from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.live_providers import LiveProviders, live_depth, live_masks
@@ -22,7 +20,7 @@ from semcorr_ros.sensing.frame import Frame, with_depth
 from semcorr_ros.sensing.place import Place, observe_at, pieces
 from semcorr_ros.storage import read_json, write_image
 
-FABRICATED = Path(__file__).resolve().parents[1] / "ros/fabricated_features"
+pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 SEED = 3  # of a random SAM whose answer overlaps with the pear's
 
 
@@ -121,11 +119,6 @@ def files(model, tmp_path_factory):
     (folder / "quick.yaml").write_text("optimize: {steps: 40}\n")
     write_image(folder / "pear.png", torch.from_numpy(pear_camera.shoot(model, 70, scale=0.08).image))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def fabricated_backbone(monkeypatch):
-    monkeypatch.setattr(semcorr_ros.features, "__path__", [*semcorr_ros.features.__path__, str(FABRICATED)])
 
 
 def test_align_with_networks(files, tmp_path, monkeypatch):

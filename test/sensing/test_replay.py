@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pear_camera
 import pytest
 from alignment import fabricated
 
-import semcorr_ros.features
 from semcorr_ros.__main__ import main
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.storage import read_json
@@ -20,8 +17,8 @@ from rosbags.highlevel import AnyReader  # noqa: E402
 
 from semcorr_ros.sensing.bag import choose_topics  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 FAR = 0.01
-FABRICATED = Path(__file__).resolve().parents[1] / "ros/fabricated_features"
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +29,6 @@ def model():
 @pytest.fixture(scope="module")
 def shots(model):
     return [pear_camera.shoot(model, azimuth) for azimuth in (70, 72)]
-
-
-@pytest.fixture(autouse=True)
-def fabricated_backbone(monkeypatch):
-    """`--backbone fabricated`: features of the pear's pictures."""
-    monkeypatch.setattr(semcorr_ros.features, "__path__", [*semcorr_ros.features.__path__, str(FABRICATED)])
 
 
 @pytest.fixture(scope="module")
