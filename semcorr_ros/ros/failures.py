@@ -13,11 +13,13 @@ class FailureLog:
     """Thread-safe enough: a count that is off by one does no harm."""
 
     def __init__(self, node: Node):
-        self._logger = node.get_logger()
+        self._logger, self._context = node.get_logger(), node.context
         self._counts: Counter[str] = Counter()
 
     def add(self, error: BaseException) -> None:
-        """Log what nobody foresaw."""
+        """Log what nobody foresaw. Once a signal has shut the context down, any call fails: no failure."""
+        if not self._context.ok():
+            return
         where = "".join(traceback.format_tb(error.__traceback__))  # the message may differ every time
         self._counts[where] += 1
         count = self._counts[where]
