@@ -10,22 +10,18 @@ from semcorr_ros import alignment
 from semcorr_ros.alignment import (
     compiled,
     engine,
-    evidence,
     initialize,
     numbers,
-    objective,
     reference,
     schedules,
 )
 from semcorr_ros.alignment.compiled import descent, step
 from semcorr_ros.alignment.compiled.tables import class_tables, image_tables
-from semcorr_ros.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.alignment.optimize import Config
 from semcorr_ros.alignment.plan import TERMS, Planner
-from semcorr_ros.alignment.shape_space import ShapeSpace
 from semcorr_ros.devices import moved
 from semcorr_ros.geometry.rotations import from_quaternion
-from test.alignment import fabricated
+from test.alignment import by_autograd, fabricated
 
 CONFIG = alignment.Config()
 
@@ -35,23 +31,10 @@ def model():
     return fabricated.make_class()
 
 
-def _clues(model, camera=True, depth=True, visibility=True):
-    seen, _ = fabricated.observe(model, 70, 25, (0.5, -1.0))
-    seen = replace(seen, camera=seen.camera if camera else None, depth=seen.depth if depth else None)
-    config = evidence.Config(visibility=visibility)
-    return evidence.gather_evidence(model, seen, config, torch.Generator().manual_seed(1))
-
-
-def _starts(model, clues, count=3):
-    return initialize.choose_starts(
-        model, clues, initialize.Config(count=count), torch.Generator().manual_seed(2), reference.score
-    )
-
-
 @pytest.mark.parametrize("visibility", [True, False])
 @pytest.mark.parametrize("camera", [True, False])
 def test_scores_of_starts_agree(model, camera, visibility):
-    clues = _clues(model, camera=camera, visibility=visibility)
+    clues = by_autograd.clues(model, camera=camera, visibility=visibility)
     rotations = from_quaternion(torch.randn(40, 4, generator=torch.Generator().manual_seed(3)))
     starts = initialize.place(rotations, torch.full((40,), clues.focal or 2.0), clues)
     expected = reference.score(model, clues, starts, 0.1, 64)
@@ -63,13 +46,13 @@ def test_scores_of_starts_agree(model, camera, visibility):
 @pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_gradient_of_every_term_agrees(model, term, parametrization):
-    _compare_gradient(model, _clues(model), parametrization, (term,))
+    _compare_gradient(model, by_autograd.clues(model), parametrization, (term,))
 
 
 @pytest.mark.parametrize("evidence_given", [(True, False, True), (False, False, True), (False, True, False)])
 def test_gradient_of_the_whole_objective_agrees(model, evidence_given):
     camera, depth, visibility = evidence_given
-    clues = _clues(model, camera, depth, visibility)
+    clues = by_autograd.clues(model, camera, depth, visibility)
     _compare_gradient(model, clues, "shape_space", CONFIG.objective.terms)
 
 
@@ -77,10 +60,10 @@ def _compare_gradient(model, clues, parametrization, terms):
     """At shaken numbers, on all image points, late in the schedule where every term has a weight."""
     config = replace(CONFIG.optimize, parametrization=parametrization)
     terms = replace(CONFIG.objective, terms=terms)
-    search = descent._start(model, _starts(model, clues), config)
-    noise = torch.randn(search.numbers.shape, generator=torch.Generator().manual_seed(4))
-    search.numbers[:] += 0.03 * noise.numpy()
-    total, gradient = _by_autograd(model, clues, search, parametrization, terms)
+    search = descent._start(model, by_autograd.starts(model, clues, 3), config)
+    search.numbers[:] = by_autograd.shaken(torch.from_numpy(search.numbers)).numpy()
+    at = torch.from_numpy(search.numbers.copy()), torch.from_numpy(search.surface)
+    total, gradient = by_autograd.value_and_gradient(model, clues, at, parametrization, terms)
     rates = numbers.rates(model, clues, config).numpy()
     everything = torch.arange(len(clues.dense.points)).expand(1, 2, -1)
     plan = descent.plan(Planner(clues, (config, terms)).plan(200, 1), 200, rates, everything)
@@ -97,36 +80,10 @@ def _compare_gradient(model, clues, parametrization, terms):
     )
 
 
-def _by_autograd(model, clues, search, parametrization, terms):
-    numbers = torch.from_numpy(search.numbers.copy()).requires_grad_()
-    hypotheses = _unpacked(model, numbers, parametrization)
-    focal, surface = numbers[:, -1].exp(), torch.from_numpy(search.surface)
-    when = 200 * 1000.0 / CONFIG.optimize.steps
-    sigmas = objective.sigmas_at(terms, when, clues)
-    state = objective.make_state(model, hypotheses.keypoints(model), (focal, surface), clues, sigmas)
-    total, _ = objective.evaluate(state, clues, model, objective.weights_at(terms, when))
-    (gradient,) = torch.autograd.grad(total.sum(), numbers)
-    return total.detach(), gradient
-
-
-def _unpacked(model, numbers, parametrization):
-    keypoints = model.sparse.shape
-    if parametrization == "free_keypoints":
-        return FreeKeypoints(numbers[:, :-1].reshape(-1, *keypoints))
-    m = len(model.shape_modes)
-    return ShapeSpace(
-        numbers[:, :4],
-        numbers[:, 4:7],
-        numbers[:, 7],
-        numbers[:, 8 : 8 + m],
-        numbers[:, 8 + m : -1].reshape(-1, *keypoints),
-    )
-
-
 @pytest.mark.parametrize("camera", [True, False])
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_the_first_steps_agree(model, parametrization, camera):
-    clues = _clues(model, camera=camera)
+    clues = by_autograd.clues(model, camera=camera)
     config = Config(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
     results, energies = [], []
     for work in (reference, compiled):
@@ -138,7 +95,7 @@ def test_the_first_steps_agree(model, parametrization, camera):
 
         results.append(
             work.optimize(
-                model, clues, _starts(model, clues, 4), (config, CONFIG.objective),
+                model, clues, by_autograd.starts(model, clues, 4), (config, CONFIG.objective),
                 torch.Generator().manual_seed(5), stop,
             )
         )  # fmt: skip
@@ -152,7 +109,7 @@ def test_the_first_steps_agree(model, parametrization, camera):
 
 
 def test_threads_change_nothing(model):
-    clues = _clues(model)
+    clues = by_autograd.clues(model)
     before = torch.get_num_threads()
     found = []
     try:
@@ -161,7 +118,7 @@ def test_threads_change_nothing(model):
             config = replace(CONFIG.optimize, steps=20)
             found.append(
                 compiled.optimize(
-                    model, clues, _starts(model, clues, 16), (config, CONFIG.objective),
+                    model, clues, by_autograd.starts(model, clues, 16), (config, CONFIG.objective),
                     torch.Generator().manual_seed(6),
                 ).keypoints
             )  # fmt: skip
