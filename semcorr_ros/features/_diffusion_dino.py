@@ -10,11 +10,13 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from semcorr_ros import weights
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._diffusion import CELL, Diffusion, Layers, Settings, on_finest_cells
 from semcorr_ros.features._diffusion_folder import weight_files
 from semcorr_ros.features._dino_tokens import load_published
 from semcorr_ros.features._letterboxed import letterboxes
+from semcorr_ros.features._unet_taps import FreeU
 from semcorr_ros.features._vision_transformer import patch_size, patch_tokens
 from semcorr_ros.weights.fingerprint import fingerprint, model_files
 
@@ -39,6 +41,17 @@ class DiffusionDino:
         """Of both networks, their settings, and whatever else the features depend on."""
         own = [*weight_files(self._folders[0]), *model_files(self._folders[1])]
         return fingerprint([*own, *files], asdict(self._settings) | settings)
+
+
+def load_networks(config: Any) -> DiffusionDino:
+    """Both, as the `Config` of either backbone says. Raises as `DiffusionDino` does."""
+    folders = (
+        weights.find("stable-diffusion-1-5", config.diffusion_weights),
+        weights.find("dinov2-base", config.dino_weights),
+    )
+    freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
+    settings = Settings(config.timestep, config.prompt, freeu, config.side)
+    return DiffusionDino(folders, settings, config.precision, config.device)
 
 
 def maps(layers: Layers) -> list[Float[Tensor, "batch channel h w"]]:

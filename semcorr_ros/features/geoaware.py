@@ -19,11 +19,10 @@ from torch.nn.functional import normalize
 from semcorr_ros import weights
 from semcorr_ros.features import ImageRef
 from semcorr_ros.features._aggregation import AggregationNetwork, load_aggregation
-from semcorr_ros.features._diffusion import CELL, Settings
-from semcorr_ros.features._diffusion_dino import DiffusionDino, dino_map, maps
+from semcorr_ros.features._diffusion import CELL
+from semcorr_ros.features._diffusion_dino import dino_map, load_networks, maps
 from semcorr_ros.features._dino_tokens import load_published
 from semcorr_ros.features._letterboxed import LetterboxedExtractor
-from semcorr_ros.features._unet_taps import FreeU
 from semcorr_ros.weights.fingerprint import fingerprint, model_files
 from semcorr_ros.weights.networks import check_choice
 
@@ -64,13 +63,7 @@ def build(config: Config) -> LetterboxedExtractor:
 
 
 def _full(config: Config, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
-    folders = (
-        weights.find("stable-diffusion-1-5", config.diffusion_weights),
-        weights.find("dinov2-base", config.dino_weights),
-    )
-    freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
-    settings = Settings(config.timestep, config.prompt, freeu, config.side)
-    networks = DiffusionDino(folders, settings, config.precision, config.device)
+    networks = load_networks(config)
 
     def describe(refs: Sequence[ImageRef]) -> Float[Tensor, "batch h w channel"]:
         return _adapted(adapter, maps(networks.layers(refs)))

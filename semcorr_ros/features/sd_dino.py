@@ -17,14 +17,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from semcorr_ros import weights
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import ImageRef
-from semcorr_ros.features._diffusion import Layers, Settings
-from semcorr_ros.features._diffusion_dino import DINO, DiffusionDino, maps
+from semcorr_ros.features._diffusion import Layers
+from semcorr_ros.features._diffusion_dino import DINO, DiffusionDino, load_networks, maps
 from semcorr_ros.features._letterboxed import LetterboxedExtractor, without_padding
 from semcorr_ros.features._pair_reduction import reduce_together
-from semcorr_ros.features._unet_taps import FreeU
 from semcorr_ros.weights.networks import check_choice
 
 REDUCTIONS = ("none", "pair")
@@ -55,13 +53,7 @@ class Config:
 def build(config: Config) -> LetterboxedExtractor:
     """Load both networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     check_choice("reduction", config.reduction, REDUCTIONS)
-    folders = (
-        weights.find("stable-diffusion-1-5", config.diffusion_weights),
-        weights.find("dinov2-base", config.dino_weights),
-    )
-    freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
-    settings = Settings(config.timestep, config.prompt, freeu, config.side)
-    networks = DiffusionDino(folders, settings, config.precision, config.device)
+    networks = load_networks(config)
     backbone = f"sd_dino:{networks.fingerprint(reduction=config.reduction)}"
     if config.reduction == "pair":
         return PairExtractor(backbone, config.precision, networks)
