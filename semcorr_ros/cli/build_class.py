@@ -16,7 +16,14 @@ from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
-from semcorr_ros.cli._build_providers import add_keypoint_arguments, prepare_depth, with_depth, with_hull
+from semcorr_ros.cli._build_providers import (
+    add_keypoint_arguments,
+    prepare_depth,
+    size_from,
+    with_depth,
+    with_hull,
+    with_size,
+)
 from semcorr_ros.cli._engine_arguments import add_engine_arguments
 from semcorr_ros.cli._origins import origins
 from semcorr_ros.datasets import Dataset
@@ -29,6 +36,8 @@ from semcorr_ros.representation.samples import LazySample, Sample
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.class_picture import class_picture
 
+SIZED = "size: {:.4g} m per unit of the class"
+UNSIZED = "size: unknown; poses are right up to scale. --size METRES A B gives it, between two keypoints"
 SHOWN = 5  # skipped images printed; all are in the JSON report
 
 
@@ -76,7 +85,7 @@ def _run_one(args: argparse.Namespace) -> int:
     dataset = data.dataset_from(args)
     info = dataset.info(args.category)
     images = _images(dataset, args)
-    args = with_depth(args, images)
+    args, size = with_depth(args, images), size_from(args, info)
     named = data.providers_from(args, annotated=True)
     providers, hull = with_hull(named)
     generator = torch.Generator().manual_seed(args.seed)
@@ -88,7 +97,8 @@ def _run_one(args: argparse.Namespace) -> int:
         samples = [_lazy(image, info, providers, config) for image in images]
         model, report = build(info, samples, config, generator, _advance(bar, task))
         bar.update(task, completed=1.0, description="done")
-    model = _with_provenance(model, args, named)
+    model = with_size(_with_provenance(model, args, named), size)
+    report["metric_scale"] = model.metric_scale
     write_class(args.output, model)
     report["warnings"] = [*prepared.warnings, *report["warnings"]]
     report["depth"] = prepared.facts
@@ -181,6 +191,7 @@ def _print_summary(model: ClassRepresentation, report: dict[str, Any], args: arg
         f"{len(model.dense.weight)} surface points, {report['class_file']['bytes'] / 1e6:.1f} MB, "
         f"{report['seconds']['total']:.1f} s"
     )
+    print(SIZED.format(model.metric_scale) if model.metric_scale > 0 else UNSIZED)
     if report["masks_from_keypoints"]:
         count = len(report["masks_from_keypoints"])
         print(f"the hull of the keypoints stood in for a mask in {count} images")

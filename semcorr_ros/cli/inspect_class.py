@@ -15,6 +15,9 @@ from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.class_picture import class_picture
 
 
+UNSIZED = "unknown: the class has no size in metres (build_class --size METRES A B)"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `semcorr_ros inspect_class`."""
     parser.add_argument("class_file", type=Path, metavar="FILE", help="<class>.safetensors")
@@ -89,7 +92,8 @@ def _facts_table(content: dict[str, Any]) -> Table:
     table = Table(title=content["category"], show_header=False)
     for key, value in content.items():
         if key not in ("category", "keypoints", "provenance"):
-            table.add_row(key, str(value))
+            unknown = key == "metres_per_unit" and value == 0
+            table.add_row(key, UNSIZED if unknown else str(value))
     for key, value in content["provenance"].items():
         table.add_row(key, value)
     return table

@@ -1,7 +1,7 @@
 """Depth without a depth camera: from the annotated keypoints of a class, across all its images.
 
-Structure from motion of the class (semcorr_ros/structure) gives the depth of every annotated keypoint and the focal
-length of every image; between the keypoints depth is interpolated. Not metric, but of one unit in all images.
+Structure from motion of the class (semcorr_ros/structure) gives the depth of every annotated keypoint and
+the focal length of every image; between them depth is interpolated. Not metric, but one unit in all images.
 Needs annotations, so it is for building a class, never for a camera.
 """
 
@@ -34,7 +34,7 @@ class Config:
 
     focal: of cameras that are not known, in units of the longer side of the image.
     modes: in how many ways the shape deforms from image to image.
-    nearer: sentences (A, B) or (A, B, image): keypoint A is nearer to the camera than B, in most images or in one.
+    nearer: sentences (A, B) or (A, B, image): keypoint A is nearer to the camera than B, in most or in one.
     """
 
     focal: float = LiftConfig.focal

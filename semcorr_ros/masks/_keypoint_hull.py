@@ -1,6 +1,6 @@
-"""The hull of an image's annotated keypoints, slightly grown: the object's mask where a class is built without masks.
+"""The hull of an image's annotated keypoints, slightly grown: a mask where a class is built without masks.
 
-No plug-in: it reads the annotation, so it must never serve an image that is to be understood, only training images.
+No plug-in: it reads the annotation, so it must never serve an image to understand, only training images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class KeypointHull:
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None with fewer than three keypoints in the image. Raises ValueError given a class: not for tests."""
+        """None with fewer than three keypoints in the image. Raises ValueError given a class."""
         if model is not None:
             raise ValueError("the hull of annotated keypoints is a mask for building a class only")
         points = _inside(sample)

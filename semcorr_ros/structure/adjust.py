@@ -1,8 +1,8 @@
-"""Bundle adjustment of a deforming shape: Levenberg and Marquardt with the cameras eliminated, many candidates at once.
+"""Bundle adjustment of a deforming shape: Levenberg and Marquardt, cameras eliminated, many candidates at once.
 
-Minimised is the posterior of a picture's annotations under heavy-tailed noise: Cauchy's log(1 + (e / slip)^2) over
-the annotations, and half the squares of the priors (mode weights, modes, focal lengths), with Cauchy's cost for
-the roll of the cameras. Jacobians are written out; the Schur complement leaves a system of the shape alone.
+Minimised is minus the logarithm of a posterior: Cauchy's log(1 + (e / slip)^2) of the annotations and of the
+cameras' roll, and half the squares of what else has a prior (mode weights, modes, focal lengths, apparent
+sizes). Jacobians are written out; the Schur complement leaves a system of the shape alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from semcorr_ros.geometry.rotations import from_vector
 from semcorr_ros.structure.config import Config
 from semcorr_ros.structure.state import Sightings, State, choose
 
-SIZE_WEIGHT = 1e3  # holds the RMS radius of the mean shape at 1 and its centre at the origin
+SIZE_WEIGHT = 20.0  # of the mean shape's squared RMS radius being 1
+CENTER_WEIGHT = 1e3  # holds its centre at the origin
 MEAN_WEIGHT = 1e-3  # holds what nothing else determines
 DAMPING = (1e-3, 1e-9, 1e9)  # first, least, most
 ENOUGH = 1e-5  # relative gain of a step below which a candidate has arrived
@@ -69,6 +70,7 @@ def view_costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "
     """Annotations and priors of every picture: what its camera and its mode weights decide."""
     prior = 0.5 * state.weights.square().sum(-1)
     prior = prior + torch.log1p((state.rotation[..., 0, 2] / terms.config.roll) ** 2)
+    prior = prior + 0.5 * ((state.scale_log - terms.config.scale_log) / terms.config.relief) ** 2
     if terms.config.focal_spread > 0:
         prior = prior + 0.5 * (state.focal_log / terms.config.focal_spread) ** 2
     return annotation_costs(state, sights, terms).sum(-1) + prior
@@ -81,7 +83,11 @@ def shape_costs(state: State, terms: Terms) -> Float[Tensor, "candidate"]:
     off = (norms * mean**2).sum(-1) / len(terms.basis) - 1
     prior = 0.5 * (norms * modes**2).sum((-1, -2)) / terms.config.mode_size**2
     middle = torch.einsum("ap,bp->ba", terms.basis.mean(0), mean)
-    held = SIZE_WEIGHT * (off**2 + middle.square().sum(-1)) + MEAN_WEIGHT * (norms * mean**2).sum(-1)
+    held = (
+        SIZE_WEIGHT * off**2
+        + CENTER_WEIGHT * middle.square().sum(-1)
+        + MEAN_WEIGHT * (norms * mean**2).sum(-1)
+    )
     return prior + 0.5 * held
 
 
@@ -157,6 +163,8 @@ def _camera_system(
     level = (2 / (config.roll**2 + tilt**2))[..., None]
     left[..., :3, :3] += level[..., None] * slope[..., :, None] * slope[..., None, :]
     right[..., :3] += level * slope * tilt[..., None]
+    left[..., 5, 5] += 1 / config.relief**2
+    right[..., 5] += (state.scale_log - config.scale_log) / config.relief**2
     # Without a spread the focal length is held.
     stiffness = 1 / config.focal_spread**2 if config.focal_spread > 0 else 1e12
     left[..., 6, 6] += stiffness
@@ -209,8 +217,8 @@ def _with_shape_prior(system: Tensor, target: Tensor, state: State, terms: Terms
     system[:, :free, :free] += SIZE_WEIGHT * slope[:, :, None] * slope[:, None, :]
     target[:, :free] += SIZE_WEIGHT * off[:, None] * slope
     middle = terms.basis.mean(0)
-    system[:, :free, :free] += SIZE_WEIGHT * middle.T @ middle
-    target[:, :free] += SIZE_WEIGHT * mean @ (middle.T @ middle)
+    system[:, :free, :free] += CENTER_WEIGHT * middle.T @ middle
+    target[:, :free] += CENTER_WEIGHT * mean @ (middle.T @ middle)
     return system, target
 
 

@@ -51,8 +51,8 @@ def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> 
     lost = [names[k] for k in (~collected.placed).nonzero()[:, 0].tolist()]
     if lost:
         told.append(
-            f"keypoints annotated in fewer than two images have no depth and are left out: {', '.join(lost)}; "
-            "annotate them in more images"
+            f"keypoints annotated in fewer than two images have no depth and are left out: "
+            f"{', '.join(lost)}; annotate them in more images"
         )
     swapped = [image.name for image, swap in zip(collected.images, structure.swapped, strict=True) if swap]
     if swapped:
@@ -84,16 +84,16 @@ def _about_reversal(structure: Structure) -> list[str]:
     if verdict.decided_by == "nearer":
         if verdict.clear and verdict.margin < 0:
             return [
-                "--nearer overrules the pictures, which clearly prefer the opposite: check that the first keypoint "
-                "is the one nearer to the camera"
+                "--nearer overrules the pictures, which clearly prefer the opposite: check that the first "
+                "keypoint is the one nearer to the camera"
             ]
         return []
     if verdict.clear:
         return []
     return [
         "the pictures hardly tell the shape from its depth reversal (near and far exchanged): "
-        f"{verdict.votes[0]} of {verdict.votes[1]} prefer the one that was taken. If the class looks inside out, "
-        "or to be sure, say which of two keypoints is nearer to the camera: --nearer A B [IMAGE]"
+        f"{verdict.votes[0]} of {verdict.votes[1]} prefer the one that was taken. If the class looks inside "
+        "out, or to be sure, say which of two keypoints is nearer to the camera: --nearer A B [IMAGE]"
     ]
 
 
@@ -110,8 +110,8 @@ def _about_views(structure: Structure, info: CategoryInfo) -> list[str]:
     spread = view_spread(structure.camera_from_shape)
     if spread < ONE_SIDE:
         told.append(
-            f"all images show the object from nearly the same side (within {math.degrees(spread):.0f} degrees): "
-            "its depth is a guess; add images from other sides"
+            f"all images show the object from nearly the same side (within {math.degrees(spread):.0f} "
+            "degrees): its depth is a guess; add images from other sides"
         )
     return told
 

@@ -23,7 +23,7 @@ FIRST_STEPS = 15
 
 @dataclass(frozen=True)
 class Structure:
-    """A class lifted from its keypoints. Lengths in units of the shape's RMS radius, the same in all images."""
+    """A class lifted from its keypoints. Lengths in units of the shape, the same in all images."""
 
     shape: Float[Tensor, "keypoint 3"]  # the mean, symmetric about y = 0, z up
     points: Float[Tensor, "view keypoint 3"]  # the deformed shape in the camera frame, seen or not

@@ -1,4 +1,4 @@
-"""First modes of deformation: what a rigid shape leaves unexplained in the pictures, as principal components."""
+"""First modes of deformation: principal components of what a rigid shape leaves unexplained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from semcorr_ros.structure.state import Sightings, State
 
 
 def with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> State:
-    """`state`, which has none, with modes of one standard deviation each and the weights that go with them."""
+    """`state`, which has none, with modes of one standard deviation each and their weights."""
     views, free = state.scale_log.shape[1], state.shape.shape[-1]
     count = min(count, views - 1, free)
     if count < 1:
@@ -26,7 +26,7 @@ def with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> Sta
 
 
 def _deviations(state: State, sights: Sightings, terms: Terms) -> Tensor:
-    """Of every picture's shape in free coordinates (B, V, P): the least that moves its keypoints onto their places."""
+    """Free coordinates (B, V, P) of the least that moves every picture's keypoints onto their places."""
     seen, scale, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
     error = sights.points - seen
     trust = sights.seen / (1 + error.square().sum(-1) / terms.slip**2)

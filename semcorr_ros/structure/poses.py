@@ -1,7 +1,7 @@
-"""Every picture's camera once more, from all around: a single picture has its own reversals and its own left and right.
+"""Every picture's camera once more, from all around: each has its own reversal, its own left and right.
 
-Also where hidden keypoints lie is weighed here: what an annotator did not mark is mostly what the object itself hides,
-so keypoints that are missing tend to be the farther ones.
+Also where hidden keypoints lie is weighed here: what an annotator did not mark is mostly what the object
+itself hides, so keypoints that are missing tend to be the farther ones.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def look_again(state: State, sights: Sightings, terms: Terms) -> State:
 def exchanged(
     state: State, sights: Sightings, terms: Terms, flip: tuple[int, ...]
 ) -> tuple[State, Sightings, Bool[Tensor, "view"]]:
-    """One candidate; pictures that fit clearly better with left and right exchanged, and then their cameras."""
+    """One candidate; which pictures fit clearly better with left and right exchanged, then exchanged."""
     order = torch.tensor(flip)
     other = replace(sights, points=sights.points[:, order], seen=sights.seen[:, order])
     now = _score(state, sights, terms)[0]

@@ -1,8 +1,8 @@
 """The depth reversal of a solution, and which of the two is right.
 
-Seen by scaled orthographic cameras a shape and its mirror image in depth (Necker's cube) give the same pictures.
-What tells them apart: perspective; that hidden keypoints are the farther ones; a sentence of the user; and last,
-that photographs are taken from above rather than from below.
+Seen by scaled orthographic cameras a shape and its mirror image in depth (Necker's cube) give the same
+pictures. What tells them apart: perspective; that hidden keypoints are the farther ones; a sentence of the
+user; and last, that photographs are taken from above rather than from below.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from semcorr_ros.structure.state import Sightings, State
 
 CLEAR = 10.0  # nats of all pictures together from which on the pictures decide
 CLEAR_SHARE = 2.5  # and as a multiple of what the pictures' votes differ by, were they coin tosses
+SAME = 0.9  # correlation of the depths of both from which on the reversal has fallen back to the solution
 FROM_ABOVE = 2.0  # nats for photographs being taken from above
 
 
@@ -63,7 +64,7 @@ def decide(pair: State, sights: Sightings, terms: Terms, sentences: Sequence[Nea
     wins = by_view[1] - by_view[0]
     gain = float(total[1] - total[0])
     spread = float((wins - wins.mean()).square().sum().sqrt())
-    clear = abs(gain) > max(CLEAR, CLEAR_SHARE * spread)
+    clear = abs(gain) > max(CLEAR, CLEAR_SHARE * spread) or _agreement(pair, sights, terms.basis) > SAME
     winner, decided_by = (0 if gain >= 0 else 1), "pictures"
     if sentences:
         winner, decided_by = _by_sentences(pair, terms, sentences), "nearer"
@@ -80,6 +81,15 @@ def decide(pair: State, sights: Sightings, terms: Terms, sentences: Sequence[Nea
     return Verdict(winner, decided_by, clear, tuple(annotations), tuple(hiding), sign * gain, votes)
 
 
+def _agreement(pair: State, sights: Sightings, basis: Tensor) -> float:
+    """Correlation of the depths of the annotated keypoints, within the pictures."""
+    shown = sights.seen.double()
+    depth = rotated(pair, basis)[..., 2]
+    middle = (depth * shown).sum(-1) / shown.sum(-1)
+    off = (depth - middle[..., None]) * shown
+    return float((off[0] * off[1]).sum() / (off[0].norm() * off[1].norm()).clamp_min(1e-12))
+
+
 def _height(pair: State) -> Float[Tensor, "candidate"]:
     """Mean sine of the angle from which the cameras look down."""
     return -pair.rotation[..., 2, 2].mean(-1)
@@ -94,7 +104,7 @@ def _by_sentences(pair: State, terms: Terms, sentences: Sequence[Nearer]) -> int
     if fits[0] == fits[1]:
         which = "both readings of the pictures" if fits[0] > 0 else "neither reading of the pictures"
         raise ValueError(
-            f"--nearer fits {which}, so it does not tell them apart; name two keypoints of which one is clearly "
-            "nearer to the camera, and one image in which that is so (A B IMAGE)"
+            f"--nearer fits {which}, so it does not tell them apart; name two keypoints of which one is "
+            "clearly nearer to the camera, and one image in which that is so (A B IMAGE)"
         )
     return int(fits.argmax())

@@ -52,9 +52,9 @@ def collect(images: Sequence[AnnotatedImage], info: CategoryInfo, focal: float) 
     if len(usable) < MIN_IMAGES:
         told = "; ".join(f"{name}: {reason}" for name, reason in list(refused.items())[:3])
         raise ValueError(
-            f"depth from keypoints needs at least {MIN_IMAGES} images with {MIN_KEYPOINTS} annotated keypoints "
-            f"of {info.name!r} each, {len(usable)} of {len(images)} are usable{f' ({told})' if told else ''}; "
-            "annotate more images, or give depth maps with --depth precomputed --depth-dir DIR"
+            f"depth from keypoints needs at least {MIN_IMAGES} images with {MIN_KEYPOINTS} annotated "
+            f"keypoints of {info.name!r} each, {len(usable)} of {len(images)} are usable"
+            f"{f' ({told})' if told else ''}; annotate more images, or give depth maps with --depth precomputed --depth-dir DIR"
         )
     cameras = [image.camera or centered(focal * max(image.size), image.size) for image in usable]
     sights = _sightings(usable, cameras, placed)

@@ -1,8 +1,8 @@
-"""First shapes and cameras: guess a shape, find the best camera of every picture on a grid, solve for the shape, again.
+"""First shapes and cameras: guess a shape, find every picture's best camera on a grid, solve for the shape, again.
 
-Photographs are upright, so the height of a keypoint in the image already tells much of its height on the object; the
-other two coordinates are random. A grid of all cameras knows no local minima, and scaled orthographic cameras make
-both halves closed.
+Photographs are upright, so the height of a keypoint in the image already tells much of its height on the
+object; the other two coordinates are random. A grid of all cameras knows no local minima, and scaled
+orthographic cameras make both halves closed.
 """
 
 from __future__ import annotations

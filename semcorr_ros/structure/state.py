@@ -13,8 +13,8 @@ from torch import Tensor
 class Sightings:
     """Annotated keypoints of one class in all its pictures.
 
-    Points are relative to the principal point, in units of the object's radius in that picture, so that a residual
-    of 0.05 means the same everywhere. All in float64.
+    Points are relative to the principal point, in units of the object's radius in that picture, so that a
+    residual of 0.05 means the same everywhere. All in float64.
     """
 
     points: Float[Tensor, "view keypoint 2"]  # 0 where not seen
