@@ -6,16 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.artifacts import Alignment
 from semcorr_ros.geometry import cameras
 
 RADIUS = 0.2  # canonical units: what is nearer to the line of sight than this can hide a point
 DEPTH_SOFTNESS = 0.25  # canonical units behind the front surface at which a point counts as hidden
-
-
-def self_occlusion(aligned: Alignment, model: ClassRepresentation) -> Float[Tensor, "point"]:
-    """1 for dense points on the front surface, falling to 0 with the depth by which they lie behind it."""
-    return visible_share(aligned.dense[0], aligned)
 
 
 def visible_share(points: Float[Tensor, "point 3"], aligned: Alignment) -> Float[Tensor, "point"]:

@@ -4,6 +4,7 @@ from alignment import fabricated
 
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import aligned, nearest_neighbor
+from semcorr_ros.matching._visibility import visible_share
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,8 @@ def test_nearest_neighbor_answers_the_maximum_of_its_similarity(scene):
 def test_aligned_similarity_peaks_near_its_answer_and_is_low_where_hidden(scene):
     model, source, target = scene
     pixels = cameras.project(source.aligned.dense[0], source.aligned.camera)
-    front = aligned.self_occlusion(source.aligned, model) > 0.9
-    in_target = aligned.self_occlusion(target.aligned, model)
+    front = visible_share(source.aligned.dense[0], source.aligned) > 0.9
+    in_target = visible_share(target.aligned.dense[0], target.aligned)
     peaks = aligned.similarity(model, source, target, pixels[front]).flatten(1)
     best, cell = peaks.max(-1)
     centers = grid.cell_centers(fabricated.SIZE, fabricated.SIZE).reshape(-1, 2)
