@@ -11,8 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from semcorr_ros.alignment import compiled, initialize
 from semcorr_ros.alignment.compiled import build, layout, library, tables
+from semcorr_ros.geometry.rotations import from_quaternion
+from test.alignment import by_autograd, fabricated
 from test.alignment.kernels import forgotten_kernels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +52,7 @@ def test_they_are_compiled_once_and_kept(nothing_compiled, monkeypatch, tmp_path
     monkeypatch.setenv("CXX", quick_compiler(tmp_path))
     assert library.find() is None
     library.load()
-    assert [record.message for record in caplog.records][0].startswith("compiling the alignment kernels")
+    assert next(record.message for record in caplog.records).startswith("compiling the alignment kernels")
     path = library.find()
     assert path.parent == nothing_compiled
     assert os.listdir(nothing_compiled) == [path.name]
@@ -61,15 +65,10 @@ def test_they_are_compiled_once_and_kept(nothing_compiled, monkeypatch, tmp_path
 
 def test_every_variant_of_this_processor_agrees(nothing_compiled, monkeypatch):
     """The baseline, which other processors run, is not what the other tests look at here."""
-    from test.alignment import by_autograd, fabricated
-
-    from semcorr_ros.alignment import compiled, initialize
-    from semcorr_ros.geometry.rotations import from_quaternion
-
     model = fabricated.make_class()
     clues = by_autograd.clues(model)
-    rotations = from_quaternion(by_autograd.torch.randn(40, 4, generator=by_autograd.torch.Generator()))
-    starts = initialize.place(rotations, by_autograd.torch.full((40,), 2.0), clues)
+    rotations = from_quaternion(torch.randn(40, 4, generator=torch.Generator()))
+    starts = initialize.place(rotations, torch.full((40,), 2.0), clues)
     found = []
     for variant in list(build.variants()):
         monkeypatch.setattr(library, "variants", lambda variant=variant: iter([variant]))
@@ -78,7 +77,7 @@ def test_every_variant_of_this_processor_agrees(nothing_compiled, monkeypatch):
         found.append(compiled.score(model, clues, starts, 0.1, 64))
         assert library.find().name == build.file_name(variant[0])
     for other in found[1:]:
-        by_autograd.torch.testing.assert_close(other, found[0], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(other, found[0], rtol=1e-4, atol=1e-6)
 
 
 def test_small_numbers_live_on():
@@ -141,7 +140,7 @@ def test_with_nothing_to_write_to_it_says_so(nothing_compiled, monkeypatch):
     monkeypatch.setattr(library.tempfile, "gettempdir", nowhere)
     library._of_this_process.cache_clear()
     assert library.find() is None
-    with pytest.raises(library.Unavailable, match="No usable temporary.*set SEMCORR_KERNELS"):
+    with pytest.raises(library.Unavailable, match=r"No usable temporary.*set SEMCORR_KERNELS"):
         library.load()
 
 

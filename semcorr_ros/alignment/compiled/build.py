@@ -23,7 +23,7 @@ COMPILERS = ("c++", "g++", "clang++")
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-class Unavailable(RuntimeError):
+class Unavailable(RuntimeError):  # noqa: N818 - a fact about the machine, which the caller may live with
     """Raised where the kernels can be neither found nor compiled; the message says why and what to do."""
 
 
@@ -74,7 +74,7 @@ class Compilation:
         ]
         try:
             self._process = subprocess.Popen(
-                command,
+                [*command, str(SOURCES / "kernels.cpp")],
                 cwd=self._work,
                 env={**os.environ, "TMPDIR": str(self._work)},
                 stdin=subprocess.DEVNULL,
@@ -107,7 +107,7 @@ class Compilation:
             self._log.seek(0)
             lines = [line for line in self._log.read().splitlines() if line.strip()]
             said = next((line for line in lines if "error" in line), lines[0] if lines else "it said nothing")
-            raise Unavailable(f"{self._process.args[0]} failed ({self._process.returncode}): {said}")
+            raise Unavailable(f"{self._name} failed ({self._process.returncode}): {said}")
         os.replace(self._work / "library.so", self._target)
         return self._target
 

@@ -58,7 +58,8 @@ class Search(ctypes.Structure):
 
 EXPECTED = (
     *map(ctypes.sizeof, (Betas, Class, Samples, Image, Plan, Search)),
-    tables.BLOCK, tables.EPSILON, DEGENERATE_EDGE, DEGENERATE_SINE, MIN_DEPTH, HORIZON, SOFTNESS, SURFACE_TO_CENTER,
+    tables.BLOCK, tables.EPSILON, DEGENERATE_EDGE, DEGENERATE_SINE,
+    MIN_DEPTH, HORIZON, SOFTNESS, SURFACE_TO_CENTER,
 )  # fmt: skip
 
 
@@ -67,7 +68,8 @@ def declare(library: Any) -> None:
     structures = [ctypes.POINTER(kind) for kind in (Search, Class, Image, Plan)]
     library.semcorr_descend.argtypes = [*structures, c_int]
     library.semcorr_score.argtypes = [
-        ctypes.POINTER(Class), ctypes.POINTER(Samples), c_void_p, c_void_p, c_void_p, c_int64, c_float, c_void_p,
+        ctypes.POINTER(Class), ctypes.POINTER(Samples),
+        c_void_p, c_void_p, c_void_p, c_int64, c_float, c_void_p,
     ]  # fmt: skip
     library.semcorr_fit_rotation.argtypes = [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p]
     for name in ("descend", "score", "fit_rotation", "layout"):

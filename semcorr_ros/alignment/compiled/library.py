@@ -1,8 +1,8 @@
 """The compiled kernels of this version for this processor: found, or compiled once and kept, and loaded.
 
 They come with a colcon build. Where they do not (pip install, sources alone), they are compiled into the
-first of these folders that can be written: $SEMCORR_KERNELS, else $XDG_CACHE_HOME/semcorr_ros (~/.cache), else
-a folder of this user in the system's temporary one, else one of this process.
+first of these folders that can be written: $SEMCORR_KERNELS, or $XDG_CACHE_HOME/semcorr_ros (~/.cache),
+then a folder of this user in the system's temporary one, then one of this process.
 """
 
 from __future__ import annotations
