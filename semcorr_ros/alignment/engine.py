@@ -92,9 +92,8 @@ def _compiled() -> Engine | None:
     return engine
 
 
-@functools.cache
 def _failure() -> str:
-    """Why the kernels cannot be had; empty if they can. It is tried once."""
+    """Why the kernels cannot be had; empty if they can."""
     try:
         library.load()
     except library.Unavailable as error:

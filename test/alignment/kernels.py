@@ -11,18 +11,13 @@ import pytest
 from semcorr_ros.alignment import engine
 from semcorr_ros.alignment.compiled import library
 
-CACHES = (engine._failure, engine._say_once, library.load)
-
 
 @contextmanager
 def forgotten_kernels(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     """In this process, with an empty folder for them; afterwards they are found again as before."""
     monkeypatch.setenv(library.FOLDER_VARIABLE, str(folder))
-    monkeypatch.setattr(library.tempfile, "tempdir", str(folder))
-    for cache in CACHES:
-        cache.cache_clear()
-    try:
-        yield
-    finally:
-        for cache in CACHES:
-            cache.cache_clear()
+    monkeypatch.setattr(library.tempfile, "tempdir", str(folder.parent))
+    monkeypatch.setattr(library, "KERNELS", library.Kernels())
+    engine._say_once.cache_clear()
+    yield
+    engine._say_once.cache_clear()

@@ -26,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def nothing_compiled(monkeypatch, tmp_path):
     folder = tmp_path / "kernels"
     with forgotten_kernels(monkeypatch, folder):
-        monkeypatch.setattr(library.tempfile, "tempdir", str(tmp_path))
         yield folder
 
 
@@ -57,8 +56,7 @@ def test_they_are_compiled_once_and_kept(nothing_compiled, monkeypatch, tmp_path
     assert path.parent == nothing_compiled
     assert os.listdir(nothing_compiled) == [path.name]
     made = path.stat().st_mtime_ns
-    library.load.cache_clear()
-    library.load()
+    library.Kernels().load()
     assert path.stat().st_mtime_ns == made
     assert len(caplog.records) == 2
 
@@ -73,7 +71,7 @@ def test_every_variant_of_this_processor_agrees(nothing_compiled, monkeypatch):
     for variant in list(build.variants()):
         monkeypatch.setattr(library, "variants", lambda variant=variant: iter([variant]))
         monkeypatch.setattr(build, "variants", lambda variant=variant: iter([variant]))
-        library.load.cache_clear()
+        monkeypatch.setattr(library, "KERNELS", library.Kernels())
         found.append(compiled.score(model, clues, starts, 0.1, 64))
         assert library.find().name == build.file_name(variant[0])
     for other in found[1:]:
@@ -153,10 +151,8 @@ def test_arrays_of_another_kind_are_refused():
 
 def test_a_library_of_another_layout_is_refused(monkeypatch):
     monkeypatch.setattr(layout, "EXPECTED", (*layout.EXPECTED[:-1], 0.75))
-    library.load.cache_clear()
     with pytest.raises(library.Unavailable, match=r"structures or constants are .*0\.75"):
-        library.load()
-    library.load.cache_clear()
+        library.Kernels().load()
     assert tables.BLOCK == 64
 
 

@@ -1,8 +1,6 @@
 """The objective and its gradient written out in C++ for the CPU; an engine (engine.py)."""
 
-from semcorr_ros.alignment.compiled.build import Unavailable
 from semcorr_ros.alignment.compiled.descent import optimize
-from semcorr_ros.alignment.compiled.library import begin, find, load
 from semcorr_ros.alignment.compiled.scoring import score
 
-__all__ = ["Unavailable", "begin", "find", "load", "optimize", "score"]
+__all__ = ["optimize", "score"]

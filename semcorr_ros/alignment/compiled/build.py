@@ -12,6 +12,7 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -57,24 +58,14 @@ class Compilation:
     def __init__(self, folder: Path):
         """Starts it. Raises Unavailable without a compiler, OSError where `folder` cannot be written."""
         name, flags = next(variants())
-        self._target = folder / file_name(name)
+        command = [*_compiler(), *(SOURCES / "flags.txt").read_text().split(), *flags]
+        self._name, self._target = command[0], folder / file_name(name)
         self._work = Path(tempfile.mkdtemp(prefix="building-", dir=folder))
-        self._start = time.monotonic()
         self._log = (self._work / "log").open("w+")
-        common = (SOURCES / "flags.txt").read_text().split()
-        command = [
-            *_compiler(),
-            *common,
-            *flags,
-            "-fPIC",
-            "-shared",
-            "-o",
-            "library.so",
-            SOURCES / "kernels.cpp",
-        ]
+        self._start = time.monotonic()
         try:
             self._process = subprocess.Popen(
-                [*command, str(SOURCES / "kernels.cpp")],
+                [*command, "-fPIC", "-shared", "-o", "library.so", str(SOURCES / "kernels.cpp")],
                 cwd=self._work,
                 env={**os.environ, "TMPDIR": str(self._work)},
                 stdin=subprocess.DEVNULL,
@@ -83,8 +74,8 @@ class Compilation:
                 start_new_session=True,  # Ctrl-C is for us to answer
             )
         except OSError as error:
-            self.close()
-            raise Unavailable(f"the compiler {command[0]!r} does not start: {error}") from error
+            self._clear()
+            raise Unavailable(f"the compiler {self._name!r} does not start: {error}") from error
 
     def __enter__(self) -> Compilation:
         return self
@@ -111,12 +102,18 @@ class Compilation:
         os.replace(self._work / "library.so", self._target)
         return self._target
 
+    def stop(self) -> None:
+        """End the compiler, with those that it started; any thread may."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def close(self) -> None:
-        """End the compiler, with those that it started, and remove what is unfinished."""
-        process = getattr(self, "_process", None)
-        if process is not None and process.poll() is None:
-            os.killpg(process.pid, 9)
-            process.wait()
+        """Stop, and remove what is unfinished."""
+        self.stop()
+        self._process.wait()
+        self._clear()
+
+    def _clear(self) -> None:
         self._log.close()
         shutil.rmtree(self._work, ignore_errors=True)
 

@@ -13,8 +13,10 @@ import logging
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import semcorr_ros
 from semcorr_ros.alignment.compiled import layout
@@ -25,16 +27,47 @@ FOLDER_VARIABLE = "SEMCORR_KERNELS"
 LOG = logging.getLogger(__name__)
 
 
-@functools.cache
-def load() -> ctypes.CDLL:
-    """The library; where there is none yet, it is compiled and the log says so. Raises Unavailable."""
-    path = find()
-    if path is None:
-        with begin() as compilation:
+class Kernels:
+    """The library of a process, obtained once, whoever asks first; others wait. A failure is remembered."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._library: Any = None
+        self._failure = ""
+        self._compilation: Compilation | None = None
+
+    def load(self) -> Any:
+        """The library; where there is none yet, it is compiled and the log says so. Raises Unavailable."""
+        if self._library is None:
+            with self._lock:
+                if self._failure:
+                    raise Unavailable(self._failure)
+                try:
+                    self._library = self._library or _opened(find() or self._compiled())
+                except Unavailable as error:
+                    self._failure = str(error)
+                    raise
+        return self._library
+
+    def stop(self) -> None:
+        """End the compiler, if one is at work for another thread: `load` then fails there."""
+        if self._compilation is not None:
+            self._compilation.stop()
+
+    def _compiled(self) -> Path:
+        with begin() as self._compilation:
             LOG.warning("compiling the alignment kernels (%s) ...", COST)
-            path = compilation.library()
-            LOG.warning("compiled the alignment kernels in %.1f s: %s", compilation.seconds, path)
-    return _opened(path)
+            path = self._compilation.library()
+            LOG.warning("compiled the alignment kernels in %.1f s: %s", self._compilation.seconds, path)
+        return path
+
+
+KERNELS = Kernels()
+
+
+def load() -> Any:
+    """The library of this process. Raises Unavailable."""
+    return KERNELS.load()
 
 
 def find() -> Path | None:
@@ -62,7 +95,7 @@ def begin() -> Compilation:
     raise Unavailable(f"no folder to compile the kernels in ({'; '.join(problems)}); set {FOLDER_VARIABLE}")
 
 
-def _opened(path: Path) -> ctypes.CDLL:
+def _opened(path: Path) -> Any:
     try:
         library = ctypes.CDLL(str(path))
         layout.declare(library)
