@@ -33,8 +33,9 @@ from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.synthetic.render import Rendering, render
 from semcorr_ros.synthetic.turntable import Turntable
 
-START_TIME = 90.0  # seconds both nodes have to come up
+START_TIME = 600.0  # seconds both nodes have to come up and to answer, on a busy machine
 ANSWER_TIME = 120.0
+PROGRESS = 5.0  # seconds between two lines about what is waited for
 KEPT = 200  # pictures and truths kept, to find those of an answer
 
 
@@ -44,6 +45,7 @@ class DemoClient(Node):
     def __init__(self, category: str):
         super().__init__("demo_client")
         self._category = category
+        self._born = self._told = time.monotonic()
         self._pictures: OrderedDict[tuple[int, int], Image] = OrderedDict()
         self._truths: OrderedDict[tuple[int, int], SemanticKeypointsArray] = OrderedDict()
         self._classes: list[str] = []
@@ -63,15 +65,17 @@ class DemoClient(Node):
             "true keypoints of the scene camera": lambda: bool(self._truths),
         }
         for name, ready in missing.items():
-            if not self._spin_until(ready, START_TIME):
+            if not self._wait(ready, START_TIME, name):
                 raise TimeoutError(f"no {name} after {START_TIME:.0f} s")
 
     def ask(self, request: TransferKeypoints.Request) -> tuple[Any, float]:
         """Response and the seconds it took. Raises TimeoutError.
 
-        Our having seen an image does not mean that the node has: those two refusals are asked again.
+        Our having seen an image does not mean that the node has, nor that it is ready: what says that it
+        is too early is asked again.
         """
-        too_early = (TransferKeypoints.Response.NO_IMAGE, TransferKeypoints.Response.NO_CAMERA_INFO)
+        codes = TransferKeypoints.Response
+        too_early = (codes.NO_IMAGE, codes.NO_CAMERA_INFO, codes.PREPARING, codes.INACTIVE)
         end = time.monotonic() + START_TIME
         while True:
             start = time.perf_counter()
@@ -81,7 +85,7 @@ class DemoClient(Node):
             response: Any = future.result()
             if response.error_code not in too_early or time.monotonic() > end:
                 return response, time.perf_counter() - start
-            self._spin_until(lambda: False, 0.2)
+            self._wait(lambda: False, 0.2, response.message)
 
     def shown_at(self, header: Header) -> tuple[Image, SemanticKeypointsArray]:
         """Picture and truth of an answer. Raises TimeoutError when they were missed."""
@@ -100,6 +104,17 @@ class DemoClient(Node):
 
     def _take_catalogue(self, message: ClassCatalogue) -> None:
         self._classes = [info.name for info in message.classes]
+
+    def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> bool:
+        """`_spin_until`, telling every now and then what is waited for."""
+        end = time.monotonic() + seconds
+        while not self._spin_until(condition, min(0.2, max(0.0, end - time.monotonic()))):
+            if time.monotonic() >= end or not rclpy.ok():
+                return False
+            if time.monotonic() > self._told + PROGRESS:
+                self._told = time.monotonic()
+                print(f"demo client: after {self._told - self._born:.0f} s still waiting: {what}", flush=True)
+        return True
 
     def _spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         end = time.monotonic() + seconds
