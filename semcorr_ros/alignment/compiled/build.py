@@ -58,7 +58,7 @@ class Compilation:
     def __init__(self, folder: Path):
         """Starts it. Raises Unavailable without a compiler, OSError where `folder` cannot be written."""
         name, flags = next(variants())
-        command = [*_compiler(), *(SOURCES / "flags.txt").read_text().split(), *flags]
+        command = [*compiler(), *(SOURCES / "flags.txt").read_text().split(), *flags]
         self._name, self._target = command[0], folder / file_name(name)
         self._work = Path(tempfile.mkdtemp(prefix="building-", dir=folder))
         self._log = (self._work / "log").open("w+")
@@ -118,7 +118,8 @@ class Compilation:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
-def _compiler() -> list[str]:
+def compiler() -> list[str]:
+    """$CXX, or the first that is installed. Raises Unavailable."""
     chosen = shlex.split(os.environ.get("CXX", ""))
     for command in [chosen] if chosen else [[name] for name in COMPILERS]:
         if shutil.which(command[0]):
