@@ -36,7 +36,10 @@ from semcorr_ros.synthetic.turntable import Turntable
 START_TIME = 600.0  # seconds both nodes have to come up and to answer, on a busy machine
 ANSWER_TIME = 120.0
 PROGRESS = 5.0  # seconds between two lines about what is waited for
+ATTEMPTS = 10  # questions until one is about a picture that has arrived here, too
 KEPT = 200  # pictures and truths kept, to find those of an answer
+
+Shown = tuple[Image, SemanticKeypointsArray]  # a picture of the camera and what is true about it
 
 
 class DemoClient(Node):
@@ -87,7 +90,7 @@ class DemoClient(Node):
                 return response, time.perf_counter() - start
             self._wait(lambda: False, 0.2, response.message)
 
-    def shown_at(self, header: Header) -> tuple[Image, SemanticKeypointsArray]:
+    def shown_at(self, header: Header) -> Shown:
         """Picture and truth of an answer. Raises TimeoutError when they were missed."""
         stamp = (header.stamp.sec, header.stamp.nanosec)
         if not self._spin_until(lambda: stamp in self._pictures and stamp in self._truths, 5.0):
@@ -166,6 +169,26 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _answered(client: DemoClient, request: TransferKeypoints.Request) -> tuple[Any, float, Shown | None]:
+    """An answer, the seconds it took, and what it is about, which a refusal lacks.
+
+    A busy machine loses pictures on their way. Without the one of the answer, there is nothing to compare
+    with: the question is put again. Raises TimeoutError.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        response, seconds = client.ask(request)
+        request.source_image, request.source_depth = Image(), Image()  # known by its demonstration_id
+        if not response.success:
+            return response, seconds, None
+        try:
+            return response, seconds, client.shown_at(response.header)
+        except TimeoutError as error:
+            if attempt == ATTEMPTS:
+                raise
+            print(f"demo client: {error}; asking once more", flush=True)
+    raise TimeoutError("no attempt is allowed")
+
+
 def _run(client: DemoClient, arguments: argparse.Namespace) -> list[dict]:
     turntable = Turntable(category=arguments.category, seed=arguments.source_seed)
     rendering = render(turntable.scene(arguments.source_view))
@@ -174,14 +197,12 @@ def _run(client: DemoClient, arguments: argparse.Namespace) -> list[dict]:
     client.wait_until_ready()
     calls = []
     for i in range(arguments.calls):
-        response, seconds = client.ask(request)
-        request.source_image, request.source_depth = Image(), Image()  # known by its demonstration_id
+        response, seconds, shown = _answered(client, request)
         call = {"success": response.success, "message": response.message, "seconds": seconds, "rows": []}
-        if response.success:
-            picture, truth = client.shown_at(response.header)
-            image = conversions.color_from_message(picture)
+        if shown is not None:
+            image = conversions.color_from_message(shown[0])
             write_image(arguments.output / f"target_{i}.png", image)
-            call["rows"] = compare(request, response, truth)
+            call["rows"] = compare(request, response, shown[1])
             call |= {"confidence": response.pose.confidence, "inference_time": response.inference_time}
         calls.append(call)
     return calls

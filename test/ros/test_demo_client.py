@@ -51,3 +51,20 @@ def test_another_refusal_is_an_answer(client):
     serve(client, [Code.NOT_FOUND])
     response, _ = client.ask(TransferKeypoints.Request())
     assert response.error_code == Code.NOT_FOUND
+
+
+def test_a_missed_picture_is_asked_for_again(client, monkeypatch, capsys):
+    """Pictures are lost on a busy machine; the answer about the first one cannot be judged."""
+    serve(client, [Code.NONE] * 2)
+    shown = iter([TimeoutError("the camera's picture was missed"), ("picture", "truth")])
+
+    def shown_at(header):
+        found = next(shown)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(client, "shown_at", shown_at)
+    response, _, what = demo_client._answered(client, TransferKeypoints.Request())
+    assert (response.success, what) == (True, ("picture", "truth"))
+    assert "asking once more" in capsys.readouterr().out
