@@ -112,11 +112,11 @@ class DemoClient(Node):
         """`_spin_until`, telling every now and then what is waited for."""
         end = time.monotonic() + seconds
         while not self._spin_until(condition, min(0.2, max(0.0, end - time.monotonic()))):
-            if time.monotonic() >= end or not rclpy.ok():
-                return False
             if time.monotonic() > self._told + PROGRESS:
                 self._told = time.monotonic()
                 print(f"demo client: after {self._told - self._born:.0f} s still waiting: {what}", flush=True)
+            if time.monotonic() >= end or not rclpy.ok():
+                return False
         return True
 
     def _spin_until(self, condition: Callable[[], bool], seconds: float) -> bool:
