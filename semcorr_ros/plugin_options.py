@@ -23,6 +23,11 @@ def needs_files(kind: str, name: str) -> bool:
     return getattr(plugins.load(kind, name), "NEEDS_FILES", False)
 
 
+def needs_annotations(kind: str, name: str) -> bool:
+    """Whether the plug-in reads annotated keypoints: training images only. Raises as `plugins.load`."""
+    return getattr(plugins.load(kind, name), "NEEDS_ANNOTATIONS", False)
+
+
 def settings(
     kind: str, name: str, texts: Sequence[str], where: str, elsewhere: Mapping[str, str] | None = None
 ) -> dict[str, Any]:

@@ -149,9 +149,16 @@ def device_from(args: argparse.Namespace) -> str:
     return device
 
 
-def providers_from(args: argparse.Namespace) -> Providers:
-    """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument."""
+def providers_from(args: argparse.Namespace, annotated: bool = False) -> Providers:
+    """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument.
+
+    annotated: the images are training images, whose annotations may be read.
+    """
     depth = depth_name(args)
+    if depth != NONE and not annotated and plugin_options.needs_annotations("depth", depth):
+        raise ValueError(
+            f"--depth {depth} reads annotations: it is for build_class, not for images to understand"
+        )
     masks = masks_of(args)
     others = [("depth", depth), *(("masks", name) for name, _ in masks)]
     precise = any(_precision(kind, name, args) for kind, name in others if name != NONE)
@@ -201,7 +208,7 @@ def depth_name(args: argparse.Namespace) -> str:
 
 
 def _depth(name: str, args: argparse.Namespace) -> Any:
-    options = {"folder": args.depth_dir, "kind": args.depth_kind}
+    options = {"folder": args.depth_dir, "kind": args.depth_kind, "nearer": getattr(args, "nearer", None)}
     options |= _settings("depth", name, "--depth-option", args.depth_option)
     return _build("depth", name, _precision("depth", name, args) | options, device_from(args))
 
@@ -238,6 +245,7 @@ FLAGS = {
     ("features", "precision"): "--precision",
     ("depth", "folder"): "--depth-dir",
     ("depth", "kind"): "--depth-kind",
+    ("depth", "nearer"): "--nearer",
     ("masks", "folder"): "--masks-dir",
 }
 

@@ -11,7 +11,8 @@ from semcorr_ros.observations import Providers
 
 
 def origins(args: argparse.Namespace, providers: Providers) -> dict[str, str]:
-    """Which models `depth` and `masks` come from, without paths: "depth_anything:0123456789ab side=70"."""
+    """Which models `depth` and `masks` come from, without paths: "depth_anything:0123456789ab side=70"; and
+    where the weights of the features are published, if these say so."""
     names = [name for name, _ in data.masks_of(args)]
     texts = plugin_options.by_name(args.mask_option, names, "--mask-option")
     masks = [_origin(*one, texts[one[0]]) for one in zip(names, providers.masks, strict=True)]
@@ -19,7 +20,9 @@ def origins(args: argparse.Namespace, providers: Providers) -> dict[str, str]:
     if providers.depth is not None:
         kind = [f"kind={args.depth_kind}"] if args.depth_kind else []
         depth = _origin(data.depth_name(args), providers.depth, [*args.depth_option, *kind])
-    return {"depth": depth, "masks": ", ".join(masks) or data.NONE}
+    found = {"depth": depth, "masks": ", ".join(masks) or data.NONE}
+    published = getattr(providers.features, "origin", "")
+    return found | ({"features": published} if published else {})
 
 
 def _origin(name: str, provider: Any, settings: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Build a class file from annotated images with depth: about 10 to 50 of them, 5 at least."""
+"""Build a class file from annotated images, about 10 to 50 of them, 5 at least; with or without depth."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
+from semcorr_ros.cli._build_providers import add_keypoint_arguments, prepare_depth, with_depth, with_hull
 from semcorr_ros.cli._engine_arguments import add_engine_arguments
 from semcorr_ros.cli._origins import origins
 from semcorr_ros.datasets import Dataset
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `semcorr_ros build_class`."""
     data.add_dataset_arguments(parser)
     data.add_provider_arguments(parser)
+    add_keypoint_arguments(parser)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--category", help="which class to build")
     which.add_argument(
@@ -74,17 +76,23 @@ def _run_one(args: argparse.Namespace) -> int:
     dataset = data.dataset_from(args)
     info = dataset.info(args.category)
     images = _images(dataset, args)
-    providers = data.providers_from(args)
-    if providers.depth is None:
-        raise ValueError("build_class needs depth: --depth sensor, or --depth precomputed --depth-dir DIR")
-    samples = [_lazy(image, info, providers, config) for image in images]
+    args = with_depth(args, images)
+    named = data.providers_from(args, annotated=True)
+    providers, hull = with_hull(named)
     generator = torch.Generator().manual_seed(args.seed)
     with _progress() as bar:
         task = bar.add_task("build", total=1.0)
+        bar.update(task, description="depth")
+        prepared = prepare_depth(providers, images, info, generator)
+        providers = dataclasses.replace(providers, depth=prepared.depth)
+        samples = [_lazy(image, info, providers, config) for image in images]
         model, report = build(info, samples, config, generator, _advance(bar, task))
         bar.update(task, completed=1.0, description="done")
-    model = _with_provenance(model, args, providers)
+    model = _with_provenance(model, args, named)
     write_class(args.output, model)
+    report["warnings"] = [*prepared.warnings, *report["warnings"]]
+    report["depth"] = prepared.facts
+    report["masks_from_keypoints"] = sorted(set(hull.helped))
     report["class_file"] = {"path": str(args.output), "bytes": args.output.stat().st_size}
     report["dataset_problems"] = dataset.problems()
     report["config"] = dataclasses.asdict(config)
@@ -126,7 +134,7 @@ def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, confi
     def load() -> Sample:
         seen = observe(image, providers)
         if seen.depth is None:
-            raise ValueError("no depth for this image: give --depth-dir, or Depth/ in the data set")
+            raise ValueError("no depth for this image: --depth keypoints needs none, or give --depth-dir")
         mirrored = observe_mirrored(image, seen, providers) if mirror else None
         return Sample(
             annotated=dataclasses.replace(image, camera=_on_cpu(seen.camera)),
@@ -173,6 +181,9 @@ def _print_summary(model: ClassRepresentation, report: dict[str, Any], args: arg
         f"{len(model.dense.weight)} surface points, {report['class_file']['bytes'] / 1e6:.1f} MB, "
         f"{report['seconds']['total']:.1f} s"
     )
+    if report["masks_from_keypoints"]:
+        count = len(report["masks_from_keypoints"])
+        print(f"the hull of the keypoints stood in for a mask in {count} images")
     for warning in report["warnings"]:
         print(f"warning: {warning}")
     for entry in report["skipped"][:SHOWN]:

@@ -36,6 +36,7 @@ from semcorr_ros.datasets._listed import (
 from semcorr_ros.storage import read_json
 
 FILE = "keypoints.json"
+DEPTH_FILES = "depth/<stem>.png or .npy, or what an image's 'depth' names"
 
 
 def build(root: Path) -> Listed:

@@ -21,6 +21,7 @@ from semcorr_ros.datasets import _spair71k_files as files
 from semcorr_ros.storage import read_json
 
 SPLITS = ("trn", "val", "test")
+DEPTH_FILES = "Depth/<category>/<stem>.png or .npy"
 
 
 def build(root: Path) -> SPair71k:

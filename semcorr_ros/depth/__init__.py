@@ -6,12 +6,15 @@ reads what a data set has beside the image. All others are an `ImageDepth`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
+from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, DepthMap
 
 
 class DepthProvider(Protocol):
@@ -19,6 +22,26 @@ class DepthProvider(Protocol):
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Raises FileNotFoundError or ValueError naming the file and what is wrong with it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a provider found out about all images of a category together."""
+
+    depth: DepthProvider
+    warnings: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)  # for the report, JSON-ready
+
+
+@runtime_checkable
+class JointDepth(DepthProvider, Protocol):
+    """One that must see all images of a category before it can tell about any."""
+
+    def prepare(
+        self, images: Sequence[AnnotatedImage], info: CategoryInfo, generator: torch.Generator
+    ) -> Prepared:
+        """Raises ValueError saying what is missing. The same generator state gives the same depth."""
         ...
 
 

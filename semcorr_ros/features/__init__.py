@@ -33,7 +33,8 @@ class FeatureExtractor(Protocol):
     Optional attributes:
     `from_pixels` True: computes features from pixels, so that it can encode a part of an image (zoom.py)
     and its results can be cached; `variant`, text: what changes digits of the features but not what they
-    mean, such as the precision; `encode_batch`: see the function of that name; `encode_pair(source, target)`:
+    mean, such as the precision; `origin`, text: where its weights are published, and their licence;
+    `encode_batch`: see the function of that name; `encode_pair(source, target)`:
     features of two images that can be compared with each other only, which `evaluate` prefers.
     """
 

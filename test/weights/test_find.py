@@ -5,6 +5,7 @@ import json
 import pytest
 
 from semcorr_ros import weights
+from semcorr_ros.weights._manifest import SOURCES
 
 COMMIT = "f9e44c814b77203eaa57a6bdbbd535f21ede1415"
 
@@ -100,11 +101,12 @@ def test_every_shard_that_the_index_names_must_be_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", list(weights.models()))
 def test_every_entry_is_complete(name):
     entry = weights.model(name)
-    assert entry.source in ("hub", "github")
-    assert entry.id.count("/") == 1
+    assert entry.source in SOURCES
+    assert entry.id.count("/") == (0 if entry.source == "package" else 1)
     assert entry.licence
     assert entry.bytes > 1e6
     assert entry.files
-    assert len(entry.revision) == 40 or (entry.source == "hub" and entry.note)
+    pinned = len(entry.revision) == 40 or entry.source == "package"
+    assert pinned or (entry.source == "hub" and entry.note)
     for facts in entry.files.values():
         assert facts.sha256 is None or len(facts.sha256) == 64

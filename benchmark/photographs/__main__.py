@@ -1,0 +1,141 @@
+"""Build classes from photographs and try them on others: `python -m benchmark.photographs ROOT --work DIR`.
+
+ROOT is a `folder` data set (docs/datasets.md) with splits trn and test; several may be given. Classes are
+built from photographs and keypoints alone, and tried on pixels alone: no depth, no camera, no mask. --folds
+tries constants on parts of the training photographs and leaves the test photographs alone. Everything is
+kept in DIR: the same command goes on after an interruption. Leaves results.json, table.md and a contact
+sheet per class and split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmark.photographs import report, runs, splits
+from semcorr_ros import config, plugins
+from semcorr_ros.alignment import Config
+from semcorr_ros.datasets import Dataset
+from semcorr_ros.storage import atomic_path, write_image, write_json
+
+
+def main() -> int:
+    """Returns 0."""
+    args = _arguments()
+    logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
+    torch.set_num_threads(1)  # threads that wait for a busy core cost more than they bring
+    opened = [(root, plugins.load("datasets", "folder").build(root)) for root in args.roots]
+    classes = [(root, data, category) for root, data in opened for category in data.categories()]
+    results: list[dict[str, Any]] = []
+    lines: list[str] = []
+    with _progress() as bar:
+        for root, data, category in classes:
+            for split in _splits(args, data, category):
+                results.append(_one(args, root, category, split, bar))
+                _write(args, results, lines)
+            sure = _in_others(args, results[-1], classes)
+            lines.append(report.negatives_line(category, sure))
+    print(_write(args, results, lines))
+    return 0
+
+
+def _splits(args: argparse.Namespace, data: Dataset, category: str) -> list[splits.Split]:
+    train, test = ([image.name for image in data.images(category, which)] for which in ("trn", "test"))
+    if args.folds:
+        return splits.folds(train, args.folds, args.seed)
+    sizes = sorted({min(size, len(train)) for size in args.train})
+    return [split for n in sizes for split in splits.draws(train, test, n, args.splits, args.seed)]
+
+
+def _one(
+    args: argparse.Namespace, root: Path, category: str, split: splits.Split, bar: Progress
+) -> dict[str, Any]:
+    place = _place(args, category, f"fold_{split.name}" if args.folds else split.name)
+    splits.write(split, root, category, place.folder)
+    runs.build(place)
+    found = runs.setup(place, _alignment(args))
+    task = bar.add_task(f"{category} {split.name}", total=None)
+    outcome = runs.run(place, found, lambda: bar.advance(task))
+    bar.remove_task(task)
+    write_image(place.folder / f"{category}.jpg", report.contact_sheet(found, outcome))
+    return {
+        "category": category,
+        "training": f"{args.folds} folds" if args.folds else len(split.train),
+        "split": split.number,
+        "folder": place.folder.name,
+        "methods": outcome.methods,
+        "photos": [asdict(photo) for photo in outcome.photos],
+    }
+
+
+def _in_others(
+    args: argparse.Namespace, result: dict[str, Any], classes: list[tuple[Path, Dataset, str]]
+) -> list[float]:
+    """Confidence of the last class built in the other classes' photographs, of the split that is tried on."""
+    place = _place(args, result["category"], result["folder"])
+    split = "trn" if args.folds else "test"
+    others = [data.images(name, split) for _, data, name in classes if name != result["category"]]
+    samples = {image.name: image for images in others for image in images}
+    return runs.sureness(place, runs.setup(place, _alignment(args)), samples)
+
+
+def _place(args: argparse.Namespace, category: str, name: str) -> runs.Place:
+    options = [part for text in args.backbone_option for part in ("--backbone-option", text)]
+    folder = args.work / category / name
+    backbone = ("--backbone", args.backbone, *options)
+    return runs.Place(folder, category, backbone, tuple(args.build.split()), args.work / "cache")
+
+
+def _alignment(args: argparse.Namespace) -> Config | None:
+    return config.load(Config, args.alignment) if args.alignment else None
+
+
+def _write(args: argparse.Namespace, results: list[dict[str, Any]], lines: list[str]) -> str:
+    text = "\n".join([report.table(results), "", *filter(None, lines)]) + "\n"
+    write_json(args.work / "results.json", results)
+    with atomic_path(args.work / "table.md") as temporary:
+        temporary.write_text(text)
+    return text
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.photographs", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("roots", nargs="+", type=Path, metavar="ROOT", help="`folder` data sets")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="everything is kept here")
+    parser.add_argument(
+        "--train", type=int, nargs="+", default=[25], metavar="N", help="training photographs (default: 25)"
+    )
+    parser.add_argument(
+        "--splits", type=int, default=3, metavar="K", help="random training sets of each size (default: 3)"
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="instead: parts of the training photographs, to choose constants by",
+    )
+    parser.add_argument("--backbone", default="efficientnet_lite", choices=plugins.available("features"))
+    parser.add_argument("--backbone-option", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--build", default="", metavar="ARGS", help="further arguments of build_class, quoted"
+    )
+    parser.add_argument("--alignment", type=Path, metavar="YAML", help="constants of the alignment")
+    parser.add_argument("--seed", type=int, default=0, help="of the random training sets (default: 0)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,144 @@
+"""One split: build the class, align it to the test photographs, and score. All of it resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcorr_ros import pipeline, plugin_options, plugins
+from semcorr_ros.__main__ import main as verb
+from semcorr_ros.alignment import Config
+from semcorr_ros.alignment.presets import preset
+from semcorr_ros.artifacts import Alignment, AnnotatedImage, Correspondences
+from semcorr_ros.disk_cache import DiskStore
+from semcorr_ros.evaluation import predict
+from semcorr_ros.evaluation.journal import open_journal
+from semcorr_ros.evaluation.pck import box_size, correct
+from semcorr_ros.evaluation.score import score
+from semcorr_ros.evaluation.views import FAILURES, Setup, Views
+from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.observations import Providers
+from semcorr_ros.representation.class_file import read_class
+
+METHODS = ("nearest_neighbor", "window_soft_argmax", "aligned")
+ALPHAS = (0.1, 0.05)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A split's folder, which holds its data set, its class and its predictions."""
+
+    folder: Path
+    category: str
+    backbone: tuple[str, ...]  # arguments of build_class: --backbone NAME --backbone-option KEY=VALUE
+    build: tuple[str, ...] = ()  # further arguments of build_class
+    cache: Path = Path("cache")
+
+    @property
+    def class_file(self) -> Path:
+        """Built once; delete it to build again."""
+        return self.folder / f"{self.category}.safetensors"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """How the class lies in one test photograph; `pck` by alpha, of the class's own keypoints."""
+
+    name: str
+    confidence: float
+    pck: dict[str, float]
+    reason: str = ""  # why there is no alignment
+
+
+def build(place: Place) -> None:
+    """Build the class unless it is there. Raises RuntimeError."""
+    if place.class_file.is_file():
+        return
+    where = ["--dataset", "folder", "--root", str(place.folder), "--category", place.category]
+    what = [*place.backbone, *place.build, "--feature-cache", str(place.cache)]
+    if verb(["build_class", *where, *what, "--output", str(place.class_file)]):
+        raise RuntimeError(f"build_class failed for {place.category} in {place.folder}")
+
+
+def setup(place: Place, alignment: Config | None = None) -> Setup:
+    """What `evaluation` needs: pixels alone, the object found by attention, neither depth nor camera."""
+    dataset = plugins.load("datasets", "folder").build(place.folder)
+    samples = {sample.name: sample for sample in dataset.images(place.category, "test")}
+    model = read_class(place.class_file)
+    masks = plugins.load("masks", "attention")
+    store = DiskStore(place.cache, int(20e9), "cpu")
+    providers = Providers(
+        features=DiskCache(_extractor(place.backbone), store), masks=(masks.build(masks.Config()),)
+    )
+    return Setup(samples, providers, model, alignment or preset("fast", place.category))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one split; `views` has every test photograph with the class in it."""
+
+    methods: list[dict[str, Any]]  # scores of all pairs, one entry per method
+    photos: list[Photo]
+    views: Views
+
+
+def run(place: Place, found: Setup, tick: Callable[[], Any] = lambda: None) -> Outcome:
+    """Answer all pairs by every method, and look at every photograph."""
+    dataset = plugins.load("datasets", "folder").build(place.folder)
+    pairs = dict(enumerate(dataset.pairs(place.category, "test")))
+    what = {"class": place.class_file.read_bytes(), "alignment": found.config}
+    key = predict.key(list(pairs.values()), what)
+    methods = []
+    for method in METHODS:
+        journal = open_journal(place.folder / f"{method}_{key}" / "predictions.jsonl")
+        failed = predict.predict(pairs, found, plugins.load("matching", method), journal, tick)
+        methods.append({"method": method, "failed": len(failed), **score(pairs, journal)})
+    views = Views(found, True, place.folder / f"aligned_{key}" / "alignments")
+    return Outcome(methods, [_photo(found, sample, views) for sample in found.samples.values()], views)
+
+
+def sureness(place: Place, found: Setup, others: dict[str, AnnotatedImage]) -> list[float]:
+    """Confidence of the class in photographs of other things; 0 where it is not found."""
+    key = predict.key([], {"class": place.class_file.read_bytes(), "alignment": found.config})
+    views = Views(replace(found, samples=others), True, place.folder / f"others_{key}")
+    sure = []
+    for name in others:
+        try:
+            aligned = views.view(name).aligned
+            sure.append(float(aligned.confidence[0]) if aligned else 0.0)
+        except FAILURES:
+            sure.append(0.0)
+    return sure
+
+
+def answer(
+    found: Setup, sample: AnnotatedImage, views: Views
+) -> tuple[Alignment, Correspondences, torch.Tensor]:
+    """The class in a photograph, its annotated keypoints there, and their ids. Raises ValueError."""
+    assert found.model is not None
+    view = views.view(sample.name)
+    assert view.aligned is not None
+    ids = (sample.visible & found.model.seen).nonzero()[:, 0]
+    return view.aligned, pipeline.transfer_keypoints(found.model, view.seen, view.aligned, ids), ids
+
+
+def _photo(found: Setup, sample: AnnotatedImage, views: Views) -> Photo:
+    try:
+        aligned, points, ids = answer(found, sample, views)
+    except FAILURES as error:
+        return Photo(sample.name, 0.0, dict.fromkeys(map(str, ALPHAS), 0.0), str(error))
+    size, target = box_size(sample.bbox), sample.keypoints[ids]
+    pck = {str(a): float(correct(points.points, target, a * size).float().mean()) for a in ALPHAS}
+    return Photo(sample.name, float(aligned.confidence[0]), pck)
+
+
+def _extractor(arguments: tuple[str, ...]) -> Any:
+    """The backbone of `--backbone NAME [--backbone-option KEY=VALUE]...`."""
+    name = arguments[arguments.index("--backbone") + 1]
+    texts = [arguments[i + 1] for i, text in enumerate(arguments) if text == "--backbone-option"]
+    options = plugin_options.settings("features", name, texts, "--backbone-option")
+    return plugin_options.build("features", name, options, {"device": "cpu"})

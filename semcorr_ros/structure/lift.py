@@ -1,0 +1,118 @@
+"""Annotated images to a class's shape and the depth of every keypoint in every image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from semcorr_ros.structure.adjust import Terms, adjust, costs, projected, rotated
+from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.modes import with_modes
+from semcorr_ros.structure.poses import exchanged, hiding_costs, look_again
+from semcorr_ros.structure.reversal import Nearer, Verdict, decide, reversed_depth
+from semcorr_ros.structure.starts import first_states
+from semcorr_ros.structure.state import Sightings, State, concatenate, symmetric_basis
+
+COARSE = (0.3, 0.15)  # slips of the first stages
+FIRST_STEPS = 15
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A class lifted from its keypoints. Lengths in units of the shape's RMS radius, the same in all images."""
+
+    shape: Float[Tensor, "keypoint 3"]  # the mean, symmetric about y = 0, z up
+    points: Float[Tensor, "view keypoint 3"]  # the deformed shape in the camera frame, seen or not
+    camera_from_shape: Float[Tensor, "view 3 3"]
+    focal: Float[Tensor, "view"]  # pixels
+    error: Float[
+        Tensor, "view keypoint"
+    ]  # distance of the annotation, shares of the object's radius; 0 unseen
+    swapped: Bool[Tensor, "view"]  # left and right are annotated the other way round
+    verdict: Verdict
+
+
+def lift(
+    sights: Sightings,
+    flip: tuple[int, ...] | None,
+    config: Config,
+    generator: torch.Generator,
+    sentences: Sequence[Nearer] = (),
+) -> Structure:
+    """The better of a solution and its depth reversal; the same generator state gives the same structure.
+
+    Raises ValueError if the sentences do not tell the two apart.
+    """
+    basis = symmetric_basis(sights.seen.shape[1], flip)
+    first = _rigid(sights, basis, config, generator)
+    solved = [_deforming(one, sights, flip, _terms(config, basis, config.slip)) for one in first]
+    terms = _terms(config, basis, config.slip)
+    pair = concatenate(*[state for state, _, _ in solved])
+    exchanged_sights = [found for _, found, _ in solved]
+    # Each reading may have its own exchanged views; they are compared on what each explains.
+    best = int(torch.stack([_total(s, v, terms) for (s, v, _) in solved]).argmin())
+    verdict = decide(pair, exchanged_sights[best], terms, sentences)
+    state, seen, swapped = solved[verdict.winner]
+    return _structure(state, seen, swapped, terms, verdict)
+
+
+def _terms(config: Config, basis: Tensor, slip: float, perspective: float = 1.0) -> Terms:
+    return Terms(slip, perspective, config, basis)
+
+
+def _rigid(sights: Sightings, basis: Tensor, config: Config, generator: torch.Generator) -> list[State]:
+    """A rigid solution and its reversal, with perspective."""
+    state = first_states(sights, basis, config.starts, generator)
+    for slip in COARSE:
+        state, cost = adjust(state, sights, _terms(config, basis, slip, 0.0), FIRST_STEPS)
+    state = state.pick(cost.argsort()[: config.kept])
+    state = concatenate(state, reversed_depth(state, basis))
+    terms = _terms(config, basis, COARSE[-1])
+    state, _ = adjust(state, sights, terms, config.steps)
+    best = int(_total(state, sights, terms).argmin())
+    count = len(state.shape)
+    return [state.pick(torch.tensor([row])) for row in (best, (best + count // 2) % count)]
+
+
+def _deforming(
+    state: State, sights: Sightings, flip: tuple[int, ...] | None, terms: Terms
+) -> tuple[State, Sightings, Tensor]:
+    """One candidate to the end: cameras sought again, sides exchanged, modes."""
+    config, swapped = terms.config, torch.zeros(len(sights.seen), dtype=torch.bool)
+    coarse = replace(terms, slip=COARSE[-1])
+    for _ in range(config.rounds):
+        state, _ = adjust(look_again(state, sights, coarse), sights, coarse, config.steps)
+    if flip is not None:
+        state, sights, swapped = exchanged(state, sights, coarse, flip)
+    state = with_modes(state, sights, coarse, config.modes)
+    for stage in (coarse, terms):
+        state, _ = adjust(state, sights, stage, config.steps)
+    for _ in range(config.rounds):
+        state, _ = adjust(look_again(state, sights, terms), sights, terms, config.steps)
+    return state, sights, swapped
+
+
+def _total(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate"]:
+    return costs(state, sights, terms) + hiding_costs(state, sights, terms.basis).sum(-1)
+
+
+def _structure(state: State, sights: Sightings, swapped: Tensor, terms: Terms, verdict: Verdict) -> Structure:
+    turned = rotated(state, terms.basis)
+    seen, scale, strength = projected(turned, state, sights, terms.perspective)
+    focal = sights.focal * state.focal_log[0].exp()
+    depth = (1 / strength + turned[..., 2])[0]
+    across = seen[0] * (sights.radius / focal)[:, None, None] * depth[..., None]
+    error = (seen - sights.points)[0].norm(dim=-1) * sights.seen / scale[0]
+    return Structure(
+        shape=torch.einsum("kap,p->ka", terms.basis, state.shape[0, 0]),
+        points=torch.cat([across, depth[..., None]], -1),
+        camera_from_shape=state.rotation[0],
+        focal=focal,
+        error=error,
+        swapped=swapped,
+        verdict=verdict,
+    )
