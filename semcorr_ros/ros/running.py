@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import signal
 import sys
@@ -76,7 +75,6 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
-    gc.freeze()  # else Python's last act is to look through all of torch for garbage: half a second
     return status
 
 
