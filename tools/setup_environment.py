@@ -3,7 +3,7 @@
 Steps: virtual environment, pinned packages, ROS 2 (a sourced one, else wheels and their repair),
 colcon build, and a start-up hook so that .venv/bin/python finds the built messages. Each step has
 a stamp that is written last and names what it was made from: an interrupted step is repeated, a
-finished one costs nothing.
+finished one costs nothing. What takes seconds says so, and how long it took.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,7 @@ PREFIX = ROOT / "install" / "semcorr_ros"
 PACKAGES_STAMP = VENV / ".semcorr_packages"
 BUILD_STAMP = ROOT / "install" / ".semcorr_build"
 UNFINISHED = VENV / ".semcorr_unfinished"
+SIGN_OF_LIFE = 30.0  # seconds between two lines of a step that takes long
 
 Command = list[str | Path]
 
@@ -81,22 +83,21 @@ def _install_packages() -> None:
     if _stamped(PACKAGES_STAMP, key):
         return
     origin = f"sourced ROS 2 {distro}" if distro else "ROS 2 wheels"
-    print(f"make setup: packages into {VENV} ({origin})", flush=True)
     PACKAGES_STAMP.unlink(missing_ok=True)
     clear = ["--clear"] if UNFINISHED.exists() or not _has_pip() else []
     site = ["--system-site-packages"] if distro else []
-    _run([sys.executable, "-m", "venv", *clear, *site, VENV])
+    _run(f"virtual environment {VENV}", [sys.executable, "-m", "venv", *clear, *site, VENV])
     UNFINISHED.touch()
     (VENV / "COLCON_IGNORE").touch()
     pip: Command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if distro:
         pip += _numpy_constraint()
     requirements: Command = [part for name in files for part in ("-r", ROOT / name)]
-    _run(pip + requirements)
+    _run(f"packages and {origin}, over 1 GB (1 to 5 minutes)", pip + requirements)
     if distro is None:
-        _run([PYTHON, ROOT / "tools/repair_ros_wheels.py"])
+        _run("repair of the ROS 2 wheels", [PYTHON, ROOT / "tools/repair_ros_wheels.py"])
     elif shutil.which("colcon") is None:
-        _run([*pip, "colcon-common-extensions"])
+        _run("colcon", [*pip, "colcon-common-extensions"])
     UNFINISHED.unlink()
     PACKAGES_STAMP.write_text(key)
 
@@ -120,6 +121,7 @@ def _numpy_constraint() -> Command:
 
 def _build() -> None:
     sources = [*ROOT.glob("msg/*"), *ROOT.glob("srv/*"), *ROOT.glob("action/*"), *ROOT.glob("scripts/*")]
+    sources += [*ROOT.glob("cmake/*"), *ROOT.glob("semcorr_ros/alignment/compiled/kernels/*")]
     sources += [ROOT / "CMakeLists.txt", ROOT / "package.xml", ROOT / "tools/overlay_bootstrap.py"]
     # The install space links to each file of the package: a new or removed one must be linked anew.
     folders = ("semcorr_ros", "launch", "config", "rviz")
@@ -128,19 +130,19 @@ def _build() -> None:
     key = _digest(sources, "\n".join([str(ROOT), PACKAGES_STAMP.read_text(), *names]))
     if _stamped(BUILD_STAMP, key):
         return
-    print("make setup: colcon build", flush=True)
     BUILD_STAMP.unlink(missing_ok=True)
+    what = "colcon build of interfaces and alignment kernels (90 s of processor time)"
     command = _colcon()
     resumed = (ROOT / "build").exists()
     try:
-        _run(command, env=_build_environment())
+        _run(what, command, env=_build_environment())
     except subprocess.CalledProcessError:
         if not resumed:
             raise
         print("make setup: once more from scratch, in case an interrupted build was left", file=sys.stderr)
         for folder in ("build", "install"):
             shutil.rmtree(ROOT / folder, ignore_errors=True)
-        _run(command, env=_build_environment())
+        _run(what, command, env=_build_environment())
     _install_hook()
     BUILD_STAMP.write_text(key)
 
@@ -148,10 +150,12 @@ def _build() -> None:
 def _colcon() -> Command:
     system = shutil.which("colcon") if system_ros() else None
     colcon: Command = [system] if system else [PYTHON, "-m", "colcon"]
+    # Of a sourced ROS 2 it is not known which generators it brings, see cmake/few_compilations.cmake.
+    fewer = [] if system_ros() else ["-DSEMCORR_FEW_COMPILATIONS=ON"]
     return [
         *colcon, "--log-base", "log", "build", "--symlink-install", "--packages-select", "semcorr_ros",
         "--event-handlers", "console_cohesion-", "--cmake-args", f"-DPython3_EXECUTABLE={PYTHON}",
-        "-DBUILD_TESTING=OFF", "--no-warn-unused-cli",
+        "-DBUILD_TESTING=OFF", *fewer, "--no-warn-unused-cli",
     ]  # fmt: skip
 
 
@@ -182,8 +186,19 @@ def _install_hook() -> None:
     (site / "_semcorr_overlay.pth").write_text("".join(f"{line}\n" for line in lines))
 
 
-def _run(command: Command, env: dict[str, str] | None = None) -> None:
-    subprocess.run(command, check=True, cwd=ROOT, env=env)
+def _run(what: str, command: Command, env: dict[str, str] | None = None) -> None:
+    """Run a step, saying what it is, every now and then that it goes on, and how long it took."""
+    print(f"make setup: {what} ...", flush=True)
+    start, status = time.monotonic(), None
+    with subprocess.Popen(command, cwd=ROOT, env=env) as process:
+        while status is None:
+            try:
+                status = process.wait(SIGN_OF_LIFE)
+            except subprocess.TimeoutExpired:
+                print(f"make setup: ... for {time.monotonic() - start:.0f} s now", flush=True)
+    if status:
+        raise subprocess.CalledProcessError(status, command)
+    print(f"make setup: done after {time.monotonic() - start:.0f} s", flush=True)
 
 
 def _digest(files: list[Path], extra: str) -> str:

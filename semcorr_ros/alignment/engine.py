@@ -12,20 +12,20 @@ import functools
 import importlib
 import importlib.util
 import logging
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.alignment import objective, reference
+from semcorr_ros.alignment import compiled, objective, reference
+from semcorr_ros.alignment.compiled import library
 from semcorr_ros.alignment.initialize import Starts
 from semcorr_ros.alignment.optimize import Config, Optimized, StepCallback
 from semcorr_ros.alignment.plan import TERMS
 from semcorr_ros.alignment.state import Evidence
 from semcorr_ros.artifacts import ClassRepresentation
 
-MISSING = "the package {0} is not installed (pip install {0})"
 ENGINES = ("auto", "reference", "compiled", "fused")
 
 
@@ -57,22 +57,48 @@ class Engine(Protocol):
 def choose(name: str, terms: objective.Config) -> Engine:
     """The engine of that name; "auto" is the fastest that can do it.
 
-    Raises ValueError for an unknown name, or saying why the compiled one cannot do it.
+    Compiles the kernels where that has not been done: which takes seconds. Raises ValueError for an unknown
+    name, or saying why the engine cannot do it.
     """
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}; available: {', '.join(ENGINES)}")
-    package = "triton" if name == "fused" else "numba"
-    obstacle = _obstacle(package, terms)
-    if name in ("compiled", "fused") and obstacle:
-        raise ValueError(f"engine {name!r}: {obstacle}; use 'auto' or 'reference'")
-    if name == "auto" and obstacle == MISSING.format("numba"):
-        _say_once(f"{obstacle}: alignments take about eight times longer")
-    if name == "reference" or obstacle:
+    if name == "reference":
         return reference
-    chosen = "compiled" if name == "auto" else name
-    # Only now, because importing numba takes half a second.
-    engine: Engine = importlib.import_module(f"semcorr_ros.alignment.{chosen}")
+    unknown = _without_kernel(terms)
+    if name == "auto":
+        return reference if unknown else _compiled() or reference
+    if unknown:
+        _refuse(name, f"it does not know the terms {unknown}")
+    if name == "compiled":
+        return _compiled() or _refuse(name, _failure())
+    if importlib.util.find_spec("triton") is None:
+        _refuse(name, "the package triton is not installed (pip install triton)")
+    engine: Engine = importlib.import_module("semcorr_ros.alignment.fused")
     return engine
+
+
+def wants_kernels(name: str, terms: objective.Config) -> bool:
+    """Would `choose` take the compiled kernels, if they can be had?"""
+    return name == "compiled" or (name == "auto" and not _without_kernel(terms))
+
+
+def _compiled() -> Engine | None:
+    """The compiled engine, or None and one warning where its kernels cannot be had."""
+    failure = _failure()
+    if failure:
+        _say_once(f"{failure}: alignments take over ten times longer")
+        return None
+    engine: Engine = compiled
+    return engine
+
+
+def _failure() -> str:
+    """Why the kernels cannot be had; empty if they can."""
+    try:
+        library.load()
+    except library.Unavailable as error:
+        return str(error)
+    return ""
 
 
 @functools.cache
@@ -80,11 +106,12 @@ def _say_once(text: str) -> None:
     logging.getLogger(__name__).warning(text)
 
 
-def _obstacle(package: str, terms: objective.Config) -> str:
-    """Why the engine that needs a package cannot be used; empty if it can."""
-    if importlib.util.find_spec(package) is None:
-        return MISSING.format(package)
+def _refuse(name: str, why: str) -> NoReturn:
+    raise ValueError(f"engine {name!r}: {why}; use 'auto' or 'reference'")
+
+
+def _without_kernel(terms: objective.Config) -> str:
+    """Weighted terms that only the reference engine knows, separated by commas."""
     plans = {term: getattr(terms.schedules, objective.SCHEDULE_OF_TERM[term]) for term in terms.terms}
     weighted = {term for term, plan in plans.items() if any(value for _, value in plan)}
-    unknown = sorted(weighted - set(TERMS))
-    return f"it does not know the terms {', '.join(unknown)}" if unknown else ""
+    return ", ".join(sorted(weighted - set(TERMS)))

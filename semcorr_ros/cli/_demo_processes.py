@@ -15,8 +15,14 @@ STOPPING_TIME = 20.0  # seconds a node has to end after SIGINT
 
 
 def environment(output: Path) -> dict[str, str]:
-    """For every process of the demo: a domain of its own, nothing on the network, logs in `output`."""
-    own = {"ROS_LOG_DIR": str((output / "ros_logs").resolve()), "PYTHONUNBUFFERED": "1"}
+    """For every process of the demo: a domain of its own, nothing on the network, all files in `output`.
+
+    With a home of its own, the demo shows what a new user's machine would do.
+    """
+    home = output.resolve() / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    own |= {"ROS_LOG_DIR": str((output / "ros_logs").resolve()), "PYTHONUNBUFFERED": "1"}
     if "ROS_DOMAIN_ID" not in os.environ:
         own["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     own["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
             f"no weights {args.weights}; train them with: python -m semcorr_ros train_tiny"
         )
     args.output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(args.output / "home", ignore_errors=True)  # what an earlier run kept must not help
     class_file = _class_file(args, console)
     nodes = {
         "perceive": {
@@ -119,17 +120,19 @@ def _class_file(args: argparse.Namespace, console: Console) -> Path:
     made = ["--output", str(data), "--categories", args.category, "--images-trn", str(args.images)]
     for count in ("--images-val", "--images-test", "--pairs-trn", "--pairs-val", "--pairs-test"):
         made += [count, "0"]
-    _verb(console, "synthesize", *made, "--workers", str(min(8, os.cpu_count() or 1)), *seed)
+    environment = _demo_processes.environment(args.output)
+    _verb(console, environment, "synthesize", *made, "--workers", str(min(8, os.cpu_count() or 1)), *seed)
     built = ["--root", str(data), "--category", args.category, "--output", str(path)]
-    _verb(console, "build_class", *built, "--backbone", "tiny", "--weights", str(args.weights), *seed)
+    built += ["--backbone", "tiny", "--weights", str(args.weights), *seed]
+    _verb(console, environment, "build_class", *built)
     return path
 
 
-def _verb(console: Console, *arguments: str) -> None:
+def _verb(console: Console, environment: dict[str, str], *arguments: str) -> None:
     console.print(
         f"[bold]$ python -m semcorr_ros {' '.join(arguments)}[/bold]", highlight=False, soft_wrap=True
     )
-    status = subprocess.run([sys.executable, "-m", "semcorr_ros", *arguments]).returncode
+    status = subprocess.run([sys.executable, "-m", "semcorr_ros", *arguments], env=environment).returncode
     if status != 0:
         raise ValueError(f"{arguments[0]} ended with status {status}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from semcorr_ros import __version__
+from semcorr_ros.alignment.compiled import build, library
 from semcorr_ros.diagnosis.finding import Finding, error, ok, warn
 from semcorr_ros.features import tiny
 from semcorr_ros.representation.class_file import read_class
@@ -30,7 +31,7 @@ ROS_VARIABLES = (
 def examine(class_files: Iterable[Path] = ()) -> list[Finding]:
     """Everything that can be said without ROS."""
     return [
-        *versions(), gpu(), weights(), *(class_file(path) for path in class_files),
+        *versions(), gpu(), weights(), kernels(), *(class_file(path) for path in class_files),
         *kernel_buffers(KERNEL), shared_memory(Path("/dev/shm")), environment(dict(os.environ)),
     ]  # fmt: skip
 
@@ -70,6 +71,18 @@ def weights() -> Finding:
     if not tiny.WEIGHTS.is_file():
         return error("weights", f"no {tiny.WEIGHTS}", "python -m semcorr_ros train_tiny, or install again")
     return ok("weights", f"tiny {tiny.fingerprint(tiny.WEIGHTS)}")
+
+
+def kernels() -> Finding:
+    """Of the alignment on the CPU: without them it takes over ten times longer."""
+    path = library.find()
+    if path is not None:
+        return ok("kernels", str(path))
+    try:
+        compiler = build.compiler()[0]
+    except build.Unavailable as problem:
+        return warn("kernels", f"not compiled; {problem}", "install a compiler, or build with colcon")
+    return ok("kernels", f"the first start compiles them with {compiler} ({library.COST})")
 
 
 def class_file(path: Path) -> Finding:

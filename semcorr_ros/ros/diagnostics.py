@@ -30,9 +30,12 @@ class Diagnostics:
         message.header.stamp = node.get_clock().now().to_msg()
         status = message.status[0]
         status.values.append(KeyValue(key="lifecycle state", value=node.state))
+        status.values.append(KeyValue(key="alignment kernels", value=node.kernels.state))
         status.values += _memory()
         if not node.active:
             status.level, status.message = DiagnosticStatus.OK, f"the node is {node.state}"
+            if not node.kernels.ready:
+                status.level, status.message = DiagnosticStatus.WARN, node.kernels.state
         self._publisher.publish(message)
 
 

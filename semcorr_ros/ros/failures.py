@@ -1,7 +1,12 @@
-"""Tracebacks in the node's log: each kind at its 1st, 10th, 100th ... time, so that no disk is filled."""
+"""What went wrong, in the node's log.
+
+Tracebacks of each kind at their 1st, 10th, 100th ... time, so that no disk is filled; and the warnings of
+those rooms that know no ROS.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 import traceback
 from collections import Counter
@@ -26,3 +31,22 @@ class FailureLog:
         if re.fullmatch("10*", str(count)):
             trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
             self._logger.error(f"{trace}(failure {count} of this kind; the node goes on)")
+
+
+class WarningsOfTheRest(logging.Handler):
+    """What the package logs by Python's logging goes to the node's log, until closed."""
+
+    def __init__(self, node: Node):
+        super().__init__(logging.WARNING)
+        self._logger = node.get_logger()
+        self._package = logging.getLogger("semcorr_ros")
+        self._package.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Any thread may."""
+        self._logger.warning(record.getMessage())
+
+    def close(self) -> None:
+        """No longer."""
+        self._package.removeHandler(self)
+        super().close()

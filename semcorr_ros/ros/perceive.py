@@ -21,13 +21,13 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
-from semcorr_ros.ros import actions, parameters, running, services, streaming
+from semcorr_ros.ros import actions, kernels, parameters, running, services, streaming
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.catalogue import Catalogue
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.demonstration_services import DemonstrationServices
 from semcorr_ros.ros.diagnostics import Diagnostics
-from semcorr_ros.ros.failures import FailureLog
+from semcorr_ros.ros.failures import FailureLog, WarningsOfTheRest
 from semcorr_ros.ros.outputs import Outputs
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal, shortened
@@ -50,6 +50,7 @@ class PerceiveNode(LifecycleNode):
         self.settings = parameters.declare(self)
         self.counters = Counters()
         self.failures = FailureLog(self)
+        self._warnings = WarningsOfTheRest(self)
         self.outputs: dict[str, Outputs] = {}  # by camera; "" is the only one of a node without names
         self.active = False  # the lifecycle state; cameras are subscribed to
         self._cameras: dict[str, Camera] = {}
@@ -64,13 +65,15 @@ class PerceiveNode(LifecycleNode):
         self._diagnostics = Diagnostics(self)
         self.add_on_set_parameters_callback(self._change)
         self.create_timer(EXPIRY_PERIOD, self._expire, clock=self.steady)
-        if self.settings.autostart:
+        self.kernels = kernels.Kernels(self, self._start_late if self.settings.autostart else None)
+        if self.settings.autostart and self.kernels.ready:
             self._start()
 
     @property
     def session(self) -> Session:
-        """What configure loaded. Raises Refusal INACTIVE before that."""
+        """What configure loaded. Raises Refusal INACTIVE, PREPARING before that."""
         if self._session is None:
+            self.kernels.check()
             raise Refusal(Code.INACTIVE, "the node is not configured (ros2 lifecycle set NODE configure)")
         return self._session
 
@@ -99,8 +102,9 @@ class PerceiveNode(LifecycleNode):
         return answer
 
     def check_active(self) -> None:
-        """Raises Refusal INACTIVE."""
+        """Raises Refusal INACTIVE, PREPARING."""
         if not self.active:
+            self.kernels.check()
             raise Refusal(
                 Code.INACTIVE, f"the node is {self.state}, not active (ros2 lifecycle set NODE activate)"
             )
@@ -171,6 +175,8 @@ class PerceiveNode(LifecycleNode):
 
     def close(self) -> bool:
         """Stop the threads: the process ends. False if one does not stop in time."""
+        self.kernels.close()
+        self._warnings.close()
         session = self._session
         if session is None or session.close(CLOSING_TIME):
             return True
@@ -198,7 +204,15 @@ class PerceiveNode(LifecycleNode):
                 failure = self.failure or RuntimeError("the transition failed")
                 raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
 
+    def _start_late(self) -> None:
+        """`_start` in a callback: what would have ended the constructor ends the process."""
+        try:
+            self._start()
+        except (ValueError, OSError, ImportError) as error:
+            raise running.Fatal(str(error), status=2) from error
+
     def _configure(self) -> None:
+        self.kernels.finish()
         warn = self.get_logger().warning
         session = Session(self.settings, self.streaming.look, warn, self.failures.add)
         try:

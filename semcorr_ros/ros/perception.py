@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from semcorr_ros import alignment, config, pipeline
-from semcorr_ros.alignment import presets
+from semcorr_ros.alignment import engine, presets
 from semcorr_ros.alignment.tracking import Tracker
 from semcorr_ros.artifacts import Alignment, FeatureMap, Observation
 from semcorr_ros.features import ImageRef
@@ -77,7 +77,8 @@ class Perception:
             torch.set_num_threads(parameters.threads)
         self._providers = providers_from(parameters, self.device)
         self._quality = parameters.quality
-        _alignment_config(self._quality, "")  # a mistake in it should show at start
+        settings = _alignment_config(self._quality, "")  # a mistake in it should show at start
+        engine.choose(settings.engine, settings.objective)  # here, not in the first request
         self._seed = parameters.seed
         self._trackers: dict[str, Tracker] = {}  # by class; of the stream
 

@@ -23,7 +23,11 @@ PAUSE_AFTER_FAILURE = 0.01  # seconds: a callback that always fails must not tak
 
 
 class Fatal(Exception):  # noqa: N818 - says what it does, not what went wrong
-    """Raised in a callback by a node that cannot go on: the process ends with status 1."""
+    """Raised in a callback by a node that cannot go on: the process ends with this status."""
+
+    def __init__(self, message: str, status: int = 1):
+        super().__init__(message)
+        self.status = status
 
 
 class Closing(Protocol):
@@ -59,7 +63,7 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
         pass
     except Fatal as error:
         print(f"semcorr_ros: {error}", file=sys.stderr)
-        status = 1
+        status = error.status
     except Exception:
         # A context that a signal shut down fails any call; that is no error.
         if not stopped.is_set():

@@ -85,6 +85,10 @@ REASONS = {
     Code.INACTIVE: Reason(
         "the node is not active", "ros2 lifecycle set NODE configure, then activate; or autostart: true"
     ),
+    Code.PREPARING: Reason(
+        "the alignment's kernels are being compiled: once, where the installation brought none",
+        "ask again in a few seconds; colcon build compiles them beforehand",
+    ),
     Code.SHUTDOWN: Reason("the node is shutting down", "ask again when it is back", harmless=True),
     Code.CANCELED: Reason("the caller canceled", "nothing", harmless=True),
     Code.PREEMPTED: Reason("a request came first", "nothing", harmless=True),

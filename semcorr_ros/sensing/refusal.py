@@ -37,6 +37,7 @@ class Code(IntEnum):
     NO_DEPTH = 22
     TF_MISSING = 23
     FORBIDDEN = 24
+    PREPARING = 25
     # Of streams only: no answer carries them.
     QOS_INCOMPATIBLE = 100
     FRAME_MISMATCH = 101

@@ -22,6 +22,7 @@ from semcorr_ros.alignment.plan import TERMS, Planner
 from semcorr_ros.devices import moved
 from semcorr_ros.geometry.rotations import from_quaternion
 from test.alignment import by_autograd, fabricated
+from test.alignment.kernels import forgotten_kernels
 
 CONFIG = alignment.Config()
 
@@ -162,11 +163,11 @@ def test_engine_is_chosen_by_what_it_can_do(model):
         engine.choose("gpu", ours)
 
 
-def test_without_numba_it_says_so_and_goes_on(model, monkeypatch, caplog):
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
-    engine._say_once.cache_clear()
-    assert engine.choose("auto", CONFIG.objective) is reference
-    assert engine.choose("auto", CONFIG.objective) is reference
-    assert [record.message.count("pip install numba") for record in caplog.records] == [1]
-    with pytest.raises(ValueError, match="numba is not installed"):
-        engine.choose("compiled", CONFIG.objective)
+def test_without_a_compiler_it_says_so_and_goes_on(model, monkeypatch, caplog, tmp_path):
+    with forgotten_kernels(monkeypatch, tmp_path):
+        monkeypatch.setenv("CXX", "a-compiler-that-is-not-there")
+        assert engine.choose("auto", CONFIG.objective) is reference
+        assert engine.choose("auto", CONFIG.objective) is reference
+        assert [record.message.count("apt install g++") for record in caplog.records] == [1]
+        with pytest.raises(ValueError, match=r"a-compiler-that-is-not-there.*use 'auto' or 'reference'"):
+            engine.choose("compiled", CONFIG.objective)

@@ -1,4 +1,4 @@
-"""What is not finite must not end the process: LAPACK's refusal inside compiled code does."""
+"""What is not finite must neither end the process nor spread: a rotation is one in any case."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 CODE = """
 import numpy as np
-from semcorr_ros.alignment.compiled.projection import fit_rotation
+from semcorr_ros.alignment.compiled.rotation import fit_rotation
 canonical = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-seen = np.arange(6, dtype=np.uint64)
+seen = np.arange(6, dtype=np.int32)
 for number in (np.nan, np.inf, 3e38):
     points = canonical.T.copy()
     points[1, 2] = number

@@ -6,7 +6,9 @@ import argparse
 
 import pytest
 from alignment import fabricated
+from alignment.kernels import forgotten_kernels
 
+from semcorr_ros.alignment.compiled import build
 from semcorr_ros.cli import doctor
 from semcorr_ros.diagnosis import machine
 from semcorr_ros.diagnosis.finding import Level
@@ -27,6 +29,19 @@ def test_kernel_buffers(tmp_path, value, level):
 
 def test_a_system_without_such_files_has_no_findings(tmp_path):
     assert machine.kernel_buffers(tmp_path) == []
+
+
+def test_kernels(monkeypatch, tmp_path):
+    with forgotten_kernels(monkeypatch, tmp_path / "kernels"):
+        monkeypatch.setenv("CXX", "no-such-compiler")
+        found = machine.kernels()
+        assert (found.level, "no-such-compiler" in found.what) == (Level.WARN, True)
+        monkeypatch.setenv("CXX", "sh")
+        assert machine.kernels().level == Level.OK
+        path = tmp_path / "kernels" / build.file_name(next(build.variants())[0])
+        path.parent.mkdir()
+        path.touch()
+        assert (machine.kernels().level, machine.kernels().what) == (Level.OK, str(path))
 
 
 def test_class_files(tmp_path):

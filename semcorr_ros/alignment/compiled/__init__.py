@@ -1,4 +1,4 @@
-"""The objective and its gradient written out for the CPU and compiled by numba; an engine (engine.py)."""
+"""The objective and its gradient written out in C++ for the CPU; an engine (engine.py)."""
 
 from semcorr_ros.alignment.compiled.descent import optimize
 from semcorr_ros.alignment.compiled.scoring import score

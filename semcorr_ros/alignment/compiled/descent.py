@@ -13,8 +13,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from semcorr_ros.alignment import numbers, objective
-from semcorr_ros.alignment.compiled import step
-from semcorr_ros.alignment.compiled.tables import Array, Class, Image, class_tables, image_tables
+from semcorr_ros.alignment.compiled import layout, step
+from semcorr_ros.alignment.compiled.tables import Array, class_tables, image_tables
 from semcorr_ros.alignment.compiled.threads import share_out
 from semcorr_ros.alignment.initialize import Starts
 from semcorr_ros.alignment.optimize import (
@@ -45,6 +45,7 @@ def optimize(
     config, device = configs[0], model.sparse.device
     free = config.parametrization == "free_keypoints"
     known, image = class_tables(model, seen.visibility), image_tables(seen)
+    evidence = layout.of_class(known), layout.of_image(image, known)
     rates, planner = numbers.rates(model, seen, config).cpu().numpy(), Planner(seen, configs)
     search = _start(model, starts, config)
     done = 0
@@ -52,7 +53,11 @@ def optimize(
         count = steps_until_cut(config, done, len(search.value), CHUNK)
         rows = draws(len(seen.dense.points), config.batch, count, generator)
         coming = plan(planner.plan(done, count), done, rates, rows)
-        _descend(search, (known, image, coming, free))
+
+        def work(part: slice, search: step.Search = search, coming: step.Plan = coming) -> None:
+            step.go(step.Search(*(array[part] for array in search)), known, evidence, coming, free)
+
+        share_out(work, len(search.value))
         done += count
         keep = kept_at(config, done - 1, len(search.value))
         best = float(search.value.min())
@@ -66,13 +71,6 @@ def optimize(
     focal = torch.from_numpy(np.exp(search.numbers[:, -1]))
     surface = torch.from_numpy(search.surface)
     return Optimized(_keypoints(search).to(device), focal.to(device), surface.to(device))
-
-
-def _descend(search: step.Search, rest: tuple[Class, Image, step.Plan, bool]) -> None:
-    def work(rows: slice) -> None:
-        step.descend(step.Search(*(array[rows] for array in search)), *rest)
-
-    share_out(work, len(search.value))
 
 
 def _keypoints(search: step.Search) -> Tensor:
@@ -94,7 +92,7 @@ def _start(model: ClassRepresentation, starts: Starts, config: Config) -> step.S
 
 def plan(when: Plan, done: int, rates: Array, rows: Int[Tensor, "step 2 batch"]) -> step.Plan:
     """Schedules of the steps after `done`, and the image points they look at."""
-    drawn = rows.numpy().astype(np.uint64)
+    drawn = rows.numpy().astype(np.int32)
     return step.Plan(
         done=done,
         rates=rates,
@@ -103,7 +101,7 @@ def plan(when: Plan, done: int, rates: Array, rows: Int[Tensor, "step 2 batch"])
         rows_dense=np.ascontiguousarray(drawn[:, 0]),
         rows_sparse=np.ascontiguousarray(drawn[:, 1]),
         blurred=when.blurred.cpu().numpy(),
-        map_of=when.map_of.numpy(),
+        map_of=when.map_of.numpy().astype(np.int32),
         low=when.low.numpy(),
         per_unit=when.per_unit.numpy(),
     )

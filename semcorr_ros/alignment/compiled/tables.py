@@ -1,7 +1,8 @@
-"""A class, an image and the hypotheses as flat float32 arrays: what the kernels read and write."""
+"""A class, an image, steps and hypotheses as flat arrays: what the kernels read and write."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +14,15 @@ from semcorr_ros.alignment.state import Evidence, ImageSamples
 from semcorr_ros.artifacts import BetaFamily, ClassRepresentation
 
 Array = NDArray[np.float32]
-Index = NDArray[np.uint64]  # unsigned: the compiler need not provide for negative indices
+Index = NDArray[np.int32]
 
 NEVER = -1e9  # stands for log 0, so that no infinity enters the arithmetic
 EPSILON = 1e-4  # as in terms/geometry.py
 BLOCK = 64  # combinations of edges that are worked on side by side
 
 
-class Betas(NamedTuple):
+@dataclass(frozen=True)
+class Betas:
     """One family of measures; edges i -> j are numbered i * L + j.
 
     Combinations without weight fill the last block. Neighbors among them share no edge where that can
@@ -30,24 +32,26 @@ class Betas(NamedTuple):
     edges: Index  # (block, edge of the measure, combination)
     alpha: Array  # (block, measure, combination), minus 1, over the number of combinations
     beta: Array
-    at_mode: np.float32  # mean log density at the mode, summed over measures
+    at_mode: float  # mean log density at the mode, summed over measures
     weight: Array  # (L * L,) how often an edge is used, sums to 1
 
 
-class Class(NamedTuple):
+@dataclass(frozen=True)
+class Class:
     """What does not change from image to image. L keypoints, N dense points, M modes."""
 
     sparse: Array  # (L, 3)
     seen: Index
     modes: Array  # (M, 3 L)
     barycentric: Array  # (L, N)
-    facing: Array  # (3, N); empty when points may explain pixels from behind
-    facing_sparse: Array  # (3, L)
+    facing: Array | None  # (3, N); None when points may explain pixels from behind
+    facing_sparse: Array | None  # (3, L)
     edge_pairs: Betas
     frames: Betas
 
 
-class Samples(NamedTuple):
+@dataclass(frozen=True)
+class Samples:
     """The pool of image points that each step draws from."""
 
     x: Array
@@ -57,25 +61,52 @@ class Samples(NamedTuple):
     log_semantic: Array  # (sample, point)
 
 
-class Image(NamedTuple):
+@dataclass(frozen=True)
+class Image:
     """What one image says."""
 
     dense: Samples
     sparse: Samples
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the steps of one call use. T steps; the terms are those of alignment/plan.py."""
+
+    done: int  # steps before these
+    rates: Array  # learning rate of every number
+    weights: Array  # (T, 5)
+    sigmas: Array  # (T, 2) dense, sparse
+    rows_dense: Index  # (T, batch) rows of the pool
+    rows_sparse: Index
+    blurred: Array  # (map, row, column) background lookup; no map while it has no weight
+    map_of: Index  # (T,) the map of a step
+    low: Array  # (2,) position x, y of its node (0, 0)
+    per_unit: Array  # (2,) nodes per normalized unit
+
+
+class Search(NamedTuple):
+    """Hypotheses (one row each) with their moments; written in place."""
+
+    numbers: Array  # (H, P), see alignment/numbers.py
+    first: Array
+    second: Array
+    surface: Array  # (H,) working depth of the visible surface
+    points: Array  # (H, 3, L) keypoints at the numbers
+    value: Array  # (H,) objective before the last step
+
+
 def class_tables(model: ClassRepresentation, visibility: bool) -> Class:
     """Copy a class out of its tensors."""
-    nowhere = torch.zeros(0, 3)
     facing, facing_sparse = model.dense.prototypes.facing, model.sparse_prototypes.facing
     count = len(model.sparse)
     return Class(
-        sparse=_floats(model.sparse),
-        seen=_indices(torch.nonzero(model.seen)[:, 0]),
-        modes=_floats(model.shape_modes.flatten(1)),
-        barycentric=_floats(model.dense.barycentric.T),
-        facing=_floats((facing if visibility and facing is not None else nowhere).T),
-        facing_sparse=_floats((facing_sparse if visibility and facing_sparse is not None else nowhere).T),
+        sparse=floats(model.sparse),
+        seen=indices(torch.nonzero(model.seen)[:, 0]),
+        modes=floats(model.shape_modes.flatten(1)),
+        barycentric=floats(model.dense.barycentric.T),
+        facing=floats(facing.T) if visibility and facing is not None else None,
+        facing_sparse=floats(facing_sparse.T) if visibility and facing_sparse is not None else None,
         edge_pairs=_betas(model.statistics.edge_pairs, [(0, 1), (2, 3)], count),
         frames=_betas(model.statistics.frames, [(0, 1), (0, 2), (0, 3)], count),
     )
@@ -89,11 +120,11 @@ def image_tables(seen: Evidence) -> Image:
 def sample_tables(samples: ImageSamples) -> Samples:
     """Copy image points out of their tensors."""
     return Samples(
-        x=_floats(samples.points[:, 0]),
-        y=_floats(samples.points[:, 1]),
-        relief=_floats(samples.relief),
-        relief_weight=_floats(samples.relief_weight),
-        log_semantic=_floats(samples.log_semantic.clamp_min(NEVER)),
+        x=floats(samples.points[:, 0]),
+        y=floats(samples.points[:, 1]),
+        relief=floats(samples.relief),
+        relief_weight=floats(samples.relief_weight),
+        log_semantic=floats(samples.log_semantic.clamp_min(NEVER)),
     )
 
 
@@ -105,11 +136,11 @@ def _betas(family: BetaFamily, ends: list[tuple[int, int]], keypoints: int) -> B
     at_mode = (a * mode.log() + b * torch.log1p(-mode)).sum() / max(1, count)
     used = torch.bincount(edges.flatten(), minlength=keypoints**2) / max(1, edges.numel())
     return Betas(
-        _indices(_dealt(edges)),
-        _floats(_dealt(a.T) / max(1, count)),
-        _floats(_dealt(b.T) / max(1, count)),
-        np.float32(at_mode),
-        _floats(used),
+        indices(_dealt(edges)),
+        floats(_dealt(a.T) / max(1, count)),
+        floats(_dealt(b.T) / max(1, count)),
+        float(at_mode),
+        floats(used),
     )
 
 
@@ -120,9 +151,11 @@ def _dealt(columns: Tensor) -> Tensor:
     return padded.reshape(len(columns), BLOCK, blocks).permute(2, 0, 1)
 
 
-def _floats(values: Tensor) -> Array:
+def floats(values: Tensor) -> Array:
+    """Copied out of a tensor, row after row."""
     return np.ascontiguousarray(values.detach().cpu().numpy(), dtype=np.float32)
 
 
-def _indices(values: Tensor) -> Index:
-    return np.ascontiguousarray(values.cpu().numpy(), dtype=np.uint64)
+def indices(values: Tensor) -> Index:
+    """Copied out of a tensor, row after row."""
+    return np.ascontiguousarray(values.cpu().numpy(), dtype=np.int32)

@@ -1,0 +1,121 @@
+"""The alignment's kernels, made ready beside the executor: whoever asks meanwhile is told so at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lifecycle_msgs.msg import Transition
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.task import Future
+
+from semcorr_ros.alignment.compiled import library
+from semcorr_ros.ros.refusal import Code, Refusal
+
+if TYPE_CHECKING:
+    from semcorr_ros.ros.perceive import PerceiveNode
+
+PERIOD = 0.02  # seconds between looks at whether they are ready
+PROGRESS = 5.0  # seconds between two lines in the log
+STOPPING_TIME = 1.0  # seconds the thread has to notice that its compiler was ended
+
+
+class Kernels:
+    """Found, or compiled by a thread's child process from the start of the node on.
+
+    Without a compiler they cannot be had: the log says so, and the engine chooses another way.
+    """
+
+    def __init__(self, node: PerceiveNode, on_ready: Callable[[], None] | None):
+        """on_ready: called by the executor when they have become ready; not where they are from the start."""
+        self._node, self._on_ready = node, on_ready
+        self._group = ReentrantCallbackGroup()
+        self._start = self._told = time.monotonic()
+        self._waiting: list[Future] = []
+        self._thread: threading.Thread | None = None
+        self.state = ""  # for diagnostics
+        self.awaited = on_ready is not None  # by a configure that waits for them
+        if library.find() is not None:
+            self._load()
+            return
+        self._thread = threading.Thread(target=self._load, name="kernels", daemon=True)
+        self._thread.start()
+        self._timer = node.create_timer(PERIOD, self._look, callback_group=self._group, clock=node.steady)
+        _let_wait(node, self._group)
+
+    @property
+    def ready(self) -> bool:
+        """Is there nothing to wait for?"""
+        return self._thread is None
+
+    def check(self) -> None:
+        """Raises Refusal PREPARING while a configure waits."""
+        if self.awaited and not self.ready:
+            raise Refusal(Code.PREPARING, self._progress())
+
+    def when_ready(self) -> Future:
+        """Done once there is nothing to wait for. While the executor spins."""
+        self.awaited = True
+        future: Future = Future(executor=self._node.executor)
+        self._waiting.append(future)
+        return future
+
+    def finish(self) -> None:
+        """Wait for them, for a caller that does not spin the node."""
+        if self._thread is not None:
+            self._thread.join()
+            self._on_ready = None  # the caller goes on
+            self._look()
+
+    def close(self) -> None:
+        """End the compiler: the process ends."""
+        if self._thread is not None:
+            library.KERNELS.stop()
+            self._thread.join(STOPPING_TIME)
+
+    def _load(self) -> None:
+        try:
+            library.load()
+            self.state = "ready"
+        except library.Unavailable as error:
+            self.state = f"none: {error}"
+
+    def _look(self) -> None:
+        if self._thread is None:
+            return
+        if self._thread.is_alive():
+            self.state = self._progress()
+            if time.monotonic() - self._told > PROGRESS:
+                self._told = time.monotonic()
+                self._node.get_logger().info(self.state)
+            return
+        self._thread.join()
+        self._thread = None
+        self._timer.cancel()
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            future.set_result(None)
+        if self._on_ready is not None:
+            self._on_ready()
+
+    def _progress(self) -> str:
+        seconds = time.monotonic() - self._start
+        return f"the alignment kernels are being compiled, for {seconds:.0f} s now ({library.COST})"
+
+
+def _let_wait(node: PerceiveNode, group: ReentrantCallbackGroup) -> None:
+    """Answer the service change_state to `configure` only then, without holding the executor until then."""
+    service: Any = node._service_change_state
+    change: Callable[[Any, Any], Any] = service.callback
+
+    async def change_state(request: Any, response: Any) -> Any:
+        asked = request.transition
+        configure = asked.id == Transition.TRANSITION_CONFIGURE or asked.label == "configure"
+        if configure and not node.kernels.ready:
+            await node.kernels.when_ready()
+        return change(request, response)
+
+    service.callback, service.callback_group = change_state, group
+    group.add_entity(service)
