@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Returns 0; a picture that cannot be read or aligned raises with the reason."""
     model = pictures.class_from(args)
-    providers = live_from(args)
+    providers = live_from(args, args.class_file)
     started = time.perf_counter()
     picture = pictures.Picture(args.image, args.depth, args.mask, args.camera)
     seen = pictures.see(picture, providers, model)

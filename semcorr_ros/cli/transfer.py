@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     model = pictures.class_from(args) if args.class_file else None
     query = _query(args, model)
     source, targets = _pictures(args)
-    providers = live_from(args)
+    providers = live_from(args, args.class_file)
     needs_alignment = matcher.NEEDS_ALIGNMENT or query.ids is not None
 
     def view(picture: pictures.Picture, progress: Progress) -> View:

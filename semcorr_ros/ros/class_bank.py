@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from semcorr_ros import backbones
 from semcorr_ros.artifacts import CategoryInfo, ClassRepresentation
 from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.ros.refusal import Code, Refusal
@@ -174,8 +175,7 @@ class ClassBank:
         if model.backbone != self._backbone:
             raise Refusal(
                 Code.BACKBONE_MISMATCH,
-                f"{path} was built on backbone {model.backbone!r} but this node computes {self._backbone!r}; "
-                "start the node with that backbone or rebuild the class",
+                backbones.mismatch(backbones.origin_of(model), self._backbone, path),
             )
         names = zip(model.info.keypoint_names, model.seen.tolist(), strict=True)
         known = tuple(name for name, seen in names if seen)

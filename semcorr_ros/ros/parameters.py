@@ -10,6 +10,7 @@ from pathlib import Path
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from semcorr_ros.backbones import DEFAULT
 from semcorr_ros.ros import declaration
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.declaration import param as _param
@@ -36,9 +37,11 @@ class Parameters:
     )
     device: str = _param("auto", "torch device; auto = cuda where there is one")
     threads: int = _param(0, "CPU threads of torch; 0 = its own choice", 0, 1024)
-    backbone: str = _param("tiny", "feature extractor; must be the one the classes were built with")
+    backbone: str = _param("", f"feature extractor; empty = that of the classes, without any {DEFAULT}")
     weights: str = _param("", "weights of the backbone; empty = its own default")
-    backbone_options: tuple[str, ...] = _param((), "other settings of the backbone, e.g. layout=unpadded")
+    backbone_options: tuple[str, ...] = _param(
+        (), "other settings of the backbone, e.g. layout=unpadded; empty = those of the classes"
+    )
     precision: str = _param(
         "", f"of the networks for features, masks and depth: {', '.join(PRECISIONS)}; empty = their own"
     )

@@ -21,6 +21,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
+from semcorr_ros.backbones import beware
 from semcorr_ros.ros import actions, parameters, running, services, streaming
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.catalogue import Catalogue
@@ -211,6 +212,8 @@ class PerceiveNode(LifecycleNode):
         session.bank.on_change()
         self._session = session
         perception = session.perception
+        if caution := beware(perception.backbone):
+            warn(caution)
         names = ", ".join(resident.info.name for resident in session.bank.all()) or "none"
         self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
 
