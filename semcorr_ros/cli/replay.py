@@ -21,6 +21,7 @@ from semcorr_ros.alignment import Config
 from semcorr_ros.alignment.presets import PRESETS, preset
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
+from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
 from semcorr_ros.plugins import EXTRAS
 from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.sensing import replay
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sync-slop", type=float, default=0.05, metavar="S", help="(default: 0.05)")
     parser.add_argument("--quality", default="fast", choices=list(PRESETS), help="(default: fast)")
-    parser.add_argument("--min-score", type=float, default=0.1, help="(default: 0.1)")
+    add_min_score(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every n-th picture")
     parser.add_argument("--seed", type=int, default=0)
     add_live_arguments(parser)
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     settings = replay.Settings(
         depth="none" if args.no_depth else args.depth_mode,
         sync_slop=args.sync_slop,
-        min_score=args.min_score,
+        min_score=min_score_from(args, backbone),
         seed=args.seed,
         tracking=args.quality == "tracking",
         every=args.every,

@@ -15,6 +15,7 @@ from semcorr_ros.ros import declaration
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.declaration import param as _param
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
+from semcorr_ros.sensing.judgement import MIN_SCORE
 
 # What Inputs subscribes to; each follows the remapping of the plain topic, as with image_transport.
 IMAGE_TRANSPORTS = ("raw", "compressed")
@@ -56,7 +57,12 @@ class Parameters:
     )
     seed: int = _param(0, "every alignment starts from this random seed: same image, same answer", 0, 2**31)
     min_score: float = _param(
-        0.1, "confidence below which an object counts as not found", 0.0, 1.0, change=ALWAYS
+        -1.0,
+        "confidence below which an object counts as not found; -1 = the backbone's own, mostly "
+        f"{MIN_SCORE:g}",
+        -1.0,
+        1.0,
+        change=ALWAYS,
     )
     max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0, change=ALWAYS)
     depth: str = _param("auto", f"use of the depth stream: {', '.join(DEPTH_CHOICES)}")

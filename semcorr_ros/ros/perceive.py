@@ -34,6 +34,7 @@ from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal, shortened
 from semcorr_ros.ros.session import Session
 from semcorr_ros.ros.worker import REQUESTS, Job, KeepGoing
+from semcorr_ros.sensing.judgement import min_score_for
 
 EXPIRY_PERIOD = 0.1  # seconds between looks at the deadlines of requests
 CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends
@@ -74,6 +75,11 @@ class PerceiveNode(LifecycleNode):
         if self._session is None:
             raise Refusal(Code.INACTIVE, "the node is not configured (ros2 lifecycle set NODE configure)")
         return self._session
+
+    @property
+    def min_score(self) -> float:
+        """The least confidence of what is told. Raises Refusal INACTIVE before configure."""
+        return min_score_for(self.session.perception.backbone, self.settings.min_score)
 
     @property
     def state(self) -> str:

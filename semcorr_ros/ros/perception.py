@@ -23,6 +23,7 @@ from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.frame import Frame, read_frame, with_depth
+from semcorr_ros.sensing.judgement import check_finite
 from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes
@@ -145,8 +146,7 @@ class Perception:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
         if not task.keep_going():
             raise _stopped()
-        if not _is_finite(found):
-            raise Refusal(Code.NOT_FOUND, f"the alignment of class {resident.model.info.name!r} diverged")
+        check_finite(resident.model.info.name, found)
         return View(seen, found)
 
     def _observe(self, resident: Resident, picture: Picture, place: Place) -> Observation:
@@ -171,10 +171,6 @@ def _on_step(task: Task) -> Callable[[int, int, float], bool]:
 
 def _stopped() -> Refusal:
     return Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
-
-
-def _is_finite(found: Alignment) -> bool:
-    return bool(torch.isfinite(found.keypoints[0]).all() and torch.isfinite(found.confidence[0]))
 
 
 def _device(name: str) -> str:
