@@ -216,6 +216,7 @@ class PerceiveNode(LifecycleNode):
             raise
         session.bank.on_change = lambda: self.catalogue.publish(session.bank.all())
         session.bank.on_change()
+        session.bank.say = self.get_logger().info
         self._session = session
         perception = session.perception
         if caution := beware(perception.backbone):

@@ -81,6 +81,7 @@ class Perception:
         _alignment_config(self._quality, "")  # a mistake in it should show at start
         self._seed = parameters.seed
         self._trackers: dict[str, Tracker] = {}  # by class; of the stream
+        self.on_placed: Callable[[Resident, View, Picture], None] = lambda resident, view, picture: None
 
     @property
     def backbone(self) -> str:
@@ -147,7 +148,9 @@ class Perception:
         if not task.keep_going():
             raise _stopped()
         check_finite(resident.model.info.name, found)
-        return View(seen, found)
+        view = View(seen, found)
+        self.on_placed(resident, view, picture)
+        return view
 
     def _observe(self, resident: Resident, picture: Picture, place: Place) -> Observation:
         features = self._features(picture)
