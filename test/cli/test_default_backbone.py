@@ -66,17 +66,30 @@ def test_pictures_alone_are_compared_by_the_one_for_photographs(photographs, cap
     assert not caplog.messages
 
 
-def test_build_class_keeps_the_settings(tmp_path, own_mugs):
-    path = tmp_path / "mug.safetensors"
-    built = ["build_class", "--root", own_mugs, "--category", "mug", "--depth", "sensor", "--output", path]
-    small = ["--backbone-option", "size=0", "--backbone-option", "side=160"]
-    assert main([*map(str, built), *small]) == 0
-    assert read_origin(path).options == ("side=160", "size=0")
+def test_build_class_keeps_the_settings_and_evaluate_finds_them(small_mug, own_mugs):
+    assert read_origin(small_mug).options == ("side=160", "size=0")
     expected = efficientnet_lite.build(efficientnet_lite.Config(size=0, side=160)).backbone
-    assert read_class(path).backbone == expected
-    # `evaluate` is not told the settings, and finds them in the class file.
-    asked = ["evaluate", "--root", own_mugs, "--category", "mug", "--class-file", path, "--max-pairs", "2"]
-    assert main([*map(str, asked), "--method", "nearest_neighbor", "--method", "aligned"]) == 0
+    assert read_class(small_mug).backbone == expected
+    asked = ["evaluate", "--root", own_mugs, "--category", "mug", "--class-file", small_mug]
+    methods = ["--max-pairs", "2", "--method", "nearest_neighbor", "--method", "aligned"]
+    assert main([*map(str, asked), *methods]) == 0
+
+
+def test_encode_takes_the_backbone_of_the_classes_that_masks_look_for(small_mug, own_mugs, tmp_path, capsys):
+    asked = ["encode", "--root", own_mugs, "--category", "mug", "--split", "test", "--masks", "attention"]
+    asked = [*map(str, asked), "--class-dir", str(small_mug.parent), "--feature-cache", str(tmp_path / "c")]
+    assert main(asked) == 0
+    assert main([*asked, "--backbone", "tiny"]) == 1
+    assert "build_class --backbone tiny --root DATA --category mug" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def small_mug(own_mugs, tmp_path_factory):
+    """A class that was built with other settings than the defaults."""
+    path = tmp_path_factory.mktemp("small") / "mug.safetensors"
+    built = ["build_class", "--root", own_mugs, "--category", "mug", "--depth", "sensor", "--output", path]
+    assert main([*map(str, built), "--backbone-option", "size=0", "--backbone-option", "side=160"]) == 0
+    return path
 
 
 @pytest.fixture(scope="module")
