@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from semcorr_ros import rendered
 from semcorr_ros.artifacts import (
     AnnotatedImage,
     Camera,
@@ -48,6 +49,7 @@ def observe(
     if image.shape[:2] != sample.size:
         (h, w), (height, width) = image.shape[:2], sample.size
         raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}")
+    rendered.warn_of_photograph(providers.features.backbone, sample.image_path)
     ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
     features = providers.features.encode(ref)
     device = features.values.device

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+Save = Callable[[Image.Image, Path], None]
 
 
 @contextmanager
@@ -76,6 +78,18 @@ def read_tensors(path: str | Path, device: str = "cpu") -> tuple[dict[str, Tenso
         raise ValueError(f"{path} is not a semcorr_ros artefact or is damaged: {error}") from error
 
 
+def read_header(path: str | Path) -> Any:
+    """The header of such a file without its tensors. Raises as `read_tensors`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return json.loads((file.metadata() or {})["header"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a semcorr_ros artefact or is damaged: {error}") from error
+
+
 def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
     """Read an image as RGB. Raises FileNotFoundError, or ValueError for a corrupt file."""
     path = Path(path)
@@ -88,7 +102,9 @@ def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
         raise ValueError(f"{path} is not a readable image: {error}") from error
 
 
-def write_image(path: str | Path, image: UInt8[Tensor, "height width 3"]) -> None:
-    """Write RGB to PNG or JPEG, by the suffix, atomically."""
+def write_image(
+    path: str | Path, image: UInt8[Tensor, "height width 3"], save: Save = Image.Image.save
+) -> None:
+    """Write RGB to PNG or JPEG, by the suffix, atomically. save: such as `rendered.save`."""
     with atomic_path(path) as temporary:
-        Image.fromarray(image.cpu().numpy()).save(temporary)
+        save(Image.fromarray(image.cpu().numpy()), temporary)

@@ -50,7 +50,7 @@ class Place:
     def features(self) -> list[str]:
         """Arguments of the verbs."""
         folder = self.work / "oracle" / self.setting
-        return [] if self.backbone == "tiny" else ["--features-dir", str(folder)]
+        return ["--backbone", "tiny"] if self.backbone == "tiny" else ["--features-dir", str(folder)]
 
     @property
     def class_file(self) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from semcorr_ros import backbones
 from semcorr_ros.alignment import engine, evidence, initialize, objective, optimize, select
 from semcorr_ros.alignment.optimize import StepCallback
 from semcorr_ros.artifacts import Alignment, Camera, ClassRepresentation, Observation
@@ -66,11 +67,7 @@ def gather(
     model: ClassRepresentation, seen: Observation, config: Config, generator: torch.Generator
 ) -> evidence.Evidence:
     """What the image says about the class: the first step of `align`. Raises as `align`."""
-    if seen.features.backbone != model.backbone:
-        raise ValueError(
-            f"class {model.info.name!r} was built on backbone {model.backbone!r} but the image was "
-            f"encoded by {seen.features.backbone!r}; encode with the same backbone or rebuild the class"
-        )
+    backbones.check(model, seen.features.backbone)
     return evidence.gather_evidence(model, seen, config.evidence, generator)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from semcorr_ros import plugin_options, plugins
+from semcorr_ros import backbones, plugin_options, plugins
+from semcorr_ros.backbones import Origin
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.depth import _disk_cache as depth_cache
 from semcorr_ros.disk_cache import DiskStore
@@ -20,7 +21,6 @@ from semcorr_ros.masks import _disk_cache as mask_cache
 from semcorr_ros.observations import Providers
 
 NONE = "none"
-DEFAULT_BACKBONE = "tiny"
 DEFAULT_MASKS = ("annotation", "attention")
 
 
@@ -91,7 +91,8 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backbone",
         choices=plugins.available("features"),
-        help=f"feature extractor (default: precomputed with --features-dir, else {DEFAULT_BACKBONE})",
+        help="feature extractor (default: precomputed with --features-dir, else that of the class file, "
+        f"without one {backbones.DEFAULT})",
     )
     group.add_argument("--features-dir", type=Path, metavar="DIR", help="<stem>.npz with features (h, w, C)")
     group.add_argument(
@@ -107,7 +108,8 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another setting of the backbone's Config, such as size=large; may be given several times",
+        help="another setting of the backbone's Config, such as size=large; may be given several times "
+        "(default: those of the class file)",
     )
     group.add_argument(
         "--feature-cache",
@@ -149,10 +151,13 @@ def device_from(args: argparse.Namespace) -> str:
     return device
 
 
-def providers_from(args: argparse.Namespace, annotated: bool = False) -> Providers:
+def providers_from(
+    args: argparse.Namespace, built_on: Origin | None = None, annotated: bool = False
+) -> Providers:
     """Build what the arguments name. Raises ValueError or FileNotFoundError naming the argument.
 
-    annotated: the images are training images, whose annotations may be read.
+    built_on: of the class they are for; its backbone is the default. annotated: the images are training
+    images, whose annotations may be read.
     """
     depth = depth_name(args)
     if depth != NONE and not annotated and plugin_options.needs_annotations("depth", depth):
@@ -163,7 +168,7 @@ def providers_from(args: argparse.Namespace, annotated: bool = False) -> Provide
     others = [("depth", depth), *(("masks", name) for name, _ in masks)]
     precise = any(_precision(kind, name, args) for kind, name in others if name != NONE)
     return Providers(
-        features=extractor_from(args, precise),
+        features=extractor_from(args, precise, built_on),
         depth=None if depth == NONE else remembered(_depth(depth, args), depth_cache.DiskCache, args),
         masks=tuple(
             remembered(_mask(name, options, args), mask_cache.DiskCache, args) for name, options in masks
@@ -172,17 +177,26 @@ def providers_from(args: argparse.Namespace, annotated: bool = False) -> Provide
     )
 
 
-def extractor_from(args: argparse.Namespace, precise: bool = False) -> Any:
+def extractor_from(args: argparse.Namespace, precise: bool = False, built_on: Origin | None = None) -> Any:
     """The feature extractor of --backbone and what goes with it, with --feature-cache in front.
 
     precise: --precision is another network's, too, so that this one need not have a choice.
+    built_on: of the class that it is for; its backbone and settings are the defaults.
     """
-    name = args.backbone or ("precomputed" if args.features_dir else DEFAULT_BACKBONE)
+    name = _backbone_name(args, built_on)
     options = {"folder": args.features_dir, "weights": args.weights}
     options |= _precision("features", name, args) if precise else {"precision": args.precision}
-    options |= _settings("features", name, "--backbone-option", args.backbone_option)
+    texts = backbones.with_those_of(built_on, name, args.backbone_option)
+    options |= _settings("features", name, "--backbone-option", texts)
     extractor = _build("features", name, options, device_from(args))
     return extractor if args.feature_cache is None else DiskCache(extractor, _store(args))
+
+
+def _backbone_name(args: argparse.Namespace, built_on: Origin | None) -> str:
+    """Raises ValueError where the class was built on a backbone that is not here."""
+    if args.backbone or args.features_dir:
+        return args.backbone or "precomputed"
+    return backbones.chosen("", built_on)
 
 
 def remembered(provider: Any, memory: Callable[[Any, DiskStore], Any], args: argparse.Namespace) -> Any:

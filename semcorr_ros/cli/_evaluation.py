@@ -13,9 +13,10 @@ from typing import Any
 
 from rich.progress import Progress
 
-from semcorr_ros import plugins
+from semcorr_ros import backbones, plugins
 from semcorr_ros.alignment import Config
 from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, ImagePair
+from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import alignment_from
 from semcorr_ros.datasets import Dataset
@@ -27,7 +28,7 @@ from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.observations import Providers
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.representation.class_file import read_class, read_origin
 from semcorr_ros.workers import Crew
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class Bench:
 def bench_from(args: argparse.Namespace) -> Bench:
     """Raises ValueError or FileNotFoundError naming the argument that cannot be used."""
     methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
-    return Bench(args, methods, data.dataset_from(args), data.providers_from(args))
+    dataset = data.dataset_from(args)
+    return Bench(args, methods, dataset, data.providers_from(args, _built_on(args, dataset)))
 
 
 def categories(bench: Bench) -> list[str]:
@@ -175,15 +177,17 @@ def _model(bench: Bench, category: str) -> ClassRepresentation | None:
             raise ValueError(f"method {needy[0]!r} needs --class-file or --class-dir; see build_class")
         return None
     model = read_class(path, data.device_from(bench.args))
-    backbone = bench.providers.features.backbone
-    if model.backbone != backbone:
-        raise ValueError(
-            f"{path} was built on backbone {model.backbone!r} but the images would be encoded by"
-            f" {backbone!r}; use the same backbone or rebuild the class"
-        )
+    backbones.check(model, bench.providers.features.backbone, path)
     if model.info.name != category:
         LOG.warning("%s is the class %r, used for images of %r", path, model.info.name, category)
     return model
+
+
+def _built_on(args: argparse.Namespace, dataset: Dataset) -> Origin | None:
+    """What the class was built on, or the first of many that are there; None without a class file."""
+    names = [args.category] if args.category else dataset.categories()
+    paths = [path for name in names if (path := _class_path(args, name)) and path.is_file()]
+    return read_origin(paths[0]) if paths else None
 
 
 def _class_path(args: argparse.Namespace, category: str) -> Path | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from semcorr_ros import plugin_options, plugins
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.depth import _disk_cache as depth_cache
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
 from semcorr_ros.masks import _disk_cache as mask_cache
+from semcorr_ros.representation.class_file import read_origin
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +36,15 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_depth_option(depth)
 
 
-def live_from(args: argparse.Namespace) -> LiveProviders:
-    """What the arguments name. Raises ValueError or FileNotFoundError naming the argument."""
+def live_from(args: argparse.Namespace, class_file: Path | None = None) -> LiveProviders:
+    """What the arguments name. Raises ValueError or FileNotFoundError naming the argument.
+
+    class_file: what the pictures are compared with; its backbone is the default.
+    """
     networks = [("masks", name) for name in args.masks or DEFAULT_MASKS]
     networks += [("depth", args.depth_network)] if args.depth_network else []
     precise = any(plugin_options.has_setting(kind, name, "precision") for kind, name in networks)
-    features = data.extractor_from(args, precise)
+    features = data.extractor_from(args, precise, read_origin(class_file) if class_file else None)
     common = {"device": data.device_from(args)}
     common |= {"precision": args.precision} if args.precision else {}
     own = {"device": "--device"}

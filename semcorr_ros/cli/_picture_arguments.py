@@ -26,10 +26,13 @@ from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
 from semcorr_ros.cli._live_arguments import add_live_arguments
+from semcorr_ros.cli._score_arguments import add_min_score
 from semcorr_ros.features import ImageRef
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.observations import Providers, lone_image, observe
 from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.sensing.judgement import check_finite
+from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
 
@@ -55,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None
         help='{"K": 3x3 pixels} of the picture (default: the focal length is searched for)',
     )
     add_alignment_arguments(parser)
+    add_min_score(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the alignment (default: 0)")
     parser.add_argument("--output", type=Path, metavar="PNG", help="picture of the result")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result in numbers")
@@ -87,7 +91,12 @@ def see(picture: Picture, providers: Providers, model: ClassRepresentation | Non
 def align(
     args: argparse.Namespace, model: ClassRepresentation, seen: Observation, progress: Progress, name: str
 ) -> Alignment:
-    """Align with the chosen constants and seed, showing a bar. Raises ValueError with the reason."""
+    """Align with the chosen constants and seed, showing a bar.
+
+    Raises Refusal NOT_FOUND as the node does, ValueError for what cannot be aligned at all.
+    """
+    if seen.mask is None:
+        raise Refusal(Code.NOT_FOUND, f"nothing in the image looks like the class {model.info.name!r}")
     task = progress.add_task(name, total=None)
 
     def on_step(step: int, steps: int, best: float) -> bool:
@@ -97,6 +106,7 @@ def align(
     generator = torch.Generator().manual_seed(args.seed)
     found = pipeline.align(model, seen, alignment_from(args, model.info.name), generator, on_step)
     progress.update(task, completed=1, total=1)
+    check_finite(model.info.name, found)
     return found
 
 

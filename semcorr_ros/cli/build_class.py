@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
+from semcorr_ros.backbones import kept_options
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._build_many import build_all
 from semcorr_ros.cli._build_providers import (
@@ -172,7 +173,7 @@ def _with_provenance(
 ) -> ClassRepresentation:
     # Folder names would differ between machines, and with them the bytes of the file.
     origin = {"dataset": args.dataset, "split": args.split, "seed": str(args.seed)}
-    origin |= origins(args, providers)
+    origin |= origins(args, providers) | kept_options(args.backbone_option)
     return dataclasses.replace(model, provenance=model.provenance | origin)
 
 

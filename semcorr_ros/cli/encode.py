@@ -15,12 +15,14 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from semcorr_ros import backbones
+from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._engine_arguments import add_engine_arguments, crew_from
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.observations import observe, observe_mirrored
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.representation.class_file import read_class, read_origin
 from semcorr_ros.workers import FAILURES, Crew, Failed
 
 CHUNK = 32  # images per job: the network is loaded once for all of them
@@ -52,8 +54,9 @@ def run(args: argparse.Namespace) -> int:
     """Returns 0, or 1 where an image failed."""
     if args.feature_cache is None:
         raise ValueError("encode needs --feature-cache DIR: that is where the features go")
-    data.extractor_from(args, precise=True)  # what it cannot do is refused here, not by every worker
     dataset = data.dataset_from(args)
+    # What it cannot do is refused here, not by every worker.
+    data.extractor_from(args, precise=True, built_on=_built_on(args, dataset))
     crew = crew_from(args, args.feature_cache)
     args.threads = crew.threads
     jobs: dict[str, partial[Outcome]] = {}
@@ -72,6 +75,18 @@ def run(args: argparse.Namespace) -> int:
     if len(failed) > SHOWN:
         print(f"... and {len(failed) - SHOWN} more")
     return 1 if failed else 0
+
+
+def _class_path(args: argparse.Namespace, category: str) -> Path | None:
+    path = args.class_dir and args.class_dir / f"{category}.safetensors"
+    return path if path and path.is_file() else None
+
+
+def _built_on(args: argparse.Namespace, dataset: Dataset) -> Origin | None:
+    """What the first class that is there was built on."""
+    names = [args.category] if args.category else dataset.categories()
+    paths = [path for name in names if (path := _class_path(args, name))]
+    return read_origin(paths[0]) if paths else None
 
 
 def _jobs(args: argparse.Namespace, dataset: Dataset, category: str) -> dict[str, partial[Outcome]]:
@@ -102,10 +117,13 @@ def _by(crew: Crew, jobs: dict[str, partial[Outcome]], failed: dict[str, str]) -
 
 def _encode(args: argparse.Namespace, which: tuple[str, str], names: list[str]) -> Outcome:
     category, split = which
-    providers = data.providers_from(args)
-    samples = {one.name: one for one in data.dataset_from(args).images(category, split)}
-    path = args.class_dir and args.class_dir / f"{category}.safetensors"
-    model = read_class(path, data.device_from(args)) if path and path.is_file() else None
+    dataset = data.dataset_from(args)
+    providers = data.providers_from(args, _built_on(args, dataset))
+    samples = {one.name: one for one in dataset.images(category, split)}
+    path = _class_path(args, category)
+    model = read_class(path, data.device_from(args)) if path else None
+    if model is not None:
+        backbones.check(model, providers.features.backbone, path or "")
     failed = {}
     for name in names:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,15 +16,19 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from semcorr_ros import backbones
 from semcorr_ros.alignment import Config
 from semcorr_ros.alignment.presets import PRESETS, preset
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
+from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
 from semcorr_ros.plugins import EXTRAS
 from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.sensing import replay
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
 from semcorr_ros.storage import write_json
+
+LOG = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sync-slop", type=float, default=0.05, metavar="S", help="(default: 0.05)")
     parser.add_argument("--quality", default="fast", choices=list(PRESETS), help="(default: fast)")
-    parser.add_argument("--min-score", type=float, default=0.1, help="(default: 0.1)")
+    add_min_score(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every n-th picture")
     parser.add_argument("--seed", type=int, default=0)
     add_live_arguments(parser)
@@ -52,12 +57,14 @@ def run(args: argparse.Namespace) -> int:
     if args.every < 1:
         raise ValueError(f"--every must be at least 1, got {args.every}")
     bags = _needs_bags("semcorr_ros.sensing.bag")
-    providers = live_from(args)
+    providers = live_from(args, args.class_file[0])
     backbone = providers.features.backbone
     models = [read_class(path, data.device_from(args)) for path in args.class_file]
     for model, path in zip(models, args.class_file, strict=True):
-        if model.backbone != backbone:
-            raise ValueError(f"{path} was built on {model.backbone!r}, not on {backbone!r}")
+        backbones.check(model, backbone, path)
+
+    if warning := backbones.beware(backbone):
+        LOG.warning(warning)
 
     def constants(category: str) -> Config:
         return preset(args.quality, category)
@@ -65,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     settings = replay.Settings(
         depth="none" if args.no_depth else args.depth_mode,
         sync_slop=args.sync_slop,
-        min_score=args.min_score,
+        min_score=min_score_from(args, backbone),
         seed=args.seed,
         tracking=args.quality == "tracking",
         every=args.every,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -10,17 +11,21 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from rich.progress import Progress
 from torch import Tensor
 
 from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import ClassRepresentation, Correspondences
+from semcorr_ros.artifacts import ClassRepresentation, Correspondences, KeypointState
 from semcorr_ros.cli import _picture_arguments as pictures
 from semcorr_ros.cli._live_arguments import live_from
+from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
 from semcorr_ros.matching import View
+from semcorr_ros.sensing.judgement import judged, low_score
+from semcorr_ros.sensing.refusal import Refusal
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
+from semcorr_ros.visualization.overlay import draw_refusal
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,14 @@ class Query:
     names: tuple[str, ...]
     points: Float[Tensor, "point 2"] | None
     ids: Int[Tensor, "point"] | None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A picture with its alignment, where there is one, and why it is not to be believed."""
+
+    view: View
+    refusal: Refusal | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,45 +77,89 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 0; a picture that cannot be read or aligned raises with the reason."""
+    """Returns 0, or 1 where the class was not found surely enough in a picture: the JSON says why.
+
+    A picture that cannot be read raises with the reason.
+    """
+    matcher = _matcher(args)
+    model = pictures.class_from(args) if args.class_file else None
+    query = _query(args, model)
+    source, targets = _pictures(args)
+    providers = live_from(args, args.class_file)
+    judge = model if matcher.NEEDS_ALIGNMENT or query.ids is not None else None
+    min_score = min_score_from(args, providers.features.backbone)
+
+    def place(picture: pictures.Picture, progress: Progress) -> Placed:
+        seen = pictures.see(picture, providers, model)
+        if judge is None:
+            return Placed(View(seen), None)
+        try:
+            aligned = pictures.align(args, judge, seen, progress, picture.image.name)
+        except Refusal as refusal:
+            return Placed(View(seen), refusal)
+        return Placed(View(seen, aligned), low_score(float(aligned.confidence[0]), min_score))
+
+    with pictures.bars() as progress:
+        shown = place(source, progress)
+        _check_inside(query, shown.view)
+        placed = [place(target, progress) for target in targets] if shown.refusal is None else []
+
+    def answer(target: Placed) -> Correspondences:
+        if target.view.aligned is None and judge is not None:
+            return _nowhere(len(query.names))
+        found = _answer(matcher, model, query, shown.view, target.view)
+        return found if judge is None else judged(found, min_score, target.refusal is not None)
+
+    answers = [answer(target) for target in placed]
+    _report(args, query, shown, list(zip(placed, answers, strict=True)))
+    if args.output:
+        asked = query.points if query.ids is None or shown.refusal else answer(shown).points
+        write_image(args.output, _picture(shown, asked, query.names, list(zip(placed, answers, strict=True))))
+    return REFUSED if any(one.refusal for one in [shown, *placed]) else 0
+
+
+def _matcher(args: argparse.Namespace) -> ModuleType:
+    """The module of --method. Raises ValueError naming the argument that does not go with it."""
     matcher = plugins.load("matching", args.method)
-    if args.class_file is None and (matcher.NEEDS_ALIGNMENT or args.keypoints):
+    aligns = matcher.NEEDS_ALIGNMENT or args.keypoints
+    if args.class_file is None and aligns:
         raise ValueError(
             f"{'--keypoints' if args.keypoints else args.method} needs --class-file; see build_class"
         )
     if args.masks and args.class_file is None:
         raise ValueError("--masks says who outlines an object of a class: it needs --class-file")
-    model = pictures.class_from(args) if args.class_file else None
-    query = _query(args, model)
-    source, targets = _pictures(args)
-    providers = live_from(args)
-    needs_alignment = matcher.NEEDS_ALIGNMENT or query.ids is not None
+    if args.min_score is not None and not aligns:
+        raise ValueError(f"--min-score is about aligned classes: --method {args.method} aligns none")
+    return matcher
 
-    def view(picture: pictures.Picture, progress: Progress) -> View:
-        seen = pictures.see(picture, providers, model)
-        if not needs_alignment or model is None:
-            return View(seen)
-        return View(seen, pictures.align(args, model, seen, progress, picture.image.name))
 
-    with pictures.bars() as progress:
-        from_view = view(source, progress)
-        _check_inside(query, from_view)
-        to_views = [view(target, progress) for target in targets]
-    asked = (
-        _answer(matcher, model, query, from_view, from_view).points if query.ids is not None else query.points
-    )
-    answers = [_answer(matcher, model, query, from_view, to_view) for to_view in to_views]
-    _report(args, query, answers)
-    if args.output:
-        assert asked is not None
-        rows = [
-            draw_matches(
-                from_view.seen.image, to.seen.image, Matches(asked, found.points, found.state, query.names)
-            )
-            for to, found in zip(to_views, answers, strict=True)
-        ]
-        write_image(args.output, stack(rows))
-    return 0
+def _nowhere(count: int) -> Correspondences:
+    """Points of an object that was not found."""
+    state = torch.full((count,), int(KeypointState.REJECTED))
+    unknown = torch.full((count, 2), torch.nan)
+    return Correspondences(unknown, torch.zeros(count), state, torch.full((count, 3), torch.nan))
+
+
+def _picture(
+    shown: Placed,
+    asked: Float[Tensor, "point 2"] | None,
+    names: tuple[str, ...],
+    answers: Sequence[tuple[Placed, Correspondences]],
+) -> UInt8[Tensor, "height width 3"]:
+    """A row per target; of a source that was refused, the source alone."""
+    if shown.refusal is not None or asked is None:
+        return draw_refusal(shown.view.seen.image, f"source: {_code(shown)}")
+    rows = []
+    for target, found in answers:
+        image = target.view.seen.image
+        image = draw_refusal(image, _code(target), 0) if target.refusal else image
+        matches = Matches(asked, found.points, found.state, names)
+        rows.append(draw_matches(shown.view.seen.image, image, matches))
+    return stack(rows)
+
+
+def _code(placed: Placed) -> str:
+    return placed.refusal.code.name if placed.refusal else ""
 
 
 def parse_points(text: str) -> Float[Tensor, "point 2"]:
@@ -163,14 +220,23 @@ def _answer(
         return pipeline.transfer_keypoints(model, target.seen, target.aligned, query.ids)
 
 
-def _report(args: argparse.Namespace, query: Query, answers: list[Correspondences]) -> None:
+def _report(
+    args: argparse.Namespace, query: Query, shown: Placed, answers: Sequence[tuple[Placed, Correspondences]]
+) -> None:
     content: list[dict[str, Any]] = []
-    for target, found in zip(args.target, answers, strict=True):
+    if shown.refusal is not None:
+        say_refused("transfer", shown.refusal, f"source {args.source}")
+    for path, (target, found) in zip(args.target, answers, strict=bool(answers)):
         points = pictures.points_json(found, query.names)
-        content.append({"target": str(target), "points": points})
-        print(target)
+        aligned = target.view.aligned
+        confidence = None if aligned is None else float(aligned.confidence[0])
+        refused = refused_json(target.refusal)
+        content.append({"target": str(path), "confidence": confidence, "refused": refused, "points": points})
+        print(path)
         pictures.print_points(points)
+        if target.refusal is not None:
+            say_refused("transfer", target.refusal, path)
     if args.json:
-        head = {"source": str(args.source), "method": args.method}
+        head = {"source": str(args.source), "method": args.method, "refused": refused_json(shown.refusal)}
         asked = None if query.points is None else query.points.tolist()
         write_json(args.json, {**head, "source_points": asked, "targets": content})

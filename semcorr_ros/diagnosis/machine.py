@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from semcorr_ros import __version__
+from semcorr_ros import __version__, backbones, plugins
 from semcorr_ros.alignment.compiled import build, library
 from semcorr_ros.diagnosis.finding import Finding, error, ok, warn
-from semcorr_ros.features import tiny
 from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.weights import MissingWeights
 
 KERNEL = Path("/proc/sys/net")
 # file below KERNEL -> bytes that let raw color images through UDP in one burst
@@ -68,9 +68,13 @@ def gpu() -> Finding:
 
 def weights() -> Finding:
     """Of the default backbone; those of others are reported by their own error."""
-    if not tiny.WEIGHTS.is_file():
-        return error("weights", f"no {tiny.WEIGHTS}", "python -m semcorr_ros train_tiny, or install again")
-    return ok("weights", f"tiny {tiny.fingerprint(tiny.WEIGHTS)}")
+    try:
+        module = plugins.load("features", backbones.DEFAULT)
+        return ok("weights", module.build(module.Config()).backbone.replace(":", " "))
+    except MissingWeights as problem:
+        return error("weights", str(problem), "install what the message names")
+    except (OSError, ValueError) as problem:
+        return error("weights", str(problem), "install the package of these weights again")
 
 
 def kernels() -> Finding:

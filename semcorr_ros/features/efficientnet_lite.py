@@ -60,7 +60,7 @@ def build(config: Config) -> EfficientNetExtractor:
 
 
 class EfficientNetExtractor:
-    """Encodes any RGB image to cells of about 8 pixels of the resized picture, 408 channels (size 0: 384)."""
+    """Encodes any RGB image to cells of about 8 pixels of the resized picture, 416 channels (size 0: 384)."""
 
     from_pixels = True
 

@@ -16,7 +16,8 @@ from semcorr_ros.artifacts import (
     DenseCloud,
     Prototypes,
 )
-from semcorr_ros.storage import read_tensors, write_tensors
+from semcorr_ros.backbones import Origin, options_of
+from semcorr_ros.storage import read_header, read_tensors, write_tensors
 
 SCHEMA = "semcorr_ros.class"
 VERSION = 1
@@ -72,6 +73,17 @@ def read_class(path: str | Path, device: str = "cpu") -> ClassRepresentation:
             f"{len(representation.sparse)} keypoints"
         )
     return representation
+
+
+def read_origin(path: str | Path) -> Origin:
+    """What a class was built on, from the header alone. Raises as `read_class`."""
+    header = read_header(path)
+    _check_header(path, header)
+    try:
+        category, backbone, provenance = header["category"], header["backbone"], header["provenance"]
+        return Origin(str(category), str(backbone), options_of(provenance))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: its header lacks or garbles {error}") from error
 
 
 def _to_tensors(model: ClassRepresentation) -> dict[str, Tensor]:

@@ -15,9 +15,10 @@ from rclpy.action.server import RCLError, ServerGoalHandle
 from semcorr_ros.action import AlignClass
 from semcorr_ros.ros.perception import Task
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.results import describe, too_uncertain
+from semcorr_ros.ros.results import describe
 from semcorr_ros.ros.transfer import place_in
 from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
+from semcorr_ros.sensing.judgement import low_score
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
@@ -77,7 +78,7 @@ class AlignAction:
             resident = session.bank.hold(goal.class_name)
             place = place_in(picture, goal.roi)
             view = session.perception.view(resident, picture, Task(keep_going, place, report))
-            found = describe(resident.model, view, "", node.settings.min_score)
+            found = describe(resident.model, view, "", node.min_score)
             report.end(found.pose.confidence)
             result = AlignClass.Result(header=picture.header, pose=found.pose, keypoints=found.keypoints)
             result.inference_time = time.perf_counter() - start
@@ -90,7 +91,7 @@ class AlignAction:
         result = await future
         if isinstance(result, BaseException):
             raise result
-        return _judged(result, node.settings.min_score)
+        return _judged(result, node.min_score)
 
     def _make_way(self, goal: Any) -> None:
         """What the goal wants to happen to the other ones. Raises Refusal BAD_REQUEST, BUSY."""
@@ -145,8 +146,7 @@ def _seconds(goal: Any) -> float:
 
 
 def _judged(result: AlignClass.Result, min_score: float) -> AlignClass.Result:
-    if result.pose.confidence < min_score:
-        refusal = too_uncertain(result.pose.confidence, min_score)
+    if refusal := low_score(result.pose.confidence, min_score):
         result.error_code, result.message = int(refusal.code), refusal.message
     return result
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
+from semcorr_ros import backbones
 from semcorr_ros.artifacts import CategoryInfo, ClassRepresentation
 from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.ros.class_size import KEPT, agreed
 from semcorr_ros.ros.refusal import Code, Refusal
 
 LARGEST_FILE = 2**30  # bytes; nothing larger is opened. Ours are below 10 MB, the largest published 452 MB
@@ -26,13 +28,14 @@ class Resident:
 
     info: CategoryInfo
     known: tuple[str, ...]  # names of the keypoints that were ever annotated
-    metric_scale: float
+    metric_scale: float  # of the file, else learned by `ClassBank.measure`; 0 = unknown
     backbone: str
     path: Path
     version: str  # first 12 hex digits of the SHA-256 of the file
     size: int  # bytes of the tensors
     active: bool  # aligned to every frame
     held: ClassRepresentation | None
+    sizes: tuple[float, ...] = ()  # metres per canonical unit, as seen while metric_scale is unknown
 
     @property
     def model(self) -> ClassRepresentation:
@@ -60,6 +63,7 @@ class ClassBank:
         self._budget = budget
         self._folder = Path(folder).expanduser() if folder else None
         self.on_change = on_change
+        self.say: Callable[[str], object] = lambda sentence: None
         self._residents: dict[str, Resident] = {}  # least recently used first
         self._lock = threading.Lock()  # of changes; files are read without it
 
@@ -123,7 +127,7 @@ class ClassBank:
                 if table.get(name) is resident and next(reversed(table)) != name:
                     self._residents = {**{k: v for k, v in table.items() if k != name}, name: resident}
             return resident
-        again = self._read(resident.path, resident.active)
+        again = _as_large_as(resident, self._read(resident.path, resident.active))
         if again.info.name != name:
             raise Refusal(Code.BAD_FILE, f"{resident.path} holds class {again.info.name!r} now, not {name!r}")
         with self._lock:
@@ -131,6 +135,23 @@ class ClassBank:
             self._put(again)
         self.on_change()
         return again
+
+    def measure(self, resident: Resident, metres: float) -> None:
+        """An object of the class was `metres` per canonical unit large: gives a class without size its own
+        once several agree, for as long as it is loaded. A size that the class has is kept."""
+        name = resident.info.name
+        with self._lock:
+            known = self._residents.get(name)
+            if known is None or known.version != resident.version or known.metric_scale > 0:
+                return
+            sizes = (*known.sizes, metres)[-KEPT:]
+            told, learned = replace(known, sizes=sizes), agreed(sizes)
+            self._residents = {**self._residents, name: _sized(told, learned) if learned > 0 else told}
+        if learned > 0:
+            self.say(
+                f"class {name!r} was built without a metric size; as seen here, {learned:.4g} metres per unit"
+            )
+            self.on_change()
 
     def evict_idle(self) -> int:
         """Drop the tensors of every class that is not active; how many bytes that frees."""
@@ -174,8 +195,7 @@ class ClassBank:
         if model.backbone != self._backbone:
             raise Refusal(
                 Code.BACKBONE_MISMATCH,
-                f"{path} was built on backbone {model.backbone!r} but this node computes {self._backbone!r}; "
-                "start the node with that backbone or rebuild the class",
+                backbones.mismatch(backbones.origin_of(model), self._backbone, path),
             )
         names = zip(model.info.keypoint_names, model.seen.tolist(), strict=True)
         known = tuple(name for name, seen in names if seen)
@@ -210,6 +230,18 @@ class ClassBank:
                 f"classes need {needed / MEGABYTE:.1f} MB together ({listed}) but memory_budget_mb is "
                 f"{self._budget / MEGABYTE:g}; make one inactive or raise the budget",
             )
+
+
+def _sized(resident: Resident, metres: float) -> Resident:
+    held = None if resident.held is None else replace(resident.held, metric_scale=metres)
+    return replace(resident, metric_scale=metres, held=held)
+
+
+def _as_large_as(before: Resident, again: Resident) -> Resident:
+    """A class that was read again, with what had been learned of its size if it still is the same file."""
+    if again.metric_scale > 0 or again.version != before.version:
+        return again
+    return _sized(replace(again, sizes=before.sizes), before.metric_scale)
 
 
 def tensor_bytes(artefact: Any) -> int:

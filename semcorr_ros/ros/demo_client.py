@@ -25,6 +25,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from semcorr_ros import rendered
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.msg import ClassCatalogue, Point2D, SemanticKeypointsArray
 from semcorr_ros.ros import conversions
@@ -192,7 +193,7 @@ def _answered(client: DemoClient, request: TransferKeypoints.Request) -> tuple[A
 def _run(client: DemoClient, arguments: argparse.Namespace) -> list[dict]:
     turntable = Turntable(category=arguments.category, seed=arguments.source_seed)
     rendering = render(turntable.scene(arguments.source_view))
-    write_image(arguments.output / "source.png", torch.from_numpy(rendering.image))
+    write_image(arguments.output / "source.png", torch.from_numpy(rendering.image), rendered.save)
     request = source_request(turntable, rendering)
     client.wait_until_ready()
     calls = []
@@ -201,7 +202,7 @@ def _run(client: DemoClient, arguments: argparse.Namespace) -> list[dict]:
         call = {"success": response.success, "message": response.message, "seconds": seconds, "rows": []}
         if shown is not None:
             image = conversions.color_from_message(shown[0])
-            write_image(arguments.output / f"target_{i}.png", image)
+            write_image(arguments.output / f"target_{i}.png", image, rendered.save)
             call["rows"] = compare(request, response, shown[1])
             call |= {"confidence": response.pose.confidence, "inference_time": response.inference_time}
         calls.append(call)

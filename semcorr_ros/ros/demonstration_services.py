@@ -40,7 +40,7 @@ class DemonstrationServices:
             record = self._record(request)
 
             def work(keep_going: KeepGoing) -> Any:
-                min_score = self._node.settings.min_score
+                min_score = self._node.min_score
                 return session.transfer.teach(record, request.overwrite, min_score, keep_going)
 
             response.info, response.confidence = await self._node.in_worker(work, 0.0)

@@ -14,18 +14,20 @@ from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
 from semcorr_ros.ros.class_bank import Resident
+from semcorr_ros.sensing.judgement import judged
 
 NAN_POINT = (math.nan, math.nan, math.nan)
 
 
 def keypoint_messages(
-    names: Sequence[str], found: Correspondences, min_score: float
+    names: Sequence[str], found: Correspondences, min_score: float, refused: bool = False
 ) -> list[SemanticKeypoint]:
-    """One message per point, in order. A visible point without a valid 3D position says NO_DEPTH."""
+    """One message per point, in order; see `judgement.judged`."""
+    found = judged(found, min_score, refused)
     points, xyz = found.points.tolist(), found.xyz.tolist()
     states, scores = found.state.tolist(), found.score.tolist()
     messages = [
-        _keypoint(name, point, position, _state(state, position, score, min_score), score)
+        _keypoint(name, point, position, KeypointState(state), score)
         for name, point, position, state, score in zip(names, points, xyz, states, scores, strict=True)
     ]
     if found.covariance is not None:
@@ -77,19 +79,10 @@ def class_message(resident: Resident) -> ClassInfo:
     return message
 
 
-def _state(state: int, xyz: list[float], score: float, min_score: float) -> KeypointState:
-    if state == KeypointState.VISIBLE and score < min_score:
-        return KeypointState.REJECTED
-    if state == KeypointState.VISIBLE and not all(map(math.isfinite, xyz)):
-        return KeypointState.NO_DEPTH
-    return KeypointState(state)
-
-
 def _keypoint(
     name: str, point: list[float], xyz: list[float], state: KeypointState, score: float
 ) -> SemanticKeypoint:
-    positioned = state not in (KeypointState.NO_DEPTH, KeypointState.UNKNOWN)
-    known = positioned and all(map(math.isfinite, xyz))
+    known = all(map(math.isfinite, xyz))
     message = SemanticKeypoint(name=name, state=int(state), score=float(score))
     message.pixel = Point2D(x=float(point[0]), y=float(point[1]))
     message.xyz = _point(xyz if known else NAN_POINT)

@@ -10,10 +10,12 @@ from pathlib import Path
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from semcorr_ros.backbones import DEFAULT
 from semcorr_ros.ros import declaration
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.declaration import param as _param
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
+from semcorr_ros.sensing.judgement import MIN_SCORE
 
 # What Inputs subscribes to; each follows the remapping of the plain topic, as with image_transport.
 IMAGE_TRANSPORTS = ("raw", "compressed")
@@ -36,9 +38,11 @@ class Parameters:
     )
     device: str = _param("auto", "torch device; auto = cuda where there is one")
     threads: int = _param(0, "CPU threads of torch; 0 = its own choice", 0, 1024)
-    backbone: str = _param("tiny", "feature extractor; must be the one the classes were built with")
+    backbone: str = _param("", f"feature extractor; empty = that of the classes, without any {DEFAULT}")
     weights: str = _param("", "weights of the backbone; empty = its own default")
-    backbone_options: tuple[str, ...] = _param((), "other settings of the backbone, e.g. layout=unpadded")
+    backbone_options: tuple[str, ...] = _param(
+        (), "other settings of the backbone, e.g. layout=unpadded; empty = those of the classes"
+    )
     precision: str = _param(
         "", f"of the networks for features, masks and depth: {', '.join(PRECISIONS)}; empty = their own"
     )
@@ -53,7 +57,12 @@ class Parameters:
     )
     seed: int = _param(0, "every alignment starts from this random seed: same image, same answer", 0, 2**31)
     min_score: float = _param(
-        0.1, "confidence below which an object counts as not found", 0.0, 1.0, change=ALWAYS
+        -1.0,
+        "confidence below which an object counts as not found; -1 = the backbone's own, mostly "
+        f"{MIN_SCORE:g}",
+        -1.0,
+        1.0,
+        change=ALWAYS,
     )
     max_rate: float = _param(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0, change=ALWAYS)
     depth: str = _param("auto", f"use of the depth stream: {', '.join(DEPTH_CHOICES)}")

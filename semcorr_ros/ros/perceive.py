@@ -21,6 +21,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
+from semcorr_ros.backbones import beware
 from semcorr_ros.ros import actions, kernels, parameters, running, services, streaming
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.catalogue import Catalogue
@@ -33,6 +34,7 @@ from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal, shortened
 from semcorr_ros.ros.session import Session
 from semcorr_ros.ros.worker import REQUESTS, Job, KeepGoing
+from semcorr_ros.sensing.judgement import min_score_for
 
 EXPIRY_PERIOD = 0.1  # seconds between looks at the deadlines of requests
 CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends
@@ -76,6 +78,11 @@ class PerceiveNode(LifecycleNode):
             self.kernels.check()
             raise Refusal(Code.INACTIVE, "the node is not configured (ros2 lifecycle set NODE configure)")
         return self._session
+
+    @property
+    def min_score(self) -> float:
+        """The least confidence of what is told. Raises Refusal INACTIVE before configure."""
+        return min_score_for(self.session.perception.backbone, self.settings.min_score)
 
     @property
     def state(self) -> str:
@@ -223,8 +230,11 @@ class PerceiveNode(LifecycleNode):
             raise
         session.bank.on_change = lambda: self.catalogue.publish(session.bank.all())
         session.bank.on_change()
+        session.bank.say = self.get_logger().info
         self._session = session
         perception = session.perception
+        if caution := beware(perception.backbone):
+            warn(caution)
         names = ", ".join(resident.info.name for resident in session.bank.all()) or "none"
         self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
 

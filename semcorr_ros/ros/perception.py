@@ -23,6 +23,7 @@ from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.frame import Frame, read_frame, with_depth
+from semcorr_ros.sensing.judgement import check_finite
 from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes
@@ -81,6 +82,7 @@ class Perception:
         engine.choose(settings.engine, settings.objective)  # here, not in the first request
         self._seed = parameters.seed
         self._trackers: dict[str, Tracker] = {}  # by class; of the stream
+        self.on_placed: Callable[[Resident, View, Picture], None] = lambda resident, view, picture: None
 
     @property
     def backbone(self) -> str:
@@ -146,9 +148,10 @@ class Perception:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
         if not task.keep_going():
             raise _stopped()
-        if not _is_finite(found):
-            raise Refusal(Code.NOT_FOUND, f"the alignment of class {resident.model.info.name!r} diverged")
-        return View(seen, found)
+        check_finite(resident.model.info.name, found)
+        view = View(seen, found)
+        self.on_placed(resident, view, picture)
+        return view
 
     def _observe(self, resident: Resident, picture: Picture, place: Place) -> Observation:
         features = self._features(picture)
@@ -172,10 +175,6 @@ def _on_step(task: Task) -> Callable[[int, int, float], bool]:
 
 def _stopped() -> Refusal:
     return Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
-
-
-def _is_finite(found: Alignment) -> bool:
-    return bool(torch.isfinite(found.keypoints[0]).all() and torch.isfinite(found.confidence[0]))
 
 
 def _device(name: str) -> str:

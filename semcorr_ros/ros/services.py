@@ -41,7 +41,7 @@ class Services:
             target = self._target(request)
 
             def work(keep_going: KeepGoing) -> Any:
-                answer = transfer.answer(request, target, self._node.settings.min_score, keep_going)
+                answer = transfer.answer(request, target, self._node.min_score, keep_going)
                 return answer if has_image(request.target_image) else self._node.in_target_frame(answer)
 
             response = await self._node.in_worker(work, request.timeout)

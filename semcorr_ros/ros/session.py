@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank
+from semcorr_ros.matching import View
+from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, Resident
+from semcorr_ros.ros.class_size import size_shown
 from semcorr_ros.ros.demonstrations import Demonstrations
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.perception import Perception
+from semcorr_ros.ros.perception import Perception, Picture
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import Transfer
 from semcorr_ros.ros.worker import LOADS, Job, KeepGoing, Worker
@@ -44,10 +46,16 @@ class Session:
                 raise
             sentence = f"backbone and classes do not fit the device {settings.device!r}: {_first_line(error)}"
             raise Refusal(Code.OUT_OF_MEMORY, sentence) from None
+        self.perception.on_placed = self._measure
         self.demonstrations = Demonstrations(settings.demonstration_folder, settings.max_demonstrations, warn)
         self.transfer = Transfer(self.bank, self.perception, self.demonstrations)
         self.worker = Worker(on_frame, settings.queue_size, on_failure, on_end=release_memory)
         self._loader = Worker(lambda *_: None, settings.queue_size, on_failure, on_end=release_memory)
+
+    def _measure(self, resident: Resident, view: View, picture: Picture) -> None:
+        """Of a class without metric size, how large it is here."""
+        if resident.metric_scale <= 0 and (metres := size_shown(view, picture.depth is not None)):
+            self.bank.measure(resident, metres)
 
     def submit(self, job: Job) -> None:
         """To the thread of its lane. Raises Refusal BUSY, SHUTDOWN."""

@@ -12,10 +12,11 @@ from semcorr_ros.ros import regions as regions_of_interest
 from semcorr_ros.ros.outputs import Found
 from semcorr_ros.ros.perception import Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.results import describe, renamed, sighting, too_uncertain
+from semcorr_ros.ros.results import describe, renamed, sighting
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.identities import Identities, Sighting, duplicates
+from semcorr_ros.sensing.judgement import low_score
 from semcorr_ros.sensing.place import Place
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ class Streaming:
         ]
 
     def _find(self, session: Session, name: str, picture: Picture, task: Task, key: str) -> Found:
-        min_score, resident = self._node.settings.min_score, session.bank.hold(name)
+        min_score, resident = self._node.min_score, session.bank.hold(name)
         view = session.perception.next_view(resident, picture, task, key)
         found = describe(resident.model, view, "", min_score)
-        if found.pose.confidence < min_score:
-            raise too_uncertain(found.pose.confidence, min_score)
+        if refusal := low_score(found.pose.confidence, min_score):
+            raise refusal
         return found
 
     def _publish(self, moment: Moment, found: list[Found]) -> None:

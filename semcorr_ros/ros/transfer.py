@@ -11,17 +11,16 @@ import torch
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import Correspondences
 from semcorr_ros.matching import View
-from semcorr_ros.msg import SemanticKeypoints
+from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints
 from semcorr_ros.ros.class_bank import ClassBank, Resident
 from semcorr_ros.ros.demonstration_file import Record
 from semcorr_ros.ros.demonstrations import Demonstrations, Taught, named
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
 from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.results import too_uncertain
 from semcorr_ros.ros.worker import KeepGoing
+from semcorr_ros.sensing.judgement import low_score
 from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
 from semcorr_ros.srv import TransferKeypoints
 
@@ -65,6 +64,8 @@ class Transfer:
         start = time.perf_counter()
         resident = self._bank.hold(request.class_name)
         source = self._source(request, resident, keep_going)
+        if source is not None:
+            _check_source(source, min_score)
         task = Task(keep_going, place_in(target, request.target_roi))
         view = self._perception.view(resident, target, task)
         names = list(request.keypoint_names)
@@ -77,7 +78,10 @@ class Transfer:
             points, names = (source.points, names) if request.points else named(source, names)
             found = pipeline.transfer_points(resident.model, source.view, view, points)
             names = names or list(source.names)
-        response = _response(resident, view, _instance(resident, names, found, request, min_score), min_score)
+        assert view.aligned is not None
+        refused = low_score(float(view.aligned.confidence[0]), min_score) is not None
+        keypoints = keypoint_messages(names, found, min_score, refused)
+        response = _response(resident, view, _instance(resident, keypoints, request), min_score)
         response.header = target.header
         response.inference_time = time.perf_counter() - start
         return response
@@ -91,8 +95,8 @@ class Transfer:
         view = self._place(resident, record, keep_going)
         assert view.aligned is not None
         confidence = float(view.aligned.confidence[0])
-        if confidence < min_score:
-            raise too_uncertain(confidence, min_score)
+        if refusal := low_score(confidence, min_score):
+            raise refusal
         points = record.points.to(self._perception.device)
         return self._demonstrations.store(
             record, Taught(view, points, record.names, resident.version)
@@ -127,6 +131,13 @@ class Transfer:
             return self._perception.view(resident, record.picture, task)
         except Refusal as refusal:
             raise Refusal(refusal.code, f"source picture: {refusal.message}") from refusal
+
+
+def _check_source(source: Taught, min_score: float) -> None:
+    """Raises Refusal LOW_SCORE: points of a picture that is not understood lead anywhere."""
+    assert source.view.aligned is not None
+    if refusal := low_score(float(source.view.aligned.confidence[0]), min_score):
+        raise Refusal(refusal.code, f"source picture: {refusal.message}")
 
 
 def _of_class(request: Request) -> bool:
@@ -186,10 +197,8 @@ def _check_names(resident: Resident, names: Sequence[str]) -> None:
             )
 
 
-def _instance(
-    resident: Resident, names: list[str], found: Correspondences, request: Request, min_score: float
-) -> SemanticKeypoints:
-    message = instance_message(resident.model, keypoint_messages(names, found, min_score), "")
+def _instance(resident: Resident, keypoints: list[SemanticKeypoint], request: Request) -> SemanticKeypoints:
+    message = instance_message(resident.model, keypoints, "")
     if not _of_class(request) or request.keypoint_names:
         message.edges = []  # they index the keypoints of the class, not those of the request
     return message
@@ -201,8 +210,8 @@ def _response(resident: Resident, view: View, keypoints: SemanticKeypoints, min_
         keypoints=keypoints, pose=pose_message(resident.model, view.aligned, "")
     )
     confidence = response.pose.confidence
-    response.success = confidence >= min_score
-    if not response.success:
-        refusal = too_uncertain(confidence, min_score)
+    refusal = low_score(confidence, min_score)
+    response.success = refusal is None
+    if refusal is not None:
         response.error_code, response.message = int(refusal.code), refusal.message
     return response

@@ -70,7 +70,8 @@ REASONS = {
         "found, but less surely than min_score", "look from closer or another side, or lower min_score"
     ),
     Code.BACKBONE_MISMATCH: Reason(
-        "the class was built on other features", "start the node with that backbone, or rebuild the class"
+        "the class was built on other features",
+        "leave `backbone` empty: the first active class's own; or rebuild the class",
     ),
     Code.BAD_FILE: Reason("a file is missing, damaged or of another kind", "build or copy it again"),
     Code.BUSY: Reason("more requests than queue_size wait", "ask less often, or raise queue_size"),

@@ -13,13 +13,14 @@ import torch
 
 from semcorr_ros import alignment, pipeline
 from semcorr_ros.alignment.tracking import Tracker
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, FeatureMap, KeypointState
+from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, FeatureMap, KeypointState
 from semcorr_ros.features import ImageRef
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.sensing.assembly import Assembler, Moment
 from semcorr_ros.sensing.frame import Frame, observe, read_frame, with_depth
+from semcorr_ros.sensing.judgement import MIN_SCORE, check_finite, judged, low_score
 from semcorr_ros.sensing.refusal import Code, Refusal
 
 
@@ -29,7 +30,7 @@ class Settings:
 
     depth: str = "auto"
     sync_slop: float = 0.05
-    min_score: float = 0.1
+    min_score: float = MIN_SCORE
     seed: int = 0
     tracking: bool = False  # start at the last picture's placement
     every: int = 1  # look at every n-th picture only
@@ -115,24 +116,20 @@ class Replay:
             found = place(seen=seen, generator=generator)
         except ValueError as error:
             raise Refusal(Code.NOT_FOUND, str(error)) from error
+        check_finite(name, found)
         if tracker is not None:
             self._trackers[name] = tracker
         confidence = float(found.confidence[0])
-        if not math.isfinite(confidence):
-            raise Refusal(Code.NOT_FOUND, f"the alignment of class {name!r} diverged")
-        if confidence < self.settings.min_score:
-            raise Refusal(
-                Code.LOW_SCORE,
-                f"confidence {confidence:.2f} is below min_score {self.settings.min_score:.2f}",
-            )
+        if refusal := low_score(confidence, self.settings.min_score):
+            raise refusal
         ids = torch.arange(len(model.info.keypoint_names), device=model.sparse.device)
-        points = pipeline.transfer_keypoints(model, seen, found, ids)
+        points = judged(pipeline.transfer_keypoints(model, seen, found, ids), self.settings.min_score)
         return {
             "class_name": name,
             "confidence": confidence,
             "metric": bool(found.metric),
             "pose": _pose(model, found),
-            "keypoints": _keypoints(model, points, self.settings.min_score),
+            "keypoints": _keypoints(model, points),
             "edges": [list(edge) for edge in model.info.edges],
         }
 
@@ -157,16 +154,12 @@ def _pose(model: ClassRepresentation, found: Alignment) -> dict[str, Any]:
     }
 
 
-def _keypoints(model: ClassRepresentation, points: Any, min_score: float) -> list[dict[str, Any]]:
+def _keypoints(model: ClassRepresentation, points: Correspondences) -> list[dict[str, Any]]:
     rows = []
     for i, name in enumerate(model.info.keypoint_names):
         state, score = KeypointState(int(points.state[i])), float(points.score[i])
         xyz = points.xyz[i].tolist()
         known = all(map(math.isfinite, xyz))
-        if state == KeypointState.VISIBLE and score < min_score:
-            state = KeypointState.REJECTED
-        elif state == KeypointState.VISIBLE and not known:
-            state = KeypointState.NO_DEPTH
         rows.append({
             "name": name,
             "state": state.name,

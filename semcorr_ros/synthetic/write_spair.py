@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from semcorr_ros import rendered
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.storage import atomic_path, write_json
 from semcorr_ros.synthetic.annotation import KEYPOINT_SLOTS, image_annotation
@@ -65,7 +66,7 @@ def write_sample(root: Path, stem: str, instance: Instance, rendering: Rendering
     """Write all files of one image, each atomically."""
     paths = sample_paths(root, instance.category, stem)
     with atomic_path(paths["JPEGImages"]) as temporary:
-        Image.fromarray(rendering.image).save(temporary, quality=_JPEG_QUALITY)
+        rendered.save(Image.fromarray(rendering.image), temporary, quality=_JPEG_QUALITY)
     with atomic_path(paths["Segmentation"]) as temporary:
         _segmentation(rendering, class_id(instance.category)).save(temporary)
     with atomic_path(paths["Depth"]) as temporary:

@@ -87,7 +87,18 @@ def build_class(work: Path, category: str, seed: int) -> ClassRepresentation:
         workers = ["--workers", str(min(8, os.cpu_count() or 1))]
         for arguments in (
             ["synthesize", *made, *workers, *options],
-            ["build_class", "--root", str(data), "--category", category, "--output", str(path), *options],
+            [
+                "build_class",
+                "--root",
+                str(data),
+                "--category",
+                category,
+                "--output",
+                str(path),
+                "--backbone",
+                "tiny",
+                *options,
+            ],
         ):
             # As a process of its own: it chooses its threads, and its memory is not this one's.
             subprocess.run([sys.executable, "-m", "semcorr_ros", *arguments], check=True)

@@ -87,9 +87,9 @@ class Canvas:
         self._labels.append(_Label((x, y), text, color, region or (0, 0, *self.size)))
         self._taken.append((x - MARK_PX, y - MARK_PX, x + MARK_PX, y + MARK_PX))
 
-    def caption(self, text: str) -> None:
+    def caption(self, text: str, color: Color = WHITE) -> None:
         """A line of text in the top left corner."""
-        self._labels.insert(0, _Label(None, text, WHITE, (0, 0, *self.size)))
+        self._labels.insert(0, _Label(None, text, color, (0, 0, *self.size)))
 
     def inside(self, point: Point) -> bool:
         """Whether a point lies on the picture."""

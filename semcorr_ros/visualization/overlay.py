@@ -13,6 +13,8 @@ from semcorr_ros.visualization.palette import by_position
 
 DOT = 4.0
 KEYPOINT = 6.0
+FRAME = 10.0
+RED = (230, 40, 40)
 
 
 def draw_alignment(
@@ -20,11 +22,13 @@ def draw_alignment(
     model: ClassRepresentation,
     aligned: Alignment,
     longer_side: int = 1280,
+    refused: str = "",
 ) -> UInt8[Tensor, "height width 3"]:
     """The best hypothesis over its image, enlarged to `longer_side`.
 
     Dense points have the color of their canonical place (x, y, z as red, green, blue), near ones
-    cover far ones. Keypoints the class never saw are left out.
+    cover far ones. Keypoints the class never saw are left out. refused: why nobody should believe it; the
+    picture gets a red frame.
     """
     canvas = Canvas(image, longer_side)
     _draw_cloud(canvas, model, aligned)
@@ -40,8 +44,27 @@ def draw_alignment(
         canvas.dot(point, KEYPOINT, WHITE)
         if canvas.inside(point):
             canvas.label(point, model.info.keypoint_names[i])
-    canvas.caption(_caption(model, aligned))
+    if refused:
+        _frame(canvas)
+    canvas.caption(_caption(model, aligned, refused), RED if refused else WHITE)
     return canvas.tensor()
+
+
+def draw_refusal(
+    image: UInt8[Tensor, "height width 3"], text: str, longer_side: int = 1280
+) -> UInt8[Tensor, "height width 3"]:
+    """An image in which nothing was found, in a red frame with the reason."""
+    canvas = Canvas(image, longer_side)
+    _frame(canvas)
+    canvas.caption(text, RED)
+    return canvas.tensor()
+
+
+def _frame(canvas: Canvas) -> None:
+    width, height = (value / canvas.scale - 1 for value in canvas.size)
+    corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
+    for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+        canvas.line(start, end, RED, width=FRAME)
 
 
 def _draw_cloud(canvas: Canvas, model: ClassRepresentation, aligned: Alignment) -> None:
@@ -54,6 +77,8 @@ def _draw_cloud(canvas: Canvas, model: ClassRepresentation, aligned: Alignment) 
             canvas.dot(pixels[i], DOT, tuple(colors[i]), alpha=210)
 
 
-def _caption(model: ClassRepresentation, aligned: Alignment) -> str:
-    distance = f", {float(aligned.translation[0, 2]):.2f} m away" if aligned.metric else ""
-    return f"{model.info.name}: confidence {float(aligned.confidence[0]):.2f}{distance}"
+def _caption(model: ClassRepresentation, aligned: Alignment, refused: str) -> str:
+    told = f"{model.info.name}: confidence {float(aligned.confidence[0]):.2f}"
+    if refused:
+        return f"{told}, refused: {refused}"
+    return f"{told}, {float(aligned.translation[0, 2]):.2f} m away" if aligned.metric else told

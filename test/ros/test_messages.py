@@ -89,6 +89,15 @@ def test_low_scores_are_rejected_and_order_is_kept():
     assert second.xyz.z == pytest.approx(0.9)
 
 
+def test_of_a_refused_object_every_point_is_rejected_and_none_has_a_position():
+    states = [KeypointState.VISIBLE, KeypointState.OCCLUDED, KeypointState.NO_DEPTH, KeypointState.UNKNOWN]
+    found = replace(_correspondences(states), covariance=torch.eye(3).repeat(4, 1, 1))
+    told = messages.keypoint_messages(list("abcd"), found, 0.1, refused=True)
+    assert [point.state for point in told] == [SemanticKeypoint.REJECTED] * 3 + [SemanticKeypoint.UNKNOWN]
+    assert all(math.isnan(point.xyz.z) and point.covariance[0] == -1 for point in told)
+    assert [point.pixel.x for point in told] == [0.0, 2.0, 4.0, 6.0]
+
+
 def test_pose_maps_canonical_points_to_the_camera(model):
     rotation, translation, scale = rotations.super_fibonacci(5)[3], torch.tensor([0.1, -0.2, 0.8]), 0.05
     aligned = _alignment(model, rotation, translation, scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import depth_networks
 import mask_networks
@@ -18,11 +19,13 @@ from ros.test_perceive import inline, xyz
 from semcorr_ros.srv import TransferKeypoints
 
 from semcorr_ros import pipeline
+from semcorr_ros.features import efficientnet_lite, tiny
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check
 from semcorr_ros.ros.perception import Perception, Picture, Task
+from semcorr_ros.ros.refusal import Code, Refusal
 
 SEED = 3  # of a random SAM whose answer overlaps with the pear's
 
@@ -91,10 +94,10 @@ def here(folder, shot, parameters, measured):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"backbone_options": ("size=small",)}, r"features/tiny: unknown key 'size'; allowed: "),
+        ({"backbone_options": ("sise=2",)}, r"features/efficientnet_lite: unknown key 'sise'; allowed: "),
         ({"backbone_options": ("size",)}, "backbone_options takes KEY=VALUE, got 'size'"),
         ({"backbone_options": ("weights=here",)}, "use the parameter weights"),
-        ({"precision": "fp16"}, "precision 'fp16' means nothing to tiny, attention"),
+        ({"precision": "fp16"}, "precision 'fp16' means nothing to efficientnet_lite, attention"),
         ({"masks": ("spam",)}, "unknown masks plug-in 'spam'; available: .*sam"),
         ({"masks": ("annotation",)}, "'annotation' reads files of a data set; for pictures alone there are"),
         ({"mask_options": ("sam.size=base",)}, "mask_options sam.size=base: .* one of attention"),
@@ -110,6 +113,46 @@ def test_what_cannot_be_used_is_explained(given, message, tmp_path, monkeypatch)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         providers_from(check(Parameters(**given)), "cpu")
+
+
+def class_on(folder, name, extractor) -> str:
+    """A class file of that name, built on a live backbone."""
+    model, path = fabricated.make_class(), folder / f"{name}.safetensors"
+    backbone, info = extractor.build(extractor.Config()).backbone, replace(model.info, name=name)
+    write_class(path, replace(model, backbone=backbone, info=info))
+    return str(path)
+
+
+def test_the_first_active_class_chooses_the_backbone(tmp_path):
+    files = (class_on(tmp_path, "photo", efficientnet_lite), class_on(tmp_path, "toy", tiny))
+
+    def chosen_for(**given) -> str:
+        return providers_from(check(Parameters(**given)), "cpu").features.backbone.partition(":")[0]
+
+    assert chosen_for() == "efficientnet_lite"
+    assert chosen_for(classes=files) == "efficientnet_lite"
+    assert chosen_for(classes=files[1:]) == "tiny"
+    assert chosen_for(classes=files, active_classes=("toy", "photo")) == "tiny"
+    assert chosen_for(classes=files[1:], backbone="efficientnet_lite") == "efficientnet_lite"
+    perception = Perception(Parameters(classes=files))
+    bank = ClassBank(perception.device, perception.backbone)
+    bank.load(files[0])
+    with pytest.raises(Refusal, match=r"build_class --backbone efficientnet_lite .*toy") as caught:
+        bank.load(files[1])
+    assert caught.value.code == Code.BACKBONE_MISMATCH
+
+
+def test_a_node_with_a_class_of_rendered_images_says_so(start, ros, tmp_path):
+    said = {}
+    for name, extractor in (("photo", efficientnet_lite), ("toy", tiny)):
+        node = start(
+            "perceive", {"classes": f"[{class_on(tmp_path, name, extractor)}]", "__node": f"says_{name}"}
+        )
+        assert state(ros, f"says_{name}") == "active"
+        status, said[name] = node.stop(signal.SIGINT)
+        assert status == 0, said[name]
+    assert "knows rendered images only" not in said["photo"]
+    assert said["toy"].count("knows rendered images only") == 1
 
 
 def test_choices_that_need_no_plug_in_are_checked_at_once():

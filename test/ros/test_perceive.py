@@ -12,6 +12,8 @@ import pear_camera
 import pytest
 import rclpy
 from alignment import fabricated
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros.conftest import call, spin_until
 from semcorr_ros.msg import ClassCatalogue, Point2D, SemanticKeypoint, SemanticKeypointsArray
@@ -214,6 +216,29 @@ def test_without_valid_depth_there_is_no_position(perceive, ros, model):
     assert SemanticKeypoint.NO_DEPTH in states
     assert SemanticKeypoint.VISIBLE not in states
     assert all(math.isnan(value) for k in response.keypoints.keypoints for value in xyz(k))
+
+
+def test_an_unsure_answer_pretends_nothing(perceive, ros, model):
+    shot = pear_camera.shoot(model, 70)
+    tune(ros, 1.0)
+    try:
+        unsure = transfer(ros, **inline(shot, "target"))
+        assert (unsure.success, unsure.error_code) == (False, Response.LOW_SCORE)
+        assert {keypoint.state for keypoint in unsure.keypoints.keypoints} == {SemanticKeypoint.REJECTED}
+        assert all(math.isnan(value) for k in unsure.keypoints.keypoints for value in xyz(k))
+        points = [Point2D(x=float(x), y=float(y)) for x, y in shot.pixels[:1]]
+        source = transfer(ros, points=points, **inline(shot, "source"), **inline(shot, "target"))
+        assert source.error_code == Response.LOW_SCORE
+        assert source.message.startswith("source picture: confidence")
+    finally:
+        tune(ros, -1.0)
+    assert transfer(ros, **inline(shot, "target")).success
+
+
+def tune(ros, min_score: float) -> None:
+    change = Parameter("min_score", value=min_score).to_parameter_msg()
+    request = SetParameters.Request(parameters=[change])
+    assert call(ros, SetParameters, "/semcorr/set_parameters", request).results[0].successful
 
 
 def test_points_of_a_source_picture_and_its_demonstration(perceive, ros, model):

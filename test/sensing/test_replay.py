@@ -7,6 +7,7 @@ import pear_camera
 import pytest
 from alignment import fabricated
 
+from semcorr_ros import backbones
 from semcorr_ros.__main__ import main
 from semcorr_ros.representation.class_file import write_class
 from semcorr_ros.storage import read_json
@@ -107,6 +108,16 @@ def test_what_cannot_be_used_is_counted(shots, class_file, tmp_path, model):
     content = read_json(tmp_path / "out.json")
     assert content["dropped"] == {"NOT_FOUND": 1}
     assert content["frames"][0]["refused"]["pear"]["code"] == "NOT_FOUND"
+
+
+def test_a_backbone_of_rendered_images_is_warned_of_once(shots, class_file, tmp_path, caplog, monkeypatch):
+    fabricated_bag.write_bag(tmp_path / "bag", shots)
+    assert replay(tmp_path / "bag", class_file, tmp_path / "a.json") == 0
+    assert not caplog.messages
+    monkeypatch.setattr(backbones, "RENDERED_ONLY", ("fabricated",))
+    assert replay(tmp_path / "bag", class_file, tmp_path / "b.json") == 0
+    (said,) = caplog.messages
+    assert "'fabricated' knows rendered images only" in said
 
 
 def test_a_missing_or_broken_bag_is_one_line(class_file, tmp_path, capsys):

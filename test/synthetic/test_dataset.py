@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from semcorr_ros.datasets import spair71k
+from semcorr_ros.rendered import is_marked
 from semcorr_ros.synthetic.dataset import SPLITS, DatasetConfig, jobs, make_dataset, picture
 from semcorr_ros.synthetic.scene import SceneConfig
 from semcorr_ros.synthetic.source import ProceduralSource
@@ -200,3 +201,9 @@ def test_another_configuration_in_the_same_folder_is_refused(root, tmp_path):
     (tmp_path / "ImageAnnotation").mkdir()
     with pytest.raises(ValueError, match="did not write"):
         make_dataset(tmp_path, SOURCE, CONFIG)
+
+
+def test_every_picture_is_marked_as_rendered(root):
+    pictures = list(root.glob("JPEGImages/*/*.jpg"))
+    assert pictures
+    assert all(map(is_marked, pictures))

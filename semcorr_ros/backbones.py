@@ -1,0 +1,122 @@
+"""Which backbone is meant where none is named, and what is said where two do not fit together."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from semcorr_ros import plugins
+from semcorr_ros.artifacts import ClassRepresentation
+
+DEFAULT = "efficientnet_lite"
+RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
+OPTIONS = "backbone_options"  # key of ClassRepresentation.provenance
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the header of a class file says about the features that the class was built on."""
+
+    category: str
+    backbone: str  # "<name>:<fingerprint>"
+    options: tuple[str, ...] | None  # KEY=VALUE settings of the backbone; None: built before they were kept
+
+    @property
+    def name(self) -> str:
+        """Of the plug-in."""
+        return name_of(self.backbone)
+
+
+def name_of(backbone: str) -> str:
+    """The plug-in of "<name>:<fingerprint>"."""
+    return backbone.partition(":")[0]
+
+
+def kept_options(texts: Iterable[str]) -> dict[str, str]:
+    """The provenance of a class built with these KEY=VALUE settings; without paths, which differ between
+    machines, and with them the bytes of the file."""
+    kept = sorted(text for text in texts if not text.partition("=")[0].endswith("weights"))
+    return {OPTIONS: shlex.join(kept)}
+
+
+def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The settings that `kept_options` wrote; None for a class that does not say."""
+    text = provenance.get(OPTIONS)
+    return None if text is None else tuple(shlex.split(text))
+
+
+def origin_of(model: ClassRepresentation) -> Origin:
+    """Of a class that was read."""
+    return Origin(model.info.name, model.backbone, options_of(model.provenance))
+
+
+def check(model: ClassRepresentation, computed: str, path: str | Path = "") -> None:
+    """Raises ValueError where the class cannot be compared with features of the backbone `computed`."""
+    if model.backbone != computed:
+        raise ValueError(mismatch(origin_of(model), computed, path))
+
+
+def chosen(given: str, built_on: Origin | None) -> str:
+    """The plug-in that is meant: the given one, else that of the class. Raises ValueError if it is none."""
+    if given or built_on is None:
+        return given or DEFAULT
+    if built_on.name not in plugins.available("features"):
+        raise ValueError(
+            f"class {built_on.category!r} was built on backbone {built_on.backbone!r}, which is none of "
+            f"{', '.join(plugins.available('features'))}; name one with the same features, "
+            "or rebuild the class"
+        )
+    return built_on.name
+
+
+def with_those_of(origin: Origin | None, name: str, given: Iterable[str]) -> list[str]:
+    """KEY=VALUE settings for the backbone `name`: the given ones, then those of a class built on it."""
+    given = list(given)
+    if origin is None or origin.name != name:
+        return given
+    taken = {text.partition("=")[0] for text in given}
+    return given + [text for text in origin.options or () if text.partition("=")[0] not in taken]
+
+
+def mismatch(origin: Origin, computed: str, path: str | Path = "") -> str:
+    """Why a class and features of another backbone cannot be compared, and the two ways out."""
+    what = f"{path} (class {origin.category!r})" if path else f"class {origin.category!r}"
+    name = name_of(computed)
+    rebuild = (
+        f"python -m semcorr_ros build_class --backbone {name} --root DATA --category {origin.category} "
+        f"--output {path or f'{origin.category}.safetensors'}"
+    )
+    return (
+        f"{what} was built on backbone {origin.backbone!r}, but the images are encoded by {computed!r}: "
+        f"{_way_back(origin, name)}, or rebuild the class: {rebuild}"
+    )
+
+
+def _way_back(origin: Origin, name: str) -> str:
+    if name != origin.name:
+        return "leave the backbone unset to use the class's own"
+    if origin.options is None:
+        return (
+            "same network, other weights or settings; this class does not say which, so give the weights "
+            "and backbone options (such as size=0 or side=320) that it was built with"
+        )
+    settings = " ".join(origin.options) or "none but the defaults"
+    return (
+        "same network, other weights or settings; give the weights and backbone options that it was built "
+        f"with (options: {settings})"
+    )
+
+
+def beware(backbone: str) -> str:
+    """What to tell who shows photographs to a backbone; empty where that is fine."""
+    name = name_of(backbone)
+    if name not in RENDERED_ONLY:
+        return ""
+    return (
+        f"the backbone {name!r} knows rendered images only: on photographs it is confident and wrong. For "
+        "real pictures and cameras build the class with: "
+        f"python -m semcorr_ros build_class --backbone {DEFAULT} --root DATA --category NAME "
+        "--output NAME.safetensors"
+    )

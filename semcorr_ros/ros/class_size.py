@@ -1,0 +1,37 @@
+"""The metric size of a class that was built without metric depth: from what the camera shows of it.
+
+Nothing is believed at once: several objects have to be placed surely, at a measured depth, and to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from semcorr_ros.matching import View
+
+# Confidence of a placement that counts, as of one that a tracker goes on with. Of 140 rendered validation
+# pictures (mug, chair, car; `tiny`, classes without size) 12 of 16 below it are off by over a fifth, 14 of
+# 124 above it.
+SURE = 0.3
+KEPT = 5  # the latest sizes that are compared
+AGREEING = 3  # of them
+TOLERANCE = 0.2  # of the median, within which two sizes agree
+
+
+def size_shown(view: View, sensor: bool) -> float:
+    """Metres per canonical unit of the object in a picture; 0 where the picture does not tell.
+
+    sensor: the depth is measured, not a network's.
+    """
+    found = view.aligned
+    if found is None or not sensor or not found.metric or view.seen.camera is None:
+        return 0.0
+    return float(found.scale[0]) if float(found.confidence[0]) >= SURE else 0.0
+
+
+def agreed(sizes: Sequence[float]) -> float:
+    """The median of those that agree with each other; 0 while too few do."""
+    middle = median(sizes)
+    near = [size for size in sizes if abs(size - middle) <= TOLERANCE * middle]
+    return median(near) if len(near) >= AGREEING else 0.0

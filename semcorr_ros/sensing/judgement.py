@@ -1,0 +1,48 @@
+"""What may be told of an alignment: one judgement for the node, `align`, `transfer` and `replay`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from semcorr_ros.artifacts import Alignment, Correspondences, KeypointState
+from semcorr_ros.backbones import name_of
+from semcorr_ros.sensing.refusal import Code, Refusal
+
+MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
+MIN_SCORE_ON: dict[str, float] = {}  # the same by the name of a backbone, where another value was measured
+
+
+def min_score_for(backbone: str, given: float | None = None) -> float:
+    """The least confidence on a backbone "<name>:<fingerprint>"; a given one goes first, unless negative."""
+    if given is not None and given >= 0:
+        return given
+    return MIN_SCORE_ON.get(name_of(backbone), MIN_SCORE)
+
+
+def check_finite(category: str, aligned: Alignment) -> None:
+    """Raises Refusal NOT_FOUND where the optimisation left the numbers that mean something."""
+    if not (torch.isfinite(aligned.keypoints[0]).all() and torch.isfinite(aligned.confidence[0])):
+        raise Refusal(Code.NOT_FOUND, f"the alignment of class {category!r} diverged")
+
+
+def low_score(confidence: float, min_score: float) -> Refusal | None:
+    """Why an object that was placed is not told; None where it is sure enough."""
+    if confidence >= min_score:
+        return None
+    return Refusal(Code.LOW_SCORE, f"confidence {confidence:.2f} is below min_score {min_score:.2f}")
+
+
+def judged(found: Correspondences, min_score: float, refused: bool = False) -> Correspondences:
+    """The points as they may be told: an unsure one is REJECTED, a visible one without position NO_DEPTH,
+    and where the whole object is refused, all of them are REJECTED and without position."""
+    state, xyz = found.state.clone(), found.xyz.clone()
+    visible = state == int(KeypointState.VISIBLE)
+    state[visible & ~torch.isfinite(xyz).all(-1)] = int(KeypointState.NO_DEPTH)
+    state[visible & ~(found.score >= min_score)] = int(KeypointState.REJECTED)
+    if refused:
+        state[state != int(KeypointState.UNKNOWN)] = int(KeypointState.REJECTED)
+    nowhere = (state == int(KeypointState.NO_DEPTH)) | (state == int(KeypointState.UNKNOWN))
+    xyz[nowhere if not refused else torch.ones_like(nowhere)] = torch.nan
+    return replace(found, state=state, xyz=xyz, covariance=None if refused else found.covariance)

@@ -1,0 +1,49 @@
+"""What is told of an alignment, and what is not."""
+
+import math
+
+import pytest
+import torch
+
+from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.sensing import judgement
+from semcorr_ros.sensing.refusal import Code
+
+STATES = [KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.OCCLUDED]
+
+
+def points() -> Correspondences:
+    xyz = torch.ones(4, 3)
+    xyz[1] = torch.nan
+    score = torch.tensor([0.5, 0.5, 0.05, 0.05])
+    return Correspondences(torch.zeros(4, 2), score, torch.tensor([int(s) for s in STATES]), xyz)
+
+
+def test_unsure_points_and_points_without_a_position():
+    given = points()
+    told = judgement.judged(given, 0.1)
+    assert [KeypointState(s).name for s in told.state.tolist()] == [
+        "VISIBLE", "NO_DEPTH", "REJECTED", "OCCLUDED"
+    ]  # fmt: skip
+    assert torch.isfinite(told.xyz).all(-1).tolist() == [True, False, True, True]
+    assert given.state.tolist() == [int(s) for s in STATES]  # what was judged is as it was
+
+
+def test_a_score_that_is_no_number_is_not_sure():
+    given = points()
+    given.score[0] = torch.nan
+    assert judgement.judged(given, 0.0).state[0] == KeypointState.REJECTED
+
+
+@pytest.mark.parametrize(("confidence", "refused"), [(0.09, True), (0.1, False), (math.nan, True)])
+def test_the_least_confidence(confidence, refused):
+    refusal = judgement.low_score(confidence, 0.1)
+    assert (refusal is not None) == refused
+    assert refusal is None or refusal.code == Code.LOW_SCORE
+
+
+def test_a_backbone_may_have_its_own_least_confidence(monkeypatch):
+    monkeypatch.setitem(judgement.MIN_SCORE_ON, "lidar", 0.4)
+    assert judgement.min_score_for("lidar:01") == judgement.min_score_for("lidar:01", -1.0) == 0.4
+    assert judgement.min_score_for("lidar:01", 0.0) == 0.0
+    assert judgement.min_score_for("sonar:01") == judgement.MIN_SCORE
