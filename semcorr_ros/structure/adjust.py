@@ -1,4 +1,4 @@
-"""Bundle adjustment of a deforming shape: Levenberg and Marquardt, cameras eliminated, many candidates at once.
+"""Bundle adjustment of a deforming shape: Levenberg and Marquardt, cameras eliminated, many at once.
 
 Minimised is minus the logarithm of a posterior: Cauchy's log(1 + (e / slip)^2) of the annotations and of the
 cameras' roll, and half the squares of what else has a prior (mode weights, modes, focal lengths, apparent
