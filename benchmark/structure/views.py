@@ -1,4 +1,4 @@
-"""Members of the procedural classes, seen from random sides: annotations as a person would make them, and the truth."""
+"""Members of the procedural classes, seen from random sides: annotations, and the truth about them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def scene(
     turn: float | None = None,
     known: bool = False,
 ) -> Scene:
-    """noise: of an annotation, shares of the object's radius. missing: share of visible keypoints not annotated.
+    """noise: of an annotation, shares of the radius. missing: share of visible keypoints not annotated.
 
     turn: degrees to either side from which the object is seen; default: all around, 60 for flat classes.
     """

@@ -47,7 +47,7 @@ def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> 
     told = [*_about_reversal(structure), *_about_views(structure, info)]
     if collected.flip is not None and not structure.symmetric:
         told.append(
-            "the keypoints do not obey the flip table (the class is lifted without symmetry): check 'flip' of "
+            "the keypoints do not obey the flip table (lifted without symmetry): check 'flip' of "
             f"{info.name!r}, which keypoint becomes which in a mirrored image"
         )
     names = info.keypoint_names

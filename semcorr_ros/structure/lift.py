@@ -19,9 +19,9 @@ from semcorr_ros.structure.state import Sightings, State, concatenate, symmetric
 
 COARSE = (0.3, 0.15)  # slips of the first stages
 FIRST_STEPS = 15
-# Mean cost of an annotation from which on a flip table is in doubt, and the share of it that must remain without.
-# Right tables give 0.05 to 0.25 on photographs and procedural classes, wrong ones 0.5 and more.
-STRAINED, RELIEVED = 0.4, 0.5
+# Mean cost of an annotation from which on a flip table is in doubt, and the share of it that must remain
+# without: right tables give 0.05 to 0.15 on photographs and procedural classes, wrong ones 0.25 and more.
+STRAINED, RELIEVED = 0.2, 0.35
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,7 @@ def _lift(
     first = _rigid(sights, basis, config, generator)
     solved = [_deforming(one, sights, flip, _terms(config, basis, config.slip)) for one in first]
     terms = _terms(config, basis, config.slip)
-    pair = concatenate(*[state for state, _, _ in solved])
-    exchanged_sights = [found for _, found, _ in solved]
-    # Each reading may have its own exchanged views; they are compared on what each explains.
-    best = int(torch.stack([_total(s, v, terms) for (s, v, _) in solved]).argmin())
-    verdict = decide(pair, exchanged_sights[best], terms, sentences)
+    verdict = decide([(state, believed) for state, believed, _ in solved], terms, sentences)
     state, seen, swapped = solved[verdict.winner]
     return replace(_structure(state, seen, swapped, terms, verdict), symmetric=flip is not None)
 

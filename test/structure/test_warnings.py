@@ -27,7 +27,7 @@ def mugs():
 
 
 def test_too_few_images_are_an_error_that_says_how_many(mugs):
-    with pytest.raises(ValueError, match="at least 4 images .* 3 of 3 are usable.*--depth-dir"):
+    with pytest.raises(ValueError, match=r"at least 4 images .* 3 of 3 are usable.*--depth-dir"):
         _prepare(mugs, mugs.images[:3])
 
 
@@ -70,11 +70,6 @@ def test_images_from_one_side_are_told():
 
 def test_keypoints_in_one_plane_and_on_one_line_are_told(mugs):
     names = mugs.info.keypoint_names
-    rim = torch.tensor([name.startswith("rim") or name.startswith("handle_t") for name in names])
-
-    def only(keep):
-        return [_changed(i, torch.where(keep[:, None], i.keypoints, torch.nan)) for i in mugs.images]
-
     generator = torch.Generator().manual_seed(3)
     flat = torch.randn(len(names), 3, generator=generator) * torch.tensor([1.0, 1.0, 0.0])
     line = torch.randn(len(names), 1, generator=generator) * torch.tensor([1.0, 0.5, 0.2])
@@ -86,7 +81,6 @@ def test_keypoints_in_one_plane_and_on_one_line_are_told(mugs):
             images.append(replace(image, keypoints=seen, visible=torch.ones(len(names), dtype=torch.bool)))
         told = _prepare(mugs, images, replace(mugs.info, flip=None)).warnings
         assert any(word in one for one in told), (word, told)
-    assert rim.any() and only(rim)
 
 
 def test_a_reversal_that_pictures_do_not_decide_asks_for_a_sentence():
