@@ -30,6 +30,20 @@ def test_no_ros_outside_ros(path):
         assert name.partition(".")[0] != "cv2"
 
 
+@pytest.mark.parametrize(
+    ("room", "above"),
+    [
+        ("structure", ("artifacts", "geometry", "structure")),
+        ("depth", ("artifacts", "geometry", "structure", "depth", "storage", "disk_cache", "weights")),
+    ],
+)
+def test_a_room_imports_only_rooms_above_it(room, above):
+    for path in sorted((PACKAGE / room).glob("*.py")):
+        for name in _imports(path):
+            first, _, rest = name.partition(".")
+            assert first != "semcorr_ros" or not rest or rest.split(".")[0] in above, (path.name, name)
+
+
 def test_the_check_sees_the_modules_it_is_about():
     assert len(MODULES) > 30
     assert "rclpy.node" in _imports(PACKAGE / "ros" / "inputs.py")

@@ -34,8 +34,8 @@ def add_keypoint_arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         nargs=3,
         metavar=("METRES", "A", "B"),
-        help="a mean length of the class, from keypoint A to keypoint B, such as 0.09 rim_left rim_right: gives "
-        "the class its size in metres, whatever its depth says",
+        help="a mean length of the class, from keypoint A to keypoint B, such as 0.09 rim_left rim_right: "
+        "gives the class its size in metres, whatever its depth says",
     )
 
 
@@ -85,7 +85,8 @@ def size_from(args: argparse.Namespace, info: CategoryInfo) -> tuple[float, int,
         metres = 0.0
     if not 0 < metres < float("inf") or names[0] == names[1]:
         raise ValueError(
-            f"--size takes metres above 0 and two different keypoints, METRES A B, got {' '.join(args.size)!r}"
+            "--size takes metres above 0 and two different keypoints, METRES A B, got "
+            f"{' '.join(args.size)!r}"
         )
     first, second = (info.keypoint_names.index(name) for name in names)
     return metres, first, second

@@ -14,7 +14,6 @@ from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.class_picture import class_picture
 
-
 UNSIZED = "unknown: the class has no size in metres (build_class --size METRES A B)"
 
 

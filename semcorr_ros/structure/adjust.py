@@ -1,4 +1,4 @@
-"""Bundle adjustment of a deforming shape: Levenberg and Marquardt, cameras eliminated, many candidates at once.
+"""Bundle adjustment of a deforming shape: Levenberg and Marquardt, cameras eliminated, many at once.
 
 Minimised is minus the logarithm of a posterior: Cauchy's log(1 + (e / slip)^2) of the annotations and of the
 cameras' roll, and half the squares of what else has a prior (mode weights, modes, focal lengths, apparent
@@ -20,6 +20,7 @@ from semcorr_ros.structure.state import Sightings, State, choose
 SIZE_WEIGHT = 20.0  # of the mean shape's squared RMS radius being 1
 CENTER_WEIGHT = 1e3  # holds its centre at the origin
 MEAN_WEIGHT = 1e-3  # holds what nothing else determines
+HELD = 1e8  # stiffness of a number that is known
 DAMPING = (1e-3, 1e-9, 1e9)  # first, least, most
 ENOUGH = 1e-5  # relative gain of a step below which a candidate has arrived
 
@@ -71,9 +72,15 @@ def view_costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "
     prior = 0.5 * state.weights.square().sum(-1)
     prior = prior + torch.log1p((state.rotation[..., 0, 2] / terms.config.roll) ** 2)
     prior = prior + 0.5 * ((state.scale_log - terms.config.scale_log) / terms.config.relief) ** 2
-    if terms.config.focal_spread > 0:
-        prior = prior + 0.5 * (state.focal_log / terms.config.focal_spread) ** 2
+    prior = prior + 0.5 * _focal_stiffness(sights, terms) * state.focal_log**2
     return annotation_costs(state, sights, terms).sum(-1) + prior
+
+
+def _focal_stiffness(sights: Sightings, terms: Terms) -> Float[Tensor, "view"]:
+    """Of the logarithm of the focal lengths; known cameras are held, and all of them without a spread."""
+    spread = terms.config.focal_spread
+    loose = 1 / spread**2 if spread > 0 else HELD
+    return torch.where(sights.known, HELD, loose).double()
 
 
 def shape_costs(state: State, terms: Terms) -> Float[Tensor, "candidate"]:
@@ -121,7 +128,7 @@ def _step(state: State, sights: Sightings, terms: Terms, damping: Tensor) -> tup
     """Changes of the cameras (B, V, Q) and of the shape (B, M + 1, P)."""
     error, camera, point = _jacobians(state, sights, terms)
     weight = 2 * sights.seen / (terms.slip**2 + error.square().sum(-1))
-    left, right = _camera_system(state, error, camera, weight, terms)
+    left, right = _camera_system(state, sights, (error, camera, weight), terms)
     left = left + torch.diag_embed(damping[:, None, None] * left.diagonal(dim1=-2, dim2=-1) + 1e-9)
     if not terms.move_shape:
         return -torch.linalg.solve(left, right), torch.zeros_like(state.shape)
@@ -151,9 +158,10 @@ def _jacobians(state: State, sights: Sightings, terms: Terms) -> tuple[Tensor, T
 
 
 def _camera_system(
-    state: State, error: Tensor, camera: Tensor, weight: Tensor, terms: Terms
+    state: State, sights: Sightings, parts: tuple[Tensor, Tensor, Tensor], terms: Terms
 ) -> tuple[Tensor, Tensor]:
-    """Normal equations of the cameras: (B, V, Q, Q) and (B, V, Q)."""
+    """Normal equations of the cameras, (B, V, Q, Q) and (B, V, Q), from residual, Jacobian and weight."""
+    error, camera, weight = parts
     weighted = weight[..., None, None] * camera
     left = torch.einsum("bvkrp,bvkrq->bvpq", weighted, camera)
     right = torch.einsum("bvkrp,bvkr->bvp", weighted, error)
@@ -165,8 +173,7 @@ def _camera_system(
     right[..., :3] += level * slope * tilt[..., None]
     left[..., 5, 5] += 1 / config.relief**2
     right[..., 5] += (state.scale_log - config.scale_log) / config.relief**2
-    # Without a spread the focal length is held.
-    stiffness = 1 / config.focal_spread**2 if config.focal_spread > 0 else 1e12
+    stiffness = _focal_stiffness(sights, terms)
     left[..., 6, 6] += stiffness
     right[..., 6] += stiffness * state.focal_log
     diagonal = torch.arange(7, left.shape[-1])

@@ -16,9 +16,9 @@ class Config:
     mode_size: float = 0.06  # standard deviation of a keypoint's coordinate along one mode
     slip: float = 0.1  # an annotation this far off, in units of the object's radius, counts half
     roll: float = 0.2  # how far the x axis of a camera is from level, as a sine; half weight there
-    # Pictures from one side leave depth open, so it has a prior: an object as deep as it is wide and high looks
-    # sqrt(2 / 3) of its RMS radius large. It is the apparent size that is held, not the RMS radius: else a needle
-    # along the line of sight would deform for nothing.
+    # Pictures from one side leave depth open, so it has a prior: an object as deep as it is wide and high
+    # looks sqrt(2 / 3) of its RMS radius large. It is the apparent size that is held, not the RMS radius:
+    # else a needle along the line of sight would deform for nothing.
     relief: float = 0.3  # standard deviation of the logarithm of that ratio from picture to picture
     starts: int = 24  # random shapes to begin from
     kept: int = 4  # of them, the best, from which perspective chooses

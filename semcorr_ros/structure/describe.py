@@ -32,6 +32,7 @@ def describe(structure: Structure, collected: Collected, info: CategoryInfo) -> 
         "cost_of_reversal": round(verdict.annotations[1], 4),
         "margin": round(verdict.margin, 2),
         "images_that_prefer_it": f"{verdict.votes[0]} of {verdict.votes[1]}",
+        "symmetric": structure.symmetric,
         "reversal_clear": verdict.clear,
         "reversal_decided_by": verdict.decided_by,
         "swapped left/right": [name for name, swap in zip(names, structure.swapped, strict=True) if swap],
@@ -44,6 +45,11 @@ def describe(structure: Structure, collected: Collected, info: CategoryInfo) -> 
 def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> list[str]:
     """Sentences with what to do."""
     told = [*_about_reversal(structure), *_about_views(structure, info)]
+    if collected.flip is not None and not structure.symmetric:
+        told.append(
+            "the keypoints do not obey the flip table (lifted without symmetry): check 'flip' of "
+            f"{info.name!r}, which keypoint becomes which in a mirrored image"
+        )
     names = info.keypoint_names
     count = len(collected.images)
     if count < FEW_IMAGES:

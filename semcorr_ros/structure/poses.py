@@ -20,7 +20,8 @@ SECTORS = 8  # of the azimuth; the best camera of each is tried
 STEPS = 12
 HIDING = 1.0  # change of the log-odds of being annotated per radius towards the camera
 MARGIN = 3.0  # nats by which another camera must be better
-SWAP_MARGIN = 8.0  # nats by which exchanged sides must be better
+SWAP_MARGIN = 3.0  # nats by which exchanged sides must be better
+SWAP_SHARE = 0.2  # of the pictures; where more look exchanged, sides cannot be told, or depth is reversed
 
 
 def hiding_costs(state: State, sights: Sightings, basis: Tensor) -> Float[Tensor, "candidate view"]:
@@ -51,6 +52,8 @@ def exchanged(
     now = _score(state, sights, terms)[0]
     tried, cost = _all_around(state, other, terms)
     swap = now - cost.min(0).values > SWAP_MARGIN
+    if swap.double().mean() > SWAP_SHARE:
+        swap = torch.zeros_like(swap)
     state = _taken(state, tried, torch.where(swap, cost, torch.inf), 0.0)
     points = torch.where(swap[:, None, None], other.points, sights.points)
     seen = torch.where(swap[:, None], other.seen, sights.seen)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from semcorr_ros.structure.adjust import Terms, annotation_costs, rotated, shape_costs, view_costs
 from semcorr_ros.structure.poses import hiding_costs
-from semcorr_ros.structure.state import Sightings, State
+from semcorr_ros.structure.state import Sightings, State, concatenate
 
 CLEAR = 10.0  # nats of all pictures together from which on the pictures decide
 CLEAR_SHARE = 2.5  # and as a multiple of what the pictures' votes differ by, were they coin tosses
@@ -57,25 +57,30 @@ class Verdict:
     votes: tuple[int, int]  # images that prefer the winner, and all
 
 
-def decide(pair: State, sights: Sightings, terms: Terms, sentences: Sequence[Nearer]) -> Verdict:
-    """Of two candidates. Raises ValueError where the sentences fit neither or both."""
-    by_view = view_costs(pair, sights, terms) + hiding_costs(pair, sights, terms.basis)
-    total = by_view.sum(-1) + shape_costs(pair, terms)
+def decide(pair: Sequence[tuple[State, Sightings]], terms: Terms, sentences: Sequence[Nearer]) -> Verdict:
+    """Of two candidates, each with the labels that it believes.
+
+    Raises ValueError where the sentences fit neither or both.
+    """
+    states = concatenate(*[state for state, _ in pair])
+    hidden = torch.cat([hiding_costs(state, sights, terms.basis) for state, sights in pair])
+    by_view = torch.cat([view_costs(state, sights, terms) for state, sights in pair]) + hidden
+    total = by_view.sum(-1) + shape_costs(states, terms)
     wins = by_view[1] - by_view[0]
     gain = float(total[1] - total[0])
     spread = float((wins - wins.mean()).square().sum().sqrt())
-    clear = abs(gain) > max(CLEAR, CLEAR_SHARE * spread) or _agreement(pair, sights, terms.basis) > SAME
+    clear = abs(gain) > max(CLEAR, CLEAR_SHARE * spread) or _agreement(states, pair[0][1], terms.basis) > SAME
     winner, decided_by = (0 if gain >= 0 else 1), "pictures"
     if sentences:
-        winner, decided_by = _by_sentences(pair, terms, sentences), "nearer"
+        winner, decided_by = _by_sentences(states, terms, sentences), "nearer"
     elif not clear:
-        above = _height(pair)
+        above = _height(states)
         gain_above = gain + FROM_ABOVE * float(torch.sign(above[0]) - torch.sign(above[1]))
         winner, decided_by = (0 if gain_above >= 0 else 1), "above"
     order = [winner, 1 - winner]
-    shown = sights.seen.sum()
-    annotations = (annotation_costs(pair, sights, terms).sum((1, 2)) / shown)[order].tolist()
-    hiding = hiding_costs(pair, sights, terms.basis).mean(-1)[order].tolist()
+    costs = [annotation_costs(state, sights, terms).sum() / sights.seen.sum() for state, sights in pair]
+    annotations = torch.stack(costs)[order].tolist()
+    hiding = hidden.mean(-1)[order].tolist()
     sign = 1 if winner == 0 else -1
     votes = int((sign * wins > 0).sum()), len(wins)
     return Verdict(winner, decided_by, clear, tuple(annotations), tuple(hiding), sign * gain, votes)

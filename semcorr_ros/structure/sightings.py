@@ -54,7 +54,8 @@ def collect(images: Sequence[AnnotatedImage], info: CategoryInfo, focal: float) 
         raise ValueError(
             f"depth from keypoints needs at least {MIN_IMAGES} images with {MIN_KEYPOINTS} annotated "
             f"keypoints of {info.name!r} each, {len(usable)} of {len(images)} are usable"
-            f"{f' ({told})' if told else ''}; annotate more images, or give depth maps with --depth precomputed --depth-dir DIR"
+            f"{f' ({told})' if told else ''}; annotate more images, or give depth maps "
+            "with --depth precomputed --depth-dir DIR"
         )
     cameras = [image.camera or centered(focal * max(image.size), image.size) for image in usable]
     sights = _sightings(usable, cameras, placed)

@@ -1,4 +1,4 @@
-"""First shapes and cameras: guess a shape, find every picture's best camera on a grid, solve for the shape, again.
+"""First shapes and cameras: guess a shape, find the best cameras on a grid, solve for the shape, again.
 
 Photographs are upright, so the height of a keypoint in the image already tells much of its height on the
 object; the other two coordinates are random. A grid of all cameras knows no local minima, and scaled

@@ -1,0 +1,1 @@
+"""How well, and how fast, classes are lifted from their annotated keypoints alone."""

@@ -1,0 +1,104 @@
+"""A class from pictures and keypoints alone: no depth, no masks, no cameras, no --depth."""
+
+import json
+
+import numpy as np
+import pytest
+from spair_folder import save_image
+
+from benchmark.structure.views import scene
+from semcorr_ros.__main__ import main
+from semcorr_ros.cli import _build_providers, build_class, evaluate
+from semcorr_ros.representation.class_file import read_class
+
+COUNT = 8
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Noise with keypoints: what the pictures show does not matter here."""
+    folder = tmp_path_factory.mktemp("chairs")
+    truth, rng = scene("chair", COUNT, 1), np.random.default_rng(0)
+    images = []
+    for image in truth.images:
+        h, w = image.size
+        save_image(folder / "images" / f"{image.name}.png", rng.integers(0, 255, (h, w, 3)).astype(np.uint8))
+        points = {
+            name: image.keypoints[k].tolist() if image.visible[k] else None
+            for k, name in enumerate(truth.info.keypoint_names)
+        }
+        images.append({"file": f"images/{image.name}.png", "category": "chair", "keypoints": points})
+    entry = {"keypoint_names": list(truth.info.keypoint_names), "flip": list(truth.info.flip)}
+    (folder / "keypoints.json").write_text(json.dumps({"categories": {"chair": entry}, "images": images}))
+    return folder
+
+
+def arguments(root, *more):
+    given = ["--dataset", "folder", "--root", root, "--category", "chair", "--backbone", "tiny"]
+    return [str(part) for part in (*given, "--device", "cpu", "--threads", "1", *more)]
+
+
+def test_a_class_is_built_and_says_what_it_lacks(root, tmp_path, capsys):
+    path = tmp_path / "chair.safetensors"
+    assert main(["build_class", *arguments(root, "--output", path)]) == 0
+    said, report = capsys.readouterr().out, json.loads(path.with_suffix(".json").read_text())
+    assert f"the hull of the keypoints stood in for a mask in {COUNT} images" in said
+    assert "size: unknown" in said
+    assert len(report["masks_from_keypoints"]) == COUNT
+    assert report["depth"]["images"] == COUNT
+    assert not report["skipped"]
+    model = read_class(path)
+    assert model.metric_scale == 0
+    assert model.provenance["depth"] == "keypoints"
+    assert main(["inspect_class", str(path)]) == 0
+    assert "no size in metres" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_size_is_given_between_two_keypoints(root, tmp_path):
+    path = tmp_path / "chair.safetensors"
+    sized = ("--size", "0.45", "seat_front_left", "seat_front_right")
+    assert main(["build_class", *arguments(root, "--output", path, *sized)]) == 0
+    model = read_class(path)
+    a, b = (model.info.keypoint_names.index(name) for name in sized[2:])
+    length = float((model.sparse[a] - model.sparse[b]).norm()) * model.metric_scale
+    assert length == pytest.approx(0.45, rel=1e-4)
+    assert json.loads(path.with_suffix(".json").read_text())["metric_scale"] == pytest.approx(
+        model.metric_scale
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--depth", "sensor"], r"none of the 8 images .* has depth.*depth/<stem>\.png.*--depth keypoints"),
+        (["--size", "big", "seat_front_left", "seat_front_right"], "metres above 0"),
+        (["--size", "0.4", "seat_front_left", "nose"], "no keypoint 'nose'"),
+        (["--nearer", "nose", "seat_front_left"], "no keypoint 'nose'"),
+        (["--depth", "depth_anything", "--nearer", "a", "b"], "--nearer means nothing"),
+    ],
+)
+def test_wrong_input_is_an_error_before_anything_is_encoded(root, tmp_path, monkeypatch, more, message):
+    def encoded(*_):
+        raise AssertionError("encoded")
+
+    monkeypatch.setattr("semcorr_ros.cli.build_class.observe", encoded)
+    with pytest.raises(ValueError, match=message):
+        run(build_class, arguments(root, "--output", tmp_path / "chair.safetensors", *more))
+
+
+def test_images_to_understand_have_no_annotations_to_read(root, tmp_path):
+    given = arguments(root, "--class-file", tmp_path / "chair.safetensors", "--depth", "keypoints")
+    with pytest.raises(ValueError, match="reads annotations"):
+        run(evaluate, given)
+
+
+def run(verb, given):
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    return verb.run(parser.parse_args(given))
+
+
+def test_the_message_names_every_formats_files():
+    assert "no depth files" in _build_providers.NO_FILES
