@@ -67,6 +67,7 @@ class Observation:
     depth: DepthMap | None = None
     camera: Camera | None = None  # None: focal length is searched for, principal point at centre
     lens: Lens | None = None  # image and depth were rectified; leads back to the pixels of the original
+    mask_is_given: bool = False  # by somebody else: not found by recognising the class
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,10 @@ def observe(
         depth=None if depth is None else replace(depth, values=depth.values.to(device)),
         camera=_camera(sample, depth, device),
     )
-    mask = first_mask(providers.masks, sample, seen, model)
-    return seen if mask is None else zoomed(replace(seen, mask=mask.to(device)), ref, providers.features)
+    mask, given = first_mask(providers.masks, sample, seen, model)
+    if mask is None:
+        return seen
+    return zoomed(replace(seen, mask=mask.to(device), mask_is_given=given), ref, providers.features)
 
 
 def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Providers) -> Observation | None:
@@ -122,13 +124,13 @@ def first_mask(
     sample: AnnotatedImage,
     seen: Observation,
     model: ClassRepresentation | None,
-) -> Bool[Tensor, "height width"] | None:
-    """Of the first provider with an answer."""
+) -> tuple[Bool[Tensor, "height width"] | None, bool]:
+    """Of the first provider with an answer, and whether it is given: not where the class is recognised."""
     for provider in masks:
         mask = provider.mask(sample, seen, model)
         if mask is not None:
-            return mask
-    return None
+            return mask, not getattr(provider, "recognises", False)
+    return None, False
 
 
 def _depth(sample: AnnotatedImage, providers: Providers) -> DepthMap | None:

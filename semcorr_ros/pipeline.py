@@ -52,11 +52,11 @@ def observe(
     """
     seen = Observation(image, features, extras.mask, extras.depth, extras.camera)
     if seen.mask is not None:
-        return seen
-    mask = first_mask(masks, unannotated(model.info.name, features.image_size), seen, model)
+        return replace(seen, mask_is_given=True)
+    mask, given = first_mask(masks, unannotated(model.info.name, features.image_size), seen, model)
     if mask is None or not mask.any():
         raise ValueError(f"nothing in the image looks like the class {model.info.name!r}")
-    return replace(seen, mask=mask.to(features.values.device))
+    return replace(seen, mask=mask.to(features.values.device), mask_is_given=given)
 
 
 def align(

@@ -12,6 +12,7 @@ from semcorr_ros.alignment import engine, evidence, initialize, objective, optim
 from semcorr_ros.alignment.optimize import StepCallback
 from semcorr_ros.artifacts import Alignment, Camera, ClassRepresentation, Observation
 from semcorr_ros.geometry.similarity import fit_similarity
+from semcorr_ros.masks._agreement import trust
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _to_depth_units(
         focal=focal * clues.frame.pixels_per_unit[0],
         energy=ranking.energy,
         energy_by_term=ranking.by_term,
-        confidence=ranking.confidence,
+        confidence=ranking.confidence * (trust(model, seen) if seen.mask_is_given else 1.0),
         camera=seen.camera or _found_camera(clues, float(focal[0]), seen.features.image_size),
         metric=seen.depth is not None and seen.depth.metric and clues.object_depth > 0,
     )

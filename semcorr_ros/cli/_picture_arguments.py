@@ -84,7 +84,8 @@ def see(picture: Picture, providers: Providers, model: ClassRepresentation | Non
     seen = observe(sample, providers, model)
     if picture.mask is None:
         return seen
-    masked = dataclasses.replace(seen, mask=read_mask(picture.mask, sample.size).to(seen.image.device))
+    mask = read_mask(picture.mask, sample.size).to(seen.image.device)
+    masked = dataclasses.replace(seen, mask=mask, mask_is_given=True)
     return zoomed(masked, ImageRef(seen.image, path=sample.image_path), providers.features)
 
 

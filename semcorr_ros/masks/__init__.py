@@ -15,7 +15,11 @@ from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observati
 
 
 class MaskProvider(Protocol):
-    """Gives the object mask of an image, at the image's size."""
+    """Gives the object mask of an image, at the image's size.
+
+    Optional attribute `recognises` True: the mask is where the class is recognised, so that comparing the two
+    would tell nothing.
+    """
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None

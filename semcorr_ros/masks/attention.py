@@ -45,6 +45,7 @@ class AttentionMasks:
     """Needs the prototypes of a class; says nothing while the class is being built."""
 
     config: Config
+    recognises = True
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None

@@ -83,7 +83,9 @@ def observe_at(
         mask = _outlined(mask, place.box, seen, model, providers.masks)
     if not mask.any():
         raise Refusal(Code.NOT_FOUND, f"nothing in the region looks like the class {model.info.name!r}")
-    return replace(zoomed(replace(seen, mask=mask.to(device)), ref, providers.features), lens=frame.lens)
+    given = place.mask is not None and not place.rough
+    seen = replace(seen, mask=mask.to(device), mask_is_given=given)
+    return replace(zoomed(seen, ref, providers.features), lens=frame.lens)
 
 
 def rectified_mask(mask: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "height width"]:
@@ -153,7 +155,7 @@ def _outlined(
         x, y, w, h = window = _widened(box, size)
         sample = replace(sample, bbox=(x, y, x + w - 1.0, y + h - 1.0))
         allowed = _filled(window, size, rough.device)
-    found = first_mask(masks, sample, replace(seen, mask=rough.to(seen.image.device)), model)
+    found, _ = first_mask(masks, sample, replace(seen, mask=rough.to(seen.image.device)), model)
     found = rough if found is None else found.to(rough.device) & allowed
     return found if found.any() else rough
 
