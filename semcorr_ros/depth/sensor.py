@@ -26,7 +26,7 @@ class SensorDepth:
         """Raises FileNotFoundError where the data set has no depth, ValueError for a bad file."""
         if sample.depth_path is None:
             raise FileNotFoundError(
-                f"the data set has no depth of {sample.name} (docs/datasets.md: where each format looks for it);"
+                f"the data set has no depth of {sample.name} (docs/datasets.md: where each format looks);"
                 " --depth keypoints builds a class without, or give depth maps with"
                 " --depth precomputed --depth-dir DIR"
             )

@@ -31,8 +31,8 @@ def describe(report: Report, training: Training, sparse: SparseCloud, model: Cla
     coplanar = _coplanar(training, sparse)
     if len(coplanar) == count and not training.info.flat:
         report.warn(
-            "in every image the visible keypoints lie in one plane, so how far the surface stands out of it is "
-            "unknown: annotate keypoints off that plane, or images that show more of them"
+            "in every image the visible keypoints lie in one plane, so how far the surface stands out of it "
+            "is unknown: annotate keypoints off that plane, or images that show more of them"
         )
     unknown = [i for i, view in enumerate(evidence) if view.camera is None]
     report.facts |= {
