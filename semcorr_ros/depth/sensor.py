@@ -26,8 +26,9 @@ class SensorDepth:
         """Raises FileNotFoundError where the data set has no depth, ValueError for a bad file."""
         if sample.depth_path is None:
             raise FileNotFoundError(
-                f"the data set has no Depth/{sample.category}/{sample.name}.png or .npy;"
-                " give depth maps with --depth precomputed --depth-dir DIR"
+                f"the data set has no depth of {sample.name} (docs/datasets.md: where each format looks);"
+                " --depth keypoints builds a class without, or give depth maps with"
+                " --depth precomputed --depth-dir DIR"
             )
         values = _files.read(sample.depth_path)
         return DepthMap(_files.to_size(values, sample.size, sample.depth_path), metric=True)

@@ -28,11 +28,17 @@ def describe(report: Report, training: Training, sparse: SparseCloud, model: Cla
     lost = [names[i] for i in (ever & ~sparse.placed).nonzero()[:, 0].tolist()]
     if lost:
         report.warn(f"keypoints annotated too rarely to be placed: {', '.join(lost)}")
+    coplanar = _coplanar(training, sparse)
+    if len(coplanar) == count and not training.info.flat:
+        report.warn(
+            "in every image the visible keypoints lie in one plane, so how far the surface stands out of it "
+            "is unknown: annotate keypoints off that plane, or images that show more of them"
+        )
     unknown = [i for i, view in enumerate(evidence) if view.camera is None]
     report.facts |= {
         "category": training.info.name,
         "images": count,
-        "coplanar": _coplanar(training, sparse),
+        "coplanar": coplanar,
         "views": len(training.views.names),
         "swapped left/right?": list(training.swapped),
         "flip": {"used": training.flip.accepted, "reason": training.flip.reason},
