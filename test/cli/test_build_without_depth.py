@@ -1,5 +1,6 @@
 """A class from pictures and keypoints alone: no depth, no masks, no cameras, no --depth."""
 
+import argparse
 import json
 
 import numpy as np
@@ -8,7 +9,8 @@ from spair_folder import save_image
 
 from benchmark.structure.views import scene
 from semcorr_ros.__main__ import main
-from semcorr_ros.cli import _build_providers, build_class, evaluate
+from semcorr_ros.cli import build_class, evaluate
+from semcorr_ros.representation import describe_build
 from semcorr_ros.representation.class_file import read_class
 
 COUNT = 8
@@ -49,6 +51,7 @@ def test_a_class_is_built_and_says_what_it_lacks(root, tmp_path, capsys):
     assert not report["skipped"]
     model = read_class(path)
     assert model.metric_scale == 0
+    assert "in one plane" not in said
     assert model.provenance["depth"] == "keypoints"
     assert main(["inspect_class", str(path)]) == 0
     assert "no size in metres" in " ".join(capsys.readouterr().out.split())
@@ -93,12 +96,13 @@ def test_images_to_understand_have_no_annotations_to_read(root, tmp_path):
 
 
 def run(verb, given):
-    import argparse
-
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
     return verb.run(parser.parse_args(given))
 
 
-def test_the_message_names_every_formats_files():
-    assert "no depth files" in _build_providers.NO_FILES
+def test_images_whose_keypoints_all_lie_in_planes_are_told(root, tmp_path, monkeypatch, capsys):
+    given = arguments(root, "--output", tmp_path / "chair.safetensors")
+    monkeypatch.setattr(describe_build, "FLAT", 2.0)  # every view counts as flat
+    assert run(build_class, given) == 0
+    assert "in every image the visible keypoints lie in one plane" in capsys.readouterr().out
