@@ -98,7 +98,8 @@ def _run_one(args: argparse.Namespace) -> int:
         samples = [_lazy(image, info, providers, config) for image in images]
         model, report = build(info, samples, config, generator, _advance(bar, task))
         bar.update(task, completed=1.0, description="done")
-    model = with_size(_with_provenance(model, args, named), size)
+    cameras_are_known = all(image.camera is not None for image in images)
+    model = with_size(_with_provenance(model, args, named, cameras_are_known), size)
     report["metric_scale"] = model.metric_scale
     write_class(args.output, model)
     report["warnings"] = [*prepared.warnings, *report["warnings"]]
@@ -169,11 +170,13 @@ def _to_cpu(features: FeatureMap) -> FeatureMap:
 
 
 def _with_provenance(
-    model: ClassRepresentation, args: argparse.Namespace, providers: Providers
+    model: ClassRepresentation, args: argparse.Namespace, providers: Providers, cameras_are_known: bool
 ) -> ClassRepresentation:
     # Folder names would differ between machines, and with them the bytes of the file.
     origin = {"dataset": args.dataset, "split": args.split, "seed": str(args.seed)}
     origin |= origins(args, providers) | kept_options(args.backbone_option)
+    if model.provenance["cameras"] == "known" and not cameras_are_known:
+        origin["cameras"] = "estimated with depth"
     return dataclasses.replace(model, provenance=model.provenance | origin)
 
 

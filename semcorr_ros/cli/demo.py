@@ -30,6 +30,10 @@ SOURCE_VIEW = 3  # of the turntable; the handle of a mug is seen from the side
 REACH_DEG = 100.0  # of the camera: seen from its front, without its handle, a mug could be turned any way
 LOG_WIDTH = 110  # characters, where the output is no terminal
 RATE = 5.0  # pictures per second of the camera
+PHOTOGRAPHS = (
+    "[dim]That was a rendered world. A class of your own objects takes about 25 photographs and their keypoints: "
+    'README, "Your object, from photographs".[/dim]'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     console.print(f"median 3D error of {len(_visible(calls))} visible points: [bold]{median:.1f} mm[/bold]")
     if not median < args.limit_mm:
         problems.append(f"the median 3D error {median:.1f} mm is not below {args.limit_mm:g} mm")
+    console.print(PHOTOGRAPHS)
     _print_problems(console, problems)
     return 1 if problems else 0
 

@@ -64,7 +64,7 @@ def test_the_papers_command_runs_through(root, tmp_path, networks):
         mask_networks.save_sam3(root / "weights" / "sam3")
     model, report = build(root, tmp_path, *networks)
     assert report["images"] == 8
-    assert model.provenance["cameras"] == ("known" if "depth_pro" in networks else "estimated")
+    assert model.provenance["cameras"] == ("estimated with depth" if "depth_pro" in networks else "estimated")
     assert len(model.dense.weight) > 0
     assert report["peak_memory"]["process_bytes"] > 0
     depth, masks = model.provenance["depth"], model.provenance["masks"]
