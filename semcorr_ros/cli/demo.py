@@ -31,8 +31,8 @@ REACH_DEG = 100.0  # of the camera: seen from its front, without its handle, a m
 LOG_WIDTH = 110  # characters, where the output is no terminal
 RATE = 5.0  # pictures per second of the camera
 PHOTOGRAPHS = (
-    "[dim]That was a rendered world. A class of your own objects takes about 25 photographs and their keypoints: "
-    'README, "Your object, from photographs".[/dim]'
+    "[dim]That was a rendered world. A class of your own objects takes about 25 photographs and their "
+    'keypoints: README, "Your object, from photographs".[/dim]'
 )
 
 
