@@ -21,7 +21,6 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
-from semcorr_ros.backbones import beware
 from semcorr_ros.ros import actions, kernels, parameters, running, services, streaming
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.catalogue import Catalogue
@@ -230,13 +229,8 @@ class PerceiveNode(LifecycleNode):
             raise
         session.bank.on_change = lambda: self.catalogue.publish(session.bank.all())
         session.bank.on_change()
-        session.bank.say = self.get_logger().info
         self._session = session
-        perception = session.perception
-        if caution := beware(perception.backbone):
-            warn(caution)
-        names = ", ".join(resident.info.name for resident in session.bank.all()) or "none"
-        self.get_logger().info(f"ready on {perception.device} ({perception.backbone}), classes: {names}")
+        session.announce(self.get_logger())
 
     def _make_outputs(self) -> None:
         settings = self.settings

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from semcorr_ros.backbones import beware
 from semcorr_ros.matching import View
 from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, Resident
 from semcorr_ros.ros.class_size import size_shown
@@ -56,6 +57,14 @@ class Session:
         """Of a class without metric size, how large it is here."""
         if resident.metric_scale <= 0 and (metres := size_shown(view, picture.depth is not None)):
             self.bank.measure(resident, metres)
+
+    def announce(self, log: Any) -> None:
+        """Say what is loaded, and from then on what the classes learn."""
+        self.bank.say = log.info
+        if caution := beware(self.perception.backbone):
+            log.warning(caution)
+        names = ", ".join(resident.info.name for resident in self.bank.all()) or "none"
+        log.info(f"ready on {self.perception.device} ({self.perception.backbone}), classes: {names}")
 
     def submit(self, job: Job) -> None:
         """To the thread of its lane. Raises Refusal BUSY, SHUTDOWN."""
