@@ -21,7 +21,7 @@ from benchmark.faults.lab import ROOT, Process, probing
 from benchmark.rgbd import report, sheet
 from benchmark.rgbd.asking import BOXED, Client, Reply, questions
 from benchmark.rgbd.camera import VARIANTS
-from benchmark.rgbd.frames import Recording, read_all
+from benchmark.rgbd.frames import Recording, read_all, without_objects
 from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.storage import atomic_path, write_image, write_json
 
@@ -36,6 +36,8 @@ def main() -> int:
     args.work.mkdir(parents=True, exist_ok=True)
     _environment(args.work)
     recordings = read_all(args.root)
+    if args.absent:
+        recordings = [without_objects(recording) for recording in recordings]
     name = read_class(args.class_file).info.name
     with ExitStack() as stack:
         node = stack.enter_context(_node(args))
@@ -55,10 +57,13 @@ def _run(
     sizes: list[dict[str, Any]] = []
     for variant in variants:
         for recording in recordings:
-            if variant not in USUAL and not recording.objects:
+            asked = list(questions(recording, variant))
+            if variant not in USUAL:
+                asked = [question for question in asked if question.real and question.box is not None]
+            if not asked:
                 continue
             client.show(recording.name, variant)
-            for question in questions(recording, variant):
+            for question in asked:
                 replies.append(client.ask(question))
                 print(_progress(replies[-1]), flush=True)
                 size = client.size()
@@ -97,8 +102,9 @@ def _write(
 def _node(args: argparse.Namespace) -> Process:
     values = {
         "classes": f"[{args.class_file.resolve()}]", "threads": args.threads, "device": args.device,
-        "max_image_age": AGE, "demonstration_folder": "", **dict(p.split(":=", 1) for p in args.parameter),
+        "max_image_age": AGE, "demonstration_folder": args.work.resolve() / "demonstrations",
     }  # fmt: skip
+    values |= dict(text.split(":=", 1) for text in args.parameter)
     settings = [part for key, value in values.items() for part in ("-p", f"{key}:={value}")]
     command = [sys.executable, "-m", "semcorr_ros", "perceive", "--ros-args", *settings]
     return Process(command, args.work / "node.log", {})
@@ -125,6 +131,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="everything is left here")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of the node's inference (default: 1)")
+    parser.add_argument(
+        "--absent", action="store_true", help="the class is in no frame: every box is one of another thing"
+    )
     parser.add_argument("--odd", action="store_true", help="also depth that no good camera sends")
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME:=VALUE", help="of the node; repeatable"

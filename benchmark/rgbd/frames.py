@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,7 @@ class Recording:
     depth: np.ndarray  # uint16 (H, W), millimetres
     intrinsics: np.ndarray  # (3, 3), pixels
     objects: dict[str, Truth] = field(default_factory=dict)
-
-    @property
-    def negatives(self) -> dict[str, Box]:
-        """Boxes around other things."""
-        return NEGATIVES.get(self.name, {})
+    negatives: dict[str, Box] = field(default_factory=dict)  # boxes around other things
 
     def box(self, name: str) -> Box:
         """What a detector might say of an object, inside the image."""
@@ -78,6 +74,12 @@ def widened(keypoints: Mapping[str, tuple[float, float]], size: tuple[int, int])
     left, top = np.maximum(np.floor(low - margin), 0).astype(int)
     right, bottom = np.minimum(np.ceil(high + margin) + 1, (size[1], size[0])).astype(int)
     return int(left), int(top), int(right - left), int(bottom - top)
+
+
+def without_objects(recording: Recording) -> Recording:
+    """For another class, of which the objects are negatives, too."""
+    boxes = {name: recording.box(name) for name in recording.objects}
+    return replace(recording, objects={}, negatives={**recording.negatives, **boxes})
 
 
 def read_all(root: Path) -> list[Recording]:
@@ -96,7 +98,7 @@ def _read(root: Path, name: str, keypoints: dict[str, Any], truths: dict[str, An
         depth = np.array(image).astype(np.uint16)
     objects = {each: _truth(points, truths[each]) for each, points in keypoints.items()}
     K = np.array(read_json(root / f"{name}.json")["K"], float)
-    return Recording(name, color, depth, K, objects)
+    return Recording(name, color, depth, K, objects, NEGATIVES.get(name, {}))
 
 
 def _truth(keypoints: dict[str, Any], measures: dict[str, Any]) -> Truth:

@@ -26,8 +26,8 @@ def table(replies: Sequence[Reply], variants: Sequence[str]) -> str:
             if mine:
                 lines.append(f"| {where}, {variant} | " + " | ".join(_cells(summary(mine))) + " |")
     others = [f"- {_negatives(replies, where, variant)}" for where in (WHOLE, BOXED) for variant in variants]
-    each = ["| frame | object | where | picture | code | confidence | PCK@0.1 | rim centre | diameter | axis |"
-            " handle |",
+    each = ["| frame | object | where | picture | code | confidence | PCK@0.1 | rim centre | diameter |"
+            " axis | handle |",
             "|" + "---|" * 11, *map(_line, replies)]  # fmt: skip
     return "\n".join([*lines, "", *others, "", *each]) + "\n"
 
