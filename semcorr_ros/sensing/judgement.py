@@ -11,8 +11,8 @@ from semcorr_ros.backbones import name_of
 from semcorr_ros.sensing.refusal import Code, Refusal
 
 MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
-# The same by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the confidences
-# in training photographs of another class are below it.
+# The same by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the
+# confidences in training photographs of another class are below it.
 MIN_SCORE_ON: dict[str, float] = {"efficientnet_lite": 0.3}
 
 
