@@ -14,6 +14,9 @@ MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/ac
 # The same by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the
 # confidences in training photographs of another class are below it.
 MIN_SCORE_ON: dict[str, float] = {"efficientnet_lite": 0.3}
+# A point scores the object's confidence times 0.5 to 1, by its looks: compared with min_score itself, all
+# points of an object that is just sure enough would be rejected. The middle of that range.
+OF_A_POINT = 0.75
 
 
 def min_score_for(backbone: str, given: float | None = None) -> float:
@@ -44,12 +47,12 @@ def low_score(confidence: float, min_score: float) -> Refusal | None:
 
 
 def judged(found: Correspondences, min_score: float, refused: bool = False) -> Correspondences:
-    """The points as they may be told: an unsure one is REJECTED, a visible one without position NO_DEPTH,
-    and where the whole object is refused, all of them are REJECTED and without position."""
+    """The points as they may be told: one below OF_A_POINT of min_score is REJECTED, a visible one without
+    position NO_DEPTH, and where the whole object is refused, all are REJECTED and without position."""
     state, xyz = found.state.clone(), found.xyz.clone()
     visible = state == int(KeypointState.VISIBLE)
     state[visible & ~torch.isfinite(xyz).all(-1)] = int(KeypointState.NO_DEPTH)
-    state[visible & ~(found.score >= min_score)] = int(KeypointState.REJECTED)
+    state[visible & ~(found.score >= OF_A_POINT * min_score)] = int(KeypointState.REJECTED)
     if refused:
         state[state != int(KeypointState.UNKNOWN)] = int(KeypointState.REJECTED)
     nowhere = (state == int(KeypointState.NO_DEPTH)) | (state == int(KeypointState.UNKNOWN))
