@@ -25,7 +25,12 @@ def table(replies: Sequence[Reply], variants: Sequence[str]) -> str:
             mine = [r for r in replies if r.real and (r.where, r.variant) == (where, variant)]
             if mine:
                 lines.append(f"| {where}, {variant} | " + " | ".join(_cells(summary(mine))) + " |")
-    others = [f"- {_negatives(replies, where, variant)}" for where in (WHOLE, BOXED) for variant in variants]
+    others = [
+        f"- {said}"
+        for where in (WHOLE, BOXED)
+        for variant in variants
+        if (said := _negatives(replies, where, variant))
+    ]
     each = ["| frame | object | where | picture | code | confidence | PCK@0.1 | rim centre | diameter |"
             " axis | handle |",
             "|" + "---|" * 11, *map(_line, replies)]  # fmt: skip
@@ -57,8 +62,10 @@ def refusals(replies: Sequence[Reply]) -> Counter[str]:
 
 def _negatives(replies: Sequence[Reply], where: str, variant: str) -> str:
     mine = [r for r in replies if not r.real and (r.where, r.variant) == (where, variant)]
+    if not mine:
+        return ""
     told = [f"{r.thing} in {r.frame} ({r.confidence:.2f})" for r in mine if r.answered]
-    largest = max((r.confidence for r in mine), default=0.0)
+    largest = max(r.confidence for r in mine)
     end = f"; answered: {', '.join(told)}" if told else ""
     refused = f"{len(mine) - len(told)} of {len(mine)} refused, largest confidence {largest:.2f}"
     return f"no cup there, {where}, {variant}: {refused}{end}"

@@ -43,7 +43,9 @@ def low_score(confidence: float, min_score: float) -> Refusal | None:
     """Why an object that was placed is not told; None where it is sure enough."""
     if confidence >= min_score:
         return None
-    return Refusal(Code.LOW_SCORE, f"confidence {confidence:.2f} is below min_score {min_score:.2f}")
+    near = f"{confidence:.2f}" == f"{min_score:.2f}"  # 0.297 is not "0.30, below 0.30"
+    told = f"{confidence:.4f}" if near else f"{confidence:.2f}"
+    return Refusal(Code.LOW_SCORE, f"confidence {told} is below min_score {min_score:.2f}")
 
 
 def judged(found: Correspondences, min_score: float, refused: bool = False) -> Correspondences:

@@ -30,6 +30,11 @@ def test_unsure_points_and_points_without_a_position():
     assert given.state.tolist() == [int(s) for s in STATES]  # what was judged is as it was
 
 
+def test_the_sentence_does_not_contradict_itself():
+    assert judgement.low_score(0.2968, 0.3).message == "confidence 0.2968 is below min_score 0.30"
+    assert judgement.low_score(0.24, 0.3).message == "confidence 0.24 is below min_score 0.30"
+
+
 def test_points_of_an_object_that_is_just_sure_enough_are_told():
     """They score its confidence times 0.5 to 1: here 0.3 times 0.8, and 0.6 where it looks otherwise."""
     given = points()
