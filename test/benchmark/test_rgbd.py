@@ -112,9 +112,15 @@ def test_the_table_counts_answers_that_are_wrong():
     assert found["pck"] == pytest.approx(0.5)
     assert found["pck_answered"] == pytest.approx(1.3 / 3)
     assert (found["rim_center_mm"], found["rim_diameter_mm"]) == (4, 3)
-    assert "| in the box, depth | 4 | 3 | 0.50 | 0.43 | 2 | 1 | 4 | 3 | 10 | 20 |" in report.table(
-        given, ["depth"]
-    )
+    text = report.table(given, ["depth"])
+    assert "| in the box, depth | 4 | 3 | 0.50 | 0.43 | 2 | 1 | 4 | 3 | 10 | 20 |" in text
+    assert "no cup there" not in text
+
+
+def test_an_answer_where_there_is_nothing_is_named():
+    can = replace(reply("NONE", 0.4, 0.0), thing="can", real=False, errors=None)
+    said = "in the box, depth: 1 of 2 refused, largest confidence 0.40; answered: can in f (0.40)"
+    assert said in report.table([can, replace(can, code="NOT_FOUND", confidence=0.0)], ["depth"])
 
 
 def test_the_real_frames_truth_is_where_it_is_marked():
