@@ -11,6 +11,7 @@ from torch import Tensor
 from semcorr_ros.alignment.state import BackgroundGrid, Evidence, ImageFrame, ImageSamples
 from semcorr_ros.artifacts import ClassRepresentation, Observation, Prototypes
 from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.geometry.measured_depth import is_measured
 
 
 @dataclass(frozen=True)
@@ -102,17 +103,17 @@ def _object_pixels(
 def _relief(
     seen: Observation, mask: Bool[Tensor, "height width"], pixels: Float[Tensor, "sample 2"]
 ) -> tuple[float, Float[Tensor, "sample"]]:
-    """Median depth of the object, and depth / median - 1 at pixels (NaN = invalid)."""
+    """Median depth of the object, and depth / median - 1 at pixels (NaN = invalid).
+
+    0 where too little of the object is measured: a speck of the wall behind it is not its distance.
+    """
     nothing = torch.full((len(pixels),), torch.nan, device=pixels.device)
-    if seen.depth is None:
+    if seen.depth is None or not is_measured(seen.depth.values, mask):
         return 0.0, nothing
     depth = torch.where(seen.depth.values > 0, seen.depth.values, torch.nan)
     depth = torch.where(torch.isfinite(depth), depth, torch.nan)
     on_object = depth[mask]
-    on_object = on_object[torch.isfinite(on_object)]
-    if len(on_object) == 0:
-        return 0.0, nothing
-    median = float(on_object.median())
+    median = float(on_object[torch.isfinite(on_object)].median())
     columns, rows = pixels.long().unbind(-1)
     return median, depth[rows, columns] / median - 1
 

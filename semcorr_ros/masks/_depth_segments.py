@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, ClassRepresentation, DepthMap
 from semcorr_ros.geometry import cameras
+from semcorr_ros.geometry.measured_depth import is_measured
 
 MAX_PLANES = 4  # floor and walls
 MIN_PLANE = 0.05  # share of the valid pixels
@@ -55,8 +56,8 @@ def segment_by_depth(
     """
     z = depth.values.cpu()
     valid = torch.isfinite(z) & (z > 0)
-    if not depth.metric or diameter <= 0 or not (valid & attention.cpu()).any():
-        return attention
+    if not depth.metric or diameter <= 0 or not is_measured(z, attention.cpu()):
+        return attention  # what is measured around glass is not the glass
     h, w = z.shape
     pixels = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="xy"), -1).float()
     points = cameras.unproject(pixels, z.nan_to_num(), camera)

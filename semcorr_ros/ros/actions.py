@@ -18,7 +18,7 @@ from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe
 from semcorr_ros.ros.transfer import place_in
 from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
-from semcorr_ros.sensing.judgement import low_score
+from semcorr_ros.sensing.judgement import low_score, unmeasured
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
@@ -81,6 +81,7 @@ class AlignAction:
             found = describe(resident.model, view, "", node.min_score)
             report.end(found.pose.confidence)
             result = AlignClass.Result(header=picture.header, pose=found.pose, keypoints=found.keypoints)
+            result.message = unmeasured(view.seen, view.aligned) if view.aligned else ""
             result.inference_time = time.perf_counter() - start
             return node.in_target_frame(result)
 

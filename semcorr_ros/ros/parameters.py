@@ -58,8 +58,8 @@ class Parameters:
     seed: int = _param(0, "every alignment starts from this random seed: same image, same answer", 0, 2**31)
     min_score: float = _param(
         -1.0,
-        "confidence below which an object counts as not found; -1 = the backbone's own, mostly "
-        f"{MIN_SCORE:g}",
+        "confidence below which an object counts as not found; -1 = the backbone's own, "
+        f"{MIN_SCORE:g} or more",
         -1.0,
         1.0,
         change=ALWAYS,

@@ -39,6 +39,7 @@ class Services:
             transfer = self._node.session.transfer
             transfer.check(request)
             target = self._target(request)
+            response.header = target.header  # a refusal, too, is about a picture
 
             def work(keep_going: KeepGoing) -> Any:
                 answer = transfer.answer(request, target, self._node.min_score, keep_going)

@@ -20,7 +20,7 @@ from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_m
 from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.sensing.judgement import low_score
+from semcorr_ros.sensing.judgement import low_score, unmeasured
 from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
 from semcorr_ros.srv import TransferKeypoints
 
@@ -212,6 +212,7 @@ def _response(resident: Resident, view: View, keypoints: SemanticKeypoints, min_
     confidence = response.pose.confidence
     refusal = low_score(confidence, min_score)
     response.success = refusal is None
+    response.message = unmeasured(view.seen, view.aligned)
     if refusal is not None:
         response.error_code, response.message = int(refusal.code), refusal.message
     return response

@@ -20,6 +20,8 @@ from semcorr_ros.sensing import calibration, images
 from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
+SMALL = "if it is there but small, give a region of interest"
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -72,7 +74,7 @@ def observe(
     try:
         seen = pipeline.observe(model, frame.image.to(device), features, extras, providers.masks)
     except ValueError as error:
-        raise Refusal(Code.NOT_FOUND, str(error)) from error
+        raise Refusal(Code.NOT_FOUND, f"{error}; {SMALL}") from error
     return replace(zoomed(seen, ImageRef(frame.image), providers.features), lens=frame.lens)
 
 

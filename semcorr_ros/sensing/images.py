@@ -36,6 +36,7 @@ MOSAICS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
 }
 MILLIMETRES = 1e-3
 NEAREST, FARTHEST = 1e-4, 1e4  # metres; other numbers are no distance that a camera measured
+UNLIKELY = 100.0  # metres, of the median of a picture: then a driver sends millimetres as 32FC1
 DEPTH = {"16UC1": (np.uint16, MILLIMETRES), "mono16": (np.uint16, MILLIMETRES), "32FC1": (np.float32, 1.0)}
 
 LABELS = {"mono8": np.uint8, "8UC1": np.uint8, "mono16": np.uint16, "16UC1": np.uint16}
@@ -62,15 +63,15 @@ def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
 def depth_from_message(message: Any) -> DepthMap:
     """Metric depth; 0 where the message holds 0, NaN, an infinity or nonsense. Raises Refusal BAD_ENCODING.
 
-    The encoding alone decides about the unit (REP 118).
+    The encoding alone decides about the unit (REP 118); a picture that is plainly in another one is refused.
     """
     if compressed.is_compressed(message):
-        return DepthMap(torch.from_numpy(_valid(compressed.depth(message))), metric=True)
+        return _in_metres(_valid(compressed.depth(message)))
     if message.encoding not in DEPTH:
         raise _unsupported(message, DEPTH)
     element, metres = DEPTH[message.encoding]
     values = _elements(message, np.dtype(element), 1)[..., 0].astype(np.float32) * np.float32(metres)
-    return DepthMap(torch.from_numpy(_valid(values)), metric=True)
+    return _in_metres(_valid(values))
 
 
 def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
@@ -79,6 +80,16 @@ def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
         raise _unsupported(message, LABELS)
     values = _elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0]
     return torch.from_numpy(values.astype(np.int32))
+
+
+def _in_metres(metres: np.ndarray) -> DepthMap:
+    if np.count_nonzero(metres > UNLIKELY) > np.count_nonzero(metres) / 2:
+        middle = float(np.median(metres[metres > 0]))
+        raise Refusal(
+            Code.BAD_ENCODING,
+            f"depth has a median of {middle:.0f} m: 32FC1 is in metres (REP 118); send millimetres as 16UC1",
+        )
+    return DepthMap(torch.from_numpy(metres), metric=True)
 
 
 def _valid(metres: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from semcorr_ros.masks import MaskProvider
 from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks.attention import attention_mask, class_prototypes
 from semcorr_ros.observations import first_mask, unannotated
-from semcorr_ros.sensing.frame import Frame, observe
+from semcorr_ros.sensing.frame import SMALL, Frame, observe
 from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
@@ -114,7 +114,8 @@ def pieces(frame: Frame, features: FeatureMap, model: ClassRepresentation, most:
         around = ndimage.binary_dilation(mask.cpu().numpy(), iterations=SEAM)
         left = left & ~torch.from_numpy(around).to(device)
     if not found:
-        raise Refusal(Code.NOT_FOUND, f"nothing in the image looks like the class {model.info.name!r}")
+        sentence = f"nothing in the image looks like the class {model.info.name!r}; {SMALL}"
+        raise Refusal(Code.NOT_FOUND, sentence)
     return found
 
 

@@ -97,3 +97,12 @@ def test_without_usable_depth_attention_stays():
     assert torch.equal(_segment(FLOOR, attention, diameter=0.0), attention)
     empty = torch.zeros_like(attention)
     assert torch.equal(_segment(FLOOR, empty), empty)
+
+
+def test_around_glass_attention_stays():
+    """Nothing is measured of the ball but specks of its surroundings: these are not the object."""
+    truth = _ball([0.0, 0.0, 0.5]) < torch.inf
+    depth = torch.where(truth, torch.inf, torch.minimum(FLOOR, _ball([0.1, 0.0, 0.5])))
+    attention = _around(truth, 1)
+    assert (torch.isfinite(depth) & attention).any()
+    assert torch.equal(_segment(depth, attention), attention)

@@ -78,6 +78,7 @@ def test_limits_are_those_of_the_code():
     assert class_bank.LARGEST_FILE == 2**30
     assert said == [
         compressed.MAX_PIXELS // 10**6,
+        images.UNLIKELY,
         transfer.MAX_POINTS,
         regions.MOST,
         SERVICES.depth,

@@ -182,6 +182,8 @@ def test_nothing_of_the_class_in_the_image(perceive, ros, model):
     response = transfer(ros, **inline(shot, "target"))
     assert response.error_code == Response.NOT_FOUND
     assert "pear" in response.message
+    assert "region of interest" in response.message
+    assert response.header.frame_id == "optical"
 
 
 def test_class_keypoints_in_an_inline_image(perceive, ros, model):
@@ -209,9 +211,11 @@ def test_same_request_same_answer(perceive, ros, model):
 def test_without_valid_depth_there_is_no_position(perceive, ros, model):
     shot = pear_camera.shoot(model, 70)
     shot.depth[:] = 0
+    shot.depth[48:50, 64:66] = 3.0  # of the wall behind it
     response = transfer(ros, **inline(shot, "target"))
     assert response.success, response.message
     assert not response.pose.metric
+    assert "hardly any depth was measured on the object" in response.message
     states = [keypoint.state for keypoint in response.keypoints.keypoints]
     assert SemanticKeypoint.NO_DEPTH in states
     assert SemanticKeypoint.VISIBLE not in states

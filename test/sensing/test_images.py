@@ -101,6 +101,17 @@ def test_depth_that_no_camera_measures_is_invalid():
     assert values.tolist() == [[0.5, 0, 0], [0, 0, 0]]
 
 
+def test_millimetres_in_a_float_image_are_refused():
+    millimetres = np.full((ROWS, COLUMNS), 700.0, np.float32)
+    millimetres[: ROWS // 3] = np.nan
+    said = str(refused(camera_messages.image(millimetres, "32FC1"), depth=True))
+    assert "median of 700 m" in said
+    assert "16UC1" in said
+    hill = np.full((ROWS, COLUMNS), 5.0, np.float32)
+    hill[: ROWS // 3] = 700.0  # behind what is near
+    assert images.depth_from_message(camera_messages.image(hill, "32FC1")).values.max() == 700
+
+
 def test_raw_and_compressed_depth_agree():
     metres = np.linspace(0.3, 4.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.float32)
     raw = images.depth_from_message(camera_messages.image(np.rint(metres * 1000).astype(np.uint16), "16UC1"))

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from semcorr_ros import plugins
 from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.sensing import judgement
 from semcorr_ros.sensing.refusal import Code
@@ -29,6 +30,21 @@ def test_unsure_points_and_points_without_a_position():
     assert given.state.tolist() == [int(s) for s in STATES]  # what was judged is as it was
 
 
+def test_the_sentence_does_not_contradict_itself():
+    assert judgement.low_score(0.2968, 0.3).message == "confidence 0.2968 is below min_score 0.30"
+    assert judgement.low_score(0.24, 0.3).message == "confidence 0.24 is below min_score 0.30"
+
+
+def test_points_of_an_object_that_is_just_sure_enough_are_told():
+    """They score its confidence times 0.5 to 1: here 0.3 times 0.8, and 0.6 where it looks otherwise."""
+    given = points()
+    given.score[:] = torch.tensor([0.24, 0.24, 0.18, 0.18])
+    told = judgement.judged(given, 0.3)
+    assert [KeypointState(s).name for s in told.state.tolist()] == [
+        "VISIBLE", "NO_DEPTH", "REJECTED", "OCCLUDED"
+    ]  # fmt: skip
+
+
 def test_a_score_that_is_no_number_is_not_sure():
     given = points()
     given.score[0] = torch.nan
@@ -40,6 +56,11 @@ def test_the_least_confidence(confidence, refused):
     refusal = judgement.low_score(confidence, 0.1)
     assert (refusal is not None) == refused
     assert refusal is None or refusal.code == Code.LOW_SCORE
+
+
+def test_least_confidences_are_of_backbones_that_exist():
+    assert set(judgement.MIN_SCORE_ON) <= set(plugins.available("features"))
+    assert all(judgement.MIN_SCORE < value < 1 for value in judgement.MIN_SCORE_ON.values())
 
 
 def test_a_backbone_may_have_its_own_least_confidence(monkeypatch):
