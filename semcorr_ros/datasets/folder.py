@@ -29,11 +29,10 @@ from semcorr_ros.datasets._listed import (
     box_of,
     by_split,
     first_file,
-    image_size,
     pair_of,
     require,
 )
-from semcorr_ros.storage import read_json
+from semcorr_ros.storage import image_size, read_json
 
 FILE = "keypoints.json"
 DEPTH_FILES = "depth/<stem>.png or .npy, or what an image's 'depth' names"
