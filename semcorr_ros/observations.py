@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros import rendered
+from semcorr_ros import backbones, rendered
 from semcorr_ros.artifacts import (
     AnnotatedImage,
     Camera,
@@ -42,8 +42,11 @@ def observe(
     """Read one image with everything the providers know about it, on the device of the features.
 
     `model` lets masks be found by attention. Raises FileNotFoundError or
-    ValueError naming the file; callers that work through many images skip and report it.
+    ValueError naming the file; callers that work through many images skip and report it. ValueError, too,
+    for a class that was built on another backbone.
     """
+    if model is not None:
+        backbones.check(model, providers.features.backbone)
     image = read_image(sample.image_path)
     if image.shape[:2] != sample.size:
         (h, w), (height, width) = image.shape[:2], sample.size

@@ -155,6 +155,11 @@ def _eight_bits(image: Image.Image, path: str | Path) -> Image.Image:
 def write_image(
     path: str | Path, image: UInt8[Tensor, "height width 3"], save: Save = Image.Image.save
 ) -> None:
-    """Write RGB to PNG or JPEG, by the suffix, atomically. save: such as `rendered.save`."""
+    """Write RGB to PNG or JPEG, by the suffix, atomically. save: such as `rendered.save`.
+
+    Raises ValueError for a suffix that says no format.
+    """
+    if Path(path).suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"{path}: its ending says no image format; name it .png or .jpg")
     with atomic_path(path) as temporary:
         save(Image.fromarray(image.cpu().numpy()), temporary)

@@ -62,6 +62,13 @@ def test_images_round_trip_and_corrupt_ones_are_named(tmp_path):
         storage.read_image(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("name", ["found", "found.xyz"])
+def test_a_picture_without_a_known_ending_is_named_and_leaves_nothing(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"{name}: its ending says no image format; name it \.png"):
+        storage.write_image(tmp_path / name, torch.zeros(4, 4, 3, dtype=torch.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photograph_is_read_as_viewers_show_it(tmp_path, orientation):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (6, 9, 3), np.uint8))

@@ -79,7 +79,8 @@ def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, st
     for split, image in images:
         if (image.category, image.name) in names:
             raise ValueError(
-                f"two images of {image.category!r} are named {image.name!r}; names must be unique"
+                f"two images of {image.category!r} are named {image.name!r}; names (of files, without folder "
+                "and ending) must be unique: list each image once, and rename one of two"
             )
         names.add((image.category, image.name))
         found.setdefault((image.category, split), []).append(image)
