@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 # Of 0 (guessing) to 1, on training images. Annotations that are right: 0.80 and 0.91 (photographs of cups and
-# laptops), 0.44 to 0.79 (four rendered classes, two backbones). Wrong ones: 0.32 (photographs of cups, x and y
-# exchanged), 0.23 (percent taken for pixels).
+# laptops), 0.44 to 0.79 (four rendered classes, two backbones). Wrong ones, photographs of cups: 0.32 (x and
+# y exchanged), 0.23 (percent taken for pixels).
 DOUBTFUL = 0.38
 
 
