@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from semcorr_ros import rendered
+from semcorr_ros import backbones, rendered
 from semcorr_ros.artifacts import (
     AnnotatedImage,
     Camera,
@@ -23,7 +22,7 @@ from semcorr_ros.depth import DepthProvider
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import cameras
 from semcorr_ros.masks import MaskProvider
-from semcorr_ros.storage import read_image
+from semcorr_ros.storage import image_size, read_image
 from semcorr_ros.zoom import zoomed
 
 
@@ -43,8 +42,11 @@ def observe(
     """Read one image with everything the providers know about it, on the device of the features.
 
     `model` lets masks be found by attention. Raises FileNotFoundError or
-    ValueError naming the file; callers that work through many images skip and report it.
+    ValueError naming the file; callers that work through many images skip and report it. ValueError, too,
+    for a class that was built on another backbone.
     """
+    if model is not None:
+        backbones.check(model, providers.features.backbone)
     image = read_image(sample.image_path)
     if image.shape[:2] != sample.size:
         (h, w), (height, width) = image.shape[:2], sample.size
@@ -95,14 +97,7 @@ def lone_image(
     Raises FileNotFoundError or ValueError naming the file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no image {path}")
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is not a readable image: {error}") from error
-    lone = unannotated(category, (height, width))
+    lone = unannotated(category, image_size(path))
     return replace(lone, name=path.stem, image_path=path, depth_path=depth_path, camera=camera)
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from semcorr_ros import alignment
+from semcorr_ros import alignment, backbones
 from semcorr_ros.artifacts import (
     Alignment,
     Camera,
@@ -48,8 +48,9 @@ def observe(
     says. By default that is where they resemble the class, and with metric depth and a camera, the surface
     that is found there.
 
-    Raises ValueError if nothing in the image does.
+    Raises ValueError if nothing in the image does, or if the class was built on another backbone.
     """
+    backbones.check(model, features.backbone)
     seen = Observation(image, features, extras.mask, extras.depth, extras.camera)
     if seen.mask is not None:
         return replace(seen, mask_is_given=True)

@@ -6,9 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from semcorr_ros.backbones import beware, name_of
+from semcorr_ros.storage import UNREADABLE
 
 LOG = logging.getLogger(__name__)
 MARK = "rendered by semcorr_ros"  # JPEG comment, or PNG text of that name: same seed, same bytes
@@ -32,7 +33,7 @@ def is_marked(path: Path) -> bool:
     try:
         with Image.open(path) as picture:
             said = picture.info.get("comment", picture.info.get(PNG_KEY, ""))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except (*UNREADABLE, ValueError):
         return False
     return MARK in (said.decode("latin-1") if isinstance(said, bytes) else str(said))
 

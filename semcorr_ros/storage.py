@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,19 @@ from safetensors.torch import save
 from torch import Tensor
 
 Save = Callable[[Image.Image, Path], None]
+# Of Pillow: no image, a damaged one, or one so large that reading it may be an attack.
+UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError)
+ORIENTATION = 0x0112  # EXIF tag
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)  # height and width change places
 
 
 @contextmanager
@@ -91,20 +105,61 @@ def read_header(path: str | Path) -> Any:
 
 
 def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
-    """Read an image as RGB. Raises FileNotFoundError, or ValueError for a corrupt file."""
+    """Read an image as RGB, upright as its EXIF says: so viewers show it, and so it was annotated.
+
+    Raises FileNotFoundError, or ValueError for a corrupt file or one without colours or grays.
+    """
+    with _opened(path) as image:
+        rgb = _eight_bits(image, path).convert("RGB")
+        turn = UPRIGHT.get(_orientation(image))
+        return torch.from_numpy(np.array(rgb if turn is None else rgb.transpose(turn)))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(h, w) of the upright image, from the file's header. Raises as `read_image`."""
+    with _opened(path) as image:
+        size = image.height, image.width
+        return size[::-1] if _orientation(image) in SIDEWAYS else size
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no image {path}")
     try:
         with Image.open(path) as image:
-            return torch.from_numpy(np.array(image.convert("RGB")))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+            yield image
+    except UNREADABLE as error:
         raise ValueError(f"{path} is not a readable image: {error}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """1, upright, also where the EXIF data cannot be read: viewers ignore them then."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except (*UNREADABLE, ValueError, TypeError, struct.error):
+        return 1
+
+
+def _eight_bits(image: Image.Image, path: str | Path) -> Image.Image:
+    """Grays of 16 bits as grays of 8: Pillow would make everything from 255 on white."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
+        raise ValueError(f"{path} holds numbers of mode {image.mode!r}, no picture: give 8 or 16 bits")
+    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 def write_image(
     path: str | Path, image: UInt8[Tensor, "height width 3"], save: Save = Image.Image.save
 ) -> None:
-    """Write RGB to PNG or JPEG, by the suffix, atomically. save: such as `rendered.save`."""
+    """Write RGB to PNG or JPEG, by the suffix, atomically. save: such as `rendered.save`.
+
+    Raises ValueError for a suffix that says no format.
+    """
+    if Path(path).suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"{path}: its ending says no image format; name it .png or .jpg")
     with atomic_path(path) as temporary:
         save(Image.fromarray(image.cpu().numpy()), temporary)

@@ -29,6 +29,9 @@ def build_all(args: argparse.Namespace, build: Build) -> int:
         raise ValueError("--json and --picture are of one category; reports lie beside the class files")
     crew = crew_from(args, args.class_dir)
     categories = data.dataset_from(args).categories()
+    for name in categories:
+        if Path(name).name != name:
+            raise ValueError(f"--all-categories: {name!r} is no name for a file; --category takes --output")
     paths = {name: args.class_dir / f"{name}.safetensors" for name in categories}
     todo = {name: path for name, path in paths.items() if not path.is_file()}
     for name in sorted(set(categories) - set(todo)):

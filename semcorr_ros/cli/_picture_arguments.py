@@ -35,6 +35,8 @@ from semcorr_ros.sensing.judgement import check_finite
 from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
+MIN_SIDE = 32  # pixels; the coarsest cell of a backbone
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -74,6 +76,13 @@ def see(picture: Picture, providers: Providers, model: ClassRepresentation | Non
     """Observe one picture. Files that say more about it go before the providers."""
     category = model.info.name if model else ""
     sample = lone_image(picture.image, category, picture.depth)
+    if min(sample.size) < MIN_SIDE:
+        height, width = sample.size
+        raise ValueError(
+            f"{picture.image} is {width}x{height}: nothing is recognised below {MIN_SIDE} pixels a side"
+        )
+    if picture.depth and not picture.depth.is_file():
+        raise FileNotFoundError(f"no depth file {picture.depth}; --depth takes a 16-bit .png or an .npy")
     if picture.camera:
         sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
     if picture.depth:

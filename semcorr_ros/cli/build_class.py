@@ -1,4 +1,4 @@
-"""Build a class file from annotated images, about 10 to 50 of them, 5 at least; with or without depth."""
+"""Build a class file from annotated images, about 10 to 50 of them, 4 at least; with or without depth."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
 from semcorr_ros.backbones import kept_options
 from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._annotation_checks import about_annotations, about_size
 from semcorr_ros.cli._build_many import build_all
 from semcorr_ros.cli._build_providers import (
     add_keypoint_arguments,
@@ -102,7 +103,8 @@ def _run_one(args: argparse.Namespace) -> int:
     model = with_size(_with_provenance(model, args, named, cameras_are_known), size)
     report["metric_scale"] = model.metric_scale
     write_class(args.output, model)
-    report["warnings"] = [*prepared.warnings, *report["warnings"]]
+    checked = [*about_annotations(images, info), *about_size(size, info)]
+    report["warnings"] = [*checked, *prepared.warnings, *report["warnings"]]
     report["depth"] = prepared.facts
     report["masks_from_keypoints"] = sorted(set(hull.helped))
     report["class_file"] = {"path": str(args.output), "bytes": args.output.stat().st_size}
@@ -201,7 +203,12 @@ def _print_summary(model: ClassRepresentation, report: dict[str, Any], args: arg
         print(f"the hull of the keypoints stood in for a mask in {count} images")
     for warning in report["warnings"]:
         print(f"warning: {warning}")
-    for entry in report["skipped"][:SHOWN]:
-        print(f"skipped {entry['name']}: {entry['reason']}")
-    if len(report["skipped"]) > SHOWN:
-        print(f"... and {len(report['skipped']) - SHOWN} more, see the report")
+    _print_some([f"skipped {entry['name']}: {entry['reason']}" for entry in report["skipped"]])
+    _print_some(report["dataset_problems"])
+
+
+def _print_some(lines: list[str]) -> None:
+    for line in lines[:SHOWN]:
+        print(line)
+    if len(lines) > SHOWN:
+        print(f"... and {len(lines) - SHOWN} more, see the report")

@@ -22,9 +22,9 @@ def from_spair(category: str, keypoint_count: int) -> CategoryInfo:
     return CategoryInfo(category, _numbered(count), flip, category in FLAT, category in SYMMETRIC)
 
 
-def from_entry(category: str, entry: Any, keypoint_count: int) -> CategoryInfo:
-    """Facts of one entry of `classes.json`; raises ValueError naming the field that is wrong."""
-    where = f"classes.json, {category!r}"
+def from_entry(category: str, entry: Any, keypoint_count: int, file: str = "classes.json") -> CategoryInfo:
+    """Facts of one entry of such a file; raises ValueError naming the file and the field that is wrong."""
+    where = f"{file}, {category!r}"
     if not isinstance(entry, dict) or not isinstance(entry.get("keypoint_names"), list):
         raise ValueError(f"{where}: expected an object with a list 'keypoint_names', got {entry!r}")
     names = tuple(str(name) for name in entry["keypoint_names"])
@@ -49,7 +49,10 @@ def _flip_table(flip: Any, count: int, where: str) -> tuple[int, ...] | None:
     if flip is None:
         return None
     if not isinstance(flip, list) or set(flip) != set(range(count)) or len(flip) != count:
-        raise ValueError(f"{where}: flip must be a permutation of 0..{count - 1}, got {flip}")
+        raise ValueError(
+            f"{where}: flip must list for every keypoint the number (0..{count - 1}) of the one that takes "
+            f"its place in a mirrored image, each once, got {flip}"
+        )
     if any(flip[flip[i]] != i for i in range(count)):
         raise ValueError(f"{where}: flip applied twice must change nothing, got {flip}")
     return tuple(flip)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 
@@ -80,22 +79,12 @@ def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, st
     for split, image in images:
         if (image.category, image.name) in names:
             raise ValueError(
-                f"two images of {image.category!r} are named {image.name!r}; names must be unique"
+                f"two images of {image.category!r} are named {image.name!r}; names (of files, without folder "
+                "and ending) must be unique: list each image once, and rename one of two"
             )
         names.add((image.category, image.name))
         found.setdefault((image.category, split), []).append(image)
     return found
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """(h, w) from the file's header. Raises FileNotFoundError or ValueError naming the file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no image {path}")
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is not a readable image: {error}") from error
 
 
 def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float, float, float]:

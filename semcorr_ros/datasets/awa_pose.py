@@ -16,8 +16,9 @@ from typing import IO, Any
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.datasets._listed import Listed, image_size, pair_of, require
+from semcorr_ros.datasets._listed import Listed, pair_of, require
 from semcorr_ros.datasets.coco import flip_of
+from semcorr_ros.storage import image_size
 
 # "thai" is the authors' spelling.
 PARTS = [

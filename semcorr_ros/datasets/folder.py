@@ -29,11 +29,10 @@ from semcorr_ros.datasets._listed import (
     box_of,
     by_split,
     first_file,
-    image_size,
     pair_of,
     require,
 )
-from semcorr_ros.storage import read_json
+from semcorr_ros.storage import image_size, read_json
 
 FILE = "keypoints.json"
 DEPTH_FILES = "depth/<stem>.png or .npy, or what an image's 'depth' names"
@@ -48,13 +47,16 @@ def build(root: Path) -> Listed:
     entries = content.get("categories")
     if not isinstance(entries, dict) or not entries:
         raise ValueError(f"{path}: 'categories' must map each category to its 'keypoint_names'")
-    infos = {name: _class_facts.from_entry(name, entry, 0) for name, entry in entries.items()}
+    if not all(name.strip() for name in entries):
+        raise ValueError(f"{path}: a category needs a name, got {', '.join(map(repr, entries))}")
+    infos = {name: _class_facts.from_entry(name, entry, 0, FILE) for name, entry in entries.items()}
     images, skipped = [], []
     for number, entry in enumerate(content["images"]):
         try:
             images.append(_image(Path(root), entry, infos))
         except (ValueError, FileNotFoundError) as error:
-            skipped.append(f"{FILE}, image {number}: skipped, {error}")
+            file = entry.get("file") if isinstance(entry, dict) else None
+            skipped.append(f"{FILE}, image {file or number}: skipped, {error}")
     grouped = by_split(images)
     pairs, bad = _pairs(content.get("pairs"), grouped)
     return Listed(infos, grouped, pairs, [*skipped, *bad])
@@ -99,20 +101,28 @@ def _keypoints(points: Any, info: CategoryInfo) -> torch.Tensor:
     if unknown:
         raise ValueError(f"unknown keypoint {unknown[0]!r} of {info.name!r}; known: {', '.join(names)}")
     nothing = [float("nan")] * 2
-    rows = [points.get(name) for name in names]
+    rows = [(name, points.get(name)) for name in names]
     return torch.tensor(
-        [nothing if row is None else list(_numbers(row, 2, "keypoint")) for row in rows]
+        [nothing if row is None else list(_numbers(row, 2, f"keypoint {name!r}")) for name, row in rows]
     ).reshape(-1, 2)
 
 
 def _numbers(values: Any, count: int, what: str) -> Any:
-    try:
-        numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} must be {count} numbers, got {values!r}") from error
+    # JSON knows no other numbers: float() would also take "12", and true for 1.
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise ValueError(f"{what} must be {count} numbers, got {values!r}")
+    numbers = tuple(map(_as_float, values))
     if len(numbers) != count or not torch.isfinite(torch.tensor(numbers)).all():
         raise ValueError(f"{what} must be {count} finite numbers, got {values!r}")
     return numbers
+
+
+def _as_float(value: int | float) -> float:
+    """Infinite where an integer of JSON is larger than any float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def _given(root: Path, entry: Mapping[str, Any], key: str) -> Path | None:

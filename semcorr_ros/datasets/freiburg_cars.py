@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.datasets._listed import Listed, first_file, image_size, require
+from semcorr_ros.datasets._listed import Listed, first_file, require
+from semcorr_ros.storage import image_size
 
 CATEGORY = "car"
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -18,7 +18,8 @@ from scipy.io import loadmat
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.datasets._listed import Listed, box_of, image_size, pair_of, require
+from semcorr_ros.datasets._listed import Listed, box_of, pair_of, require
+from semcorr_ros.storage import image_size
 
 CATEGORIES = (
     "aeroplane",

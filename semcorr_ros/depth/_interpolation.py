@@ -26,7 +26,9 @@ def interpolate(
     centers = (points - middle) / extent
     found = []
     for part in rows.split(max(1, CHUNK // (width * len(points)))):
-        away = torch.hypot(columns[None, :, None] - centers[:, 0], part[:, None, None] - centers[:, 1])
+        # torch.hypot guards against overflow, which cannot happen here, and takes six times as long.
+        x, y = columns[None, :, None] - centers[:, 0], part[:, None, None] - centers[:, 1]
+        away = (x.square() + y.square()).sqrt()
         found.append((away @ weights + level).clamp(low, high).float())
     return torch.cat(found)
 

@@ -21,6 +21,7 @@ from semcorr_ros.representation.describe_build import describe
 from semcorr_ros.representation.gather_evidence import gather_evidence
 from semcorr_ros.representation.merge_surfaces import merge_surfaces
 from semcorr_ros.representation.prototypes import keypoint_facing, keypoint_prototypes, surface_prototypes
+from semcorr_ros.representation.recognition import DOUBTFUL, recognition
 from semcorr_ros.representation.refine_shape import refine_shape
 from semcorr_ros.representation.report import Progress, Report
 from semcorr_ros.representation.samples import LazySample
@@ -69,8 +70,23 @@ def build(
         provenance=_provenance(training, len(samples)),
     )
     describe(report, training, sparse, model)
+    _check_recognition(report, training)
     report.facts["dense"] = {"points": len(dense.weight), "merged": len(merged.points), "kept_share": kept}
     return model, report.content()
+
+
+def _check_recognition(report: Report, training: Training) -> None:
+    found = recognition(torch.stack([view.features for view in training.evidence]), training.info.flip)
+    if found is None:
+        return
+    report.facts["keypoints"] |= {"recognized": round(found.share, 3), "by_chance": round(found.by_chance, 3)}
+    if found.skill < DOUBTFUL:
+        report.warn(
+            f"only {found.share:.0%} of the annotated keypoints look like themselves in the other images "
+            f"({found.by_chance:.0%} by guessing): are the annotations where they should be (pixels of the "
+            "upright image, x to the right, y down; not percent, not of a resized copy)? If they are, this "
+            "backbone cannot tell the parts of this class apart"
+        )
 
 
 def _keypoint_prototypes(training: Training, sparse: SparseCloud, config: Config) -> Prototypes:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, FeatureMap
 from semcorr_ros.geometry.grid import features_at
+from semcorr_ros.geometry.neighborhood import maximum_around
 from semcorr_ros.representation.config import Config
 from semcorr_ros.representation.keypoint_depth import keypoint_depths, usable_pixels
 from semcorr_ros.representation.samples import Sample
@@ -129,5 +130,5 @@ def _range(values: Tensor) -> float:
 def _relief(depth: Tensor, usable: Tensor) -> Tensor:
     """Largest minus smallest usable depth in every 3 x 3 neighborhood."""
     stacked = torch.stack([torch.where(usable, s * depth, -torch.inf) for s in (1.0, -1.0)])
-    high, low = torch.nn.functional.max_pool2d(stacked[None], 3, stride=1, padding=1)[0]
+    high, low = maximum_around(stacked, 1)
     return torch.where(usable, high + low, torch.inf)

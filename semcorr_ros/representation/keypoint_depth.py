@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from semcorr_ros.geometry.neighborhood import maximum_around
 from semcorr_ros.representation.config import Config
 
 NEAR_SHARE = 0.2  # of the window's weight that the nearer surface needs to win
@@ -29,9 +30,7 @@ def usable_pixels(
     leave nothing."""
     valid = torch.isfinite(depth) & (depth > 0) & mask
     radius = max(1, round(max(depth.shape) / 400))
-    outside = (~mask).float()[None, None]
-    grown = torch.nn.functional.max_pool2d(outside, 2 * radius + 1, stride=1, padding=radius)
-    eroded = valid & (grown[0, 0] == 0)
+    eroded = valid & (maximum_around((~mask).float(), radius) == 0)
     return eroded if eroded.sum() >= 0.25 * valid.sum() else valid
 
 
@@ -60,8 +59,8 @@ def keypoint_depths(
 
 
 def _extent(values: Tensor) -> tuple[float, float]:
-    ordered = values.sort().values
-    return float(ordered[int(0.02 * (len(ordered) - 1))]), float(ordered[int(0.98 * (len(ordered) - 1))])
+    low, high = (int(share * (len(values) - 1)) + 1 for share in (0.02, 0.98))
+    return float(values.kthvalue(low).values), float(values.kthvalue(high).values)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from semcorr_ros.structure.sightings import Collected
 FEW_IMAGES = 8
 ONE_SIDE = math.radians(20)  # spread of viewing directions below which depth is a guess
 FLAT = 0.03  # smallest over largest extent of coplanar keypoints
+LINE = 0.02  # the same of the keypoints of a picture
 THIN = 0.1  # second over largest extent of keypoints on a line
 MISFIT = 0.15  # mean error of an image's annotations, shares of the object's radius
 
@@ -44,7 +45,7 @@ def describe(structure: Structure, collected: Collected, info: CategoryInfo) -> 
 
 def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> list[str]:
     """Sentences with what to do."""
-    told = [*_about_reversal(structure), *_about_views(structure, info)]
+    told = [*_about_reversal(structure), *_about_views(structure, collected, info)]
     if collected.flip is not None and not structure.symmetric:
         told.append(
             "the keypoints do not obey the flip table (lifted without symmetry): check 'flip' of "
@@ -103,11 +104,16 @@ def _about_reversal(structure: Structure) -> list[str]:
     ]
 
 
-def _about_views(structure: Structure, info: CategoryInfo) -> list[str]:
+def _about_views(structure: Structure, collected: Collected, info: CategoryInfo) -> list[str]:
     extents = _extents(structure.shape)
     told = []
-    if extents[1] < THIN * extents[0]:
+    if extents[1] < THIN * extents[0] or bool((_thickness(collected) < LINE).all()):
         told.append("all keypoints lie nearly on one line: the class has no orientation about it; add others")
+    elif structure.symmetric and collected.flip == tuple(range(len(structure.shape))) and not info.flat:
+        told.append(
+            f"'flip' of {info.name!r} pairs no keypoints, which puts all of them into its mirror plane: give "
+            "the pairs of left and right, or no 'flip' where there are none"
+        )
     elif extents[2] < FLAT * extents[0] and not info.flat:
         told.append(
             "all keypoints lie nearly in one plane: depth off the plane is unknown; annotate keypoints that "
@@ -120,6 +126,15 @@ def _about_views(structure: Structure, info: CategoryInfo) -> list[str]:
             "degrees): its depth is a guess; add images from other sides"
         )
     return told
+
+
+def _thickness(collected: Collected) -> Float[Tensor, "view"]:
+    """Second over first extent of the keypoints of every picture: a line cannot be told by the shape alone,
+    which deforms."""
+    shown = collected.sights.seen[..., None]
+    middle = (collected.sights.points * shown).sum(1, keepdim=True) / shown.sum(1, keepdim=True)
+    extents = torch.linalg.svdvals((collected.sights.points - middle) * shown)
+    return extents[:, 1] / extents[:, 0]
 
 
 def _errors(structure: Structure, collected: Collected) -> Float[Tensor, "view"]:

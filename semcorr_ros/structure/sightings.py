@@ -72,7 +72,10 @@ def _refusal(image: AnnotatedImage, count: int) -> str:
     points = image.keypoints[shown].double()
     extents = torch.linalg.svdvals(points - points.mean(0)) / len(points) ** 0.5
     if extents[0] < SMALLEST:
-        return f"its keypoints all lie within {2 * float(extents[0]):.1f} pixels of each other"
+        return (
+            f"its keypoints all lie within {2 * float(extents[0]):.1f} pixels of each other; coordinates are "
+            "pixels, no shares of the image"
+        )
     return ""
 
 

@@ -51,6 +51,22 @@ def common(folder, tmp_path):
     ]
 
 
+def test_a_class_of_another_backbone_is_an_error_that_names_both(files, tmp_path):
+    folder, _ = files
+    given = ["--class-file", folder / "pear.safetensors", "--image", folder / "a.png", "--backbone", "tiny"]
+    with pytest.raises(ValueError, match=rf"built on backbone '{fabricated.BACKBONE}'.*'tiny:"):
+        run(align, *given, "--device", "cpu")
+
+
+def test_what_cannot_be_an_answer_is_an_error(files, tmp_path):
+    folder, _ = files
+    with pytest.raises(FileNotFoundError, match=r"no depth file sensor"):
+        run(align, "--image", folder / "a.png", *common(folder, tmp_path), "--depth", "sensor")
+    write_image(tmp_path / "a.png", read_image(folder / "a.png")[:31, :40])
+    with pytest.raises(ValueError, match=r"a\.png is 40x31: nothing is recognised below 32"):
+        run(align, "--image", tmp_path / "a.png", *common(folder, tmp_path))
+
+
 def test_align_writes_numbers_and_a_picture(files, tmp_path, capsys):
     folder, truths = files
     given = ["--image", folder / "a.png", "--depth", folder / "a_depth.npy", "--mask", folder / "a_mask.png"]

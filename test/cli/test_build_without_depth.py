@@ -57,6 +57,21 @@ def test_a_class_is_built_and_says_what_it_lacks(root, tmp_path, capsys):
     assert "no size in metres" in " ".join(capsys.readouterr().out.split())
 
 
+def test_what_the_data_set_left_out_and_what_looks_wrong_is_printed(root, tmp_path, capsys):
+    content = json.loads((root / "keypoints.json").read_text())
+    broken = dict(content["images"][0], file="images/none.png")
+    content["images"][1]["keypoints"]["seat_front_left"] = [9000, 5]
+    content["images"].append(broken)
+    (tmp_path / "images").symlink_to(root / "images")
+    (tmp_path / "keypoints.json").write_text(json.dumps(content))
+    assert run(build_class, arguments(tmp_path, "--output", tmp_path / "chair.safetensors")) == 0
+    said = capsys.readouterr().out
+    assert "image images/none.png: skipped, no image" in said
+    assert "seat_front_left at (9000, 5)" in said
+    # The pictures are noise: no keypoint looks like itself in another one.
+    assert "look like themselves in the other images" in said
+
+
 def test_a_size_is_given_between_two_keypoints(root, tmp_path):
     path = tmp_path / "chair.safetensors"
     sized = ("--size", "0.45", "seat_front_left", "seat_front_right")

@@ -183,7 +183,12 @@ def test_folder_pairs_and_defaults(tmp_path):
         ({"split": "training"}, "unknown split 'training'"),
         ({"keypoints": {"handle": [1, 2]}}, "unknown keypoint 'handle'"),
         ({"keypoints": [[1, 2]]}, "1 keypoints for the 2 names"),
-        ({"keypoints": {"rim": [1, "x"]}}, "must be 2 numbers"),
+        ({"keypoints": {"rim": [1, "x"]}}, "image images/a.png: skipped, keypoint 'rim' must be 2 numbers"),
+        ({"keypoints": {"rim": ["1", "2"]}}, "must be 2 numbers"),
+        ({"keypoints": {"rim": "12"}}, "must be 2 numbers"),
+        ({"keypoints": {"rim": [True, False]}}, "must be 2 numbers"),
+        ({"keypoints": {"rim": [1, 10**400]}}, "must be 2 finite numbers"),
+        ({"keypoints": {"rim": [1, 2, 2]}}, "must be 2 finite numbers"),
         ({"mask": "masks/none.png"}, "no mask"),
     ],
 )
@@ -195,6 +200,31 @@ def test_folder_skips_a_bad_image_and_says_why(change, message, tmp_path):
     dataset = folder.build(root)
     assert [image.name for image in dataset.images("mug", "trn")] == ["b"]
     assert message in dataset.problems()[0]
+
+
+@pytest.mark.parametrize(
+    ("categories", "message"),
+    [
+        (
+            {"mug": {"keypoint_names": ["rim", "base"], "flip": [0]}},
+            r"keypoints\.json, 'mug': flip must list",
+        ),
+        ({" ": {"keypoint_names": ["rim"]}}, "a category needs a name"),
+    ],
+)
+def test_folder_names_its_own_file_where_a_category_is_wrong(categories, message, tmp_path):
+    root = folder_root(tmp_path)
+    content = json.loads((root / "keypoints.json").read_text())
+    write(root / "keypoints.json", content | {"categories": categories})
+    with pytest.raises(ValueError, match=message):
+        folder.build(root)
+
+
+def test_a_photograph_with_exif_is_as_large_as_it_is_shown(tmp_path):
+    root, exif = folder_root(tmp_path), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (80, 60)).save(root / "images" / "a.png", exif=exif)
+    assert folder.build(root).images("mug", "trn")[0].size == (80, 60)
 
 
 def test_folder_listed_pairs(tmp_path):

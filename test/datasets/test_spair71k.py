@@ -120,7 +120,7 @@ def test_classes_json_overrides(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"flip": [1, 0]}, "permutation of 0..4"),
+        ({"flip": [1, 0]}, r"the number \(0..4\)"),
         ({"flip": [1, 2, 0, 3, 4]}, "twice"),
         ({"edges": [[0, 5]]}, "edges"),
         ({"keypoint_names": ["a", "b"]}, "id 3 is annotated"),

@@ -117,3 +117,18 @@ def test_a_sentence_decides_and_its_opposite_decides_otherwise(mugs):
 def test_a_sentence_that_names_nothing_is_an_error(mugs, sentence, message):
     with pytest.raises(ValueError, match=message):
         _prepare(mugs, nearer=(sentence,))
+
+
+def test_keypoints_on_a_line_in_every_image_are_told(mugs):
+    images = []
+    for i, image in enumerate(mugs.images):
+        along = torch.arange(len(image.keypoints)).float()[:, None] * torch.tensor([9.0, 4.0 + i % 3]) + 20
+        images.append(_changed(image, torch.where(image.visible[:, None], along, torch.nan)))
+    assert any("on one line" in one for one in _prepare(mugs, images).warnings)
+    assert not any("on one line" in one for one in _prepare(mugs).warnings)
+
+
+def test_a_flip_table_without_pairs_is_told_where_it_flattens_the_shape(mugs):
+    count = len(mugs.info.keypoint_names)
+    told = _prepare(mugs, info=replace(mugs.info, flip=tuple(range(count)))).warnings
+    assert any("pairs no keypoints" in one or "do not obey the flip table" in one for one in told)
