@@ -36,6 +36,7 @@ class DiskCache:
             )
         self.backbone = extractor.backbone
         self.variant = getattr(extractor, "variant", "")
+        self.origin = getattr(extractor, "origin", "")
         self.read = self.computed = 0
         self._extractor, self._store = extractor, store
 

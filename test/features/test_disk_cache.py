@@ -37,6 +37,13 @@ def cached(tmp_path):
     return cached
 
 
+def test_a_class_built_through_the_cache_names_the_origin_of_its_features_as_well(cached):
+    published = Counting()
+    published.origin = "some-model 1.0, Apache-2.0"
+    assert cached(published).origin == published.origin
+    assert cached(Counting()).origin == ""
+
+
 def test_the_second_run_reads_the_same_bits(cached):
     first, second = Counting(), Counting()
     computed = cached(first).encode(ImageRef(image(), "a", "mug"))
