@@ -16,8 +16,8 @@ from semcorr_ros.features import ImageRef
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
 from semcorr_ros.live_providers import LiveProviders
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import calibration, images
-from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
 SMALL = "if it is there but small, give a region of interest"

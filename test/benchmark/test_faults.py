@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from benchmark.faults import class_files, fuzz, lab, mutation, outages
 from benchmark.faults.camera import Picture
 from benchmark.faults.trials import TRIALS
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 ROOT = lab.ROOT
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from alignment import fabricated
 
-from semcorr_ros import alignment
 from semcorr_ros.masks import _agreement
+from semcorr_ros.methods.semalign3d import alignment
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from ros.test_perceive import inline
 from semcorr_ros.action import AlignClass
 from semcorr_ros.srv import LoadClass, TransferKeypoints
 
-from semcorr_ros.representation.class_file import write_class
-from semcorr_ros.sensing.refusal import Code
+from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.refusal import Code
 
 pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 

@@ -21,7 +21,7 @@ from ros.conftest import call, spin_until
 from ros.test_perceive import inline
 from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 Response = TransferKeypoints.Response
 

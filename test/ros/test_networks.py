@@ -20,7 +20,7 @@ from semcorr_ros.srv import TransferKeypoints
 
 from semcorr_ros import pipeline
 from semcorr_ros.features import efficientnet_lite, tiny
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check

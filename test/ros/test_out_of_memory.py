@@ -15,7 +15,7 @@ from semcorr_ros.action import AlignClass
 from semcorr_ros.msg import Point2D
 from semcorr_ros.srv import ListClasses, LoadClass, StoreDemonstration, TransferKeypoints
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 NODE = "full"
 Response = TransferKeypoints.Response

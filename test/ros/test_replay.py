@@ -11,7 +11,7 @@ from semcorr_ros.srv import TransferKeypoints
 from std_msgs.msg import Header
 
 from semcorr_ros.__main__ import main
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 from semcorr_ros.storage import read_json
 
