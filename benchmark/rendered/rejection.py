@@ -19,9 +19,10 @@ from semcorr_lab.synthetic.render import Rendering, render
 from semcorr_lab.synthetic.scene import SceneConfig, sample_scene
 from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import ClassRepresentation, DepthMap
+from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.evaluation.views import FAILURES
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.zoom import zoomed
 

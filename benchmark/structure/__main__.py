@@ -18,8 +18,8 @@ import torch
 
 from benchmark.structure.views import Scene, scene
 from semcorr_lab.synthetic import categories
-from semcorr_ros.artifacts import Views
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.config import Config as BuildConfig
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.sparse_cloud import sparse_cloud

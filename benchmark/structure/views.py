@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from semcorr_lab.synthetic import categories
-from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, Views
+from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo
 from semcorr_ros.geometry.cameras import centered, project
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.procrustes import generalized_procrustes
 

@@ -16,9 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from semcorr_lab.timing.machine import Machine
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import Config
 from semcorr_ros.methods.semalign3d.alignment.optimize import kept_at
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 PAIR = 12  # an image point against a class point: three differences, their weighted squares, a minimum
 MEASURE = 90  # of a Beta: the measure, two logarithms as polynomials, and their gradient

@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from semcorr_ros.artifacts import ClassRepresentation, Prototypes
+from semcorr_ros.artifacts import Prototypes
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 from semcorr_ros.ros.class_bank import ClassBank
 

@@ -13,13 +13,14 @@ from semcorr_lab.timing.clock import Timing, measure
 from semcorr_lab.timing.limits import Work, counted, of_alignment
 from semcorr_lab.timing.subject import Frame
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import ClassRepresentation, Observation
+from semcorr_ros.artifacts import Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment.optimize import Config as Optimize
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.alignment.tracking import FOLLOWING, Tracker
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 MATCHED = 14  # keypoints of the matching stage
 

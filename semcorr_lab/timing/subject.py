@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from semcorr_lab.synthetic.render import render
 from semcorr_lab.synthetic.turntable import Turntable
-from semcorr_ros.artifacts import Camera, ClassRepresentation, DepthMap, Observation
+from semcorr_ros.artifacts import Camera, DepthMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.zoom import zoomed
 

@@ -8,15 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semcorr_ros.artifacts import (
+from semcorr_ros.artifacts import CategoryInfo, Prototypes
+from semcorr_ros.backbones import Origin, options_of
+from semcorr_ros.methods.semalign3d.artifacts import (
     BetaFamily,
     BetaStatistics,
-    CategoryInfo,
     ClassRepresentation,
     DenseCloud,
-    Prototypes,
 )
-from semcorr_ros.backbones import Origin, options_of
 from semcorr_ros.storage import read_header, read_tensors, write_tensors
 
 SCHEMA = "semcorr_ros.class"

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import torch
 
 from semcorr_ros import backbones
-from semcorr_ros.artifacts import Alignment, Camera, ClassRepresentation, Observation
+from semcorr_ros.artifacts import Camera, Observation
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.masks._agreement import trust
 from semcorr_ros.methods.semalign3d.alignment import engine, evidence, initialize, objective, optimize, select
 from semcorr_ros.methods.semalign3d.alignment.optimize import StepCallback
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 
 @dataclass(frozen=True)

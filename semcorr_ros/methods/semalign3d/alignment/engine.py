@@ -18,13 +18,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import compiled, objective, reference
 from semcorr_ros.methods.semalign3d.alignment.compiled import library
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.optimize import Config, Optimized, StepCallback
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 ENGINES = ("auto", "reference", "compiled", "fused")
 

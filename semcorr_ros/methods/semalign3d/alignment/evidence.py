@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation, Observation, Prototypes
+from semcorr_ros.artifacts import Observation, Prototypes
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, ImageFrame, ImageSamples
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import repeat
 
 import torch
 
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, Observation
+from semcorr_ros.artifacts import Observation
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import (
     engine,
@@ -19,6 +19,7 @@ from semcorr_ros.methods.semalign3d.alignment import (
     stacked,
     together,
 )
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 
 def align_many(

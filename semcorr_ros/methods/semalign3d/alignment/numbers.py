@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import shape_space
 from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.optimize import Config
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def pack(model: ClassRepresentation, starts: Starts, config: Config) -> Float[Tensor, "start number"]:

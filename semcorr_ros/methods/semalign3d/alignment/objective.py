@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros import plugins
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import schedules
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
 from semcorr_ros.methods.semalign3d.alignment.visibility import log_visibility
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 # term file -> the schedule of its weight
 SCHEDULE_OF_TERM = {

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import objective
 from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
@@ -28,6 +27,7 @@ from semcorr_ros.methods.semalign3d.alignment.optimize import (
 from semcorr_ros.methods.semalign3d.alignment.shape_space import ShapeSpace
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.alignment.terms import reconstruction
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 PARAMETRIZATIONS: dict[str, type[ShapeSpace] | type[FreeKeypoints]] = {
     "shape_space": ShapeSpace,

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.methods.semalign3d.alignment import confidence, objective
 from semcorr_ros.methods.semalign3d.alignment.optimize import Optimized
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State, project
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 MIN_DEPTHS = 8  # image points with depth below which depth order says nothing
 SIGHT_LINE = 0.3  # class points this near (in object radii) to a line of sight can be its front surface

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry import rotations
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 # Learning rates relative to the pose's; a mode coefficient of 1 moves points by a fraction of the radius.
 MODES_RATE = 4.0

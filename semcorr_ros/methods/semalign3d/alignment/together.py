@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import objective, stacked
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.optimize import (
@@ -25,6 +24,7 @@ from semcorr_ros.methods.semalign3d.alignment.optimize import (
 )
 from semcorr_ros.methods.semalign3d.alignment.reference import Search
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def optimize(

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, Observation
+from semcorr_ros.artifacts import Observation
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import evidence, initialize, optimize
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.optimize import StepCallback
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 SHRINK = 0.1  # ridge, in variances of a mode, when a shape is written in modes
 

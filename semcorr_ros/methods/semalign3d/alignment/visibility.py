@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.geometry.similarity import fit_similarity
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 HORIZON = 0.0  # facing . direction above which a point counts as fully visible
 SOFTNESS = 0.15  # how fast visibility falls below the horizon

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import BetaFamily, BetaStatistics
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, BetaStatistics
 from semcorr_ros.methods.semalign3d.building.beta_fit import cap_concentration, fit_beta, widen
 from semcorr_ros.methods.semalign3d.building.combinations import all_edge_pairs, all_frames
 from semcorr_ros.methods.semalign3d.building.config import Config

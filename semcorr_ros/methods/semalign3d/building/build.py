@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from semcorr_ros import __version__
-from semcorr_ros.artifacts import CategoryInfo, ClassRepresentation, DenseCloud, Prototypes
+from semcorr_ros.artifacts import CategoryInfo, Prototypes
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation, DenseCloud
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
 from semcorr_ros.methods.semalign3d.building.config import Config
 from semcorr_ros.methods.semalign3d.building.dense_cloud import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.building.evidence import MIN_KEYPOINTS
 from semcorr_ros.methods.semalign3d.building.report import Report
 from semcorr_ros.methods.semalign3d.building.sparse_cloud import SparseCloud

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances, signed_volumes
 

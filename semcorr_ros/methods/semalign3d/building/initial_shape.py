@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from scipy.sparse.csgraph import shortest_path
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.pairwise import LogDistances
 from semcorr_ros.methods.semalign3d.building.procrustes import align_views, generalized_procrustes
 

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Camera, Views
+from semcorr_ros.artifacts import Camera
 from semcorr_ros.geometry.cameras import centered, unproject
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.evidence import Evidence
 
 MIRROR = (-1.0, 1.0, 1.0)

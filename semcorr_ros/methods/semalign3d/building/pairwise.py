@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.combinations import shown_by
 
 ROBUST_LOG = 0.3  # log distances that deviate by more than 35 % count less

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
+from semcorr_ros.methods.semalign3d.artifacts import Views
 
 MIN_COMMON = 3
 MIN_WIDTH = 0.15  # second over first extent of common points; thinner sets leave a rotation open

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 from torch import Tensor
 
-from semcorr_ros.artifacts import BetaFamily, BetaStatistics
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, BetaStatistics
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 from semcorr_ros.methods.semalign3d.building.procrustes import normalize_shape
 

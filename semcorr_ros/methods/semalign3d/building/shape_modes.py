@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
 from semcorr_ros.geometry.similarity import apply_similarity
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.procrustes import Aligned, align_views, normalize_shape
 
 ITERATIONS = 25

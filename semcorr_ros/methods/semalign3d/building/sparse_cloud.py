@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import CategoryInfo, Views
+from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.config import Config
 from semcorr_ros.methods.semalign3d.building.gauge import Gauge, canonical_gauge
 from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.evidence import Evidence
 from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import CategoryInfo, Views
+from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.config import Config
 from semcorr_ros.methods.semalign3d.building.evidence import Evidence
 from semcorr_ros.methods.semalign3d.building.flip_check import FlipCheck, check_flip

@@ -8,21 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semcorr_ros.artifacts import (
+from semcorr_ros.artifacts import Camera, CategoryInfo, DepthMap, FeatureMap, Observation, Prototypes
+from semcorr_ros.geometry import cameras, rotations
+from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d.artifacts import (
     Alignment,
     BetaFamily,
     BetaStatistics,
-    Camera,
-    CategoryInfo,
     ClassRepresentation,
     DenseCloud,
-    DepthMap,
-    FeatureMap,
-    Observation,
-    Prototypes,
 )
-from semcorr_ros.geometry import cameras, rotations
-from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 
 BACKBONE = "fabricated:1"

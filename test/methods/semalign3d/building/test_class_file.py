@@ -3,13 +3,12 @@ import dataclasses
 import pytest
 import torch
 
-from semcorr_ros.artifacts import (
+from semcorr_ros.artifacts import CategoryInfo, Prototypes
+from semcorr_ros.methods.semalign3d.artifacts import (
     BetaFamily,
     BetaStatistics,
-    CategoryInfo,
     ClassRepresentation,
     DenseCloud,
-    Prototypes,
 )
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 from semcorr_ros.storage import read_tensors, write_tensors

@@ -3,7 +3,7 @@ import pytest
 import torch
 from beast_views import mean_keypoints, shape_error, views_of
 
-from semcorr_ros.artifacts import Views
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
 

@@ -9,7 +9,7 @@ import torch
 from beast_views import shape_error
 
 from semcorr_lab.synthetic import categories
-from semcorr_ros.artifacts import Views
+from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.config import Config
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import signed_volumes

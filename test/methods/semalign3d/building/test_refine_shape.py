@@ -2,7 +2,7 @@ import builders
 import torch
 from beast_views import mean_keypoints, shape_error
 
-from semcorr_ros.artifacts import BetaStatistics
+from semcorr_ros.methods.semalign3d.artifacts import BetaStatistics
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
 from semcorr_ros.methods.semalign3d.building.config import Config
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures

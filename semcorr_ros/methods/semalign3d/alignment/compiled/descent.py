@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import numbers, objective
 from semcorr_ros.methods.semalign3d.alignment.compiled import layout, step
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import Array, class_tables, image_tables
@@ -29,6 +28,7 @@ from semcorr_ros.methods.semalign3d.alignment.optimize import (
 )
 from semcorr_ros.methods.semalign3d.alignment.plan import Plan, Planner
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 CHUNK = 5  # steps between looking at cuts and at `on_step`
 

@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.compiled import layout, library
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import class_tables, floats, sample_tables
 from semcorr_ros.methods.semalign3d.alignment.compiled.threads import share_out
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def score(

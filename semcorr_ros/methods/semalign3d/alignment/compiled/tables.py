@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcorr_ros.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, ImageSamples
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
 
 Array = NDArray[np.float32]
 Index = NDArray[np.int32]

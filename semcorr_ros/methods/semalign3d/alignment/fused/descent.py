@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment import numbers, objective
 from semcorr_ros.methods.semalign3d.alignment.fused.kernel import COLUMNS, descend
 from semcorr_ros.methods.semalign3d.alignment.fused.tables import (
@@ -34,6 +33,7 @@ from semcorr_ros.methods.semalign3d.alignment.optimize import (
 )
 from semcorr_ros.methods.semalign3d.alignment.plan import Planner
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 INTERPRETED = bool(os.environ.get("TRITON_INTERPRET"))  # then it runs on the CPU, very slowly
 CHUNK = 50  # steps per launch, and between calls of `on_step`

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, ImageSamples
 from semcorr_ros.methods.semalign3d.alignment.terms.geometry import EPSILON
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
 
 NEVER = -1e9  # stands for log 0, so that no infinity enters the arithmetic
 

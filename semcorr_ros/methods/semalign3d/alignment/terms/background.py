@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, State, project
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 LOOKUP_PER_CELL = 2  # lookup nodes per grid cell
 MARGIN = 0.25  # how far the lookup reaches beyond the image, as a share of its size

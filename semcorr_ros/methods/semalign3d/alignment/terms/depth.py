@@ -5,8 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 # The mean keypoint lies behind the visible surface, by about half the RMS radius of a solid object.
 SURFACE_TO_CENTER = 0.5

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 
 EPSILON = 1e-4  # keeps the log density and its gradient finite at the ends of [0, 1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State, project_with_relief
 from semcorr_ros.methods.semalign3d.alignment.terms.reconstruction import likelihood
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:

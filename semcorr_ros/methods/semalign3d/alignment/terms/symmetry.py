@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 TOLERANCE = 0.05  # standard deviation of a log ratio that the modes do not explain
 MAX_ASYMMETRY = 0.1  # RMS log ratio in the mean shape above which the flip table is taken to be wrong
