@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros import backbones
 from semcorr_ros.backbones import Origin

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 pytest.importorskip("rclpy")
 pytest.importorskip("semcorr_ros.msg", reason="generated messages are missing: make setup")

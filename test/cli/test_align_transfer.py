@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import spair_folder
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.cli import align, transfer
 from semcorr_ros.geometry import cameras

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros import backbones
 from semcorr_ros.__main__ import main

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import pytest
-from alignment import fabricated
-from alignment.kernels import forgotten_kernels
+from methods.semalign3d.alignment import fabricated
+from methods.semalign3d.alignment.kernels import forgotten_kernels
 
 from semcorr_ros.cli import doctor
 from semcorr_ros.diagnosis import machine

@@ -8,8 +8,8 @@ import time
 import pear_camera
 import pytest
 from action_msgs.msg import GoalStatus
-from alignment import fabricated
 from builtin_interfaces.msg import Duration
+from methods.semalign3d.alignment import fabricated
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, xyz

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from semcorr_ros.msg import Point2D, Region, Regions
 from semcorr_ros.srv import TransferKeypoints
 from sensor_msgs.msg import Image

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 from semcorr_ros.ros import class_bank

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros.conftest import call, spin_until
 from ros.test_perceive import inline

@@ -9,7 +9,7 @@ import numpy as np
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline, xyz
 from semcorr_ros.msg import Point2D

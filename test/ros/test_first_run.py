@@ -9,11 +9,11 @@ import time
 
 import pear_camera
 import pytest
-from alignment import fabricated
-from alignment.test_kernel_library import slow_compiler
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from methods.semalign3d.alignment import fabricated
+from methods.semalign3d.alignment.test_kernel_library import slow_compiler
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_lifecycle import classes, state

@@ -16,9 +16,9 @@ import numpy as np
 import pear_camera
 import pytest
 import rclpy
-from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter

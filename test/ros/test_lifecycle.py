@@ -11,10 +11,10 @@ from dataclasses import replace
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros.conftest import call, spin_until

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from ros.conftest import ROOT
 
 from semcorr_lab.timing import measure_bank, measure_service

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from semcorr_ros.action import AlignClass
 from semcorr_ros.msg import SemanticKeypoint
 from semcorr_ros.srv import (

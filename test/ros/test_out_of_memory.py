@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pear_camera
 import pytest
-from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray
+from methods.semalign3d.alignment import fabricated
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline

@@ -11,7 +11,7 @@ import numpy as np
 import pear_camera
 import pytest
 import rclpy
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile

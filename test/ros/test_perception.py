@@ -6,7 +6,7 @@ import contextlib
 
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from std_msgs.msg import Header
 
 from semcorr_ros.methods.semalign3d.class_file import write_class

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from ros.conftest import call
 from semcorr_ros.srv import TransferKeypoints
 from std_msgs.msg import Header

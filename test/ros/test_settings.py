@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import rclpy
 import yaml
-from alignment import fabricated
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter, parameter_value_to_python

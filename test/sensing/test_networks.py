@@ -9,7 +9,7 @@ import mask_networks
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.__main__ import main
 from semcorr_ros.artifacts import DepthMap

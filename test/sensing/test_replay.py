@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros import backbones
 from semcorr_ros.__main__ import main

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras

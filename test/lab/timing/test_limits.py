@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test.alignment import fabricated
 
 from semcorr_lab.timing import beside, limits, machine
 from semcorr_lab.timing.limits import Work
 from semcorr_lab.timing.machine import Machine
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
+from test.methods.semalign3d.alignment import fabricated
 
 MACHINE = Machine(near_bytes_per_s=1e11, far_bytes_per_s=1e10, flops_per_s=1e12, launch_s=1e-6)
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 from PIL import Image
-from test.alignment import fabricated
 
 from semcorr_lab.timing import chart, stages
 from semcorr_lab.timing.clock import Timing, measure
 from semcorr_lab.timing.subject import Frame, with_points
 from semcorr_ros.artifacts import Camera
 from semcorr_ros.geometry import cameras
+from test.methods.semalign3d.alignment import fabricated
 
 
 def test_first_run_does_not_count():

@@ -1,8 +1,8 @@
 import pytest
 import torch
+from lab.training.fabricated import table_sample
+from lab.training.test_tiny_targets import fabricated_codebook
 from torch.nn import functional
-from training.fabricated import table_sample
-from training.test_tiny_targets import fabricated_codebook
 
 from semcorr_lab.training.feature_quality import folded_groups, quality
 from semcorr_ros.artifacts import FeatureMap

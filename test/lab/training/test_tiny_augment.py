@@ -1,5 +1,5 @@
 import torch
-from training.fabricated import table_sample
+from lab.training.fabricated import table_sample
 
 from semcorr_lab.training.tiny_augment import IGNORE, make_batch
 

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 import torch
-from training.fabricated import table_sample
-from training.test_tiny_targets import fabricated_codebook
+from lab.training.fabricated import table_sample
+from lab.training.test_tiny_targets import fabricated_codebook
 
 from semcorr_lab.training import tiny_backbone
 from semcorr_lab.training.tiny_augment import Batch, make_batch

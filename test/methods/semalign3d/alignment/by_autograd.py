@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import torch
-from test.alignment import fabricated
 
 from semcorr_ros.devices import moved
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import evidence, initialize, objective, reference
 from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.shape_space import ShapeSpace
+from test.methods.semalign3d.alignment import fabricated
 
 CONFIG = alignment.Config()
 

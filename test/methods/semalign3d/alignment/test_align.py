@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test.alignment import fabricated
 
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import initialize, optimize
 from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
+from test.methods.semalign3d.alignment import fabricated
 
 RADIUS = 0.05  # of the fabricated object, metres
 

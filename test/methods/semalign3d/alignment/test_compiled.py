@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test.alignment import by_autograd, fabricated
-from test.alignment.kernels import forgotten_kernels
 
 from semcorr_ros.devices import moved
 from semcorr_ros.geometry.rotations import from_quaternion
@@ -23,6 +21,8 @@ from semcorr_ros.methods.semalign3d.alignment.compiled import descent, step
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import class_tables, image_tables
 from semcorr_ros.methods.semalign3d.alignment.optimize import Config
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS, Planner
+from test.methods.semalign3d.alignment import by_autograd, fabricated
+from test.methods.semalign3d.alignment.kernels import forgotten_kernels
 
 CONFIG = alignment.Config()
 

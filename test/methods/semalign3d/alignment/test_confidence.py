@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import torch
-from test.alignment import fabricated
 
 from semcorr_ros.geometry import rotations
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import confidence
 from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
+from test.methods.semalign3d.alignment import fabricated
 
 
 def turned(degrees: float) -> torch.Tensor:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test.alignment import by_autograd, fabricated
 
 from semcorr_ros.devices import moved
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import reference
 from semcorr_ros.methods.semalign3d.alignment.optimize import Config
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS
+from test.methods.semalign3d.alignment import by_autograd, fabricated
 
 pytest.importorskip("triton", reason="pip install triton")
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test.alignment import by_autograd, fabricated
-from test.alignment.kernels import forgotten_kernels
 
 from semcorr_ros.geometry.rotations import from_quaternion
 from semcorr_ros.methods.semalign3d.alignment import compiled, initialize
 from semcorr_ros.methods.semalign3d.alignment.compiled import build, layout, library, tables
+from test.methods.semalign3d.alignment import by_autograd, fabricated
+from test.methods.semalign3d.alignment.kernels import forgotten_kernels
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -4,11 +4,11 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from test.alignment import fabricated
 
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import initialize, reference, stacked, together
 from semcorr_ros.methods.semalign3d.alignment.many import align_many
+from test.methods.semalign3d.alignment import fabricated
 
 CONFIG = alignment.Config()
 FEW = replace(CONFIG.optimize, steps=20, survivors=((0, 4), (500, 2)))

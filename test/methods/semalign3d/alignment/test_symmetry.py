@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test.alignment import fabricated
 
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.methods.semalign3d.alignment import objective
@@ -14,6 +13,7 @@ from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.alignment.terms import symmetry
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
 from semcorr_ros.methods.semalign3d.building.config import Config
+from test.methods.semalign3d.alignment import fabricated
 
 NAMES = ("nose", "tail", "fin", "left tip", "right tip", "left root", "right root", "left stab", "right stab")
 FLIP = (0, 1, 2, 4, 3, 6, 5, 8, 7)

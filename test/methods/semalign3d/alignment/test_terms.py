@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test.alignment import fabricated
 
 from semcorr_ros import plugins
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import evidence, objective
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, ImageSamples
 from semcorr_ros.methods.semalign3d.alignment.terms import background, depth, reconstruction
+from test.methods.semalign3d.alignment import fabricated
 
 
 @pytest.fixture(scope="module")
