@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import Protocol
 
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
@@ -55,6 +56,16 @@ class DepthMap:
     values: Float[Tensor, "height width"]
     metric: bool  # True: metres. False: any unit, right up to one unknown scale.
     focal: float | None = None  # pixels, as the depth network believes; None: it does not say
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture as a pinhole camera would have taken it, and what was measured with it."""
+
+    image: UInt8[Tensor, "height width 3"]  # RGB
+    camera: Camera | None = None  # None: not calibrated
+    depth: DepthMap | None = None
+    lens: Lens | None = None  # what was corrected; None: nothing
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,21 @@ class CategoryInfo:
     edges: tuple[tuple[int, int], ...] = ()  # skeleton, for drawing
 
 
+class Built(Protocol):
+    """A class that was built on features."""
+
+    @property
+    def info(self) -> CategoryInfo: ...
+
+    @property
+    def backbone(self) -> str:
+        """FeatureMap.backbone of the training features."""
+        ...
+
+    @property
+    def provenance(self) -> dict[str, str]: ...
+
+
 @dataclass(frozen=True)
 class Prototypes:
     """Mean unit features, the spread of their cosine similarity to the training samples, and from
@@ -128,6 +154,19 @@ class Prototypes:
         """The given rows only."""
         facing = None if self.facing is None else self.facing[rows]
         return Prototypes(self.features[rows], self.similarity_mean[rows], self.similarity_std[rows], facing)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a class is in the camera frame."""
+
+    rotation: Float[Tensor, "3 3"]  # camera_from_canonical, rigid
+    translation: Float[Tensor, "3"]  # of the canonical origin, depth units
+    scale: float  # depth units per canonical unit
+    size: Float[Tensor, "3"]  # extent along the canonical axes, depth units
+    metric: bool  # True: depth units are metres
+    # Of x y z (square depth units) and rotations about the camera's axes (rad); None: unknown.
+    covariance: Float[Tensor, "6 6"] | None = None
 
 
 class KeypointState(IntEnum):

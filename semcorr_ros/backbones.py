@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semcorr_ros import plugins
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.artifacts import Built
+from semcorr_ros.errors import BackboneMismatchError
 
 DEFAULT = "efficientnet_lite"
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
-OPTIONS = "backbone_options"  # key of ClassRepresentation.provenance
+OPTIONS = "backbone_options"  # key of a class's provenance
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
     return None if text is None else tuple(shlex.split(text))
 
 
-def origin_of(model: ClassRepresentation) -> Origin:
+def origin_of(model: Built) -> Origin:
     """Of a class that was read."""
     return Origin(model.info.name, model.backbone, options_of(model.provenance))
 
 
-def check(model: ClassRepresentation, computed: str, path: str | Path = "") -> None:
-    """Raises ValueError where the class cannot be compared with features of the backbone `computed`."""
-    if model.backbone != computed:
-        raise ValueError(mismatch(origin_of(model), computed, path))
+def check(model: Built, computed: str, path: str | Path = "") -> None:
+    """Compare a class with features. Raises BackboneMismatchError unless they are of its backbone."""
+    if model.backbone not in ("", computed):
+        raise BackboneMismatchError(mismatch(origin_of(model), computed, path))
 
 
 def chosen(given: str, built_on: Origin | None) -> str:

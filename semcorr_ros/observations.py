@@ -1,24 +1,26 @@
-"""From a data set's image and the chosen providers to an `Observation`: the loader every verb shares."""
+"""From a picture to an `Observation`: decoded and encoded once (`Scene`), then looked at for each class."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros import backbones, rendered
-from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, Observation
-from semcorr_ros.depth import DepthProvider
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, FeatureMap, Frame, Observation
+from semcorr_ros.depth import DepthProvider, ImageDepth
+from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import cameras
-from semcorr_ros.masks import MaskProvider
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.masks import MaskProvider, Recognizer
+from semcorr_ros.places import ANYWHERE, SMALL, Place, first_mask, mask_at
 from semcorr_ros.storage import image_size, read_image
 from semcorr_ros.zoom import zoomed
+
+Part = TypeVar("Part", Camera, DepthMap)
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,40 @@ class Providers:
     depth_required: bool = True  # False: an image without a depth file is observed without depth
 
 
-def observe(
-    sample: AnnotatedImage, providers: Providers, model: ClassRepresentation | None = None
-) -> Observation:
-    """Read one image with everything the providers know about it, on the device of the features.
+@dataclass(frozen=True)
+class Scene:
+    """A picture and all that is computed of it whatever is looked for."""
 
-    `model` lets masks be found by attention. Raises FileNotFoundError or
-    ValueError naming the file; callers that work through many images skip and report it. ValueError, too,
-    for a class that was built on another backbone.
-    """
-    if model is not None:
-        backbones.check(model, providers.features.backbone)
+    frame: Frame  # depth filled in by a network where there is one
+    features: FeatureMap  # of the whole image
+    sample: AnnotatedImage  # what a data set says of it; a camera's is unannotated
+    ref: ImageRef
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w) of the image."""
+        return self.features.image_size
+
+    def seen(self) -> Observation:
+        """The whole picture as an observation without an object, on the device of its features."""
+        frame, device = self.frame, self.features.values.device
+        return Observation(
+            image=frame.image.to(device),
+            features=self.features,
+            depth=_to(frame.depth, device),
+            camera=_to(frame.camera, device),
+        )
+
+
+def scene_of_frame(frame: Frame, features: FeatureExtractor, depth: ImageDepth | None = None) -> Scene:
+    """Encode a camera's picture. depth: a network that gives it to pictures without."""
+    frame = with_depth(frame, depth)
+    ref, size = ImageRef(frame.image), (int(frame.image.shape[0]), int(frame.image.shape[1]))
+    return Scene(frame, features.encode(ref), unannotated("", size), ref)
+
+
+def scene_of_sample(sample: AnnotatedImage, providers: Providers) -> Scene:
+    """Read and encode an image of a data set. Raises FileNotFoundError or ValueError naming the file."""
     image = read_image(sample.image_path)
     if image.shape[:2] != sample.size:
         (h, w), (height, width) = image.shape[:2], sample.size
@@ -49,22 +74,74 @@ def observe(
     rendered.warn_of_photograph(providers.features.backbone, sample.image_path)
     ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
     features = providers.features.encode(ref)
-    device = features.values.device
     depth = _depth(sample, providers)
-    seen = Observation(
-        image=image.to(device),
-        features=features,
-        depth=None if depth is None else replace(depth, values=depth.values.to(device)),
-        camera=_camera(sample, depth, device),
-    )
-    mask, given = first_mask(providers.masks, sample, seen, model)
-    if mask is None:
-        return seen
-    return zoomed(replace(seen, mask=mask.to(device), mask_is_given=given), ref, providers.features)
+    return Scene(Frame(image, _camera(sample, depth), depth), features, sample, ref)
+
+
+def with_depth(frame: Frame, network: ImageDepth | None) -> Frame:
+    """Give a frame without measured depth the network's, and an uncalibrated camera its focal length."""
+    if network is None or frame.depth is not None:
+        return frame
+    depth = network.from_image(frame.image, frame.camera)
+    camera = frame.camera
+    if camera is None and depth.focal is not None:
+        camera = cameras.centered(depth.focal, (frame.image.shape[0], frame.image.shape[1]))
+    return replace(frame, depth=depth, camera=camera)
+
+
+def look(
+    scene: Scene,
+    features: FeatureExtractor,
+    masks: tuple[MaskProvider, ...],
+    model: Recognizer | None = None,
+    place: Place = ANYWHERE,
+) -> Observation:
+    """Find the object in a scene and encode it alone; without masks, the whole scene.
+
+    `model` lets masks be found by attention.
+    Raises NotFoundError for a place where nothing looks like the class.
+    """
+    seen, sample = scene.seen(), scene.sample
+    if model is not None and not sample.category:
+        sample = replace(sample, category=model.info.name)
+    if place.box is None and place.mask is None:
+        found, given = first_mask(masks, sample, seen, model)
+        if found is None:
+            return replace(seen, lens=scene.frame.lens)
+        seen = replace(seen, mask=found.to(seen.features.values.device), mask_is_given=given)
+    else:
+        found, given = mask_at(place, sample, seen, model, features, masks)
+        seen = replace(seen, mask=found, mask_is_given=given)
+    return replace(zoomed(seen, scene.ref, features), lens=scene.frame.lens)
+
+
+def look_for(
+    scene: Scene,
+    features: FeatureExtractor,
+    masks: tuple[MaskProvider, ...],
+    model: Recognizer,
+    place: Place = ANYWHERE,
+) -> Observation:
+    """Find an object that must be there. Raises NotFoundError."""
+    seen = look(scene, features, masks, model, place)
+    if seen.mask is None or not seen.mask.any():
+        raise NotFoundError(f"nothing in the image looks like the class {model.info.name!r}; {SMALL}")
+    return seen
+
+
+def observe(sample: AnnotatedImage, providers: Providers, model: Recognizer | None = None) -> Observation:
+    """Read an image of a data set with everything the providers know about it, on the features' device.
+
+    `model` lets masks be found by attention. Raises FileNotFoundError or ValueError naming the file;
+    callers that work through many images skip and report it. BackboneMismatchError for another class.
+    """
+    if model is not None:
+        backbones.check(model, providers.features.backbone)
+    return look(scene_of_sample(sample, providers), providers.features, providers.masks, model)
 
 
 def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Providers) -> Observation | None:
-    """The left/right mirrored `seen`, with features encoded anew (a flipped map would be another one).
+    """Mirror `seen` left/right, with features encoded anew (a flipped map would be another one).
 
     None where the backbone has no mirrored features for this image (precomputed without `_flip`).
     """
@@ -87,7 +164,7 @@ def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Provi
 def lone_image(
     path: str | Path, category: str, depth_path: Path | None = None, camera: Camera | None = None
 ) -> AnnotatedImage:
-    """A picture that belongs to no data set, as a sample without keypoints; its box is all of it.
+    """Describe a picture that belongs to no data set as a sample without keypoints; its box is all of it.
 
     Raises FileNotFoundError or ValueError naming the file.
     """
@@ -97,7 +174,7 @@ def lone_image(
 
 
 def unannotated(category: str, size: tuple[int, int]) -> AnnotatedImage:
-    """Pixels of which nothing is known, as a sample: no file, no keypoints, and its box is all of it."""
+    """Describe pixels of which nothing is known: no file, no keypoints, and the box is all of it."""
     return AnnotatedImage(
         name="",
         category=category,
@@ -107,20 +184,6 @@ def unannotated(category: str, size: tuple[int, int]) -> AnnotatedImage:
         visible=torch.zeros(0, dtype=torch.bool),
         bbox=(0.0, 0.0, size[1] - 1.0, size[0] - 1.0),
     )
-
-
-def first_mask(
-    masks: Sequence[MaskProvider],
-    sample: AnnotatedImage,
-    seen: Observation,
-    model: ClassRepresentation | None,
-) -> tuple[Bool[Tensor, "height width"] | None, bool]:
-    """Of the first provider with an answer, and whether it is given: not where the class is recognised."""
-    for provider in masks:
-        mask = provider.mask(sample, seen, model)
-        if mask is not None:
-            return mask, not getattr(provider, "recognises", False)
-    return None, False
 
 
 def _depth(sample: AnnotatedImage, providers: Providers) -> DepthMap | None:
@@ -134,11 +197,16 @@ def _depth(sample: AnnotatedImage, providers: Providers) -> DepthMap | None:
         return None
 
 
-def _camera(sample: AnnotatedImage, depth: DepthMap | None, device: torch.device) -> Camera | None:
+def _camera(sample: AnnotatedImage, depth: DepthMap | None) -> Camera | None:
     """The data set's, else one with the focal length that the depth network found."""
-    camera = sample.camera
-    if camera is None and depth is not None and depth.focal is not None:
-        camera = cameras.centered(depth.focal, sample.size)
-    if camera is None:
+    if sample.camera is None and depth is not None and depth.focal is not None:
+        return cameras.centered(depth.focal, sample.size)
+    return sample.camera
+
+
+def _to(part: Part | None, device: torch.device) -> Part | None:
+    """Move a camera or a depth map to the device."""
+    if part is None:
         return None
-    return Camera(camera.focal.to(device), camera.principal_point.to(device), camera.size)
+    moved: dict[str, Any] = {k: v.to(device) for k, v in vars(part).items() if isinstance(v, Tensor)}
+    return replace(part, **moved)

@@ -12,15 +12,14 @@ from torch import Tensor
 from semcorr_lab.timing.clock import Timing, measure
 from semcorr_lab.timing.limits import Work, counted, of_alignment
 from semcorr_lab.timing.subject import Frame
-from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
-from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment.optimize import Config as Optimize
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.alignment.tracking import FOLLOWING, Tracker
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation, View
+from semcorr_ros.methods.semalign3d.matching.carry import carry
 
 MATCHED = 14  # keypoints of the matching stage
 
@@ -44,8 +43,8 @@ class Subject:
 def align(
     model: ClassRepresentation, seen: Observation, config: alignment.Config, seed: int = 0
 ) -> alignment.Alignment:
-    """`pipeline.align` with a generator of its own."""
-    return pipeline.align(model, seen, config, torch.Generator().manual_seed(seed))
+    """Align with a generator of its own."""
+    return alignment.align(model, seen, config, torch.Generator().manual_seed(seed))
 
 
 def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
@@ -93,7 +92,7 @@ def works(subject: Subject) -> dict[str, Work]:
         "align, paper's schedule": of_alignment(model, paper, 16, 0),
         "align, paper's schedule, by autograd": counted(lambda: align(model, unknown, quarter), times=4),
         "track": of_alignment(model, resumed, 2, 0),
-        "match 14 points": counted(lambda: pipeline.transfer_points(model, views[0], views[0], views[1])),
+        "match 14 points": counted(lambda: carry(model, views[0], views[0], views[1])),
     }
 
 
@@ -124,7 +123,7 @@ def _match(subject: Subject, runs: int) -> Timing:
     )
     points = _points_on(subject.frames[0]).to(subject.device)
     return measure(
-        lambda run: pipeline.transfer_points(subject.model, source, target, points), runs, subject.device
+        lambda run: carry(subject.model, source, target, points), runs, subject.device
     )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
-from semcorr_ros import config
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods import Quality
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
-from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
+from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS
 
 
 def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +31,6 @@ def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def alignment_from(args: argparse.Namespace, category: str) -> Config:
-    """The constants for a category. Raises ValueError or FileNotFoundError for a bad file."""
-    found = config.load(Config, args.alignment) if args.alignment else preset(args.quality, category)
-    kept = tuple(term for term in found.objective.terms if term not in args.without)
-    return replace(found, objective=replace(found.objective, terms=kept))
+def quality_from(args: argparse.Namespace) -> Quality:
+    """How thoroughly classes are placed."""
+    return Quality(str(args.alignment) if args.alignment else args.quality, tuple(args.without))

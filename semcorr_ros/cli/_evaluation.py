@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rich.progress import Progress
 
-from semcorr_ros import backbones, plugins
+from semcorr_ros import backbones, methods
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._alignment_arguments import alignment_from
+from semcorr_ros.cli._alignment_arguments import quality_from
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.evaluation import predict, runs
 from semcorr_ros.evaluation.align_ahead import align_ahead
@@ -26,9 +25,7 @@ from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.memory import peak_memory
-from semcorr_ros.methods.semalign3d.alignment import Config
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
-from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin
+from semcorr_ros.methods.semalign3d.class_file import read_origin
 from semcorr_ros.observations import Providers
 from semcorr_ros.workers import Crew
 
@@ -56,7 +53,7 @@ class Bench:
     """What all categories and methods of one call share."""
 
     args: argparse.Namespace
-    methods: dict[str, ModuleType]
+    methods: tuple[str, ...]  # names of methods; OWN is that of the class file
     dataset: Dataset
     providers: Providers
     crew: Crew = ALONE  # who aligns
@@ -64,9 +61,9 @@ class Bench:
 
 def bench_from(args: argparse.Namespace) -> Bench:
     """Raises ValueError or FileNotFoundError naming the argument that cannot be used."""
-    methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
+    names = tuple(dict.fromkeys(args.method or [methods.OWN]))
     dataset = data.dataset_from(args)
-    return Bench(args, methods, dataset, data.providers_from(args, _built_on(args, dataset)))
+    return Bench(args, names, dataset, data.providers_from(args, _built_on(args, dataset)))
 
 
 def categories(bench: Bench) -> list[str]:
@@ -89,26 +86,26 @@ def categories(bench: Bench) -> list[str]:
 def evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> list[Scored]:
     """Predict what is missing and score, for every method. Raises ValueError where nothing can be done."""
     args = bench.args
-    setup = _setup(bench, category)
     pairs = bench.dataset.pairs(category, args.split)
     if not pairs:
         raise ValueError(f"{args.root} has no pairs of {category!r} in split {args.split!r}")
     chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
-    key = predict.key(pairs, _settings(bench, category, setup.config))
+    key = predict.key(pairs, _settings(bench, category))
     scored = []
-    for method, matcher in bench.methods.items():
+    for method in bench.methods:
+        setup = _setup(bench, category, method)
         folder = work / f"{category}_{method}_{key}"
         journal = open_journal(folder / runs.PREDICTIONS)
         runs.describe(folder, runs.Run(category, method, args.split, runs.digest(pairs)))
-        if matcher.NEEDS_ALIGNMENT and not bench.crew.alone:
+        if not setup.whole_image and not bench.crew.alone:
             names = sorted({name for pair in chosen.values() for name in (pair.source, pair.target)})
             task = progress.add_task(f"{category} align", total=len(names))
-            ahead = partial(_setup_elsewhere, args, category)
+            ahead = partial(_setup_elsewhere, args, category, method)
             crew = replace(bench.crew, folder=folder)
             align_ahead(ahead, names, journal, crew, partial(progress.advance, task))
         task = progress.add_task(f"{category} {method}", total=len(chosen))
         step = partial(progress.advance, task)
-        failed = predict.predict(chosen, setup, matcher, journal, step, args.kap_grid)
+        failed = predict.predict(chosen, setup, journal, step, args.kap_grid)
         head = {"category": category, "method": method, "split": args.split}
         found = _scored(args, bench.dataset, setup.samples, (chosen, journal, head), failed)
         found.result["peak_memory"] = peak_memory()
@@ -157,31 +154,32 @@ def _scored(
     return Scored(pairs, journal, protocol, info.keypoint_names, result)
 
 
-def _setup(bench: Bench, category: str) -> Setup:
+def _setup(bench: Bench, category: str, method: str) -> Setup:
     samples = {sample.name: sample for sample in bench.dataset.images(category, bench.args.split)}
-    constants = alignment_from(bench.args, category)
     flip = bench.dataset.info(category).flip if bench.args.adaptive_flip else None
-    return Setup(samples, bench.providers, _model(bench, category), constants, bench.args.seed, flip)
+    model, whole = _model(bench, category, method)
+    return Setup(samples, bench.providers, model, bench.args.seed, flip, whole)
 
 
-def _setup_elsewhere(args: argparse.Namespace, category: str) -> Setup:
-    """`_setup` in another process, from what can be sent there."""
-    return _setup(bench_from(args), category)
+def _setup_elsewhere(args: argparse.Namespace, category: str, method: str) -> Setup:
+    """Make a setup in another process, from what can be sent there."""
+    return _setup(bench_from(args), category, method)
 
 
-def _model(bench: Bench, category: str) -> ClassRepresentation | None:
-    """The class, on the device of the features; None where no method needs one and none is given."""
-    path = _class_path(bench.args, category)
-    if path is None:
-        needy = [name for name, matcher in bench.methods.items() if matcher.NEEDS_ALIGNMENT]
-        if needy:
-            raise ValueError(f"method {needy[0]!r} needs --class-file or --class-dir; see build_class")
-        return None
-    model = read_class(path, data.device_from(bench.args))
-    backbones.check(model, bench.providers.features.backbone, path)
-    if model.info.name != category:
-        LOG.warning("%s is the class %r, used for images of %r", path, model.info.name, category)
-    return model
+def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, bool]:
+    """Load the class, on the device of the features, and tell whether the method looks at whole images."""
+    path, name = _class_path(bench.args, category), method
+    if name == methods.OWN:
+        if path is None:
+            raise ValueError(f"method {method!r} needs --class-file or --class-dir; see build_class")
+        name = methods.method_of(path)
+    found = methods.get(name)
+    model = found.load(path, data.device_from(bench.args), quality_from(bench.args))
+    if path is not None:
+        backbones.check(model, bench.providers.features.backbone, path)
+        if model.info.name != category:
+            LOG.warning("%s is the class %r, used for images of %r", path, model.info.name, category)
+    return model, not found.needs_class
 
 
 def _built_on(args: argparse.Namespace, dataset: Dataset) -> Origin | None:
@@ -195,7 +193,7 @@ def _class_path(args: argparse.Namespace, category: str) -> Path | None:
     return args.class_file or (args.class_dir and args.class_dir / f"{category}.safetensors")
 
 
-def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
+def _settings(bench: Bench, category: str) -> dict[str, Any]:
     """What a prediction depends on besides the pairs and the code."""
     args = bench.args
     path = _class_path(args, category)
@@ -207,5 +205,6 @@ def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
         "backbone": bench.providers.features.backbone,
         "variant": getattr(bench.providers.features, "variant", ""),
         "class": path.read_bytes() if path else None,
-        "alignment": constants,
+        "alignment": args.alignment.read_bytes() if args.alignment else args.quality,
+        "without": args.without,
     }

@@ -14,21 +14,19 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
+from semcorr_ros import methods, plugins
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
-from semcorr_ros.cli._live_arguments import add_live_arguments
-from semcorr_ros.cli._score_arguments import add_min_score
-from semcorr_ros.features import ImageRef
+from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, quality_from
+from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
+from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
+from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.masks.precomputed import read_mask
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.methods.semalign3d.class_file import read_class
-from semcorr_ros.observations import Providers, lone_image, observe
-from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.sensing.judgement import check_finite
-from semcorr_ros.zoom import zoomed
+from semcorr_ros.methods import Model
+from semcorr_ros.observations import Providers, Scene, lone_image, scene_of_sample
+from semcorr_ros.places import ANYWHERE, Place
 
 MIN_SIDE = 32  # pixels; the coarsest cell of a backbone
 
@@ -62,14 +60,22 @@ def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None
     add_live_arguments(parser)
 
 
-def class_from(args: argparse.Namespace) -> ClassRepresentation:
+def class_from(args: argparse.Namespace) -> Model:
     """Read --class-file onto --device."""
-    return read_class(args.class_file, data.device_from(args))
+    return methods.load(args.class_file, data.device_from(args), quality_from(args))
 
 
-def see(picture: Picture, providers: Providers, model: ClassRepresentation | None) -> Observation:
-    """Observe one picture. Files that say more about it go before the providers."""
-    category = model.info.name if model else ""
+def finder_from(args: argparse.Namespace, class_file: Path | None) -> Finder:
+    """Build networks and judgement. Raises ValueError or FileNotFoundError naming the argument."""
+    providers = live_from(args, class_file)
+    return Finder(providers, min_score_from(args, providers.features.backbone), args.seed)
+
+
+def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Place]:
+    """Read one picture and encode it; files that say more about it go before the networks.
+
+    Raises FileNotFoundError or ValueError naming the file.
+    """
     sample = lone_image(picture.image, category, picture.depth)
     if min(sample.size) < MIN_SIDE:
         height, width = sample.size
@@ -80,43 +86,30 @@ def see(picture: Picture, providers: Providers, model: ClassRepresentation | Non
         raise FileNotFoundError(f"no depth file {picture.depth}; --depth takes a 16-bit .png or an .npy")
     if picture.camera:
         sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
+    place = Place(mask=read_mask(picture.mask, sample.size)) if picture.mask else ANYWHERE
+    providers: Providers = finder.providers
     if picture.depth:
         sensor = plugins.load("depth", "sensor")
         providers = dataclasses.replace(providers, depth=sensor.build(sensor.Config()))
-    if picture.mask or model is None:  # without a class nothing is looked for
-        providers = dataclasses.replace(providers, masks=())
-    seen = observe(sample, providers, model)
-    if picture.mask is None:
-        return seen
-    mask = read_mask(picture.mask, sample.size).to(seen.image.device)
-    masked = dataclasses.replace(seen, mask=mask, mask_is_given=True)
-    return zoomed(masked, ImageRef(seen.image, path=sample.image_path), providers.features)
+    return scene_of_sample(sample, providers), place
 
 
-def align(
-    args: argparse.Namespace, model: ClassRepresentation, seen: Observation, progress: Progress, name: str
-) -> Alignment:
-    """Align with the chosen constants and seed, showing a bar.
+def find(finder: Finder, model: Model, picture: Picture, progress: Progress) -> tuple[Answer, Scene]:
+    """Place a class in a picture, showing a bar. Raises as `scene_of`."""
+    scene, place = scene_of(picture, finder, model.info.name)
+    task = progress.add_task(picture.image.name, total=1.0)
 
-    Raises Refusal NOT_FOUND as the node does, ValueError for what cannot be aligned at all.
-    """
-    if seen.mask is None:
-        raise Refusal(Code.NOT_FOUND, f"nothing in the image looks like the class {model.info.name!r}")
-    task = progress.add_task(name, total=None)
+    def report(stage: str, done: float, energy: float) -> None:
+        progress.update(task, completed=done)
 
-    def on_step(step: int, steps: int, best: float) -> bool:
-        progress.update(task, completed=step, total=steps)
-        return True
-
-    generator = torch.Generator().manual_seed(args.seed)
-    found = pipeline.align(model, seen, alignment_from(args, model.info.name), generator, on_step)
-    progress.update(task, completed=1, total=1)
-    check_finite(model.info.name, found)
-    return found
+    answer = finder.find(model, scene, place, Watch(report=report))
+    progress.update(task, completed=1.0)
+    return answer, scene
 
 
-def points_json(found: Correspondences, names: Sequence[str]) -> list[dict[str, Any]]:
-    """One object per point; null where a number is unknown."""
+def points_json(answer: Answer) -> list[dict[str, Any]]:
+    """Write one object per point; null where a number is unknown."""
+    found = answer.points
     return [
         {
             "name": name,
@@ -125,7 +118,7 @@ def points_json(found: Correspondences, names: Sequence[str]) -> list[dict[str, 
             "xyz": _known(found.xyz[i]),
             "score": round(float(found.score[i]), 4),
         }
-        for i, name in enumerate(names)
+        for i, name in enumerate(answer.names)
     ]
 
 

@@ -7,17 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from semcorr_ros import pipeline
-from semcorr_ros.artifacts import Observation
+from semcorr_ros.answer import Answer
 from semcorr_ros.cli import _picture_arguments as pictures
-from semcorr_ros.cli._live_arguments import live_from
-from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
+from semcorr_ros.cli._score_arguments import REFUSED, refused_json, say_refused
 from semcorr_ros.memory import peak_memory
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.refusal import Refusal
-from semcorr_ros.sensing.judgement import judged, low_score
 from semcorr_ros.storage import write_image, write_json
-from semcorr_ros.visualization.overlay import draw_alignment, draw_refusal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,74 +30,47 @@ def run(args: argparse.Namespace) -> int:
     A picture that cannot be read raises with the reason.
     """
     model = pictures.class_from(args)
-    providers = live_from(args, args.class_file)
-    min_score = min_score_from(args, providers.features.backbone)
+    finder = pictures.finder_from(args, args.class_file)
     started = time.perf_counter()
     picture = pictures.Picture(args.image, args.depth, args.mask, args.camera)
-    seen = pictures.see(picture, providers, model)
-    aligned: Alignment | None = None
-    try:
-        with pictures.bars() as progress:
-            aligned = pictures.align(args, model, seen, progress, args.image.name)
-        refusal = low_score(float(aligned.confidence[0]), min_score)
-    except Refusal as nothing:
-        refusal = nothing
-    points = [] if aligned is None else _points(model, seen, aligned, (min_score, refusal))
-    _report(args, model, (aligned, refusal), points, time.perf_counter() - started)
+    with pictures.bars() as progress:
+        answer, scene = pictures.find(finder, model, picture, progress)
+    shown = answer if answer.placed is None else answer.only(model.known)
+    _report(args, shown, time.perf_counter() - started)
     if args.output:
-        note = "" if refusal is None else refusal.code.name
-        if aligned is None:
-            drawn = draw_refusal(seen.image, f"{model.info.name}: {note}")
-        else:
-            drawn = draw_alignment(seen.image, model, aligned, refused=note)
-        write_image(args.output, drawn)
-    return 0 if refusal is None else REFUSED
+        write_image(args.output, answer.draw(scene.frame.image))
+    return 0 if answer.found else REFUSED
 
 
-def _points(
-    model: ClassRepresentation, seen: Observation, aligned: Alignment, verdict: tuple[float, Refusal | None]
-) -> list[dict[str, Any]]:
-    min_score, refusal = verdict
-    ids = model.seen.nonzero()[:, 0]
-    found = pipeline.transfer_keypoints(model, seen, aligned, ids)
-    names = [model.info.keypoint_names[i] for i in ids.tolist()]
-    return pictures.points_json(judged(found, min_score, refusal is not None), names)
-
-
-def _report(
-    args: argparse.Namespace,
-    model: ClassRepresentation,
-    outcome: tuple[Alignment | None, Refusal | None],
-    points: list[dict[str, Any]],
-    seconds: float,
-) -> None:
-    aligned, refusal = outcome
-    if aligned is not None:
-        print(f"{model.info.name}: confidence {float(aligned.confidence[0]):.2f}")
+def _report(args: argparse.Namespace, answer: Answer, seconds: float) -> None:
+    points = pictures.points_json(answer) if answer.placed else []
+    if answer.placed is not None:
+        print(f"{answer.info.name}: confidence {answer.confidence:.2f}")
     pictures.print_points(points)
-    if refusal is not None:
-        say_refused("align", refusal, args.image)
+    if answer.refusal is not None:
+        say_refused("align", answer.refusal, args.image)
     if args.json:
-        head = {"class": model.info.name, "image": str(args.image), "refused": refused_json(refusal)}
-        found = _content(aligned, refusal is None)
+        head = {
+            "class": answer.info.name,
+            "image": str(args.image),
+            "refused": refused_json(answer.refusal),
+        }
         tail = {"seconds": round(seconds, 3), "peak_memory": peak_memory(), "keypoints": points}
-        write_json(args.json, {**head, **found, **tail})
+        write_json(args.json, {**head, **_content(answer), **tail})
 
 
-def _content(aligned: Alignment | None, accepted: bool) -> dict[str, Any]:
-    """Numbers of the best hypothesis; of a refused one only those that say how bad it is."""
-    if aligned is None:
+def _content(answer: Answer) -> dict[str, Any]:
+    """Numbers of the placement; of a refused one only those that say how bad it is."""
+    if answer.placed is None or answer.pose is None:
         return {"confidence": None, "metric": False, "pose": None}
     pose = {
-        "rotation": aligned.rotation[0].tolist(),
-        "translation": aligned.translation[0].tolist(),
-        "scale": float(aligned.scale[0]),
+        "rotation": answer.pose.rotation.tolist(),
+        "translation": answer.pose.translation.tolist(),
+        "scale": answer.pose.scale,
     }
     return {
-        "confidence": float(aligned.confidence[0]),
-        "energy": float(aligned.energy[0]),
-        "energy_by_term": {name: float(values[0]) for name, values in aligned.energy_by_term.items()},
-        "metric": aligned.metric and accepted,
-        "focal_px": aligned.camera.focal.tolist(),
-        "pose": pose if accepted else None,
+        "confidence": answer.confidence,
+        **answer.placed.facts,
+        "metric": answer.pose.metric and answer.found,
+        "pose": pose if answer.found else None,
     }

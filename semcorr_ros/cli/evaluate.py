@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from semcorr_ros import plugins
+from semcorr_ros import methods
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli import _evaluation_output as output
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         action="append",
-        choices=plugins.available("matching"),
+        choices=[methods.OWN, *methods.available()],
         help="may be given several times (default: aligned)",
     )
     add_alignment_arguments(parser)

@@ -7,23 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
-from rich.progress import Progress
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros import methods
+from semcorr_ros.answer import Answer
 from semcorr_ros.cli import _picture_arguments as pictures
-from semcorr_ros.cli._live_arguments import live_from
-from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
-from semcorr_ros.matching import View
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
-from semcorr_ros.refusal import Refusal
-from semcorr_ros.sensing.judgement import judged, low_score
+from semcorr_ros.cli._alignment_arguments import quality_from
+from semcorr_ros.cli._data_arguments import device_from
+from semcorr_ros.cli._score_arguments import REFUSED, refused_json, say_refused
+from semcorr_ros.finder import Finder
+from semcorr_ros.methods import Model
+from semcorr_ros.observations import Scene
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_refusal
@@ -31,19 +29,10 @@ from semcorr_ros.visualization.overlay import draw_refusal
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for: pixels of the source, or ids of class keypoints."""
+    """What is asked for: pixels of the source, or keypoints of the class by name."""
 
     names: tuple[str, ...]
     points: Float[Tensor, "point 2"] | None
-    ids: Int[Tensor, "point"] | None
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A picture with its alignment, where there is one, and why it is not to be believed."""
-
-    view: View
-    refusal: Refusal | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="one per target (default: --camera)",
     )
-    parser.add_argument("--method", default="aligned", choices=plugins.available("matching"))
+    parser.add_argument("--method", default="aligned", choices=[methods.OWN, *methods.available()])
     pictures.add_arguments(parser, class_required=False)
 
 
@@ -82,85 +71,65 @@ def run(args: argparse.Namespace) -> int:
 
     A picture that cannot be read raises with the reason.
     """
-    matcher = _matcher(args)
-    model = pictures.class_from(args) if args.class_file else None
+    model = _model(args)
     query = _query(args, model)
     source, targets = _pictures(args)
-    providers = live_from(args, args.class_file)
-    judge = model if matcher.NEEDS_ALIGNMENT or query.ids is not None else None
-    min_score = min_score_from(args, providers.features.backbone)
-
-    def place(picture: pictures.Picture, progress: Progress) -> Placed:
-        seen = pictures.see(picture, providers, model)
-        if judge is None:
-            return Placed(View(seen), None)
-        try:
-            aligned = pictures.align(args, judge, seen, progress, picture.image.name)
-        except Refusal as refusal:
-            return Placed(View(seen), refusal)
-        return Placed(View(seen, aligned), low_score(float(aligned.confidence[0]), min_score))
-
+    finder = pictures.finder_from(args, args.class_file)
     with pictures.bars() as progress:
-        shown = place(source, progress)
-        _check_inside(query, shown.view)
-        placed = [place(target, progress) for target in targets] if shown.refusal is None else []
-
-    def answer(target: Placed) -> Correspondences:
-        if target.view.aligned is None and judge is not None:
-            return _nowhere(len(query.names))
-        found = _answer(matcher, model, query, shown.view, target.view)
-        return found if judge is None else judged(found, min_score, target.refusal is not None)
-
-    answers = [answer(target) for target in placed]
-    _report(args, query, shown, list(zip(placed, answers, strict=True)))
+        shown, scene = pictures.find(finder, model, source, progress)
+        _check_inside(query, scene)
+        found = [pictures.find(finder, model, one, progress) for one in targets] if shown.found else []
+    with torch.no_grad():
+        answers = [_asked(finder, query, shown, target) for target, _ in found]
+        at = query.points if query.points is not None else _asked(finder, query, shown, shown).pixels
+    _report(args, query, shown, answers)
     if args.output:
-        asked = query.points if query.ids is None or shown.refusal else answer(shown).points
-        write_image(args.output, _picture(shown, asked, query.names, list(zip(placed, answers, strict=True))))
-    return REFUSED if any(one.refusal for one in [shown, *placed]) else 0
-
-
-def _matcher(args: argparse.Namespace) -> ModuleType:
-    """The module of --method. Raises ValueError naming the argument that does not go with it."""
-    matcher = plugins.load("matching", args.method)
-    aligns = matcher.NEEDS_ALIGNMENT or args.keypoints
-    if args.class_file is None and aligns:
-        raise ValueError(
-            f"{'--keypoints' if args.keypoints else args.method} needs --class-file; see build_class"
+        images = [target.frame.image for _, target in found]
+        write_image(
+            args.output, _picture(shown, scene.frame.image, at, list(zip(answers, images, strict=True)))
         )
+    return 0 if all(answer.found for answer in [shown, *answers]) else REFUSED
+
+
+def _asked(finder: Finder, query: Query, source: Answer, target: Answer) -> Answer:
+    """Answer the query about a target."""
+    if query.points is None:
+        return target.only(query.names)
+    return finder.transfer(source, query.points, query.names, target)
+
+
+def _model(args: argparse.Namespace) -> Model:
+    """Load what --method places. Raises ValueError naming the argument that does not go with it."""
+    # Keypoints are the class's: whatever method carries points over, the class's own one locates them.
+    own = args.method == methods.OWN or args.keypoints is not None
+    if args.class_file is None and own:
+        name = "--keypoints" if args.keypoints else args.method
+        raise ValueError(f"{name} needs --class-file; see build_class")
     if args.masks and args.class_file is None:
         raise ValueError("--masks says who outlines an object of a class: it needs --class-file")
-    if args.min_score is not None and not aligns:
+    if own:
+        return pictures.class_from(args)
+    method = methods.get(args.method)
+    if args.min_score is not None and not method.needs_class:
         raise ValueError(f"--min-score is about aligned classes: --method {args.method} aligns none")
-    return matcher
-
-
-def _nowhere(count: int) -> Correspondences:
-    """Points of an object that was not found."""
-    state = torch.full((count,), int(KeypointState.REJECTED))
-    unknown = torch.full((count, 2), torch.nan)
-    return Correspondences(unknown, torch.zeros(count), state, torch.full((count, 3), torch.nan))
+    return method.load(args.class_file, device_from(args), quality_from(args))
 
 
 def _picture(
-    shown: Placed,
-    asked: Float[Tensor, "point 2"] | None,
-    names: tuple[str, ...],
-    answers: Sequence[tuple[Placed, Correspondences]],
+    shown: Answer,
+    source: UInt8[Tensor, "height width 3"],
+    asked: Float[Tensor, "point 2"],
+    answers: Sequence[tuple[Answer, UInt8[Tensor, "height width 3"]]],
 ) -> UInt8[Tensor, "height width 3"]:
-    """A row per target; of a source that was refused, the source alone."""
-    if shown.refusal is not None or asked is None:
-        return draw_refusal(shown.view.seen.image, f"source: {_code(shown)}")
+    """Draw a row per target; of a source that was refused, the source alone."""
+    if shown.refusal is not None:
+        return draw_refusal(source, f"source: {shown.refusal.code.name}")
     rows = []
-    for target, found in answers:
-        image = target.view.seen.image
-        image = draw_refusal(image, _code(target), 0) if target.refusal else image
-        matches = Matches(asked, found.points, found.state, names)
-        rows.append(draw_matches(shown.view.seen.image, image, matches))
+    for answer, image in answers:
+        image = draw_refusal(image, answer.refusal.code.name, 0) if answer.refusal else image
+        matches = Matches(asked, answer.pixels, answer.points.state, answer.names)
+        rows.append(draw_matches(source, image, matches))
     return stack(rows)
-
-
-def _code(placed: Placed) -> str:
-    return placed.refusal.code.name if placed.refusal else ""
 
 
 def parse_points(text: str) -> Float[Tensor, "point 2"]:
@@ -177,22 +146,20 @@ def parse_points(text: str) -> Float[Tensor, "point 2"]:
     return torch.tensor(points)
 
 
-def _query(args: argparse.Namespace, model: ClassRepresentation | None) -> Query:
+def _query(args: argparse.Namespace, model: Model) -> Query:
     if args.points is not None:
         points = parse_points(args.points)
-        return Query(tuple(f"point {i + 1}" for i in range(len(points))), points, None)
-    assert model is not None
-    known = [name for name, seen in zip(model.info.keypoint_names, model.seen.tolist(), strict=True) if seen]
-    names = known if args.keypoints == ["all"] else args.keypoints
+        return Query(tuple(f"point {i + 1}" for i in range(len(points))), points)
+    names = list(model.known) if args.keypoints == ["all"] else args.keypoints
     for name in names:
-        if name not in known:
-            raise ValueError(f"class {model.info.name!r} has no keypoint {name!r}; it has {', '.join(known)}")
-    ids = [model.info.keypoint_names.index(name) for name in names]
-    return Query(tuple(names), None, torch.tensor(ids, device=model.sparse.device))
+        if name not in model.known:
+            listed = ", ".join(model.known)
+            raise ValueError(f"class {model.info.name!r} has no keypoint {name!r}; it has {listed}")
+    return Query(tuple(names), None)
 
 
-def _check_inside(query: Query, source: View) -> None:
-    height, width = source.seen.features.image_size
+def _check_inside(query: Query, source: Scene) -> None:
+    height, width = source.size
     for x, y in [] if query.points is None else query.points.tolist():
         if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
             raise ValueError(f"--points: ({x:g}, {y:g}) is outside the source, which is {width}x{height}")
@@ -209,34 +176,20 @@ def _pictures(args: argparse.Namespace) -> tuple[pictures.Picture, list[pictures
     return pictures.Picture(args.source, args.source_depth, args.source_mask, args.camera), targets
 
 
-def _answer(
-    matcher: ModuleType, model: ClassRepresentation | None, query: Query, source: View, target: View
-) -> Correspondences:
-    with torch.no_grad():
-        if query.ids is None:
-            assert query.points is not None
-            return matcher.match(model, source, target, query.points.to(source.seen.features.values))
-        assert model is not None
-        assert target.aligned is not None
-        return pipeline.transfer_keypoints(model, target.seen, target.aligned, query.ids)
-
-
-def _report(
-    args: argparse.Namespace, query: Query, shown: Placed, answers: Sequence[tuple[Placed, Correspondences]]
-) -> None:
+def _report(args: argparse.Namespace, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:
     content: list[dict[str, Any]] = []
     if shown.refusal is not None:
         say_refused("transfer", shown.refusal, f"source {args.source}")
-    for path, (target, found) in zip(args.target, answers, strict=bool(answers)):
-        points = pictures.points_json(found, query.names)
-        aligned = target.view.aligned
-        confidence = None if aligned is None else float(aligned.confidence[0])
-        refused = refused_json(target.refusal)
+    for path, answer in zip(args.target, answers, strict=bool(answers)):
+        points = pictures.points_json(answer)
+        placed = answer.placed is not None and answer.pose is not None
+        confidence = answer.confidence if placed else None
+        refused = refused_json(answer.refusal)
         content.append({"target": str(path), "confidence": confidence, "refused": refused, "points": points})
         print(path)
         pictures.print_points(points)
-        if target.refusal is not None:
-            say_refused("transfer", target.refusal, path)
+        if answer.refusal is not None:
+            say_refused("transfer", answer.refusal, path)
     if args.json:
         head = {"source": str(args.source), "method": args.method, "refused": refused_json(shown.refusal)}
         asked = None if query.points is None else query.points.tolist()

@@ -6,19 +6,17 @@ where the right eye is.
 
 from __future__ import annotations
 
-from types import ModuleType
-
 from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import ImagePair
 from semcorr_ros.evaluation.views import Views
-from semcorr_ros.matching import View
-from semcorr_ros.matching._adaptive_flip import mirrored_queries, mutual_distance, object_distance
+from semcorr_ros.methods import Placed
+from semcorr_ros.methods._adaptive_flip import mirrored_queries, mutual_distance, object_distance
 
 
 def improve(
-    points: Float[Tensor, "keypoint 2"], pair: ImagePair, matcher: ModuleType, views: Views
+    points: Float[Tensor, "keypoint 2"], pair: ImagePair, views: Views
 ) -> Float[Tensor, "keypoint 2"]:
     """`points` of the target, replaced where the mirrored source is nearer and shows the keypoint.
 
@@ -34,13 +32,13 @@ def improve(
     if not known.any():
         return points
     known = known.to(points.device)
-    found = matcher.match(views.setup.model, mirrored, views.view(pair.target), queries.to(points)[known])
+    found = mirrored.carry(queries.to(points)[known], views.view(pair.target))
     improved = points.clone()
     improved[known] = found.points.to(points)
     return improved
 
 
-def _mirrored_is_nearer(pair: ImagePair, mirrored: View, views: Views) -> bool:
+def _mirrored_is_nearer(pair: ImagePair, mirrored: Placed, views: Views) -> bool:
     source, target = (views.view(name).seen.features for name in (pair.source, pair.target))
     masks = views.mask(pair.source), views.mask(pair.target)
     if masks[0] is None or masks[1] is None:

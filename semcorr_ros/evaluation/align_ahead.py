@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from semcorr_ros.evaluation.journal import Journal
-from semcorr_ros.evaluation.views import FAILURES, Setup, Views, alignment_path
+from semcorr_ros.evaluation.views import FAILURES, Setup, Views, placement_path
 from semcorr_ros.workers import Crew, Failed
 
 CHUNKS_PER_WORKER = 4  # a setup is made once per chunk; more chunks spread slow images better
@@ -28,7 +28,7 @@ def align_ahead(
     names it. Raises ValueError when a process cannot do anything.
     """
     folder = journal.path.parent / "alignments"
-    missing = [name for name in names if not alignment_path(folder, name).is_file()]
+    missing = [name for name in names if not placement_path(folder, name).is_file()]
     on_images(len(names) - len(missing))
     count = min(len(missing), (crew.sized().workers or 1) * CHUNKS_PER_WORKER)
     chunks = {str(i): missing[i::count] for i in range(count)}
@@ -45,7 +45,7 @@ def _align(make_setup: Callable[[], Setup], names: Sequence[str], folder: Path) 
     """Seconds by name of the images that could be aligned."""
     setup = make_setup()
     torch.set_num_threads(1)
-    views = Views(setup, True, folder)
+    views = Views(setup, folder)
     for name in names:
         try:
             views.view(name)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from semcorr_ros.evaluation import THRESHOLDS, adaptive_flip, kap
 from semcorr_ros.evaluation.journal import Journal, Prediction
 from semcorr_ros.evaluation.pck import size_of
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
-from semcorr_ros.matching import View
+from semcorr_ros.methods import Placed
 
 # Predictions of other code are not resumed: all code is part of their key but what shows, scores and starts.
 # Named by excluding, so that a new file counts until somebody knows better.
@@ -37,7 +35,6 @@ def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:
 def predict(
     pairs: dict[int, ImagePair],
     setup: Setup,
-    matcher: ModuleType,
     journal: Journal,
     on_pair: Callable[[], None] = lambda: None,
     kap_grid: str = "features",
@@ -46,12 +43,12 @@ def predict(
 
     Failed pairs are not written down: a later run tries them again. kap_grid: see `kap.cells`.
     """
-    views = Views(setup, matcher.NEEDS_ALIGNMENT, journal.path.parent / "alignments")
+    views = Views(setup, journal.path.parent / "alignments")
     failed = {}
     for index, pair in pairs.items():
         if index not in journal.predictions:
             try:
-                journal.add_prediction(index, _predict_pair(pair, setup, matcher, views, kap_grid))
+                journal.add_prediction(index, _predict_pair(pair, setup, views, kap_grid))
             except FAILURES as error:
                 failed[index] = str(error)
             for name in (pair.source, pair.target):
@@ -80,24 +77,21 @@ def code(root: Path = Path(__file__).parents[1]) -> list[Path]:
     return sorted(path for path in files if path.relative_to(root).parts[0] not in APART)
 
 
-def _predict_pair(
-    pair: ImagePair, setup: Setup, matcher: ModuleType, views: Views, kap_grid: str
-) -> Prediction:
+def _predict_pair(pair: ImagePair, setup: Setup, views: Views, kap_grid: str) -> Prediction:
     source, target = views.pair(pair.source, pair.target)
     started = time.perf_counter()
     points = pair.source_keypoints.to(source.seen.features.values.device)
     with torch.no_grad():
-        answer = matcher.match(setup.model, source, target, points).points
-        if setup.flip is not None and not matcher.NEEDS_ALIGNMENT:
-            answer = adaptive_flip.improve(answer, pair, matcher, views)
-    prediction = Prediction(answer.float().cpu(), time.perf_counter() - started)
-    if not hasattr(matcher, "similarity"):
-        return prediction
-    return dataclasses.replace(prediction, kap=_detections(pair, setup, matcher, (source, target), kap_grid))
+        answer = source.carry(points, target).points
+        if setup.flip is not None and setup.whole_image:
+            answer = adaptive_flip.improve(answer, pair, views)
+    seconds = time.perf_counter() - started
+    kap_found = _detections(pair, setup, (source, target), kap_grid)
+    return Prediction(answer.float().cpu(), seconds, kap=kap_found)
 
 
 def _detections(
-    pair: ImagePair, setup: Setup, matcher: ModuleType, views: tuple[View, View], kap_grid: str
+    pair: ImagePair, setup: Setup, views: tuple[Placed, Placed], kap_grid: str
 ) -> dict[str, dict[float, kap.Detections]]:
     """KAP looks at every keypoint of the source, whether or not the target shows it.
 
@@ -107,7 +101,7 @@ def _detections(
     ids = source.visible.nonzero()[:, 0]
     points = source.keypoints[ids].to(views[0].seen.features.values.device)
     with torch.no_grad():
-        similarity = matcher.similarity(setup.model, *views, points).cpu()
+        similarity = views[0].similarity(points, views[1]).cpu()
     seen = kap.cells(similarity, views[1].seen.features, target.keypoints[ids], kap_grid)
     found = {}
     for threshold, alphas in THRESHOLDS.items():

@@ -11,8 +11,21 @@ from typing import Protocol
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.artifacts import AnnotatedImage, Built, Observation, Prototypes
+
+
+class Recognizer(Built, Protocol):
+    """What masks need to know of a class."""
+
+    @property
+    def prototypes(self) -> Prototypes:
+        """Features that the class is recognised by."""
+        ...
+
+    @property
+    def diameter(self) -> float:
+        """Largest extent in metres; 0 = unknown."""
+        ...
 
 
 class MaskProvider(Protocol):
@@ -23,7 +36,7 @@ class MaskProvider(Protocol):
     """
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """`seen` has features, depth and camera; `model` is None while the class is built.
 
@@ -47,7 +60,7 @@ class MaskNetwork(MaskProvider, Protocol):
         ...
 
     def question(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
         """All that `mask` depends on besides model and image: a text, and tensors."""
         ...

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Observation
 from semcorr_ros.geometry.grid import window
-from semcorr_ros.masks.attention import attention_mask, class_prototypes
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks.attention import attention_mask
 
 # Share of the recognised object inside the mask from which it is trusted, and below which it is not. Training
 # photographs of laptops and cups: 0.83 and 0.74 (median) for whole masks, 0.42 and 0.40 for halves.
@@ -20,7 +20,7 @@ LEAST = 0.2  # trust that is left: features may be wrong, too
 
 
 @torch.no_grad()
-def trust(model: ClassRepresentation, seen: Observation) -> float:
+def trust(model: Recognizer, seen: Observation) -> float:
     """1 where the mask holds what is recognised around it, down to LEAST where that goes on outside of it.
 
     A mask of a part of the object cuts it off; one of something else has the object beside it. Where nothing
@@ -28,7 +28,7 @@ def trust(model: ClassRepresentation, seen: Observation) -> float:
     """
     if seen.mask is None:
         return 1.0
-    found = _around(attention_mask(seen.features, class_prototypes(model)), seen)
+    found = _around(attention_mask(seen.features, model.prototypes), seen)
     if not found.any():
         return 1.0
     touching = _touching(found, seen.mask)

@@ -17,7 +17,6 @@ from torch import Tensor
 from semcorr_ros.artifacts import Camera, DepthMap
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.measured_depth import is_measured
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 MAX_PLANES = 4  # floor and walls
 MIN_PLANE = 0.05  # share of the valid pixels
@@ -35,12 +34,6 @@ class Config:
     min_area: float = 5e-4  # share of the image; smaller pieces are noise
     attended: float = 0.5  # share of a further piece that attention must cover
     noise: float = 0.006  # of a sensor, as a share of the depth; bounds the tolerance from below
-
-
-def diameter(model: ClassRepresentation) -> float:
-    """Diagonal of the class's box in metres; 0 = unknown."""
-    surface = model.dense.barycentric @ model.sparse
-    return float((surface.amax(0) - surface.amin(0)).norm()) * model.metric_scale
 
 
 def segment_by_depth(

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
 from semcorr_ros.disk_cache import DiskStore
-from semcorr_ros.masks import MaskNetwork
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.masks import MaskNetwork, Recognizer
 
 Size = tuple[int, int]
 
@@ -27,7 +26,7 @@ class DiskCache:
         self._network, self._store = network, store
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """As the network's."""
         text, prompt = self._network.question(sample, seen, model)

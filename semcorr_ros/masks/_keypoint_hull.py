@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.masks import Recognizer
 
 GROWTH = 0.05  # of the longer side of the keypoints' box; the outline lies a little beyond the keypoints
 MIN_GROWTH = 2.0  # pixels
@@ -28,7 +28,7 @@ class KeypointHull:
     helped: list[str] = field(default_factory=list)
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None with fewer than three keypoints in the image. Raises ValueError given a class."""
         if model is not None:

@@ -15,8 +15,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.masks import Recognizer
 from semcorr_ros.masks.attention import find_object
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2, pixels
 
@@ -40,7 +40,7 @@ class Prompt:
         return self.points, box, region
 
 
-def prompt_for(sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None) -> Prompt | None:
+def prompt_for(sample: AnnotatedImage, seen: Observation, model: Recognizer | None) -> Prompt | None:
     """None where nothing is annotated, respectively nothing looks like the class."""
     if seen.mask is not None:
         region = seen.mask

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.masks import Recognizer
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
 
@@ -59,14 +59,14 @@ class PromptedSegmenter:
         return named(self._name, self._folder, settings)
 
     def question(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
         """The prompt."""
         prompt = prompt_for(sample, seen, model)
         return ("nothing", ()) if prompt is None else ("prompt", prompt.tensors())
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where there is nothing to point at. Where the network disagrees with attention altogether,
         attention is right."""

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.masks import Recognizer
 
 NEEDS_FILES = True  # of a data set, beside the image
 VOID = 255  # the unlabelled outline of VOC
@@ -50,7 +50,7 @@ class AnnotationMasks:
     """Reads `sample.mask_path`."""
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where the data set has no mask. Raises ValueError for a bad or an empty one."""
         path = sample.mask_path

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Observation, Prototypes
-from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
+from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks._depth_segments import segment_by_depth
 from semcorr_ros.masks._otsu import otsu_threshold
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 CHUNK = 256  # prototypes at a time: 3600 cells x 1000 prototypes need not be in memory at once
 BORDER = 15  # the ring of border cells is 1 / BORDER of the longer side wide
@@ -43,7 +43,7 @@ class AttentionMasks:
     recognises = True
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None without a class, or where nothing in the image looks like it."""
         if seen.mask is not None:
@@ -60,27 +60,17 @@ def build(config: Config) -> AttentionMasks:
 
 
 def find_object(
-    model: ClassRepresentation, seen: Observation, config: Config = Config()
+    model: Recognizer, seen: Observation, config: Config = Config()
 ) -> Bool[Tensor, "height width"]:
     """Where the image looks like the class and, with metric depth and a camera, the surface found there.
 
     Empty where nothing looks like it.
     """
-    mask = attention_mask(seen.features, class_prototypes(model), config)
+    mask = attention_mask(seen.features, model.prototypes, config)
     if not mask.any() or seen.depth is None or seen.camera is None:
         return mask
     draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
-    return segment_by_depth(mask, seen.depth, seen.camera, diameter(model), draws)
-
-
-def class_prototypes(model: ClassRepresentation) -> Prototypes:
-    """Prototypes of the seen keypoints and of the dense points, in one table."""
-    sparse, dense, seen = model.sparse_prototypes, model.dense.prototypes, model.seen
-    return Prototypes(
-        features=torch.cat([sparse.features[seen], dense.features]),
-        similarity_mean=torch.cat([sparse.similarity_mean[seen], dense.similarity_mean]),
-        similarity_std=torch.cat([sparse.similarity_std[seen], dense.similarity_std]),
-    )
+    return segment_by_depth(mask, seen.depth, seen.camera, model.diameter, draws)
 
 
 def attention_mask(

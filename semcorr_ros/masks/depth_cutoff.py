@@ -12,8 +12,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap, Observation
+from semcorr_ros.masks import Recognizer
 from semcorr_ros.masks._otsu import otsu_threshold
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DepthCutoffMasks:
     config: Config
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where the image has no depth or nothing lies in the range."""
         if seen.depth is None:

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.masks import Recognizer
 
 NEEDS_FILES = True  # of a data set, beside the image
 THRESHOLD = 127
@@ -30,7 +30,7 @@ class PrecomputedMasks:
     config: Config
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where there is no file. Raises ValueError naming a bad one."""
         folder, name = Path(self.config.folder), f"{sample.name}.png"

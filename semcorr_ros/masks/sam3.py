@@ -18,8 +18,8 @@ from torch.nn.functional import interpolate
 
 from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.masks import Recognizer
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
 
@@ -66,14 +66,14 @@ class NamedSegmenter:
         return named("sam3", self._folder, {"threshold": self._config.threshold})
 
     def question(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
         """The text, and where it is meant."""
         prompt = prompt_for(sample, seen, model)
         return self._text(sample), () if prompt is None else prompt.tensors()
 
     def mask(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """None where nothing of that name is found, or nothing that is meant."""
         masks, scores = self.objects(seen.image, self._text(sample))

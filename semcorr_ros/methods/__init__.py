@@ -1,1 +1,201 @@
-"""Ways of finding a class in an image, one room each."""
+"""Ways of finding a class in an image: one file or folder each, found by name.
+
+A method is a module with `METHOD: Method`. A class file names its method in its header; without a name it is
+SemAlign3D's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from semcorr_ros.artifacts import Camera, CategoryInfo, Correspondences, Observation, Pose, Prototypes
+from semcorr_ros.storage import read_header
+
+DEFAULT = "semalign3d"
+OWN = "aligned"  # what `--method` calls the method of the class file
+
+StepCallback = Callable[[int, int, float], bool]  # step, steps, lowest energy; False: stop and rank
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How thoroughly a class is placed."""
+
+    name: str = "fast"  # a preset of the method, or a YAML file
+    without: tuple[str, ...] = ()  # terms of the energy that are left out
+
+
+@dataclass(frozen=True)
+class Search:
+    """What one placement runs with."""
+
+    generator: torch.Generator  # on the CPU: the same draws on every device
+    on_step: StepCallback | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A placed class as geometry, for pictures. Camera frame, depth units."""
+
+    keypoints: Float[Tensor, "keypoint 3"]
+    surface: Float[Tensor, "point 3"]
+    canonical: Float[Tensor, "point 3"]  # the same points in the class's own frame
+    known: tuple[bool, ...]  # keypoints that were ever annotated
+    camera: Camera
+
+
+AnyPlaced = TypeVar("AnyPlaced", bound="Placed")
+
+
+class Placed(Protocol):
+    """A model placed in an observation."""
+
+    @property
+    def seen(self) -> Observation: ...
+
+    @property
+    def confidence(self) -> float:
+        """In [0, 1]; 1 for a method that does not judge itself."""
+        ...
+
+    @property
+    def pose(self) -> Pose | None:
+        """Pose of the class; None for a method without one."""
+        ...
+
+    @property
+    def shape(self) -> Shape | None:
+        """Geometry to draw; None for a method without one."""
+        ...
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the method says besides, JSON-ready."""
+        ...
+
+    def keypoints(self, ids: Int[Tensor, "point"]) -> Correspondences:
+        """Locate keypoints of the class. Raises ValueError for a method that knows none."""
+        ...
+
+    def carry(self: AnyPlaced, points: Float[Tensor, "point 2"], target: AnyPlaced) -> Correspondences:
+        """Carry pixels of this observation over to another one in which the same model is placed."""
+        ...
+
+    def similarity(
+        self: AnyPlaced, points: Float[Tensor, "point 2"], target: AnyPlaced
+    ) -> Float[Tensor, "point height width"]:
+        """Rate every cell of the target for every pixel of this observation (what KAP ranks)."""
+        ...
+
+
+class Model(Protocol):
+    """A class that can be placed in observations."""
+
+    @property
+    def info(self) -> CategoryInfo: ...
+
+    @property
+    def backbone(self) -> str:
+        """FeatureMap.backbone of the class; empty: any."""
+        ...
+
+    @property
+    def provenance(self) -> dict[str, str]: ...
+
+    @property
+    def recognizes(self) -> bool:
+        """Whether it says where objects are: then they are looked for, and must be found."""
+        ...
+
+    @property
+    def prototypes(self) -> Prototypes:
+        """Features that the class is recognised by: what masks need."""
+        ...
+
+    @property
+    def diameter(self) -> float:
+        """Largest extent in metres; 0 = unknown."""
+        ...
+
+    @property
+    def metric_scale(self) -> float:
+        """Metres per canonical unit; 0 = unknown."""
+        ...
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names of the keypoints that were ever annotated."""
+        ...
+
+    def with_size(self, metric_scale: float) -> Model:
+        """Return the same class with another metric size."""
+        ...
+
+    def place(self, seen: Observation, search: Search) -> Placed:
+        """Place the class. Raises NotFoundError, BackboneMismatchError."""
+        ...
+
+    def follow(self, seen: Observation, last: Placed | None, search: Search) -> Placed:
+        """Place the class from where it was in the last picture; search anew where it is lost."""
+        ...
+
+    def store(self, path: Path, placed: Placed) -> None:
+        """Write a placement, atomically; nothing where placing costs nothing."""
+        ...
+
+    def restore(self, path: Path, seen: Observation) -> Placed | None:
+        """Read a placement of this observation; None where there is none. Raises ValueError if damaged."""
+        ...
+
+
+class Method(Protocol):
+    """What `METHOD` of a module is."""
+
+    needs_class: bool  # False: it compares features, and `load` takes no path
+
+    def load(self, path: Path | None, device: str, quality: Quality) -> Model:
+        """Read a class file. Raises FileNotFoundError, ValueError."""
+        ...
+
+    def check(self, quality: Quality) -> None:
+        """Raises ValueError for a quality that the method does not have."""
+        ...
+
+
+def available() -> list[str]:
+    """List the names of the methods, without importing them."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
+
+
+def get(name: str) -> Method:
+    """Import a method. Raises ValueError listing the choices."""
+    if name not in available():
+        raise ValueError(f"unknown method {name!r}; available: {', '.join(available())}")
+    method: Method = importlib.import_module(f"{__name__}.{name}").METHOD
+    return method
+
+
+def method_of(path: str | Path) -> str:
+    """Read which method a class file is of. Raises FileNotFoundError, ValueError for a damaged file."""
+    header = read_header(path)
+    return str(header.get("method", DEFAULT)) if isinstance(header, dict) else DEFAULT
+
+
+def load(path: str | Path, device: str = "cpu", quality: Quality = Quality()) -> Model:
+    """Read a class file by the method that it names.
+
+    Raises FileNotFoundError, ValueError for a damaged file, one of another kind, version or method.
+    """
+    name = method_of(path)
+    if name not in available():
+        raise ValueError(f"{path} is of method {name!r}, this package has {', '.join(available())}")
+    return get(name).load(Path(path), device, quality)

@@ -6,8 +6,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.geometry import cameras
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.methods import Shape
 from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas
 from semcorr_ros.visualization.palette import by_position
 
@@ -17,36 +19,23 @@ FRAME = 10.0
 RED = (230, 40, 40)
 
 
-def draw_alignment(
-    image: UInt8[Tensor, "height width 3"],
-    model: ClassRepresentation,
-    aligned: Alignment,
-    longer_side: int = 1280,
-    refused: str = "",
+def draw_answer(
+    image: UInt8[Tensor, "height width 3"], answer: Answer, longer_side: int = 1280
 ) -> UInt8[Tensor, "height width 3"]:
-    """The best hypothesis over its image, enlarged to `longer_side`.
+    """Draw a placed class over its image, enlarged to `longer_side`.
 
-    Dense points have the color of their canonical place (x, y, z as red, green, blue), near ones
-    cover far ones. Keypoints the class never saw are left out. refused: why nobody should believe it; the
-    picture gets a red frame.
+    Surface points have the color of their canonical place (x, y, z as red, green, blue), near ones
+    cover far ones. Keypoints the class never saw are left out. A refused answer gets a red frame and the
+    code of its reason.
     """
     canvas = Canvas(image, longer_side)
-    _draw_cloud(canvas, model, aligned)
-    pixels = cameras.project(aligned.keypoints[0], aligned.camera).cpu()
-    shown = (model.seen & (aligned.keypoints[0, :, 2] > 0)).cpu() & torch.isfinite(pixels).all(-1)
-    for a, b in model.info.edges:
-        if shown[a] and shown[b]:
-            canvas.line(pixels[a].tolist(), pixels[b].tolist(), BLACK, width=5, alpha=140)
-            canvas.line(pixels[a].tolist(), pixels[b].tolist(), WHITE, width=2.5)
-    for i in shown.nonzero()[:, 0].tolist():
-        point = pixels[i].tolist()
-        canvas.dot(point, KEYPOINT + 2, BLACK)
-        canvas.dot(point, KEYPOINT, WHITE)
-        if canvas.inside(point):
-            canvas.label(point, model.info.keypoint_names[i])
-    if refused:
+    shape = None if answer.placed is None else answer.placed.shape
+    if shape is not None:
+        _draw_surface(canvas, shape)
+        _draw_skeleton(canvas, answer.info, shape)
+    if answer.refusal is not None:
         _frame(canvas)
-    canvas.caption(_caption(model, aligned, refused), RED if refused else WHITE)
+    canvas.caption(_caption(answer), WHITE if answer.found else RED)
     return canvas.tensor()
 
 
@@ -67,18 +56,37 @@ def _frame(canvas: Canvas) -> None:
         canvas.line(start, end, RED, width=FRAME)
 
 
-def _draw_cloud(canvas: Canvas, model: ClassRepresentation, aligned: Alignment) -> None:
-    colors = by_position(model.dense.barycentric @ model.sparse).cpu().tolist()
-    depth = aligned.dense[0, :, 2]
-    pixels = cameras.project(aligned.dense[0], aligned.camera).cpu().tolist()
+def _draw_skeleton(canvas: Canvas, info: CategoryInfo, shape: Shape) -> None:
+    pixels = cameras.project(shape.keypoints, shape.camera).cpu()
+    shown = torch.tensor(shape.known) & (shape.keypoints[:, 2] > 0).cpu() & torch.isfinite(pixels).all(-1)
+    for a, b in info.edges:
+        if shown[a] and shown[b]:
+            canvas.line(pixels[a].tolist(), pixels[b].tolist(), BLACK, width=5, alpha=140)
+            canvas.line(pixels[a].tolist(), pixels[b].tolist(), WHITE, width=2.5)
+    for i in shown.nonzero()[:, 0].tolist():
+        point = pixels[i].tolist()
+        canvas.dot(point, KEYPOINT + 2, BLACK)
+        canvas.dot(point, KEYPOINT, WHITE)
+        if canvas.inside(point):
+            canvas.label(point, info.keypoint_names[i])
+
+
+def _draw_surface(canvas: Canvas, shape: Shape) -> None:
+    colors = by_position(shape.canonical).cpu().tolist()
+    depth = shape.surface[:, 2]
+    pixels = cameras.project(shape.surface, shape.camera).cpu().tolist()
     front = (depth > 0).tolist()
     for i in depth.argsort(descending=True).tolist():
         if front[i]:
             canvas.dot(pixels[i], DOT, tuple(colors[i]), alpha=210)
 
 
-def _caption(model: ClassRepresentation, aligned: Alignment, refused: str) -> str:
-    told = f"{model.info.name}: confidence {float(aligned.confidence[0]):.2f}"
-    if refused:
-        return f"{told}, refused: {refused}"
-    return f"{told}, {float(aligned.translation[0, 2]):.2f} m away" if aligned.metric else told
+def _caption(answer: Answer) -> str:
+    name = answer.info.name
+    if answer.placed is None:
+        return f"{name}: {answer.refusal.code.name}" if answer.refusal else name
+    told = f"{name}: confidence {answer.confidence:.2f}"
+    if answer.refusal is not None:
+        return f"{told}, refused: {answer.refusal.code.name}"
+    pose = answer.pose
+    return f"{told}, {float(pose.translation[2]):.2f} m away" if pose is not None and pose.metric else told

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import Camera, CategoryInfo, Prototypes
+from semcorr_ros.artifacts import Camera, CategoryInfo, Observation, Prototypes
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,19 @@ class ClassRepresentation:
     backbone: str  # FeatureMap.backbone of the training features
     provenance: dict[str, str]
 
+    @property
+    def prototypes(self) -> Prototypes:
+        """Prototypes of the seen keypoints and of the dense points, in one table; they face anywhere."""
+        sparse, dense = self.sparse_prototypes.subset(self.seen), self.dense.prototypes
+        names = ("features", "similarity_mean", "similarity_std")
+        return Prototypes(*(torch.cat([getattr(sparse, name), getattr(dense, name)]) for name in names))
+
+    @property
+    def diameter(self) -> float:
+        """Diagonal of the class's box in metres; 0 = unknown."""
+        surface = self.dense.barycentric @ self.sparse
+        return float((surface.amax(0) - surface.amin(0)).norm()) * self.metric_scale
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -90,3 +104,11 @@ class Alignment:
     confidence: Float[Tensor, "hypothesis"]  # [0, 1]
     camera: Camera  # of the best hypothesis
     metric: bool  # True: depth units are metres
+
+
+@dataclass(frozen=True)
+class View:
+    """An observation and the class aligned to it."""
+
+    seen: Observation
+    aligned: Alignment

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Observation, Prototypes
+from semcorr_ros.errors import NotFoundError
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, ImageFrame, ImageSamples
@@ -32,7 +33,7 @@ class Config:
 def gather_evidence(
     model: ClassRepresentation, seen: Observation, config: Config, generator: torch.Generator
 ) -> Evidence:
-    """Evidence for aligning `model` to `seen`. Raises ValueError when nothing of the image is usable."""
+    """Evidence for aligning `model` to `seen`. Raises NotFoundError for an empty mask."""
     frame = image_frame(seen)
     mask = _object_mask(seen)
     pixels = _object_pixels(mask, config.candidates, generator)
@@ -87,7 +88,7 @@ def _object_mask(seen: Observation) -> Bool[Tensor, "height width"]:
         device = seen.features.values.device
         return torch.ones(seen.features.image_size, dtype=torch.bool, device=device)
     if not seen.mask.any():
-        raise ValueError("the object mask is empty: nothing to align to")
+        raise NotFoundError("the object mask is empty: nothing to align to")
     return seen.mask
 
 

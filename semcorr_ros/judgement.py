@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
+from semcorr_ros.artifacts import Correspondences, KeypointState, Observation, Pose
 from semcorr_ros.backbones import name_of
-from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.refusal import Code, Refusal
 
 MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
@@ -21,23 +20,17 @@ OF_A_POINT = 0.75
 
 
 def min_score_for(backbone: str, given: float | None = None) -> float:
-    """The least confidence on a backbone "<name>:<fingerprint>"; a given one goes first, unless negative."""
+    """Choose the least confidence: a given one unless negative, else that of the backbone."""
     if given is not None and given >= 0:
         return given
     return MIN_SCORE_ON.get(name_of(backbone), MIN_SCORE)
 
 
-def unmeasured(seen: Observation, aligned: Alignment) -> str:
-    """What to know of an answer without metric positions although there is depth; empty otherwise."""
-    if seen.depth is None or not seen.depth.metric or aligned.metric:
+def unmeasured(seen: Observation, pose: Pose) -> str:
+    """Say what to know of an answer without metric positions although there is depth; empty otherwise."""
+    if seen.depth is None or not seen.depth.metric or pose.metric:
         return ""
     return "hardly any depth was measured on the object: pixels only, no metric positions"
-
-
-def check_finite(category: str, aligned: Alignment) -> None:
-    """Raises Refusal NOT_FOUND where the optimisation left the numbers that mean something."""
-    if not (torch.isfinite(aligned.keypoints[0]).all() and torch.isfinite(aligned.confidence[0])):
-        raise Refusal(Code.NOT_FOUND, f"the alignment of class {category!r} diverged")
 
 
 def low_score(confidence: float, min_score: float) -> Refusal | None:

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, Correspondences, DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
-from semcorr_ros.matching import View
-from semcorr_ros.matching._uncertainty import point_covariance
-from semcorr_ros.matching._visibility import visible_share
-from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, View
+from semcorr_ros.methods.semalign3d.matching.uncertainty import point_covariance
+from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
 REFINE_CELLS = 2  # half width, in feature cells, of the window in which a position is refined
 TEMPERATURE = 0.05  # of the soft-argmax over cosine similarities
@@ -36,7 +35,6 @@ def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
     sigma: of p_spatial in Eq. 14, normalized units; bounds how far the refinement moves a point.
     """
     aligned = view.aligned
-    assert aligned is not None
     pixels = refine(cameras.project(placed.xyz, aligned.camera), placed.features, view, sigma)
     inside = _inside(pixels, aligned.camera)
     xyz = cameras.unproject(pixels, placed.xyz[:, 2], aligned.camera)

@@ -7,30 +7,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
 from semcorr_ros.geometry import grid
-from semcorr_ros.matching import View
-from semcorr_ros.matching.nearest_neighbor import similarity
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods._features import FeatureMethod, cosine_similarity
 
-__all__ = ["NEEDS_ALIGNMENT", "expected_cell", "match", "similarity"]
-
-NEEDS_ALIGNMENT = False
 WINDOW = 5  # cells to each side of the best one; the authors' choice for features without an adapter
 ADAPTED = {"geoaware": 7}  # and for features with one, by backbone
 TEMPERATURE = 0.02
 
 
-def match(
-    model: ClassRepresentation | None, source: View, target: View, points: Float[Tensor, "point 2"]
-) -> Correspondences:
-    """Expected position around the best cell; score is the best cosine similarity, xyz is unknown."""
-    features = target.seen.features
-    cosine = similarity(model, source, target, points)
-    window = ADAPTED.get(features.backbone.partition(":")[0], WINDOW)
+def match(source: FeatureMap, target: FeatureMap, points: Float[Tensor, "point 2"]) -> Correspondences:
+    """Average positions around the best cell; score is the best cosine similarity, xyz is unknown."""
+    cosine = cosine_similarity(source, target, points)
+    window = ADAPTED.get(target.backbone.partition(":")[0], WINDOW)
     columns, rows = expected_cell(cosine, window, TEMPERATURE).unbind(-1)
-    first = grid.centers(features)[0, 0]
-    size = torch.tensor(grid.cell_size(features), device=cosine.device)
+    first = grid.centers(target)[0, 0]
+    size = torch.tensor(grid.cell_size(target), device=cosine.device)
     return Correspondences(
         points=first + torch.stack([columns, rows], -1) * size,
         score=cosine.flatten(1).amax(-1).clamp(0, 1),
@@ -56,3 +48,6 @@ def expected_cell(
     kept = similarity * (near_row[:, :, None] & near_column[:, None, :])
     weight = torch.softmax(kept.flatten(1) / temperature, dim=-1).view_as(kept)
     return torch.stack([weight.sum(1) @ column.to(weight), weight.sum(2) @ row.to(weight)], -1)
+
+
+METHOD = FeatureMethod(match)

@@ -12,15 +12,13 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, Prototypes
 from semcorr_ros.geometry import cameras, grid
-from semcorr_ros.matching import View
-from semcorr_ros.matching._placed_points import PlacedPoints, depth_window, locate
-from semcorr_ros.matching._visibility import visible_share
 from semcorr_ros.methods.semalign3d.alignment import schedules
 from semcorr_ros.methods.semalign3d.alignment.evidence import Config as EvidenceConfig
 from semcorr_ros.methods.semalign3d.alignment.evidence import log_semantic
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, depth_window, locate
+from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
-NEEDS_ALIGNMENT = True
 # Chosen on folds of the training photographs of laptops and cups (benchmark/photographs), keypoints asked
 # for with and without themselves among the class's points.
 SOURCE_SIGMA = 0.1  # of p_spatial in the source image, shares of the object's RMS radius
@@ -35,7 +33,7 @@ NEGLIGIBLE = 1e-4  # weight below which a class point has no say in a similarity
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
-def match(
+def carry(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> Correspondences:
     """Find which class point explains each source pixel, and where that class point is in the target."""
@@ -52,7 +50,6 @@ def similarity(
     What KAP ranks: it asks whether a method also knows that a point is not there.
     """
     placed, weights = _place(model, source, target, points)
-    assert target.aligned is not None
     features = target.seen.features
     h, w, channels = features.values.shape
     cells = grid.centers(features).reshape(-1, 2)
@@ -70,7 +67,6 @@ def explain(
     model: ClassRepresentation, view: View, points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point class_point"]:
     """Weights of the class's points that explain each pixel: p_spatial p_sem around its maximum."""
-    assert view.aligned is not None
     xyz, camera = _placed(model, view.aligned), view.aligned.camera
     pixels = cameras.project(xyz, camera)
     squared = torch.cdist(points, pixels) ** 2 + (RELIEF_TRUST * _relief_error(view, xyz, points)) ** 2
@@ -89,8 +85,6 @@ def _place(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> tuple[Float[Tensor, "point 3"], Float[Tensor, "point class_point"]]:
     """Where the class says that source pixels are in the target's camera frame, and what explains them."""
-    if source.aligned is None or target.aligned is None:
-        raise ValueError("matcher 'aligned' needs the class aligned to source and target")
     weights = explain(model, source, points)
     step = _step_to_pixel(weights @ _placed(model, source.aligned), points, source.aligned)
     return weights @ _placed(model, target.aligned) + CARRIED * _to_camera(step, target.aligned), weights
@@ -132,7 +126,6 @@ def _relief_error(
 
     0 where there is no valid depth.
     """
-    assert view.aligned is not None
     z = xyz[:, 2]
     if view.seen.depth is None:
         return torch.zeros(len(points), len(z), device=points.device)

@@ -1,0 +1,194 @@
+"""`Finder`: a picture comes in, a placed object with keypoints goes out. The page to read second.
+
+Node, bag replay, command line and benchmark are thin around it; it knows no ROS and no method by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros import answer as answers
+from semcorr_ros import backbones
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import Correspondences, Frame, Observation
+from semcorr_ros.errors import BackboneMismatchError, NotFoundError
+from semcorr_ros.geometry import distortion
+from semcorr_ros.judgement import judged, low_score, min_score_for, unmeasured
+from semcorr_ros.live_providers import LiveProviders
+from semcorr_ros.methods import Model, Placed, Search
+from semcorr_ros.observations import Scene, look, look_for, scene_of_frame
+from semcorr_ros.places import ANYWHERE, Place, candidates
+from semcorr_ros.refusal import Code, Refusal
+
+# Progress at which a stage begins: shares of the time on a CPU.
+STAGES = {"queued": 0.0, "features": 0.0, "initialize": 0.3, "optimize": 0.4, "select": 0.95}
+Report = Callable[[str, float, float], None]  # stage, progress in [0, 1], lowest energy (NaN: none yet)
+
+
+def _always() -> bool:
+    return True
+
+
+def _silent(stage: str, progress: float, energy: float) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a search talks with whoever asked for it."""
+
+    keep_going: Callable[[], bool] = _always  # polled between optimizer steps; False: give up
+    report: Report = _silent
+
+
+UNWATCHED = Watch()
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Networks and judgement that all classes share."""
+
+    providers: LiveProviders
+    min_score: float | None = None  # confidence below which an object is refused; None: the backbone's own
+    seed: int = 0  # every search starts from it: same image, same answer
+
+    @property
+    def backbone(self) -> str:
+        """What the features are comparable with."""
+        return self.providers.features.backbone
+
+    @property
+    def least_score(self) -> float:
+        """The least confidence of what is told."""
+        return min_score_for(self.backbone, self.min_score)
+
+    def scene(self, frame: Frame) -> Scene:
+        """Encode a picture, once for all classes that are looked for in it."""
+        return scene_of_frame(frame, self.providers.features, self.providers.depth)
+
+    def find(self, model: Model, scene: Scene, place: Place = ANYWHERE, watch: Watch = UNWATCHED) -> Answer:
+        """Place a class in a scene. Raises Refusal BACKBONE_MISMATCH, and TIMEOUT where `watch` gives up."""
+        return self._answer(model, model.place, scene, place, watch)
+
+    def follow(
+        self,
+        model: Model,
+        scene: Scene,
+        last: Placed | None,
+        place: Place = ANYWHERE,
+        watch: Watch = UNWATCHED,
+    ) -> Answer:
+        """`find` from where the object was in the last picture of a stream."""
+
+        def follow(seen: Observation, search: Search) -> Placed:
+            return model.follow(seen, last, search)
+
+        return self._answer(model, follow, scene, place, watch)
+
+    def candidates(self, model: Model, scene: Scene, most: int) -> list[Place]:
+        """Find where up to `most` objects of a class may be. Raises Refusal NOT_FOUND."""
+        if most <= 1:
+            return [ANYWHERE]
+        try:
+            return candidates(scene.seen(), model, most)
+        except NotFoundError as error:
+            raise Refusal(Code.NOT_FOUND, str(error)) from error
+
+    def transfer(
+        self, source: Answer, points: Float[Tensor, "point 2"], names: Sequence[str], target: Answer
+    ) -> Answer:
+        """Carry pixels of the source's original image over to the target.
+
+        A source that is refused refuses the answer; so does a target.
+        """
+        refusal = source.refusal or target.refusal
+        if source.placed is None or target.placed is None or source.refusal is not None:
+            assert refusal is not None
+            return replace(
+                target, names=tuple(names), points=answers.nowhere(len(names)), edges=(), refusal=refusal
+            )
+        lens = source.placed.seen.lens
+        points = points.to(source.placed.seen.features.values)
+        ideal = points if lens is None else distortion.to_ideal(points, lens)
+        found = source.placed.carry(ideal, target.placed)
+        return replace(target, names=tuple(names), points=self._told(found, target.placed, refusal), edges=())
+
+    def describe(self, model: Model, placed: Placed) -> Answer:
+        """Judge a placement and name every keypoint of the class, also never annotated ones."""
+        refusal = low_score(placed.confidence, self.least_score)
+        ids = torch.arange(len(model.info.keypoint_names))
+        found = placed.keypoints(ids) if len(ids) else answers.nowhere(0)
+        pose = placed.pose
+        return Answer(
+            info=model.info,
+            names=model.info.keypoint_names,
+            points=self._told(found, placed, refusal),
+            confidence=placed.confidence,
+            pose=pose,
+            refusal=refusal,
+            note="" if pose is None else unmeasured(placed.seen, pose),
+            edges=model.info.edges,
+            placed=placed,
+        )
+
+    def _answer(
+        self,
+        model: Model,
+        put: Callable[[Observation, Search], Placed],
+        scene: Scene,
+        place: Place,
+        watch: Watch,
+    ) -> Answer:
+        watch.report("features", STAGES["features"], math.nan)
+        try:
+            backbones.check(model, scene.features.backbone)
+            seen = self._look(model, scene, place)
+            _check(watch)
+            watch.report("initialize", STAGES["initialize"], math.nan)
+            generator = torch.Generator().manual_seed(self.seed)
+            placed = put(seen, Search(generator, _on_step(watch)))
+        except NotFoundError as error:
+            return answers.refused(model.info, Refusal(Code.NOT_FOUND, str(error)))
+        except BackboneMismatchError as error:
+            raise Refusal(Code.BACKBONE_MISMATCH, str(error)) from error
+        _check(watch)
+        return self.describe(model, placed)
+
+    def _look(self, model: Model, scene: Scene, place: Place) -> Observation:
+        extractor, masks = self.providers.features, self.providers.masks
+        if model.recognizes:
+            return look_for(scene, extractor, masks, model, place)
+        return look(scene, extractor, (), None, place)
+
+    def _told(self, found: Correspondences, placed: Placed, refusal: Refusal | None) -> Correspondences:
+        """Points as they may be told, in pixels of the original image."""
+        if placed.seen.lens is not None:
+            found = replace(found, points=distortion.to_image(found.points, placed.seen.lens))
+        if placed.pose is None:  # a method that does not judge itself
+            return found
+        return judged(found, self.least_score, refusal is not None)
+
+
+def _on_step(watch: Watch) -> Callable[[int, int, float], bool]:
+    begin, end = STAGES["optimize"], STAGES["select"]
+
+    def on_step(done: int, steps: int, energy: float) -> bool:
+        _check(watch)  # returning False would still rank what has been found so far
+        if done >= steps:
+            watch.report("select", end, energy)
+        else:
+            watch.report("optimize", begin + (end - begin) * done / steps, energy)
+        return True
+
+    return on_step
+
+
+def _check(watch: Watch) -> None:
+    if not watch.keep_going():
+        raise Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")

@@ -1,0 +1,1 @@
+"""Aligned images to correspondences."""

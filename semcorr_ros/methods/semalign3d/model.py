@@ -1,0 +1,171 @@
+"""A SemAlign3D class as a `Model`, and where it has been aligned as a `Placed`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from semcorr_ros.artifacts import CategoryInfo, Correspondences, Observation, Pose, Prototypes
+from semcorr_ros.errors import NotFoundError
+from semcorr_ros.methods import Placed, Search, Shape
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
+from semcorr_ros.methods.semalign3d.alignment_file import read_alignment, write_alignment
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
+from semcorr_ros.methods.semalign3d.matching import carry
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate
+from semcorr_ros.methods.semalign3d.matching.uncertainty import pose_covariance
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A class aligned to an observation. `searched`: confidence of the last whole search in a stream."""
+
+    representation: ClassRepresentation
+    seen: Observation
+    aligned: Alignment
+    tracker: Tracker | None = None
+
+    @property
+    def confidence(self) -> float:
+        return float(self.aligned.confidence[0])
+
+    @cached_property
+    def pose(self) -> Pose:
+        """Pose, scale and extent of the best hypothesis."""
+        found = self.aligned
+        rotation, translation = found.rotation[0], found.translation[0]
+        in_class_axes = (found.dense[0] - translation) @ rotation
+        return Pose(
+            rotation=rotation,
+            translation=translation,
+            scale=float(found.scale[0]),
+            size=in_class_axes.amax(0) - in_class_axes.amin(0),
+            metric=bool(found.metric),
+            covariance=pose_covariance(self.representation, found) if found.metric else None,
+        )
+
+    @property
+    def shape(self) -> Shape:
+        model = self.representation
+        return Shape(
+            keypoints=self.aligned.keypoints[0],
+            surface=self.aligned.dense[0],
+            canonical=model.dense.barycentric @ model.sparse,
+            known=tuple(model.seen.tolist()),
+            camera=self.aligned.camera,
+        )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Energy of the best hypothesis, by term too, and its focal lengths in pixels."""
+        found = self.aligned
+        return {
+            "energy": float(found.energy[0]),
+            "energy_by_term": {name: float(values[0]) for name, values in found.energy_by_term.items()},
+            "focal_px": found.camera.focal.tolist(),
+        }
+
+    def keypoints(self, ids: Int[Tensor, "point"]) -> Correspondences:
+        """Locate keypoints of the class, pixels of the rectified image."""
+        ids = ids.to(self.aligned.keypoints.device)
+        features = self.representation.sparse_prototypes.features[ids]
+        return locate(PlacedPoints(self.aligned.keypoints[0, ids], features), self._view, carry.SIGMA)
+
+    def carry(self, points: Float[Tensor, "point 2"], target: Aligned) -> Correspondences:
+        """Carry pixels over to where the class is aligned to another image (Eq. 14)."""
+        return carry.carry(self.representation, self._view, target._view, points)
+
+    def similarity(
+        self, points: Float[Tensor, "point 2"], target: Aligned
+    ) -> Float[Tensor, "point height width"]:
+        """Rate the target's cells by p_spatial p_sem (Eq. 14)."""
+        return carry.similarity(self.representation, self._view, target._view, points)
+
+    @property
+    def _view(self) -> View:
+        return View(self.seen, self.aligned)
+
+
+@dataclass(frozen=True)
+class SemAlign3D:
+    """A class and the constants that it is aligned with."""
+
+    representation: ClassRepresentation
+    settings: alignment.Config
+    tracks: bool = False  # start at the last picture's placement
+    recognizes: bool = True
+
+    @property
+    def info(self) -> CategoryInfo:
+        return self.representation.info
+
+    @property
+    def backbone(self) -> str:
+        return self.representation.backbone
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        return self.representation.provenance
+
+    @cached_property
+    def prototypes(self) -> Prototypes:
+        """Features that the class is recognised by."""
+        return self.representation.prototypes
+
+    @cached_property
+    def diameter(self) -> float:
+        """Largest extent in metres; 0 = unknown."""
+        return self.representation.diameter
+
+    @property
+    def metric_scale(self) -> float:
+        return float(self.representation.metric_scale)
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """Names of the keypoints that were ever annotated."""
+        names = zip(self.info.keypoint_names, self.representation.seen.tolist(), strict=True)
+        return tuple(name for name, seen in names if seen)
+
+    def with_size(self, metric_scale: float) -> SemAlign3D:
+        """Return the same class with another number of metres per canonical unit."""
+        return replace(self, representation=replace(self.representation, metric_scale=metric_scale))
+
+    def place(self, seen: Observation, search: Search) -> Aligned:
+        """Align the class. Raises NotFoundError, BackboneMismatchError."""
+        found = alignment.align(self.representation, seen, self.settings, search.generator, search.on_step)
+        return self._checked(Aligned(self.representation, seen, found))
+
+    def follow(self, seen: Observation, last: Placed | None, search: Search) -> Aligned:
+        """Align the class from where it was last, if its settings say so. Raises NotFoundError."""
+        if not self.tracks:
+            return self.place(seen, search)
+        tracker = last.tracker if isinstance(last, Aligned) else None
+        if tracker is None or last is None or last.representation is not self.representation:  # type: ignore[attr-defined]
+            tracker = Tracker(self.representation, self.settings)
+        found = tracker.update(seen, search.generator, search.on_step)
+        return self._checked(Aligned(self.representation, seen, found, tracker))
+
+    def store(self, path: Path, placed: Placed) -> None:
+        """Write the alignment as a safetensors file, atomically."""
+        assert isinstance(placed, Aligned)
+        write_alignment(path, placed.aligned)
+
+    def restore(self, path: Path, seen: Observation) -> Aligned | None:
+        """Read what `store` wrote; None without a file. Raises ValueError for a damaged one."""
+        if not path.is_file():
+            return None
+        return Aligned(self.representation, seen, read_alignment(path, str(seen.features.values.device)))
+
+    def _checked(self, placed: Aligned) -> Aligned:
+        found = placed.aligned
+        if not (torch.isfinite(found.keypoints[0]).all() and torch.isfinite(found.confidence[0])):
+            raise NotFoundError(f"the alignment of class {self.info.name!r} diverged")
+        return placed

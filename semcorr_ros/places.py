@@ -1,0 +1,169 @@
+"""Where in an image an object may be: a box or a mask of a detector, or what resembles the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from scipy import ndimage
+from torch import Tensor
+
+from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Frame, Observation
+from semcorr_ros.errors import NotFoundError
+from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.geometry.distortion import rectify_depth
+from semcorr_ros.masks import MaskProvider, Recognizer
+from semcorr_ros.masks._depth_segments import segment_by_depth
+from semcorr_ros.masks.attention import attention_mask
+
+MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off
+SMALLEST_PIECE = 0.25  # share of the first piece below which one is part of the background
+SEAM = 2  # pixels around a piece that belong to no other one
+SMALL = "if it is there but small, give a region of interest"
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+@dataclass(frozen=True)
+class Place:
+    """Pixels of the rectified image. With neither, the object may be anywhere."""
+
+    box: Box | None = None
+    mask: Bool[Tensor, "height width"] | None = None  # True on the object
+    rough: bool = False  # the mask is a guess of ours, not a detector's word
+
+
+ANYWHERE = Place()
+
+
+def first_mask(
+    masks: Sequence[MaskProvider], sample: AnnotatedImage, seen: Observation, model: Recognizer | None
+) -> tuple[Bool[Tensor, "height width"] | None, bool]:
+    """Ask the providers in turn: the first answer, and whether it is given rather than recognised."""
+    for provider in masks:
+        mask = provider.mask(sample, seen, model)
+        if mask is not None:
+            return mask, not getattr(provider, "recognises", False)
+    return None, False
+
+
+def mask_at(
+    place: Place,
+    sample: AnnotatedImage,
+    seen: Observation,
+    model: Recognizer | None,
+    extractor: FeatureExtractor,
+    masks: Sequence[MaskProvider],
+) -> tuple[Bool[Tensor, "height width"], bool]:
+    """Find the object at a place, and whether its mask is given.
+
+    model: None takes the place as it is.
+
+    Inside a box the object is what resembles the class in the features of the whole image; where those
+    are too coarse for it, in features of the box alone. The providers of masks outline it.
+    Raises NotFoundError.
+    """
+    mask = place.mask
+    if mask is None:
+        assert place.box is not None
+        whole = _filled(place.box, seen.features)
+        mask = whole if model is None else _inside(place.box, seen, model, extractor)
+    if model is not None and mask.any() and (place.mask is None or place.rough):
+        mask = _outlined(mask, place.box, sample, seen, model, masks)
+    if not mask.any():
+        what = "is masked" if model is None else f"looks like the class {model.info.name!r}"
+        raise NotFoundError(f"nothing in the region {what}")
+    return mask.to(seen.features.values.device), place.mask is not None and not place.rough
+
+
+def rectified_mask(mask: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "height width"]:
+    """Turn a mask of the camera's image into one of the rectified image."""
+    return mask if frame.lens is None else rectify_depth(mask.float(), frame.lens) > 0.5
+
+
+def candidates(seen: Observation, model: Recognizer, most: int) -> list[Place]:
+    """Find up to `most` separate things that look like the class, largest first.
+
+    Without depth, one that is hidden in the middle counts as two. Raises NotFoundError.
+    """
+    left = attention_mask(seen.features, model.prototypes)
+    found: list[Place] = []
+    while len(found) < most and left.any():
+        mask = _by_depth(_one_piece(left), left, seen, model)
+        first = found[0].mask if found else mask
+        if first is None or mask.sum() < SMALLEST_PIECE * first.sum():
+            break
+        found.append(Place(mask=mask, rough=True))
+        around = ndimage.binary_dilation(mask.cpu().numpy(), iterations=SEAM)
+        left = left & ~torch.from_numpy(around).to(left.device)
+    if not found:
+        raise NotFoundError(f"nothing in the image looks like the class {model.info.name!r}; {SMALL}")
+    return found
+
+
+def _by_depth(
+    mask: Bool[Tensor, "height width"],
+    attention: Bool[Tensor, "height width"],
+    seen: Observation,
+    model: Recognizer,
+) -> Bool[Tensor, "height width"]:
+    """Replace a mask by the surface that attention means, where depth and camera are known."""
+    if seen.depth is None or seen.camera is None:
+        return mask
+    draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
+    return segment_by_depth(attention, seen.depth, seen.camera, model.diameter, draws)
+
+
+def _one_piece(mask: Bool[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
+    labels, _ = ndimage.label(mask.cpu().numpy())
+    largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
+    return torch.from_numpy(labels == largest).to(mask.device)
+
+
+def _inside(
+    box: Box, seen: Observation, model: Recognizer, extractor: FeatureExtractor
+) -> Bool[Tensor, "height width"]:
+    x, y, w, h = window = _widened(box, seen.features.image_size)
+    allowed = _filled(window, seen.features)
+    mask = attention_mask(seen.features, model.prototypes) & allowed
+    if not mask.any() and getattr(extractor, "from_pixels", False):
+        part = seen.image[y : y + h, x : x + w].cpu().contiguous()
+        mask = torch.zeros_like(allowed)
+        mask[y : y + h, x : x + w] = attention_mask(extractor.encode(ImageRef(part)), model.prototypes)
+    return _by_depth(mask, mask, seen, model) & allowed if mask.any() else mask
+
+
+def _outlined(
+    rough: Bool[Tensor, "height width"],
+    box: Box | None,
+    sample: AnnotatedImage,
+    seen: Observation,
+    model: Recognizer,
+    masks: Sequence[MaskProvider],
+) -> Bool[Tensor, "height width"]:
+    """What the providers make of a rough mask, within the box; the rough one where they know no better."""
+    allowed = torch.ones_like(rough)
+    if box is not None:
+        x, y, w, h = window = _widened(box, seen.features.image_size)
+        sample = replace(sample, bbox=(x, y, x + w - 1.0, y + h - 1.0))
+        allowed = _filled(window, seen.features)
+    found, _ = first_mask(masks, sample, replace(seen, mask=rough.to(seen.image.device)), model)
+    found = rough if found is None else found.to(rough.device) & allowed
+    return found if found.any() else rough
+
+
+def _filled(window: Box, features: FeatureMap) -> Bool[Tensor, "height width"]:
+    x, y, w, h = window
+    filled = torch.zeros(features.image_size, dtype=torch.bool, device=features.values.device)
+    filled[y : y + h, x : x + w] = True
+    return filled
+
+
+def _widened(box: Box, size: tuple[int, int]) -> Box:
+    x, y, w, h = box
+    margin = round(MARGIN * max(w, h))
+    left, top = max(0, x - margin), max(0, y - margin)
+    return left, top, min(size[1], x + w + margin) - left, min(size[0], y + h + margin) - top

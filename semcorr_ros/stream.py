@@ -1,0 +1,138 @@
+"""Objects in the pictures of one camera, each with a number that stays with it.
+
+A node and a bag replay give the same pictures to a `Stream` and get the same answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from semcorr_ros.answer import Answer
+from semcorr_ros.finder import UNWATCHED, Finder, Watch
+from semcorr_ros.identities import Identities, Sighting, duplicates
+from semcorr_ros.methods import Model, Placed
+from semcorr_ros.observations import Scene
+from semcorr_ros.places import Place
+from semcorr_ros.refusal import Refusal
+
+MAX_FOLLOWED = 64  # objects followed at once; the oldest one goes
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a detector says that there is an object."""
+
+    class_name: str  # empty: of any class
+    tracker_id: str  # the detector's own number; empty: none
+    place: Place
+
+
+def _ignore(placed: Placed) -> None:
+    """Do nothing with a placement."""
+
+
+class Stream:
+    """What is followed in one camera's pictures. For one thread; `forget` may come from another one."""
+
+    def __init__(self, finder: Finder, camera: str = "", max_instances: int = 1) -> None:
+        self._finder, self._camera = finder, camera
+        self.max_instances = max_instances  # objects per class where no detector says more
+        self._identities = Identities()
+        self._followed: dict[str, Placed] = {}
+
+    def forget(self) -> None:
+        """Count whatever comes next as new."""
+        self._identities, self._followed = Identities(), {}
+
+    def look(
+        self,
+        model: Model,
+        scene: Scene,
+        stamp: float,
+        regions: Sequence[Region] | None = None,
+        watch: Watch = UNWATCHED,
+        on_placed: Callable[[Placed], None] = _ignore,
+    ) -> tuple[list[Answer], list[Refusal]]:
+        """Find every object of a class in a picture, and why others are not told.
+
+        regions: None = there is no detector. stamp: of the picture, seconds. on_placed: gets what was placed,
+        also where it is refused then. Raises Refusal for a picture that cannot be looked at at all, TIMEOUT
+        where `watch` gives up.
+        """
+        marked = self._marked(model, scene, regions)
+        keys = self._keys(model.info.name, stamp, marked, regions is None)
+        answers, sightings, refusals = [], [], []
+        for key, region in zip(keys, marked, strict=True):
+            answer = self._follow(model, scene, key, region.place, watch)
+            if answer.placed is not None:
+                on_placed(answer.placed)
+            if answer.refusal is not None:
+                refusals.append(answer.refusal)
+                continue
+            answers.append(answer)
+            sightings.append(replace(sighting(answer), tracker_id=region.tracker_id))
+        twice = duplicates(sightings, [answer.confidence for answer in answers])
+        kept = [i for i in range(len(answers)) if i not in twice]
+        numbers = self._identities.assign(model.info.name, [sightings[i] for i in kept], stamp)
+        prefix = f"{self._camera}_{model.info.name}" if self._camera else model.info.name
+        named = [
+            replace(answers[i], instance_id=f"{prefix}_{number}")
+            for i, number in zip(kept, numbers, strict=True)
+        ]
+        return named, refusals
+
+    def _marked(self, model: Model, scene: Scene, regions: Sequence[Region] | None) -> list[Region]:
+        if regions is None:
+            places = self._finder.candidates(model, scene, self.max_instances)
+            return [Region("", "", place) for place in places]
+        return [region for region in regions if region.class_name in ("", model.info.name)]
+
+    def _keys(self, name: str, stamp: float, marked: Sequence[Region], undetected: bool) -> list[str]:
+        """What each object is followed under, before it has been found again."""
+        if len(marked) == 1 and undetected:
+            return [name]
+        sightings = [replace(_place_of(one.place), tracker_id=one.tracker_id) for one in marked]
+        numbers = self._identities.match(name, sightings, stamp)
+        return [f"{name}/{i if number is None else number}" for i, number in enumerate(numbers)]
+
+    def _follow(self, model: Model, scene: Scene, key: str, place: Place, watch: Watch) -> Answer:
+        # Out of the table until it has come through: after any failure the object counts as lost.
+        last = self._followed.pop(key, None)
+        answer = self._finder.follow(model, scene, last, place, watch)
+        if answer.placed is not None:
+            self._followed[key] = answer.placed
+        while len(self._followed) > MAX_FOLLOWED:
+            self._followed.pop(next(iter(self._followed)))
+        return answer
+
+
+def sighting(answer: Answer) -> Sighting:
+    """Tell one object from the next: where it is, and how large."""
+    pixels = answer.pixels[torch.isfinite(answer.pixels).all(-1)].cpu().double()
+    center, extent = (math.nan, math.nan), math.nan
+    if len(pixels):
+        low, high = pixels.amin(0), pixels.amax(0)
+        (x, y), extent = ((low + high) / 2).tolist(), float((high - low).max())
+        center = (x, y)
+    pose = answer.pose
+    if pose is None or not pose.metric:
+        return Sighting(center, extent)
+    x, y, z = pose.translation.tolist()
+    return Sighting(center, extent, (x, y, z), float(pose.size.norm()))
+
+
+def _place_of(place: Place) -> Sighting:
+    """A place before anything is known of what is there."""
+    if place.mask is not None:
+        rows, columns = place.mask.nonzero().T
+        x, y = float(columns.min()), float(rows.min())
+        w, h = float(columns.max()) - x + 1, float(rows.max()) - y + 1
+    elif place.box is not None:
+        x, y, w, h = map(float, place.box)
+    else:
+        return Sighting(pixel=(0.0, 0.0), extent_px=0.0)
+    return Sighting(pixel=(x + w / 2, y + h / 2), extent_px=max(w, h))
