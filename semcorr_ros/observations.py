@@ -119,7 +119,7 @@ def first_mask(
     for provider in masks:
         mask = provider.mask(sample, seen, model)
         if mask is not None:
-            return mask, not getattr(provider, "recognises", False)
+            return mask, not provider.recognises
     return None, False
 
 

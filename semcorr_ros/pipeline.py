@@ -19,7 +19,7 @@ from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.observations import first_mask, unannotated
 
-ATTENTION: tuple[MaskProvider, ...] = (attention.build(attention.Config()),)
+ATTENTION: tuple[MaskProvider, ...] = (attention.build(attention.AttentionSettings()),)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from semcorr_ros import backbones, plugins
+from semcorr_ros import backbones
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _data_arguments as data
@@ -25,11 +25,13 @@ from semcorr_ros.evaluation.geo_aware import groups
 from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.matching import MATCHING
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.semalign3d.alignment import Config
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin
 from semcorr_ros.observations import Providers
+from semcorr_ros.registry import load_module
 from semcorr_ros.workers import Crew
 
 LOG = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Bench:
 
 def bench_from(args: argparse.Namespace) -> Bench:
     """Raises ValueError or FileNotFoundError naming the argument that cannot be used."""
-    methods = {name: plugins.load("matching", name) for name in args.method or ["aligned"]}
+    methods = {name: load_module(MATCHING, name) for name in args.method or ["aligned"]}
     dataset = data.dataset_from(args)
     return Bench(args, methods, dataset, data.providers_from(args, _built_on(args, dataset)))
 
@@ -205,7 +207,7 @@ def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
         **{name: getattr(args, name) for name in (*names, *others, "kap_grid", "adaptive_flip")},
         "root": args.root.resolve(),
         "backbone": bench.providers.features.backbone,
-        "variant": getattr(bench.providers.features, "variant", ""),
+        "variant": bench.providers.features.variant,
         "class": path.read_bytes() if path else None,
         "alignment": constants,
     }

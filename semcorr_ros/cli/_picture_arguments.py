@@ -14,13 +14,14 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from semcorr_ros import pipeline, plugins
+from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
 from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
 from semcorr_ros.cli._live_arguments import add_live_arguments
 from semcorr_ros.cli._score_arguments import add_min_score
+from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import ImageRef
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
@@ -81,8 +82,7 @@ def see(picture: Picture, providers: Providers, model: ClassRepresentation | Non
     if picture.camera:
         sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
     if picture.depth:
-        sensor = plugins.load("depth", "sensor")
-        providers = dataclasses.replace(providers, depth=sensor.build(sensor.Config()))
+        providers = dataclasses.replace(providers, depth=DEPTH.load("sensor").make({}, {}))
     if picture.mask or model is None:  # without a class nothing is looked for
         providers = dataclasses.replace(providers, masks=())
     seen = observe(sample, providers, model)

@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from semcorr_ros import plugins
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli import _evaluation_output as output
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments
 from semcorr_ros.cli._engine_arguments import add_engine_arguments, crew_from
 from semcorr_ros.cli._evaluation import Bench, Scored, bench_from, categories, evaluate, score_again
 from semcorr_ros.evaluation import THRESHOLDS, kap
+from semcorr_ros.matching import MATCHING
+from semcorr_ros.registry import names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         action="append",
-        choices=plugins.available("matching"),
+        choices=names(MATCHING),
         help="may be given several times (default: aligned)",
     )
     add_alignment_arguments(parser)

@@ -15,14 +15,15 @@ from jaxtyping import Float, Int, UInt8
 from rich.progress import Progress
 from torch import Tensor
 
-from semcorr_ros import pipeline, plugins
+from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.cli import _picture_arguments as pictures
 from semcorr_ros.cli._live_arguments import live_from
 from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
-from semcorr_ros.matching import View
+from semcorr_ros.matching import MATCHING, View
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.refusal import Refusal
+from semcorr_ros.registry import load_module, names
 from semcorr_ros.sensing.judgement import judged, low_score
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
@@ -73,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="one per target (default: --camera)",
     )
-    parser.add_argument("--method", default="aligned", choices=plugins.available("matching"))
+    parser.add_argument("--method", default="aligned", choices=names(MATCHING))
     pictures.add_arguments(parser, class_required=False)
 
 
@@ -121,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _matcher(args: argparse.Namespace) -> ModuleType:
     """The module of --method. Raises ValueError naming the argument that does not go with it."""
-    matcher = plugins.load("matching", args.method)
+    matcher = load_module(MATCHING, args.method)
     aligns = matcher.NEEDS_ALIGNMENT or args.keypoints
     if args.class_file is None and aligns:
         raise ValueError(

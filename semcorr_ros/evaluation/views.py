@@ -14,7 +14,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Camera, Observation
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import ImageRef, PairEncoder
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
@@ -68,15 +68,15 @@ class Views:
     def pair(self, source: str, target: str) -> tuple[View, View]:
         """Both views; with features of this very pair where the backbone has such. Raises as `view`."""
         views = self.view(source), self.view(target)
-        encode_pair = getattr(self.setup.providers.features, "encode_pair", None)
-        if encode_pair is None or self._needs_alignment:
+        features = self.setup.providers.features
+        if not isinstance(features, PairEncoder) or self._needs_alignment:
             return views
         category = self.setup.samples[source].category
         refs = [
             ImageRef(one.seen.image, name, category)
             for one, name in zip(views, (source, target), strict=True)
         ]
-        maps = encode_pair(*refs)
+        maps = features.encode_pair(*refs)
         first, second = (
             View(dataclasses.replace(one.seen, features=features))
             for one, features in zip(views, maps, strict=True)

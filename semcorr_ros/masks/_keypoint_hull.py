@@ -14,6 +14,7 @@ from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.masks import MaskProvider
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 GROWTH = 0.05  # of the longer side of the keypoints' box; the outline lies a little beyond the keypoints
@@ -22,7 +23,7 @@ MIN_KEYPOINTS = 3
 
 
 @dataclass
-class KeypointHull:
+class KeypointHull(MaskProvider):
     """Last in the row of mask providers; remembers for the report whom it had to help."""
 
     helped: list[str] = field(default_factory=list)

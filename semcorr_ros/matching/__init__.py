@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from semcorr_ros.artifacts import Observation
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 
+MATCHING = __name__  # for registry.names and registry.load_module
+
 
 @dataclass(frozen=True)
 class View:
