@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from semcorr_ros import plugins
 from semcorr_ros.artifacts import Built
 from semcorr_ros.errors import BackboneMismatchError
+from semcorr_ros.features import FEATURES
 
 DEFAULT = "efficientnet_lite"
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
@@ -63,10 +63,10 @@ def chosen(given: str, built_on: Origin | None) -> str:
     """The plug-in that is meant: the given one, else that of the class. Raises ValueError if it is none."""
     if given or built_on is None:
         return given or DEFAULT
-    if built_on.name not in plugins.available("features"):
+    if built_on.name not in FEATURES.names():
         raise ValueError(
             f"class {built_on.category!r} was built on backbone {built_on.backbone!r}, which is none of "
-            f"{', '.join(plugins.available('features'))}; name one with the same features, "
+            f"{', '.join(FEATURES.names())}; name one with the same features, "
             "or rebuild the class"
         )
     return built_on.name

@@ -46,7 +46,7 @@ def first_mask(
     for provider in masks:
         mask = provider.mask(sample, seen, model)
         if mask is not None:
-            return mask, not getattr(provider, "recognises", False)
+            return mask, not provider.recognises
     return None, False
 
 
@@ -129,7 +129,7 @@ def _inside(
     x, y, w, h = window = _widened(box, seen.features.image_size)
     allowed = _filled(window, seen.features)
     mask = attention_mask(seen.features, model.prototypes) & allowed
-    if not mask.any() and getattr(extractor, "from_pixels", False):
+    if not mask.any() and extractor.from_pixels:
         part = seen.image[y : y + h, x : x + w].cpu().contiguous()
         mask = torch.zeros_like(allowed)
         mask[y : y + h, x : x + w] = attention_mask(extractor.encode(ImageRef(part)), model.prototypes)

@@ -24,7 +24,7 @@ def zoomed(seen: Observation, ref: ImageRef, extractor: FeatureExtractor) -> Obs
     Unchanged without a mask, when the object fills the image, and for extractors that do not compute
     features from pixels (`from_pixels` is not True).
     """
-    if seen.mask is None or not getattr(extractor, "from_pixels", False):
+    if seen.mask is None or not extractor.from_pixels:
         return seen
     window = object_window(seen.mask)
     return seen if window is None else replace(seen, features=encode_window(ref, window, extractor))

@@ -10,11 +10,12 @@ import torch
 from methods.semalign3d.alignment import fabricated
 from model_folders import ModelFolders
 
-from semcorr_ros import plugins
 from semcorr_ros.artifacts import Observation
+from semcorr_ros.depth import DEPTH
 from semcorr_ros.depth import _disk_cache as depth_cache
 from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.geometry import cameras
+from semcorr_ros.masks import MASKS
 from semcorr_ros.masks import _disk_cache as mask_cache
 from semcorr_ros.observations import unannotated
 
@@ -37,8 +38,8 @@ def folders(tmp_path_factory):
 @pytest.fixture
 def build(folders):
     def build(kind, name, **settings):
-        module = plugins.load(kind, name)
-        return module.build(module.Config(weights=str(folders / name), **settings))
+        plugin = {"depth": DEPTH, "masks": MASKS}[kind].load(name)
+        return plugin.make({"weights": str(folders / name), **settings}, {})
 
     return build
 
@@ -75,8 +76,8 @@ def test_settings_and_weights_name_a_depth_model(build, tmp_path):
     assert len(names) == 2
     assert all(name.startswith("depth_anything:") for name in names)
     depth_networks.save_depth_anything(tmp_path, seed=1)
-    module = plugins.load("depth", "depth_anything")
-    assert module.build(module.Config(weights=str(tmp_path), side=70)).model not in names
+    other = DEPTH.load("depth_anything").make({"weights": str(tmp_path), "side": 70}, {})
+    assert other.model not in names
     twice = [build("depth", "depth_anything", side=70, precision=p) for p in ("fp32", "bf16")]
     assert twice[0].model == twice[1].model
     assert twice[0].variant != twice[1].variant

@@ -7,7 +7,8 @@ from PIL import Image
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.depth import sensor
-from semcorr_ros.masks import annotation, attention
+from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.masks import MaskProvider, annotation, attention
 from semcorr_ros.observations import (
     Providers,
     lone_image,
@@ -16,7 +17,7 @@ from semcorr_ros.observations import (
 )
 
 
-class Features:
+class Features(FeatureExtractor):
     """The mean color of each cell; knows whether it was asked for a mirrored image."""
 
     backbone = "color"
@@ -45,8 +46,8 @@ def sample(tmp_path):
 def providers(**changes):
     given = {
         "features": Features(),
-        "depth": sensor.build(sensor.Config()),
-        "masks": (annotation.build(annotation.Config()), attention.build(attention.Config())),
+        "depth": sensor.PLUGIN.make({}, {}),
+        "masks": (annotation.PLUGIN.make({}, {}), attention.build(attention.AttentionSettings())),
     }
     return Providers(**(given | changes))
 
@@ -85,7 +86,7 @@ def test_missing_depth_is_an_error_only_when_it_was_asked_for(tmp_path):
 
 
 def test_the_first_mask_with_an_answer_wins(tmp_path):
-    class Constant:
+    class Constant(MaskProvider):
         def __init__(self, value):
             self.value = value
 

@@ -1,21 +1,28 @@
 """A plug-in is found by its file name; errors say what to do."""
 
+import dataclasses
 import sys
 
 import pytest
 
 from semcorr_lab.synthetic import categories
-from semcorr_ros import plugins
+from semcorr_ros.datasets import DATASETS
+from semcorr_ros.depth import DEPTH
+from semcorr_ros.features import FEATURES
+from semcorr_ros.masks import MASKS
+from semcorr_ros.methods.semalign3d.alignment.terms import TERMS
+from semcorr_ros.registry import Plugin, load_module, names
+from semcorr_ros.workers import ENGINES
 
 
 def test_available_needs_no_import():
-    assert {"tiny", "precomputed"} <= set(plugins.available("features"))
-    assert not any(name.startswith("_") for name in plugins.available("features"))
+    assert {"tiny", "precomputed"} <= set(FEATURES.names())
+    assert not any(name.startswith("_") for name in FEATURES.names())
 
 
 def test_unknown_name_lists_the_choices():
     with pytest.raises(ValueError, match=r"unknown features plug-in 'dino9'; available: .*precomputed"):
-        plugins.load("features", "dino9")
+        FEATURES.load("dino9")
 
 
 def test_missing_package_names_the_extra(monkeypatch):
@@ -33,26 +40,64 @@ def test_a_package_that_is_too_old_is_named_with_its_version(monkeypatch, tmp_pa
     monkeypatch.setattr(semcorr_ros.masks, "__path__", [*semcorr_ros.masks.__path__, str(tmp_path)])
     wanted = r"masks plug-in 'ancient' does not work with transformers \d.*pip install -U .*\[foundation\]"
     with pytest.raises(ImportError, match=wanted):
-        plugins.load("masks", "ancient")
+        MASKS.load("ancient")
 
 
-PARTS = {
-    "features": ("Config", "build"),
-    "depth": ("Config", "build"),
-    "masks": ("Config", "build"),
-    "datasets": ("build",),
-    "matching": ("NEEDS_ALIGNMENT", "match"),
-    "methods.semalign3d.alignment.terms": ("energy",),
+REGISTRIES = {
+    "features": FEATURES,
+    "depth": DEPTH,
+    "masks": MASKS,
+    "datasets": DATASETS,
+    "workers": ENGINES,
+    "terms": TERMS,
+}
+MODULES = {
+    "semcorr_ros.matching": ("NEEDS_ALIGNMENT", "match"),
     "semcorr_lab.synthetic.categories": ("INFO", "generate"),
-    "cli": ("add_arguments", "run"),
+    "semcorr_ros.cli": ("add_arguments", "run"),
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in PARTS for name in plugins.available(kind)]
+    ("kind", "name"), [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 )
-def test_every_plug_in_defines_its_contract(kind, name):
-    module = plugins.load(kind, name)
+def test_every_plug_in_says_what_it_is(kind, name):
+    if name == "ray":
+        pytest.importorskip("ray")
+    plugin = REGISTRIES[kind].load(name)
+    assert sys.modules[f"{REGISTRIES[kind]._package}.{name}"].__doc__
+    if isinstance(plugin, Plugin):
+        assert plugin.name == f"{kind}/{name}"
+        assert dataclasses.is_dataclass(plugin.settings)
+        assert plugin.settings.__name__ != "Config"  # told apart without looking at imports
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [(package, name) for package in MODULES for name in names(package)]
+)
+def test_every_module_defines_its_contract(package, name):
+    module = load_module(package, name)
     assert module.__doc__
-    for part in PARTS[kind]:
-        assert hasattr(module, part), f"{kind}/{name}.py lacks {part}"
+    for part in MODULES[package]:
+        assert hasattr(module, part), f"{package}.{name} lacks {part}"
+
+
+def test_a_file_without_a_plugin_is_told_what_to_say(monkeypatch, tmp_path):
+    (tmp_path / "silent.py").write_text("build = len\n")
+    import semcorr_ros.masks
+
+    monkeypatch.setattr(semcorr_ros.masks, "__path__", [*semcorr_ros.masks.__path__, str(tmp_path)])
+    with pytest.raises(TypeError, match=r"masks\.silent must say PLUGIN = MaskPlugin\(\.\.\.\)"):
+        MASKS.load("silent")
+
+
+def test_settings_are_read_as_their_types_and_wrong_ones_refused():
+    plugin = MASKS.load("sam3")
+    given = plugin.parse(["threshold=1", "text=007"], "--mask-option")
+    assert given == {"threshold": 1.0, "text": "007"}
+    with pytest.raises(ValueError, match="--mask-option device=cpu: use --device"):
+        plugin.parse(["device=cpu"], "--mask-option", {"device": "--device"})
+    with pytest.raises(ValueError, match="masks/sam3: unknown key 'size'; allowed: weights, text"):
+        plugin.make({"size": "huge"}, {})
+    with pytest.raises(ValueError, match="expected float, got 'much'"):
+        plugin.make(plugin.parse(["threshold=much"], "--mask-option"), {})

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from semcorr_ros import plugin_options, plugins
+from semcorr_ros.depth import DEPTH
+from semcorr_ros.features import FEATURES
+from semcorr_ros.masks import MASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 MANUALS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -50,8 +52,8 @@ def test_a_command_is_understood(manual, verb, rest):
     except (argparse.ArgumentError, SystemExit) as error:
         pytest.fail(f"{manual}: {verb} {rest}: {error}")
     for text in getattr(found, "backbone_option", []):
-        known = plugin_options.settings("features", found.backbone, [text], "--backbone-option")
-        assert all(plugin_options.has_setting("features", found.backbone, key) for key in known), text
+        backbone = FEATURES.load(found.backbone)
+        assert all(backbone.has_setting(key) for key in backbone.parse([text], "--backbone-option")), text
 
 
 def test_the_published_tables_are_among_them():
@@ -73,6 +75,6 @@ def test_every_flag_of_a_manual_exists(name):
 
 def test_every_backbone_depth_and_mask_plug_in_is_in_the_manual():
     text = (ROOT / "docs/backbones.md").read_text()
-    for kind in ("features", "depth", "masks"):
-        for plug_in in plugins.available(kind):
-            assert f"`{plug_in}`" in text, f"{kind}/{plug_in}"
+    for registry in (FEATURES, DEPTH, MASKS):
+        for plug_in in registry.names():
+            assert f"`{plug_in}`" in text, plug_in

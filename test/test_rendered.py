@@ -45,7 +45,7 @@ def test_another_comment_is_no_mark(tmp_path):
 
 
 def test_tiny_says_once_that_it_is_no_good_on_photographs(picture, tmp_path, caplog):
-    providers = Providers(tiny.build(tiny.Config()))
+    providers = Providers(tiny.build(tiny.TinySettings()))
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     for path, save in zip(paths, (rendered.save, Image.Image.save, Image.Image.save), strict=True):
         write_image(path, picture, save)

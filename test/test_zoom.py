@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from semcorr_ros.artifacts import FeatureMap, Observation
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import grid
 from semcorr_ros.zoom import MARGIN, object_window, zoomed
 
 
-class ColorExtractor:
+class ColorExtractor(FeatureExtractor):
     """Features are the mean color of a cell: what is found where can be read off the picture."""
 
     backbone = "color:1"

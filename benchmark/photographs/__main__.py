@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmark.photographs import report, runs, splits
-from semcorr_ros import config, plugins
-from semcorr_ros.datasets import Dataset
+from semcorr_ros import config
+from semcorr_ros.datasets import DATASETS, Dataset
+from semcorr_ros.features import FEATURES
 from semcorr_ros.methods.semalign3d.alignment import Config
 from semcorr_ros.storage import atomic_path, write_image, write_json
 
@@ -31,7 +32,7 @@ def main() -> int:
     args = _arguments()
     logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # threads that wait for a busy core cost more than they bring
-    opened = [(root, plugins.load("datasets", "folder").build(root)) for root in args.roots]
+    opened = [(root, DATASETS.load("folder").build(root)) for root in args.roots]
     classes = [(root, data, category) for root, data in opened for category in data.categories()]
     results: list[dict[str, Any]] = []
     lines: list[str] = []
@@ -127,7 +128,7 @@ def _arguments() -> argparse.Namespace:
         metavar="K",
         help="instead: parts of the training photographs, to choose constants by",
     )
-    parser.add_argument("--backbone", default="efficientnet_lite", choices=plugins.available("features"))
+    parser.add_argument("--backbone", default="efficientnet_lite", choices=FEATURES.names())
     parser.add_argument("--backbone-option", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument(
         "--build", default="", metavar="ARGS", help="further arguments of build_class, quoted"

@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from semcorr_ros.matching import MATCHING
 
-from semcorr_ros import pipeline, plugin_options, plugins
+from semcorr_ros import pipeline
 from semcorr_ros.__main__ import main as verb
 from semcorr_ros.artifacts import AnnotatedImage, Correspondences
+from semcorr_ros.datasets import DATASETS
 from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.pck import box_size, correct
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
+from semcorr_ros.features import FEATURES
 from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.masks import MASKS
 from semcorr_ros.methods.semalign3d.alignment import Config
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.observations import Providers
+from semcorr_ros.registry import load_module
 
 METHODS = ("nearest_neighbor", "window_soft_argmax", "aligned")
 ALPHAS = (0.1, 0.05)
@@ -67,13 +72,12 @@ def build(place: Place) -> None:
 
 def setup(place: Place, alignment: Config | None = None) -> Setup:
     """What `evaluation` needs: pixels alone, the object found by attention, neither depth nor camera."""
-    dataset = plugins.load("datasets", "folder").build(place.folder)
+    dataset = DATASETS.load("folder").build(place.folder)
     samples = {sample.name: sample for sample in dataset.images(place.category, "test")}
     model = read_class(place.class_file)
-    masks = plugins.load("masks", "attention")
     store = DiskStore(place.cache, int(20e9), "cpu")
     providers = Providers(
-        features=DiskCache(_extractor(place.backbone), store), masks=(masks.build(masks.Config()),)
+        features=DiskCache(_extractor(place.backbone), store), masks=(MASKS.load("attention").make({}, {}),)
     )
     return Setup(samples, providers, model, alignment or preset("fast", place.category))
 
@@ -89,14 +93,14 @@ class Outcome:
 
 def run(place: Place, found: Setup, tick: Callable[[], Any] = lambda: None) -> Outcome:
     """Answer all pairs by every method, and look at every photograph."""
-    dataset = plugins.load("datasets", "folder").build(place.folder)
+    dataset = DATASETS.load("folder").build(place.folder)
     pairs = dict(enumerate(dataset.pairs(place.category, "test")))
     what = {"class": place.class_file.read_bytes(), "alignment": found.config}
     key = predict.key(list(pairs.values()), what)
     methods = []
     for method in METHODS:
         journal = open_journal(place.folder / f"{method}_{key}" / "predictions.jsonl")
-        failed = predict.predict(pairs, found, plugins.load("matching", method), journal, tick)
+        failed = predict.predict(pairs, found, load_module(MATCHING, method), journal, tick)
         methods.append({"method": method, "failed": len(failed), **score(pairs, journal)})
     views = Views(found, True, place.folder / f"aligned_{key}" / "alignments")
     return Outcome(methods, [_photo(found, sample, views) for sample in found.samples.values()], views)
@@ -141,5 +145,5 @@ def _extractor(arguments: tuple[str, ...]) -> Any:
     """The backbone of `--backbone NAME [--backbone-option KEY=VALUE]...`."""
     name = arguments[arguments.index("--backbone") + 1]
     texts = [arguments[i + 1] for i, text in enumerate(arguments) if text == "--backbone-option"]
-    options = plugin_options.settings("features", name, texts, "--backbone-option")
-    return plugin_options.build("features", name, options, {"device": "cpu"})
+    backbone = FEATURES.load(name)
+    return backbone.make(backbone.parse(texts, "--backbone-option"), {"device": "cpu"})

@@ -18,10 +18,10 @@ from semcorr_lab.synthetic.raycast import RayCaster
 from semcorr_lab.synthetic.render import Rendering, render
 from semcorr_lab.synthetic.scene import SceneConfig, sample_scene
 from semcorr_lab.synthetic.source import ProceduralSource
-from semcorr_ros import pipeline, plugins
+from semcorr_ros import pipeline
 from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.evaluation.views import FAILURES
-from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.features import FEATURES, FeatureExtractor, ImageRef
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.zoom import zoomed
@@ -31,8 +31,7 @@ SEED = 21
 
 def without_object(place: Place, variant: Variant, count: int, tick: Callable[[int], object]) -> list[float]:
     """Confidence of the class in pictures without any object of it; 0 where it is refused."""
-    module = plugins.load("features", place.backbone)
-    extractor, model = module.build(module.Config()), read_class(place.class_file)
+    extractor, model = FEATURES.load(place.backbone).make({}, {}), read_class(place.class_file)
     found = []
     for picture in pictures(place.category, count):
         try:

@@ -8,18 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from semcorr_ros.matching import MATCHING
+
 from benchmark.rendered import measures
 from benchmark.rendered.variants import Variant
-from semcorr_ros import plugins
 from semcorr_ros.__main__ import main as verb
 from semcorr_ros.artifacts import ImagePair
+from semcorr_ros.datasets import DATASETS
+from semcorr_ros.depth import DEPTH
 from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.align_ahead import align_ahead
 from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
+from semcorr_ros.features import FEATURES
+from semcorr_ros.masks import MASKS
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.observations import Providers
+from semcorr_ros.registry import load_module
 from semcorr_ros.workers import Crew
 
 
@@ -71,17 +77,15 @@ def build(place: Place) -> None:
 
 def make_setup(place: Place, variant: Variant, images_of: str = "") -> Setup:
     """What `evaluation` needs; `images_of` another category shows the class what it is not."""
-    dataset = plugins.load("datasets", "spair71k").build(place.data)
+    dataset = DATASETS.load("spair71k").build(place.data)
     samples = {sample.name: sample for sample in dataset.images(images_of or place.category, "test")}
     if not variant.camera:
         samples = {name: replace(sample, camera=None) for name, sample in samples.items()}
-    module = plugins.load("features", place.backbone)
     options = {} if place.backbone == "tiny" else {"folder": place.work / "oracle" / place.setting}
-    sensor, masks = plugins.load("depth", "sensor"), plugins.load("masks", variant.masks)
     providers = Providers(
-        features=module.build(module.Config(**options)),
-        depth=sensor.build(sensor.Config()) if variant.depth else None,
-        masks=(masks.build(masks.Config()),),
+        features=FEATURES.load(place.backbone).make(options, {}),
+        depth=DEPTH.load("sensor").make({}, {}) if variant.depth else None,
+        masks=(MASKS.load(variant.masks).make({}, {}),),
     )
     return Setup(samples, providers, read_class(place.class_file), variant.config)
 
@@ -92,7 +96,7 @@ def run(
     """Scores of the pairs, and errors of the images where the class is aligned. JSON-ready."""
     setup = make_setup(place, variant)
     journal, row = answer(place, setup, (name, variant), workers, tick)
-    if plugins.load("matching", variant.matcher).NEEDS_ALIGNMENT:
+    if load_module(MATCHING, variant.matcher).NEEDS_ALIGNMENT:
         row["per_image"] = [vars(e) for e in _errors(place, setup, journal.path.parent)]
     return row
 
@@ -103,7 +107,7 @@ def answer(
     """Predictions of a row, (name, variant), beside them its alignments; and their scores."""
     name, variant = what
     pairs = chosen_pairs(place, list(setup.samples), variant.share)
-    matcher = plugins.load("matching", variant.matcher)
+    matcher = load_module(MATCHING, variant.matcher)
     key = predict.key(list(pairs.values()), {"variant": variant, "class": place.class_file.read_bytes()})
     folder = place.work / "runs" / place.setting / place.category / f"{name.replace(' ', '_')}_{key}"
     journal = open_journal(folder / "predictions.jsonl")
@@ -136,7 +140,7 @@ def run_wrong_class(
 
 def chosen_pairs(place: Place, names: list[str], share: float) -> dict[int, ImagePair]:
     """The pairs among the first `share` of the test images."""
-    dataset = plugins.load("datasets", "spair71k").build(place.data)
+    dataset = DATASETS.load("spair71k").build(place.data)
     kept = set(sorted(names)[: max(2, round(share * len(names)))])
     pairs = enumerate(dataset.pairs(place.category, "test"))
     return {i: pair for i, pair in pairs if {pair.source, pair.target} <= kept}

@@ -20,9 +20,10 @@ from rich.table import Table
 from semcorr_lab.synthetic import categories
 from semcorr_lab.timing import beside, chart, limits, machine, scaling, stages, subject
 from semcorr_lab.timing.clock import Timing
-from semcorr_ros import __version__, plugins
+from semcorr_ros import __version__
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.devices import moved
+from semcorr_ros.features import FEATURES
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.semalign3d.alignment.engine import ENGINES
 from semcorr_ros.storage import write_json
@@ -111,12 +112,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _subject(args: argparse.Namespace) -> stages.Subject:
-    module = plugins.load("features", "tiny")
-    extractor, device = module.build(module.Config()), data.device_from(args)
+    tiny = FEATURES.load("tiny")
+    extractor, device = tiny.make({}, {}), data.device_from(args)
     model = moved(subject.build_class(args.work, args.category, args.seed), device)
     frames = subject.frames(args.category, args.frames, args.seed)
     seen = [moved(frame.observe(extractor), device) for frame in frames]
-    there = module.build(module.Config(device=device))
+    there = tiny.make({}, {"device": device})
     return stages.Subject(model, frames, seen, there, device, args.engine)
 
 

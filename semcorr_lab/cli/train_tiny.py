@@ -102,7 +102,7 @@ def _train(args: argparse.Namespace, categories: tuple[str, ...], codebook: Code
 
 
 def _evaluate(args: argparse.Namespace, categories: tuple[str, ...], codebook: Codebook) -> dict[str, object]:
-    extractor = tiny.build(tiny.Config(weights=str(args.output), device=args.device))
+    extractor = tiny.build(tiny.TinySettings(weights=str(args.output), device=args.device))
     samples = _samples(args, categories, codebook, "unseen", args.unseen)
     if args.picture:
         drawn = [sample.image for sample in samples[: _DRAWN * len(categories)]]

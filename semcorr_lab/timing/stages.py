@@ -122,9 +122,7 @@ def _match(subject: Subject, runs: int) -> Timing:
         for seen in (subject.seen[0], subject.seen[-1])
     )
     points = _points_on(subject.frames[0]).to(subject.device)
-    return measure(
-        lambda run: carry(subject.model, source, target, points), runs, subject.device
-    )
+    return measure(lambda run: carry(subject.model, source, target, points), runs, subject.device)
 
 
 def _points_on(frame: Frame) -> Tensor:

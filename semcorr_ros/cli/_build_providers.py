@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import torch
 
-from semcorr_ros import plugins
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
 from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.datasets import DATASETS
 from semcorr_ros.depth import JointDepth, Prepared
 from semcorr_ros.masks._keypoint_hull import KeypointHull
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -54,7 +54,7 @@ def with_depth(args: argparse.Namespace, images: Sequence[AnnotatedImage]) -> ar
     if name != "sensor" or there:
         return args
     if args.depth == "sensor":
-        looked = getattr(plugins.load("datasets", args.dataset), "DEPTH_FILES", NO_FILES)
+        looked = DATASETS.load(args.dataset).depth_files or NO_FILES
         raise ValueError(
             f"--depth sensor: none of the {len(images)} images under {args.root} has depth; a data set of "
             f"format {args.dataset} brings {looked}. --depth keypoints needs none, and --depth precomputed "

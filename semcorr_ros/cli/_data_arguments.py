@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from semcorr_ros import backbones, plugin_options, plugins
+from semcorr_ros import backbones
 from semcorr_ros.backbones import Origin
-from semcorr_ros.datasets import Dataset
+from semcorr_ros.datasets import DATASETS, Dataset
+from semcorr_ros.depth import DEPTH, DepthNetwork, DepthProvider
 from semcorr_ros.depth import _disk_cache as depth_cache
 from semcorr_ros.disk_cache import DiskStore
+from semcorr_ros.features import FEATURES, FeatureExtractor
 from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.masks import MASKS, MaskNetwork, MaskProvider
 from semcorr_ros.masks import _disk_cache as mask_cache
 from semcorr_ros.observations import Providers
+from semcorr_ros.registry import Plugin, by_name
+
+Made = TypeVar("Made")
+Depth = TypeVar("Depth", bound=DepthProvider)
 
 NONE = "none"
 DEFAULT_MASKS = ("annotation", "attention")
@@ -30,7 +36,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dataset",
         default="spair71k",
-        choices=plugins.available("datasets"),
+        choices=DATASETS.names(),
         help="format of the folder (default: spair71k)",
     )
     group.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the data set")
@@ -42,7 +48,7 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
     depth = parser.add_argument_group("depth")
     depth.add_argument(
         "--depth",
-        choices=[*plugins.available("depth"), NONE],
+        choices=[*DEPTH.names(), NONE],
         help="where depth comes from (default: precomputed with --depth-dir, else the data set's own)",
     )
     depth.add_argument("--depth-dir", type=Path, metavar="DIR", help="<stem>.npy or 16-bit mm <stem>.png")
@@ -56,7 +62,7 @@ def add_provider_arguments(parser: argparse.ArgumentParser) -> None:
     masks.add_argument(
         "--masks",
         nargs="+",
-        choices=[*plugins.available("masks"), NONE],
+        choices=[*MASKS.names(), NONE],
         help="tried in this order until one has an answer (default: annotation attention)",
     )
     masks.add_argument("--masks-dir", type=Path, metavar="DIR", help="<stem>.png, above 127 = object")
@@ -90,7 +96,7 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("features")
     group.add_argument(
         "--backbone",
-        choices=plugins.available("features"),
+        choices=FEATURES.names(),
         help="feature extractor (default: precomputed with --features-dir, else that of the class file, "
         f"without one {backbones.DEFAULT})",
     )
@@ -134,7 +140,7 @@ def add_backbone_arguments(parser: argparse.ArgumentParser) -> None:
 
 def dataset_from(args: argparse.Namespace) -> Dataset:
     """Open --root. Raises FileNotFoundError saying what was expected there."""
-    return plugins.load("datasets", args.dataset).build(args.root)
+    return DATASETS.load(args.dataset).build(args.root)
 
 
 def device_from(args: argparse.Namespace) -> str:
@@ -160,24 +166,25 @@ def providers_from(
     images, whose annotations may be read.
     """
     depth = depth_name(args)
-    if depth != NONE and not annotated and plugin_options.needs_annotations("depth", depth):
+    if depth != NONE and not annotated and DEPTH.load(depth).needs_annotations:
         raise ValueError(
             f"--depth {depth} reads annotations: it is for build_class, not for images to understand"
         )
     masks = masks_of(args)
-    others = [("depth", depth), *(("masks", name) for name, _ in masks)]
-    precise = any(_precision(kind, name, args) for kind, name in others if name != NONE)
+    others: list[Plugin[Any]] = [MASKS.load(name) for name, _ in masks]
+    others += [] if depth == NONE else [DEPTH.load(depth)]
+    precise = any(plugin.has_setting("precision") for plugin in others)
     return Providers(
         features=extractor_from(args, precise, built_on),
-        depth=None if depth == NONE else remembered(_depth(depth, args), depth_cache.DiskCache, args),
-        masks=tuple(
-            remembered(_mask(name, options, args), mask_cache.DiskCache, args) for name, options in masks
-        ),
+        depth=None if depth == NONE else remembered_depth(_depth(depth, args), args),
+        masks=tuple(remembered_mask(_mask(name, options, args), args) for name, options in masks),
         depth_required=args.depth is not None or args.depth_dir is not None,
     )
 
 
-def extractor_from(args: argparse.Namespace, precise: bool = False, built_on: Origin | None = None) -> Any:
+def extractor_from(
+    args: argparse.Namespace, precise: bool = False, built_on: Origin | None = None
+) -> FeatureExtractor:
     """The feature extractor of --backbone and what goes with it, with --feature-cache in front.
 
     precise: --precision is another network's, too, so that this one need not have a choice.
@@ -185,10 +192,11 @@ def extractor_from(args: argparse.Namespace, precise: bool = False, built_on: Or
     """
     name = _backbone_name(args, built_on)
     options = {"folder": args.features_dir, "weights": args.weights}
-    options |= _precision("features", name, args) if precise else {"precision": args.precision}
+    plugin = FEATURES.load(name)
+    options |= _precision(plugin, args) if precise else {"precision": args.precision}
     texts = backbones.with_those_of(built_on, name, args.backbone_option)
-    options |= _settings("features", name, "--backbone-option", texts)
-    extractor = _build("features", name, options, device_from(args))
+    options |= plugin.parse(texts, "--backbone-option", elsewhere("features"))
+    extractor = _build("features", name, plugin, options, device_from(args))
     return extractor if args.feature_cache is None else DiskCache(extractor, _store(args))
 
 
@@ -199,11 +207,18 @@ def _backbone_name(args: argparse.Namespace, built_on: Origin | None) -> str:
     return backbones.chosen("", built_on)
 
 
-def remembered(provider: Any, memory: Callable[[Any, DiskStore], Any], args: argparse.Namespace) -> Any:
-    """A network for depth or masks with --feature-cache in front; anything else as it is."""
-    if args.feature_cache is None or not hasattr(type(provider), "model"):
+def remembered_depth(provider: Depth, args: argparse.Namespace) -> Depth | depth_cache.DiskCache:
+    """A network with --feature-cache in front; anything else as it is."""
+    if args.feature_cache is None or not isinstance(provider, DepthNetwork):
         return provider
-    return memory(provider, _store(args))
+    return depth_cache.DiskCache(provider, _store(args))
+
+
+def remembered_mask(provider: MaskProvider, args: argparse.Namespace) -> MaskProvider:
+    """As `remembered_depth`."""
+    if args.feature_cache is None or not isinstance(provider, MaskNetwork):
+        return provider
+    return mask_cache.DiskCache(provider, _store(args))
 
 
 def _store(args: argparse.Namespace) -> DiskStore:
@@ -221,19 +236,21 @@ def depth_name(args: argparse.Namespace) -> str:
     return args.depth or ("precomputed" if args.depth_dir else "sensor")
 
 
-def _depth(name: str, args: argparse.Namespace) -> Any:
+def _depth(name: str, args: argparse.Namespace) -> DepthProvider:
+    plugin = DEPTH.load(name)
     options = {"folder": args.depth_dir, "kind": args.depth_kind, "nearer": getattr(args, "nearer", None)}
-    options |= _settings("depth", name, "--depth-option", args.depth_option)
-    return _build("depth", name, _precision("depth", name, args) | options, device_from(args))
+    options |= plugin.parse(args.depth_option, "--depth-option", elsewhere("depth"))
+    return _build("depth", name, plugin, _precision(plugin, args) | options, device_from(args))
 
 
-def _mask(name: str, options: dict[str, Any], args: argparse.Namespace) -> Any:
-    return _build("masks", name, _precision("masks", name, args) | options, device_from(args))
+def _mask(name: str, options: dict[str, Any], args: argparse.Namespace) -> MaskProvider:
+    plugin = MASKS.load(name)
+    return _build("masks", name, plugin, _precision(plugin, args) | options, device_from(args))
 
 
-def _precision(kind: str, name: str, args: argparse.Namespace) -> dict[str, Any]:
+def _precision(plugin: Plugin[Any], args: argparse.Namespace) -> dict[str, Any]:
     """--precision is meant for every network: a provider without one has no need of it."""
-    return {"precision": args.precision} if plugin_options.has_setting(kind, name, "precision") else {}
+    return {"precision": args.precision} if plugin.has_setting("precision") else {}
 
 
 def masks_of(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
@@ -245,10 +262,14 @@ def masks_of(args: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
         return []
     if args.masks_dir and "precomputed" not in names:
         raise ValueError(f"--masks-dir needs precomputed among --masks, got {' '.join(names)}")
-    chosen = plugin_options.by_name(args.mask_option, names, "--mask-option")
+    chosen = by_name(args.mask_option, names, "--mask-option")
     folders = {name: {"folder": args.masks_dir if name == "precomputed" else None} for name in names}
     return [
-        (name, folders[name] | _settings("masks", name, f"--mask-option {name}.", chosen[name]))
+        (
+            name,
+            folders[name]
+            | MASKS.load(name).parse(chosen[name], f"--mask-option {name}.", elsewhere("masks")),
+        )
         for name in names
     ]
 
@@ -264,26 +285,22 @@ FLAGS = {
 }
 
 
-def _settings(kind: str, name: str, flag: str, texts: list[str]) -> dict[str, Any]:
-    return plugin_options.settings(kind, name, texts, flag, elsewhere(kind))
-
-
 def elsewhere(kind: str) -> dict[str, str]:
     """Settings of a kind of plug-in that have a flag of their own."""
     return {"device": "--device"} | {key: flag for (of, key), flag in FLAGS.items() if of == kind}
 
 
-def _build(kind: str, name: str, options: dict[str, Any], device: str) -> Any:
+def _build(kind: str, name: str, plugin: Plugin[Made], options: dict[str, Any], device: str) -> Made:
     given = {key: value for key, value in options.items() if value is not None}
     for key in given:
-        if not plugin_options.has_setting(kind, name, key) and (kind, key) in FLAGS:
+        if not plugin.has_setting(key) and (kind, key) in FLAGS:
             raise ValueError(f"{FLAGS[kind, key]} means nothing to the {kind} plug-in {name!r}")
-    _check_required(kind, name, given)
-    return plugin_options.build(kind, name, given, {"device": device})
+    _check_required(kind, name, plugin, given)
+    return plugin.make(given, {"device": device})
 
 
-def _check_required(kind: str, name: str, given: dict[str, Any]) -> None:
-    for field in dataclasses.fields(plugins.load(kind, name).Config):
+def _check_required(kind: str, name: str, plugin: Plugin[Any], given: dict[str, Any]) -> None:
+    for field in dataclasses.fields(plugin.settings):
         optional = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
         if not optional and field.name not in given:
             flag = FLAGS.get((kind, field.name), field.name)

@@ -17,7 +17,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser, job: str) -> None:
     group.add_argument(
         "--engine",
         default="local",
-        choices=ENGINES,
+        choices=ENGINES.names(),
         help="processes of this machine (default), or of a Ray cluster (RAY_ADDRESS) whose machines share"
         " the folders",
     )

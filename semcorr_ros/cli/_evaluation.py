@@ -173,7 +173,7 @@ def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, boo
         if path is None:
             raise ValueError(f"method {method!r} needs --class-file or --class-dir; see build_class")
         name = methods.method_of(path)
-    found = methods.get(name)
+    found = methods.METHODS.load(name)
     model = found.load(path, data.device_from(bench.args), quality_from(bench.args))
     if path is not None:
         backbones.check(model, bench.providers.features.backbone, path)
@@ -203,7 +203,7 @@ def _settings(bench: Bench, category: str) -> dict[str, Any]:
         **{name: getattr(args, name) for name in (*names, *others, "kap_grid", "adaptive_flip")},
         "root": args.root.resolve(),
         "backbone": bench.providers.features.backbone,
-        "variant": getattr(bench.providers.features, "variant", ""),
+        "variant": bench.providers.features.variant,
         "class": path.read_bytes() if path else None,
         "alignment": args.alignment.read_bytes() if args.alignment else args.quality,
         "without": args.without,

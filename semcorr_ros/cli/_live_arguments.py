@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from semcorr_ros import plugin_options, plugins
 from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.depth import _disk_cache as depth_cache
+from semcorr_ros.depth import DEPTH
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
-from semcorr_ros.masks import _disk_cache as mask_cache
+from semcorr_ros.masks import MASKS
 from semcorr_ros.methods.semalign3d.class_file import read_origin
+from semcorr_ros.registry import Plugin
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks",
         nargs="+",
         default=[],
-        choices=plugins.available("masks"),
+        choices=MASKS.names(),
         help="tried in this order until one has an answer; sam: attention + SAM (default: attention)",
     )
     data.add_mask_option(masks)
@@ -29,7 +30,7 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     depth.add_argument(
         "--depth-network",
         default="",
-        choices=plugins.available("depth"),
+        choices=DEPTH.names(),
         metavar="NAME",
         help="gives depth to pictures without: depth_anything, depth_pro (default: none)",
     )
@@ -41,9 +42,9 @@ def live_from(args: argparse.Namespace, class_file: Path | None = None) -> LiveP
 
     class_file: what the pictures are compared with; its backbone is the default.
     """
-    networks = [("masks", name) for name in args.masks or DEFAULT_MASKS]
-    networks += [("depth", args.depth_network)] if args.depth_network else []
-    precise = any(plugin_options.has_setting(kind, name, "precision") for kind, name in networks)
+    networks: list[Plugin[Any]] = [MASKS.load(name) for name in args.masks or DEFAULT_MASKS]
+    networks += [DEPTH.load(args.depth_network)] if args.depth_network else []
+    precise = any(plugin.has_setting("precision") for plugin in networks)
     features = data.extractor_from(args, precise, read_origin(class_file) if class_file else None)
     common = {"device": data.device_from(args)}
     common |= {"precision": args.precision} if args.precision else {}
@@ -52,6 +53,6 @@ def live_from(args: argparse.Namespace, class_file: Path | None = None) -> LiveP
     masks = live_masks(args.masks, args.mask_option, "--mask-option", common, own)
     return LiveProviders(
         features=features,
-        depth=data.remembered(depth, depth_cache.DiskCache, args),
-        masks=tuple(data.remembered(mask, mask_cache.DiskCache, args) for mask in masks),
+        depth=None if depth is None else data.remembered_depth(depth, args),
+        masks=tuple(data.remembered_mask(mask, args) for mask in masks),
     )

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from semcorr_ros import methods, plugins
+from semcorr_ros import methods
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.camera_file import read_camera
@@ -22,6 +22,7 @@ from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, quality_from
 from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
 from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
+from semcorr_ros.depth import DEPTH
 from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.methods import Model
@@ -89,8 +90,7 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
     place = Place(mask=read_mask(picture.mask, sample.size)) if picture.mask else ANYWHERE
     providers: Providers = finder.providers
     if picture.depth:
-        sensor = plugins.load("depth", "sensor")
-        providers = dataclasses.replace(providers, depth=sensor.build(sensor.Config()))
+        providers = dataclasses.replace(providers, depth=DEPTH.load("sensor").make({}, {}))
     return scene_of_sample(sample, providers), place
 
 

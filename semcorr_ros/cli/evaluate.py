@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         action="append",
-        choices=[methods.OWN, *methods.available()],
+        choices=[methods.OWN, *methods.METHODS.names()],
         help="may be given several times (default: aligned)",
     )
     add_alignment_arguments(parser)

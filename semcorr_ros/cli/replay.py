@@ -23,7 +23,7 @@ from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
 from semcorr_ros.methods.semalign3d.alignment import Config
 from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
 from semcorr_ros.methods.semalign3d.class_file import read_class
-from semcorr_ros.plugins import EXTRAS
+from semcorr_ros.registry import EXTRAS
 from semcorr_ros.sensing import replay
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
 from semcorr_ros.storage import write_json

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="one per target (default: --camera)",
     )
-    parser.add_argument("--method", default="aligned", choices=[methods.OWN, *methods.available()])
+    parser.add_argument("--method", default="aligned", choices=[methods.OWN, *methods.METHODS.names()])
     pictures.add_arguments(parser, class_required=False)
 
 
@@ -109,7 +109,7 @@ def _model(args: argparse.Namespace) -> Model:
         raise ValueError("--masks says who outlines an object of a class: it needs --class-file")
     if own:
         return pictures.class_from(args)
-    method = methods.get(args.method)
+    method = methods.METHODS.load(args.method)
     if args.min_score is not None and not method.needs_class:
         raise ValueError(f"--min-score is about aligned classes: --method {args.method} aligns none")
     return method.load(args.class_file, device_from(args), quality_from(args))

@@ -1,13 +1,17 @@
 """Datasets: one format per file, found by name.
 
-A format file defines `build(root: Path) -> Dataset`.
+A file says `PLUGIN = Format(build)`, with `build(root: Path) -> Dataset`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.registry import Registry
 
 
 class Dataset(Protocol):
@@ -32,3 +36,14 @@ class Dataset(Protocol):
     def problems(self) -> list[str]:
         """What was skipped so far, one sentence each, naming the file and the reason."""
         ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file of this folder calls PLUGIN."""
+
+    build: Callable[[Path], Dataset]
+    depth_files: str = ""  # where depth is looked for, in words; empty: the format has none
+
+
+DATASETS = Registry(__name__, Format)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.datasets import coco
+from semcorr_ros.datasets import Format, coco
 from semcorr_ros.datasets._listed import Listed, every_pair, pair_of, require
 
 TEST, VALIDATION = 30, 20  # images per species
@@ -57,6 +57,9 @@ def build(root: Path) -> Listed:
                 found.setdefault(sample.category, {})[sample.name] = sample
     species = {name: _split(list(images.values())) for name, images in found.items()}
     return _with_crossings({name: infos[name] for name in species}, species, families, skipped)
+
+
+PLUGIN = Format(build)
 
 
 def _first(content: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -16,6 +16,7 @@ from typing import IO, Any
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, pair_of, require
 from semcorr_ros.datasets.coco import flip_of
 from semcorr_ros.storage import image_size
@@ -102,6 +103,9 @@ def build(root: Path) -> Listed:
         images, pairs = _listed_pairs(listed.read_text().splitlines(), images)
     infos = {name: CategoryInfo(name, tuple(PARTS), flip_of(tuple(PARTS))) for name in names}
     return Listed(infos, images, pairs, skipped)
+
+
+PLUGIN = Format(build)
 
 
 def _image(root: Path, category: str, path: Path) -> AnnotatedImage:

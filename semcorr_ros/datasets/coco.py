@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
+from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, box_of, by_split, require
 from semcorr_ros.storage import read_json
 
@@ -39,6 +40,9 @@ def build(root: Path) -> Listed:
             except (ValueError, FileNotFoundError) as error:
                 skipped.append(f"{path.name}, image {image.get('id')}: skipped, {error}")
     return Listed(infos, by_split(images), skipped=skipped)
+
+
+PLUGIN = Format(build)
 
 
 def annotation_files(root: Path) -> list[Path]:

@@ -22,7 +22,7 @@ import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.camera_file import read_camera
-from semcorr_ros.datasets import _class_facts
+from semcorr_ros.datasets import Format, _class_facts
 from semcorr_ros.datasets._listed import (
     SPLITS,
     Listed,
@@ -60,6 +60,9 @@ def build(root: Path) -> Listed:
     grouped = by_split(images)
     pairs, bad = _pairs(content.get("pairs"), grouped)
     return Listed(infos, grouped, pairs, [*skipped, *bad])
+
+
+PLUGIN = Format(build, depth_files=DEPTH_FILES)
 
 
 def _image(root: Path, entry: Any, infos: Mapping[str, CategoryInfo]) -> tuple[str, AnnotatedImage]:

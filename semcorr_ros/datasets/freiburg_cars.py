@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, first_file, require
 from semcorr_ros.storage import image_size
 
@@ -48,6 +49,9 @@ def build(root: Path) -> Listed:
         (CATEGORY, split): [] for split in ("trn", "val", "test")
     }  # no keypoints, no pairs
     return Listed({CATEGORY: CategoryInfo(CATEGORY, (), None)}, images, nothing, skipped)
+
+
+PLUGIN = Format(build)
 
 
 def _frame(root: Path, line: str) -> AnnotatedImage:

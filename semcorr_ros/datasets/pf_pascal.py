@@ -18,6 +18,7 @@ from scipy.io import loadmat
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, box_of, pair_of, require
 from semcorr_ros.storage import image_size
 
@@ -74,6 +75,9 @@ def build(root: Path) -> Listed:
         key: [_padded(image, most[key[0]]) for image in group.values()] for key, group in images.items()
     }
     return Listed(infos, padded, pairs, skipped)
+
+
+PLUGIN = Format(build)
 
 
 def _rows(root: Path, word: str) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.camera_file import read_camera
-from semcorr_ros.datasets import _class_facts
+from semcorr_ros.datasets import Format, _class_facts
 from semcorr_ros.datasets import _spair71k_files as files
 from semcorr_ros.storage import read_json
 
@@ -27,6 +27,9 @@ DEPTH_FILES = "Depth/<category>/<stem>.png or .npy"
 def build(root: Path) -> SPair71k:
     """Open a folder. Raises FileNotFoundError saying what was expected and what is there."""
     return SPair71k(Path(root))
+
+
+PLUGIN = Format(build, depth_files=DEPTH_FILES)
 
 
 class SPair71k:

@@ -1,11 +1,12 @@
 """Depth providers: one per file, found by name.
 
-A provider file defines a frozen `Config` and `build(config) -> DepthProvider`; and `NEEDS_FILES = True` if it
-reads what a data set has beside the image. All others are an `ImageDepth`.
+A file says `PLUGIN = DepthPlugin(Settings, build)`, with a frozen dataclass of settings and
+`build(settings) -> DepthProvider`. One without `needs_files` builds an `ImageDepth`.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +16,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, DepthMap
+from semcorr_ros.registry import Plugin, Registry
 
 
 class DepthProvider(Protocol):
@@ -45,6 +47,7 @@ class JointDepth(DepthProvider, Protocol):
         ...
 
 
+@runtime_checkable
 class ImageDepth(DepthProvider, Protocol):
     """One that needs nothing but pixels: one for cameras that measure no depth."""
 
@@ -53,15 +56,19 @@ class ImageDepth(DepthProvider, Protocol):
         ...
 
 
-class DepthNetwork(ImageDepth, Protocol):
+class DepthNetwork(ImageDepth):
     """One whose results can be kept on disk (_disk_cache.py) and are named in the classes made with it."""
 
-    @property
-    def model(self) -> str:
-        """`<name>:<fingerprint>` of the weights and the settings that change what comes out."""
-        ...
+    variant: str  # what changes digits only, such as the precision
 
     @property
-    def variant(self) -> str:
-        """What changes digits only, such as the precision."""
-        ...
+    @abstractmethod
+    def model(self) -> str:
+        """`<name>:<fingerprint>` of the weights and the settings that change what comes out."""
+
+
+class DepthPlugin(Plugin[DepthProvider]):
+    """What a file of this folder calls PLUGIN."""
+
+
+DEPTH = Registry(__name__, DepthPlugin)

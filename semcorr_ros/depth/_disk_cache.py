@@ -14,13 +14,18 @@ from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.storage import read_image
 
 
-class DiskCache:
+class DiskCache(DepthNetwork):
     """A depth network with a memory."""
 
     def __init__(self, network: DepthNetwork, store: DiskStore) -> None:
-        self.model, self.variant = network.model, network.variant
+        self.variant = network.variant
         self.read = self.computed = 0
         self._network, self._store = network, store
+
+    @property
+    def model(self) -> str:
+        """That of the network."""
+        return self._network.model
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """As the network's. Raises FileNotFoundError or ValueError naming the image."""

@@ -18,6 +18,7 @@ from torch.nn.functional import interpolate
 
 from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
+from semcorr_ros.depth import DepthNetwork, DepthPlugin
 from semcorr_ros.depth._disparity import DECODINGS, DisparityMap
 from semcorr_ros.storage import read_image
 from semcorr_ros.weights import networks
@@ -29,7 +30,7 @@ CLASSES = {"depth_anything": "DepthAnythingForDepthEstimation"}
 
 
 @dataclass(frozen=True)
-class Config:
+class DepthAnythingSettings:
     """`weights` is a model folder, which then decides about size and model; empty: looked up by those.
 
     decode: how relative disparity becomes depth, "release" (1 - 0.3 d / max), "inverse" (1 / d) or "shifted"
@@ -46,10 +47,10 @@ class Config:
     device: str = "cpu"
 
 
-class DepthAnything:
+class DepthAnything(DepthNetwork):
     """`estimate` says what the network said, `depth` decodes it."""
 
-    def __init__(self, network: Any, config: Config, folder: Path) -> None:
+    def __init__(self, network: Any, config: DepthAnythingSettings, folder: Path) -> None:
         self._network = network
         self._config = config
         self._folder = folder
@@ -95,7 +96,7 @@ def input_size(size: tuple[int, int], side: int, patch: int) -> tuple[int, int]:
     return height, width
 
 
-def build(config: Config) -> DepthAnything:
+def build(config: DepthAnythingSettings) -> DepthAnything:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     for name, choices in (("size", SIZES), ("model", MODELS), ("decode", DECODINGS)):
         networks.check_choice(name, getattr(config, name), choices)
@@ -107,3 +108,6 @@ def build(config: Config) -> DepthAnything:
     if config.side < patch or config.side % patch:
         raise ValueError(f"side must be a multiple of the patch size {patch}, got {config.side}")
     return DepthAnything(network, config, folder)
+
+
+PLUGIN = DepthPlugin(DepthAnythingSettings, build)

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
+from semcorr_ros.depth import DepthNetwork, DepthPlugin
 from semcorr_ros.storage import read_image
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
@@ -25,7 +26,7 @@ VIEW_RANGE = (1.0, 170.0)  # degrees; outside, the network has failed and the fo
 
 
 @dataclass(frozen=True)
-class Config:
+class DepthProSettings:
     """`weights` is a model folder; empty: looked up.
 
     focal: take the focal length of a camera that is not known from the network, and say so in the DepthMap.
@@ -38,10 +39,10 @@ class Config:
     device: str = "cpu"
 
 
-class DepthPro:
+class DepthPro(DepthNetwork):
     """A known camera decides about the scale; else the network's own idea of the field of view does."""
 
-    def __init__(self, network: Any, config: Config, folder: Path) -> None:
+    def __init__(self, network: Any, config: DepthProSettings, folder: Path) -> None:
         self._network = network
         self._config = config
         self._folder = folder
@@ -84,7 +85,7 @@ def _focal(field_of_view: Tensor, width: int) -> Tensor:
     return 0.5 * width / torch.tan(0.5 * torch.deg2rad(degrees))
 
 
-def build(config: Config) -> DepthPro:
+def build(config: DepthProSettings) -> DepthPro:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     networks.check_choice("precision", config.precision, networks.PRECISIONS)
     folder = weights.find("depth-pro", config.weights)
@@ -92,3 +93,6 @@ def build(config: Config) -> DepthPro:
     if not network.use_fov_model:
         raise ValueError(f"{folder} has no field-of-view network: without it depth has no scale")
     return DepthPro(network, config, folder)
+
+
+PLUGIN = DepthPlugin(DepthProSettings, build)

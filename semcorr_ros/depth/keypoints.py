@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, DepthMap
-from semcorr_ros.depth import Prepared
+from semcorr_ros.depth import DepthPlugin, Prepared
 from semcorr_ros.depth._interpolation import interpolate
 from semcorr_ros.structure.config import Config as LiftConfig
 from semcorr_ros.structure.describe import describe, warnings
@@ -24,12 +24,9 @@ from semcorr_ros.structure.lift import Structure, lift
 from semcorr_ros.structure.sentences import parse
 from semcorr_ros.structure.sightings import Collected, collect
 
-NEEDS_FILES = True  # of a data set, beside the image
-NEEDS_ANNOTATIONS = True  # of all images
-
 
 @dataclass(frozen=True)
-class Config:
+class KeypointDepthSettings:
     """Of the lift; see structure/config.py.
 
     focal: of cameras that are not known, in units of the longer side of the image.
@@ -72,7 +69,7 @@ class LiftedDepth:
 class KeypointDepth:
     """Knows nothing until it has seen all images."""
 
-    config: Config
+    config: KeypointDepthSettings
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Raises ValueError: `prepare` comes first."""
@@ -95,10 +92,13 @@ class KeypointDepth:
         )
 
 
-def build(config: Config) -> KeypointDepth:
+def build(config: KeypointDepthSettings) -> KeypointDepth:
     """Raises ValueError for a value out of range."""
     LiftConfig(focal=config.focal, modes=config.modes)
     return KeypointDepth(config)
+
+
+PLUGIN = DepthPlugin(KeypointDepthSettings, build, needs_files=True, needs_annotations=True)
 
 
 def _known(image: AnnotatedImage, collected: Collected, structure: Structure, row: int) -> KnownDepth:

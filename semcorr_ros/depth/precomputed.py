@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap
-from semcorr_ros.depth import _files
+from semcorr_ros.depth import DepthPlugin, _files
 from semcorr_ros.depth._disparity import DECODINGS, DisparityMap
 
-NEEDS_FILES = True  # of a data set, beside the image
 KINDS = ("depth", "disparity")
 
 
 @dataclass(frozen=True)
-class Config:
+class PrecomputedDepthSettings:
     folder: Path
     kind: str = "depth"  # or "disparity"
     decode: str = "inverse"  # of disparity: 1 / d; or "release", "shifted", for networks: see _disparity.py
@@ -29,7 +28,7 @@ class Config:
 class PrecomputedDepth:
     """Looks in `<folder>/<category>/` and then in `<folder>/`, for `.npy` and then `.png`."""
 
-    config: Config
+    config: PrecomputedDepthSettings
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
         """Metric only for a `.png` of depth. Raises FileNotFoundError, ValueError naming the file."""
@@ -48,7 +47,7 @@ class PrecomputedDepth:
         raise FileNotFoundError(f"no depth for {sample.name}: none of {', '.join(map(str, candidates))}")
 
 
-def build(config: Config) -> PrecomputedDepth:
+def build(config: PrecomputedDepthSettings) -> PrecomputedDepth:
     """Raises ValueError for an unknown kind or decoding, FileNotFoundError for a missing folder."""
     if config.kind not in KINDS:
         raise ValueError(f"unknown depth kind {config.kind!r}; choose from {', '.join(KINDS)}")
@@ -57,3 +56,6 @@ def build(config: Config) -> PrecomputedDepth:
     if not Path(config.folder).is_dir():
         raise FileNotFoundError(f"no depth folder {config.folder}")
     return PrecomputedDepth(config)
+
+
+PLUGIN = DepthPlugin(PrecomputedDepthSettings, build, needs_files=True)

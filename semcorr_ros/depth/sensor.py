@@ -8,14 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap
-from semcorr_ros.depth import _files
-
-NEEDS_FILES = True  # of a data set, beside the image
-
-
-@dataclass(frozen=True)
-class Config:
-    """Nothing to choose."""
+from semcorr_ros.depth import DepthPlugin, _files
+from semcorr_ros.registry import NoSettings
 
 
 @dataclass(frozen=True)
@@ -34,6 +28,9 @@ class SensorDepth:
         return DepthMap(_files.to_size(values, sample.size, sample.depth_path), metric=True)
 
 
-def build(config: Config) -> SensorDepth:
+def build(config: NoSettings) -> SensorDepth:
     """Depth of the data set itself."""
     return SensorDepth()
+
+
+PLUGIN = DepthPlugin(NoSettings, build, needs_files=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 
-from semcorr_ros import __version__, backbones, plugins
+from semcorr_ros import __version__, backbones
 from semcorr_ros.diagnosis.finding import Finding, error, ok, warn
+from semcorr_ros.features import FEATURES
 from semcorr_ros.methods.semalign3d.alignment.compiled import build, library
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.weights import MissingWeights
@@ -69,8 +70,8 @@ def gpu() -> Finding:
 def weights() -> Finding:
     """Of the default backbone; those of others are reported by their own error."""
     try:
-        module = plugins.load("features", backbones.DEFAULT)
-        return ok("weights", module.build(module.Config()).backbone.replace(":", " "))
+        extractor = FEATURES.load(backbones.DEFAULT).make({}, {})
+        return ok("weights", extractor.backbone.replace(":", " "))
     except MissingWeights as problem:
         return error("weights", str(problem), "install what the message names")
     except (OSError, ValueError) as problem:

@@ -14,7 +14,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import ImageRef, PairEncoder
 from semcorr_ros.methods import Model, Placed, Search
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 
@@ -62,15 +62,15 @@ class Views:
     def pair(self, source: str, target: str) -> tuple[Placed, Placed]:
         """Place both; with features of this very pair where the backbone has such. Raises as `view`."""
         views = self.view(source), self.view(target)
-        encode_pair = getattr(self.setup.providers.features, "encode_pair", None)
-        if encode_pair is None or not self.setup.whole_image:
+        features = self.setup.providers.features
+        if not isinstance(features, PairEncoder) or not self.setup.whole_image:
             return views
         category = self.setup.samples[source].category
         names = (source, target)
         refs = [ImageRef(one.seen.image, name, category) for one, name in zip(views, names, strict=True)]
         first, second = (
-            self._put(dataclasses.replace(one.seen, features=features), name)
-            for one, features, name in zip(views, encode_pair(*refs), names, strict=True)
+            self._put(dataclasses.replace(one.seen, features=own), name)
+            for one, own, name in zip(views, features.encode_pair(*refs), names, strict=True)
         )
         return first, second
 

@@ -1,6 +1,7 @@
 """Feature extractors: one backbone per file, found by name.
 
-A backbone file defines a frozen `Config` and `build(config) -> FeatureExtractor`.
+A file says `PLUGIN = Backbone(Settings, build)`, with a frozen dataclass of settings and
+`build(settings) -> FeatureExtractor`.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.registry import Plugin, Registry
 
 
 @dataclass(frozen=True)
@@ -28,27 +30,37 @@ class ImageRef:
 
 
 class FeatureExtractor(Protocol):
-    """Turns an image into a FeatureMap that covers the whole image.
-
-    Optional attributes:
-    `from_pixels` True: computes features from pixels, so that it can encode a part of an image (zoom.py)
-    and its results can be cached; `variant`, text: what changes digits of the features but not what they
-    mean, such as the precision; `origin`, text: where its weights are published, and their licence;
-    `encode_batch`: see the function of that name; `encode_pair(source, target)`:
-    features of two images that can be compared with each other only, which `evaluate` prefers.
-    """
+    """Turns an image into a FeatureMap that covers the whole image. Inherit from it for the defaults."""
 
     backbone: str  # "<name>:<fingerprint>", written into class files; equal ones mean comparable features
+    # Features come from pixels alone: a part of an image can be encoded (zoom.py), and results cached.
+    from_pixels: bool = False
+    variant: str = ""  # what changes digits of the features but not what they mean, such as the precision
+    origin: str = ""  # where its weights are published, and their licence
 
     def encode(self, ref: ImageRef) -> FeatureMap:
         """Encode one image. Raises FileNotFoundError or ValueError naming the file or value."""
         ...
 
+    def encode_batch(self, refs: Sequence[ImageRef]) -> list[FeatureMap]:
+        """Encode several images: here one after the other; in one pass where the extractor can.
 
-def encode_batch(extractor: FeatureExtractor, refs: Sequence[ImageRef]) -> list[FeatureMap]:
-    """Encode several images: in one pass where the extractor can, else one after the other.
+        The features are those of `encode`, up to rounding. Raises as `encode` does, for the whole batch.
+        """
+        return [self.encode(ref) for ref in refs]
 
-    The features are those of `encode`, up to rounding. Raises as `encode` does, for the whole batch.
-    """
-    together = getattr(extractor, "encode_batch", None)
-    return [extractor.encode(ref) for ref in refs] if together is None else together(refs)
+
+@runtime_checkable
+class PairEncoder(Protocol):
+    """An extractor that can encode two images together, which `evaluate` prefers."""
+
+    def encode_pair(self, source: ImageRef, target: ImageRef) -> tuple[FeatureMap, FeatureMap]:
+        """Features that can be compared with each other only. Raises as `encode` does."""
+        ...
+
+
+class Backbone(Plugin[FeatureExtractor]):
+    """What a file of this folder calls PLUGIN."""
+
+
+FEATURES = Registry(__name__, Backbone)

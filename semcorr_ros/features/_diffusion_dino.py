@@ -44,7 +44,7 @@ class DiffusionDino:
 
 
 def load_networks(config: Any) -> DiffusionDino:
-    """Both, as the `Config` of either backbone says. Raises as `DiffusionDino` does."""
+    """Both, as the settings of either backbone says. Raises as `DiffusionDino` does."""
     folders = (
         weights.find("stable-diffusion-1-5", config.diffusion_weights),
         weights.find("dinov2-base", config.dino_weights),

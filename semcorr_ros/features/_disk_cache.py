@@ -17,10 +17,10 @@ from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.disk_cache import DiskStore
-from semcorr_ros.features import FeatureExtractor, ImageRef, encode_batch
+from semcorr_ros.features import FeatureExtractor, ImageRef
 
 
-class DiskCache:
+class DiskCache(FeatureExtractor):
     """An extractor with a memory: `extractor`'s features, from the store where they are there already.
 
     Raises ValueError for an extractor that looks at more than pixels, such as `precomputed`.
@@ -29,14 +29,12 @@ class DiskCache:
     from_pixels = True
 
     def __init__(self, extractor: FeatureExtractor, store: DiskStore) -> None:
-        if not getattr(extractor, "from_pixels", False):
+        if not extractor.from_pixels:
             raise ValueError(
                 f"features of {extractor.backbone} cannot be cached: they are files already, or depend on"
                 " more than one image"
             )
-        self.backbone = extractor.backbone
-        self.variant = getattr(extractor, "variant", "")
-        self.origin = getattr(extractor, "origin", "")
+        self.backbone, self.variant, self.origin = extractor.backbone, extractor.variant, extractor.origin
         self.read = self.computed = 0
         self._extractor, self._store = extractor, store
 
@@ -53,7 +51,7 @@ class DiskCache:
             for path, size in zip(paths, sizes, strict=True)
         ]
         missing = [i for i, features in enumerate(found) if features is None]
-        fresh = encode_batch(self._extractor, [refs[i] for i in missing]) if missing else []
+        fresh = self._extractor.encode_batch([refs[i] for i in missing]) if missing else []
         for i, features in zip(missing, fresh, strict=True):
             values = features.values.half()
             found[i] = self._rounded(values, features.image_size)

@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.features._canvas import lay_out
 from semcorr_ros.geometry.letterbox import cut_out, letterboxed
 
 Describe = Callable[[Sequence[ImageRef]], Float[Tensor, "batch h w channel"]]
 
 
-class LetterboxedExtractor:
+class LetterboxedExtractor(FeatureExtractor):
     """Encodes images with `describe`, which gives unit-norm cells of their letterboxes, padding included."""
 
     from_pixels = True

@@ -3,12 +3,13 @@
 Files whose name begins with an underscore are not offered; there is nothing else to register. This one
 works, badly: each cell is described by a thumbnail of its own pixels. What a backbone owes:
 
-- `Config`, frozen, whose fields `--weights`, `--precision`, `--device` and `--backbone-option` fill;
+- `PLUGIN`, which says what its settings are, a frozen dataclass whose fields `--weights`, `--precision`,
+  `--device` and `--backbone-option` fill, and what builds it;
 - `build(config)`, which may be slow; no download, and errors that name the file or value and the fix;
 - `encode(ref)`: unit-norm float32 on the device of the network, over the whole image without padding;
 - `backbone`, "<name>:<digits>" that change whenever features stop being comparable.
 
-Keep heavy imports in this file: an absent package then only costs this backbone (`EXTRAS` in plugins.py
+Keep heavy imports in this file: an absent package then only costs this backbone (`EXTRAS` in registry.py
 names the extra in the message). test/test_plugins.py checks every file of this folder.
 """
 
@@ -23,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.features._canvas import lay_out, normalized
 from semcorr_ros.geometry.letterbox import cut_out, letterboxed, unpadded
 
@@ -31,7 +32,7 @@ PATCH = 14  # pixels
 
 
 @dataclass(frozen=True)
-class Config:
+class ThumbnailSettings:
     """One line for each setting that does not explain itself. layout: "letterbox" or "unpadded"."""
 
     layout: str = "letterbox"
@@ -39,7 +40,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> ThumbnailExtractor:
+def build(config: ThumbnailSettings) -> ThumbnailExtractor:
     """Load weights here: `weights.find(name, config.weights)` gives the folder or says how to fetch it.
 
     Raises ValueError for an unknown layout.
@@ -49,12 +50,15 @@ def build(config: Config) -> ThumbnailExtractor:
     return ThumbnailExtractor(config)
 
 
-class ThumbnailExtractor:
+PLUGIN = Backbone(ThumbnailSettings, build)
+
+
+class ThumbnailExtractor(FeatureExtractor):
     """Name it after what it computes."""
 
     from_pixels = True  # not a file reader: it may be asked for a part of an image, and be cached
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ThumbnailSettings) -> None:
         self._config = config
         # Weights belong in here too, see weights/fingerprint.py; device and precision do not.
         digits = hashlib.sha256(f"{config.layout} {config.side}".encode()).hexdigest()[:12]

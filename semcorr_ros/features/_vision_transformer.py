@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.features._canvas import lay_out, normalized
 from semcorr_ros.geometry.letterbox import Placement, cut_out, letterboxed, unpadded
 from semcorr_ros.weights.networks import check_choice
@@ -19,7 +19,7 @@ from semcorr_ros.weights.networks import check_choice
 LAYOUTS = ("letterbox", "unpadded")
 
 
-class TokenExtractor:
+class TokenExtractor(FeatureExtractor):
     """Encodes any RGB image with a transformer whose `last_hidden_state` ends with one token per patch.
 
     `place` lays images out on canvases of whole patches. The network keeps its device and precision.
@@ -34,11 +34,7 @@ class TokenExtractor:
         self.place = place
         self.network = network
         self._weights = next(network.parameters())
-
-    @property
-    def variant(self) -> str:
-        """Changes digits of the features but not what they mean: part of a cache's key."""
-        return str(self._weights.dtype).removeprefix("torch.")
+        self.variant = str(self._weights.dtype).removeprefix("torch.")
 
     def encode(self, ref: ImageRef) -> FeatureMap:
         """Features of one image, float32. Raises ValueError for an image that is not RGB uint8."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semcorr_ros import weights
+from semcorr_ros.features import Backbone
 from semcorr_ros.features._dino_tokens import CLASSES, skip_final_norm, use_hub_positions
 from semcorr_ros.features._vision_transformer import TokenExtractor, patch_size, placer
 from semcorr_ros.weights.fingerprint import fingerprint, model_files
@@ -20,7 +21,7 @@ POSITIONS = ("hub", "hf")
 
 
 @dataclass(frozen=True)
-class Config:
+class Dinov2Settings:
     """`weights` is a model folder, which then decides about size and registers; empty: looked up by those.
 
     tokens: "raw" before or "normed" after the final layer norm. positions: position embeddings resampled
@@ -39,7 +40,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> TokenExtractor:
+def build(config: Dinov2Settings) -> TokenExtractor:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     for name, choices in (("size", SIZES), ("tokens", TOKENS), ("positions", POSITIONS)):
         check_choice(name, getattr(config, name), choices)
@@ -60,3 +61,6 @@ def build(config: Config) -> TokenExtractor:
     }
     digits = fingerprint(model_files(folder), settings)
     return TokenExtractor(network, f"dinov2:{digits}", place)
+
+
+PLUGIN = Backbone(Dinov2Settings, build)

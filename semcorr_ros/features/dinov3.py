@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from semcorr_ros import weights
+from semcorr_ros.features import Backbone
 from semcorr_ros.features._vision_transformer import TokenExtractor, patch_size, placer
 from semcorr_ros.weights.fingerprint import fingerprint, model_files
 from semcorr_ros.weights.networks import check_choice, load_network
@@ -20,7 +21,7 @@ TOKENS = ("normed", "raw")
 
 
 @dataclass(frozen=True)
-class Config:
+class Dinov3Settings:
     """`weights` is a model folder, which then decides about the size; empty: looked up by `size`.
 
     tokens: "normed" after (as its authors evaluate dense features) or "raw" before the final layer norm.
@@ -36,7 +37,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> TokenExtractor:
+def build(config: Dinov3Settings) -> TokenExtractor:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value,
     ImportError for a transformers older than 4.56."""
     check_choice("size", config.size, SIZES)
@@ -49,3 +50,6 @@ def build(config: Config) -> TokenExtractor:
     settings = {"tokens": config.tokens, "layout": config.layout, "side": config.side}
     digits = fingerprint(model_files(folder), settings)
     return TokenExtractor(network, f"dinov3:{digits}", place)
+
+
+PLUGIN = Backbone(Dinov3Settings, build)

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from semcorr_ros import weights
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.features._canvas import lay_out, normalized
 from semcorr_ros.features._efficientnet_network import STRIDE, EfficientNetLite
 from semcorr_ros.geometry.letterbox import Placement
@@ -35,7 +35,7 @@ MIN_SIDE = 8
 
 
 @dataclass(frozen=True)
-class Config:
+class EfficientNetSettings:
     """`weights` is a file of that size; empty: that of the installed package. side: longer side, pixels."""
 
     size: int = 2
@@ -44,7 +44,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> EfficientNetExtractor:
+def build(config: EfficientNetSettings) -> EfficientNetExtractor:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     if config.size not in SIZES:
         raise ValueError(f"size must be one of {', '.join(map(str, SIZES))}, got {config.size}")
@@ -59,12 +59,17 @@ def build(config: Config) -> EfficientNetExtractor:
     return EfficientNetExtractor(network, config, f"efficientnet_lite:{digits}", origin)
 
 
-class EfficientNetExtractor:
+PLUGIN = Backbone(EfficientNetSettings, build)
+
+
+class EfficientNetExtractor(FeatureExtractor):
     """Encodes any RGB image to cells of about 8 pixels of the resized picture, 416 channels (size 0: 384)."""
 
     from_pixels = True
 
-    def __init__(self, network: EfficientNetLite, config: Config, backbone: str, origin: str) -> None:
+    def __init__(
+        self, network: EfficientNetLite, config: EfficientNetSettings, backbone: str, origin: str
+    ) -> None:
         self.backbone = backbone
         self.origin = origin
         self._network, self._side, self._leans = network.eval(), config.side, LEANS[config.size]

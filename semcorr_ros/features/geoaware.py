@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semcorr_ros import weights
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, ImageRef
 from semcorr_ros.features._aggregation import AggregationNetwork, load_aggregation
 from semcorr_ros.features._diffusion import CELL
 from semcorr_ros.features._diffusion_dino import dino_map, load_networks, maps
@@ -31,7 +31,7 @@ VARIANTS = {"full": ("geoaware-sd-dino", 4), "dino": ("geoaware-dino", 1)}
 
 
 @dataclass(frozen=True)
-class Config:
+class GeoAwareSettings:
     """`weights` is the adapter, a file; the others are folders in the hub's layout; empty: looked up.
 
     timestep, prompt, freeu, freeu_recorded, side: see `stable_diffusion`; of these only side matters to
@@ -51,7 +51,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> LetterboxedExtractor:
+def build(config: GeoAwareSettings) -> LetterboxedExtractor:
     """Load the networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     check_choice("variant", config.variant, VARIANTS)
     name, count = VARIANTS[config.variant]
@@ -62,7 +62,10 @@ def build(config: Config) -> LetterboxedExtractor:
     return (_full if config.variant == "full" else _dino_only)(config, path, adapter)
 
 
-def _full(config: Config, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
+PLUGIN = Backbone(GeoAwareSettings, build)
+
+
+def _full(config: GeoAwareSettings, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
     networks = load_networks(config)
 
     def describe(refs: Sequence[ImageRef]) -> Float[Tensor, "batch h w channel"]:
@@ -71,7 +74,7 @@ def _full(config: Config, path: Path, adapter: AggregationNetwork) -> Letterboxe
     return LetterboxedExtractor(f"geoaware:{networks.fingerprint([path])}", config.precision, describe)
 
 
-def _dino_only(config: Config, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
+def _dino_only(config: GeoAwareSettings, path: Path, adapter: AggregationNetwork) -> LetterboxedExtractor:
     folder = weights.find("dinov2-base", config.dino_weights)
     network = load_published(folder, config.precision, config.device)
 

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.geometry import letterbox
 from semcorr_ros.storage import read_json
 
@@ -36,15 +36,15 @@ DIFFUSION_LAYERS = ("s3", "s4", "s5")
 
 
 @dataclass(frozen=True)
-class Config:
+class PrecomputedFeaturesSettings:
     folder: Path
     device: str = "cpu"
 
 
-class PrecomputedFeatures:
+class PrecomputedFeatures(FeatureExtractor):
     """Looks in `<folder>/<category>/` and then in `<folder>/`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: PrecomputedFeaturesSettings) -> None:
         self.config = config
         self.folder = Path(config.folder)
         self.channels = _channels_of_first_readable(self.folder)
@@ -89,9 +89,12 @@ class PrecomputedFeatures:
         return content["backbone"]
 
 
-def build(config: Config) -> PrecomputedFeatures:
+def build(config: PrecomputedFeaturesSettings) -> PrecomputedFeatures:
     """Raises FileNotFoundError for a folder without feature files."""
     return PrecomputedFeatures(config)
+
+
+PLUGIN = Backbone(PrecomputedFeaturesSettings, build)
 
 
 def _channels_of_first_readable(folder: Path) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, ImageRef
 from semcorr_ros.features._diffusion import Layers
 from semcorr_ros.features._diffusion_dino import DINO, DiffusionDino, load_networks, maps
 from semcorr_ros.features._letterboxed import LetterboxedExtractor, without_padding
@@ -30,7 +30,7 @@ REMEMBERED = 32  # images whose layers a benchmark of pairs keeps: 0.8 GB
 
 
 @dataclass(frozen=True)
-class Config:
+class SdDinoSettings:
     """Folders in the hub's layout; empty: looked up. DINOv2 base unless another folder is given.
 
     reduction: "none", or "pair" for sd-dino's co-PCA where a benchmark compares two images. timestep,
@@ -50,7 +50,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> LetterboxedExtractor:
+def build(config: SdDinoSettings) -> LetterboxedExtractor:
     """Load both networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     check_choice("reduction", config.reduction, REDUCTIONS)
     networks = load_networks(config)
@@ -58,6 +58,9 @@ def build(config: Config) -> LetterboxedExtractor:
     if config.reduction == "pair":
         return PairExtractor(backbone, config.precision, networks)
     return LetterboxedExtractor(backbone, config.precision, lambda refs: concatenated(networks.layers(refs)))
+
+
+PLUGIN = Backbone(SdDinoSettings, build)
 
 
 class PairExtractor(LetterboxedExtractor):

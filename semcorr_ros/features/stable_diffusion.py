@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semcorr_ros import weights
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, ImageRef
 from semcorr_ros.features._diffusion import Diffusion, Settings, on_finest_cells
 from semcorr_ros.features._diffusion_folder import weight_files
 from semcorr_ros.features._letterboxed import LetterboxedExtractor
@@ -25,7 +25,7 @@ from semcorr_ros.weights.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
-class Config:
+class StableDiffusionSettings:
     """`weights`: a folder in the hub's layout; empty: looked up.
 
     timestep: noise of the image, 100 as in sd-dino or 50 as in GeoAware-SC, of 1000. prompt: may contain
@@ -43,7 +43,7 @@ class Config:
     device: str = "cpu"
 
 
-def build(config: Config) -> LetterboxedExtractor:
+def build(config: StableDiffusionSettings) -> LetterboxedExtractor:
     """Load the networks. Raises FileNotFoundError for missing weights, ValueError naming a bad value."""
     folder = weights.find("stable-diffusion-1-5", config.weights)
     freeu = FreeU(record_scaled=config.freeu_recorded) if config.freeu else None
@@ -56,3 +56,6 @@ def build(config: Config) -> LetterboxedExtractor:
 
     digits = fingerprint(weight_files(folder), asdict(settings))
     return LetterboxedExtractor(f"stable_diffusion:{digits}", config.precision, describe)
+
+
+PLUGIN = Backbone(StableDiffusionSettings, build)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.features._tiny_network import STRIDE, TinyNetwork, fold
 from semcorr_ros.storage import read_tensors, write_tensors
 
@@ -26,20 +26,23 @@ _MIN_SIDE = 8
 
 
 @dataclass(frozen=True)
-class Config:
+class TinySettings:
     """`weights` is a file written by `train_tiny`; empty means the one that comes with the package."""
 
     weights: str = ""
     device: str = "cpu"
 
 
-def build(config: Config) -> TinyExtractor:
+def build(config: TinySettings) -> TinyExtractor:
     """Load the network. Raises FileNotFoundError or ValueError naming the weights file."""
     path = Path(config.weights) if config.weights else WEIGHTS
     return TinyExtractor(load_network(path).to(config.device), fingerprint(path))
 
 
-class TinyExtractor:
+PLUGIN = Backbone(TinySettings, build)
+
+
+class TinyExtractor(FeatureExtractor):
     """Encodes any RGB image to a 60x60 grid of unit features, on the device of the network."""
 
     from_pixels = True

@@ -1,17 +1,19 @@
 """Object masks: one provider per file, found by name.
 
-A provider file defines a frozen `Config` and `build(config) -> MaskProvider`; and `NEEDS_FILES = True` if it
-reads what a data set has beside the image, so that it is of no use to a camera.
+A file says `PLUGIN = MaskPlugin(Settings, build)`, with a frozen dataclass of settings and
+`build(settings) -> MaskProvider`.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Protocol
 
 from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Built, Observation, Prototypes
+from semcorr_ros.registry import Plugin, Registry
 
 
 class Recognizer(Built, Protocol):
@@ -29,11 +31,9 @@ class Recognizer(Built, Protocol):
 
 
 class MaskProvider(Protocol):
-    """Gives the object mask of an image, at the image's size.
+    """Gives the object mask of an image, at the image's size. Inherit from it for the default."""
 
-    Optional attribute `recognises` True: the mask is where the class is recognised, so that comparing the two
-    would tell nothing.
-    """
+    recognises: bool = False  # the mask is where the class is recognised: comparing the two tells nothing
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
@@ -46,21 +46,25 @@ class MaskProvider(Protocol):
         ...
 
 
-class MaskNetwork(MaskProvider, Protocol):
+class MaskNetwork(MaskProvider):
     """One whose results can be kept on disk (_disk_cache.py) and are named in the classes made with it."""
 
+    variant: str  # what changes digits only, such as the precision
+
     @property
+    @abstractmethod
     def model(self) -> str:
         """`<name>:<fingerprint>` of the weights and the settings that change what comes out."""
-        ...
 
-    @property
-    def variant(self) -> str:
-        """What changes digits only, such as the precision."""
-        ...
-
+    @abstractmethod
     def question(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
         """All that `mask` depends on besides model and image: a text, and tensors."""
-        ...
+
+
+class MaskPlugin(Plugin[MaskProvider]):
+    """What a file of this folder calls PLUGIN."""
+
+
+MASKS = Registry(__name__, MaskPlugin)

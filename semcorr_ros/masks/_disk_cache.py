@@ -17,19 +17,30 @@ from semcorr_ros.masks import MaskNetwork, Recognizer
 Size = tuple[int, int]
 
 
-class DiskCache:
+class DiskCache(MaskNetwork):
     """A mask network with a memory. The prompt, which a class decides about, is part of the key."""
 
     def __init__(self, network: MaskNetwork, store: DiskStore) -> None:
-        self.model, self.variant = network.model, network.variant
+        self.variant = network.variant
         self.read = self.computed = 0
         self._network, self._store = network, store
+
+    @property
+    def model(self) -> str:
+        """That of the network."""
+        return self._network.model
+
+    def question(
+        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+    ) -> tuple[str, tuple[Tensor, ...]]:
+        """As the network's."""
+        return self._network.question(sample, seen, model)
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """As the network's."""
-        text, prompt = self._network.question(sample, seen, model)
+        text, prompt = self.question(sample, seen, model)
         path = self._store.path(self.model, f"{self.variant}|{text}", seen.image, *prompt)
         size = (seen.image.shape[0], seen.image.shape[1])
         known = self._store.read(path, partial(_restore, size))

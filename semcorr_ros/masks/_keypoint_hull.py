@@ -14,7 +14,7 @@ from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskProvider, Recognizer
 
 GROWTH = 0.05  # of the longer side of the keypoints' box; the outline lies a little beyond the keypoints
 MIN_GROWTH = 2.0  # pixels
@@ -22,7 +22,7 @@ MIN_KEYPOINTS = 3
 
 
 @dataclass
-class KeypointHull:
+class KeypointHull(MaskProvider):
     """Last in the row of mask providers; remembers for the report whom it had to help."""
 
     helped: list[str] = field(default_factory=list)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskNetwork, Recognizer
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
@@ -40,7 +40,7 @@ class Settings:
     device: str = "cpu"
 
 
-class PromptedSegmenter:
+class PromptedSegmenter(MaskNetwork):
     """A network that encodes an image once and answers prompts with three masks of different scale."""
 
     def __init__(self, network: Any, settings: Settings, name: str, folder: Path) -> None:

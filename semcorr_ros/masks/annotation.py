@@ -6,8 +6,6 @@ category outside its 18 every non-zero index is the object.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Bool
@@ -15,9 +13,9 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
+from semcorr_ros.registry import NoSettings
 
-NEEDS_FILES = True  # of a data set, beside the image
 VOID = 255  # the unlabelled outline of VOC
 VOC_CLASS_ID = {
     "aeroplane": 1,
@@ -41,12 +39,7 @@ VOC_CLASS_ID = {
 }
 
 
-@dataclass(frozen=True)
-class Config:
-    """Nothing to choose."""
-
-
-class AnnotationMasks:
+class AnnotationMasks(MaskProvider):
     """Reads `sample.mask_path`."""
 
     def mask(
@@ -72,9 +65,12 @@ class AnnotationMasks:
         return torch.from_numpy(mask)
 
 
-def build(config: Config) -> AnnotationMasks:
+def build(config: NoSettings) -> AnnotationMasks:
     """Masks of the data set itself."""
     return AnnotationMasks()
+
+
+PLUGIN = MaskPlugin(NoSettings, build, needs_files=True)
 
 
 def object_pixels(index: np.ndarray, category: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Observation, Prototypes
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
 from semcorr_ros.masks._depth_segments import segment_by_depth
 from semcorr_ros.masks._otsu import otsu_threshold
 
@@ -29,17 +29,17 @@ MIN_BACKGROUND = 0.05  # share of the ring; with less, the object fills the imag
 
 
 @dataclass(frozen=True)
-class Config:
+class AttentionSettings:
     spread: float = 1.0  # standard deviations below the training similarity that still are the class
     loose: float = 0.03  # share of the border that a prototype may resemble and still be trusted
     keep: float = 0.25  # components smaller than this share of the largest are dropped
 
 
 @dataclass(frozen=True)
-class AttentionMasks:
+class AttentionMasks(MaskProvider):
     """Needs the prototypes of a class; says nothing while the class is being built."""
 
-    config: Config
+    config: AttentionSettings
     recognises = True
 
     def mask(
@@ -54,13 +54,16 @@ class AttentionMasks:
         return mask if mask.any() else None
 
 
-def build(config: Config) -> AttentionMasks:
+def build(config: AttentionSettings) -> AttentionMasks:
     """Masks from features alone."""
     return AttentionMasks(config)
 
 
+PLUGIN = MaskPlugin(AttentionSettings, build)
+
+
 def find_object(
-    model: Recognizer, seen: Observation, config: Config = Config()
+    model: Recognizer, seen: Observation, config: AttentionSettings = AttentionSettings()
 ) -> Bool[Tensor, "height width"]:
     """Where the image looks like the class and, with metric depth and a camera, the surface found there.
 
@@ -74,7 +77,7 @@ def find_object(
 
 
 def attention_mask(
-    features: FeatureMap, prototypes: Prototypes, config: Config = Config()
+    features: FeatureMap, prototypes: Prototypes, config: AttentionSettings = AttentionSettings()
 ) -> Bool[Tensor, "height width"]:
     """Mask at image size. Empty where nothing is as similar to the class as its training samples."""
     prototypes = _distinct(features.values, prototypes, config)
@@ -92,7 +95,7 @@ def attention_mask(
 
 
 def _distinct(
-    values: Float[Tensor, "height width channel"], prototypes: Prototypes, config: Config
+    values: Float[Tensor, "height width channel"], prototypes: Prototypes, config: AttentionSettings
 ) -> Prototypes:
     """Without the prototypes that resemble this image's border, but at least the best quarter.
 

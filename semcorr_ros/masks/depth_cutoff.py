@@ -12,21 +12,21 @@ from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap, Observation
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
 from semcorr_ros.masks._otsu import otsu_threshold
 
 
 @dataclass(frozen=True)
-class Config:
+class DepthCutoffSettings:
     near: float = 0.0  # in the unit of the depth map (metres for a sensor)
     far: float | None = None  # None: Otsu's threshold between the near and the far half of the box
 
 
 @dataclass(frozen=True)
-class DepthCutoffMasks:
+class DepthCutoffMasks(MaskProvider):
     """Needs the depth of the observation."""
 
-    config: Config
+    config: DepthCutoffSettings
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
@@ -38,9 +38,12 @@ class DepthCutoffMasks:
         return mask if mask.any() else None
 
 
-def build(config: Config) -> DepthCutoffMasks:
+def build(config: DepthCutoffSettings) -> DepthCutoffMasks:
     """Masks from depth alone."""
     return DepthCutoffMasks(config)
+
+
+PLUGIN = MaskPlugin(DepthCutoffSettings, build)
 
 
 def depth_cutoff_mask(

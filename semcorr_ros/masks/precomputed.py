@@ -12,22 +12,21 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
 
-NEEDS_FILES = True  # of a data set, beside the image
 THRESHOLD = 127
 
 
 @dataclass(frozen=True)
-class Config:
+class PrecomputedMasksSettings:
     folder: Path
 
 
 @dataclass(frozen=True)
-class PrecomputedMasks:
+class PrecomputedMasks(MaskProvider):
     """Looks in `<folder>/<category>/` and then in `<folder>/`."""
 
-    config: Config
+    config: PrecomputedMasksSettings
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
@@ -38,11 +37,14 @@ class PrecomputedMasks:
         return None if path is None else read_mask(path, sample.size)
 
 
-def build(config: Config) -> PrecomputedMasks:
+def build(config: PrecomputedMasksSettings) -> PrecomputedMasks:
     """Raises FileNotFoundError for a missing folder."""
     if not Path(config.folder).is_dir():
         raise FileNotFoundError(f"no mask folder {config.folder}")
     return PrecomputedMasks(config)
+
+
+PLUGIN = MaskPlugin(PrecomputedMasksSettings, build, needs_files=True)
 
 
 def read_mask(path: str | Path, size: tuple[int, int]) -> Bool[Tensor, "height width"]:

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, Observation
-from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks import MaskNetwork, MaskPlugin, Recognizer
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
@@ -36,7 +36,7 @@ MASK_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class Config:
+class Sam3Settings:
     """`weights` is a model folder; empty: looked up. text: what to find; empty: the category.
 
     threshold: least score of an object.
@@ -49,10 +49,10 @@ class Config:
     device: str = "cpu"
 
 
-class NamedSegmenter:
+class NamedSegmenter(MaskNetwork):
     """One object of a name."""
 
-    def __init__(self, network: Any, tokenizer: Any, config: Config, folder: Path) -> None:
+    def __init__(self, network: Any, tokenizer: Any, config: Sam3Settings, folder: Path) -> None:
         self._network = network
         self._tokenizer = tokenizer
         self._config = config
@@ -122,13 +122,16 @@ def choose(
     return masks[scores.argmax()]
 
 
-def build(config: Config) -> NamedSegmenter:
+def build(config: Sam3Settings) -> NamedSegmenter:
     """Load the network. Raises FileNotFoundError for missing weights, ValueError naming a bad value,
     ImportError for a transformers that is too old."""
     networks.check_choice("precision", config.precision, networks.PRECISIONS)
     folder = weights.find("sam3", config.weights)
     network = networks.load_network(folder, CLASSES, config.device)
     return NamedSegmenter(network, _tokenizer(folder), config, folder)
+
+
+PLUGIN = MaskPlugin(Sam3Settings, build)
 
 
 def _tokenizer(folder: Path) -> Any:

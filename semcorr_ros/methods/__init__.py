@@ -1,13 +1,11 @@
 """Ways of finding a class in an image: one file or folder each, found by name.
 
-A method is a module with `METHOD: Method`. A class file names its method in its header; without a name it is
-SemAlign3D's.
+A method is a module that says `PLUGIN = Method(...)`. A class file names its method in its header; without a
+name it is SemAlign3D's.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, CategoryInfo, Correspondences, Observation, Pose, Prototypes
+from semcorr_ros.registry import Registry
 from semcorr_ros.storage import read_header
 
 DEFAULT = "semalign3d"
@@ -157,31 +156,18 @@ class Model(Protocol):
         ...
 
 
-class Method(Protocol):
-    """What `METHOD` of a module is."""
+@dataclass(frozen=True)
+class Method:
+    """What a file or folder of this room calls PLUGIN."""
 
-    needs_class: bool  # False: it compares features, and `load` takes no path
-
-    def load(self, path: Path | None, device: str, quality: Quality) -> Model:
-        """Read a class file. Raises FileNotFoundError, ValueError."""
-        ...
-
-    def check(self, quality: Quality) -> None:
-        """Raises ValueError for a quality that the method does not have."""
-        ...
+    # Read a class file onto a device; without a path, for methods that need none. Raises FileNotFoundError,
+    # ValueError for a damaged file and one of another kind or version.
+    load: Callable[[Path | None, str, Quality], Model]
+    check: Callable[[Quality], None]  # raises ValueError for a quality that the method does not have
+    needs_class: bool = True  # False: it compares features of whole images
 
 
-def available() -> list[str]:
-    """List the names of the methods, without importing them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
-
-
-def get(name: str) -> Method:
-    """Import a method. Raises ValueError listing the choices."""
-    if name not in available():
-        raise ValueError(f"unknown method {name!r}; available: {', '.join(available())}")
-    method: Method = importlib.import_module(f"{__name__}.{name}").METHOD
-    return method
+METHODS = Registry(__name__, Method)
 
 
 def method_of(path: str | Path) -> str:
@@ -196,6 +182,6 @@ def load(path: str | Path, device: str = "cpu", quality: Quality = Quality()) ->
     Raises FileNotFoundError, ValueError for a damaged file, one of another kind, version or method.
     """
     name = method_of(path)
-    if name not in available():
-        raise ValueError(f"{path} is of method {name!r}, this package has {', '.join(available())}")
-    return get(name).load(Path(path), device, quality)
+    if name not in METHODS.names():
+        raise ValueError(f"{path} is of method {name!r}, this package has {', '.join(METHODS.names())}")
+    return METHODS.load(name).load(Path(path), device, quality)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo, Correspondences, FeatureMap, Observation, Pose, Prototypes
 from semcorr_ros.geometry import grid
-from semcorr_ros.methods import Model, Placed, Quality, Search, Shape, load
+from semcorr_ros.methods import Method, Model, Placed, Quality, Search, Shape, load
 
 # Carry points (n, 2) of one feature map over to another one.
 Match = Callable[[FeatureMap, FeatureMap, Float[Tensor, "point 2"]], Correspondences]
@@ -101,19 +101,13 @@ class FeatureModel:
         return Unplaced(seen, self.match)
 
 
-@dataclass(frozen=True)
-class FeatureMethod:
-    """A way of comparing features."""
+def method(match: Match) -> Method:
+    """Make a method of a way of comparing features."""
 
-    match: Match
-    needs_class: bool = False
+    def load_model(path: Path | None, device: str, quality: Quality) -> FeatureModel:
+        return FeatureModel(match, None if path is None else load(path, device, quality))
 
-    def load(self, path: Path | None, device: str, quality: Quality) -> FeatureModel:
-        """Make the model; a class file says where objects are."""
-        return FeatureModel(self.match, None if path is None else load(path, device, quality))
-
-    def check(self, quality: Quality) -> None:
-        """Accept every quality: there is nothing to set."""
+    return Method(load_model, lambda quality: None, needs_class=False)
 
 
 def cosine_similarity(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
 from semcorr_ros.geometry import grid
-from semcorr_ros.methods._features import FeatureMethod, cosine_similarity
+from semcorr_ros.methods._features import cosine_similarity, method
 
 
 def match(source: FeatureMap, target: FeatureMap, points: Float[Tensor, "point 2"]) -> Correspondences:
@@ -23,4 +23,4 @@ def match(source: FeatureMap, target: FeatureMap, points: Float[Tensor, "point 2
     )
 
 
-METHOD = FeatureMethod(match)
+PLUGIN = method(match)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
 from semcorr_ros.geometry import grid
-from semcorr_ros.methods._features import FeatureMethod, cosine_similarity
+from semcorr_ros.methods._features import cosine_similarity, method
 
 WINDOW = 5  # cells to each side of the best one; the authors' choice for features without an adapter
 ADAPTED = {"geoaware": 7}  # and for features with one, by backbone
@@ -50,4 +50,4 @@ def expected_cell(
     return torch.stack([weight.sum(1) @ column.to(weight), weight.sum(2) @ row.to(weight)], -1)
 
 
-METHOD = FeatureMethod(match)
+PLUGIN = method(match)

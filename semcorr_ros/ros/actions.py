@@ -18,7 +18,7 @@ from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe
 from semcorr_ros.ros.transfer import place_in
 from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
-from semcorr_ros.sensing.judgement import low_score, unmeasured
+from semcorr_ros.judgement import low_score, unmeasured
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode

@@ -15,7 +15,7 @@ from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
 from semcorr_ros.ros.class_bank import Resident
-from semcorr_ros.sensing.judgement import judged
+from semcorr_ros.judgement import judged
 
 NAN_POINT = (math.nan, math.nan, math.nan)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from semcorr_ros import backbones
-from semcorr_ros import plugin_options as options
 from semcorr_ros.backbones import Origin
+from semcorr_ros.depth import DEPTH
+from semcorr_ros.features import FEATURES, FeatureExtractor
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
+from semcorr_ros.masks import MASKS
 from semcorr_ros.methods.semalign3d.class_file import read_origin
+from semcorr_ros.registry import Plugin
 from semcorr_ros.ros.parameters import Parameters
 
 DEVICE = {"device": "the parameter device"}  # what plug-ins are not told by their own options
@@ -41,19 +44,22 @@ def origin_from(parameters: Parameters) -> Origin | None:
     return next(iter(active + found), None)
 
 
-def _features(parameters: Parameters, name: str, built_on: Origin | None, common: dict[str, str]) -> Any:
+def _features(
+    parameters: Parameters, name: str, built_on: Origin | None, common: dict[str, str]
+) -> FeatureExtractor:
     texts = backbones.with_those_of(built_on, name, parameters.backbone_options)
-    given = options.settings("features", name, texts, "backbone_options", OWN)
+    plugin = FEATURES.load(name)
+    given = plugin.parse(texts, "backbone_options", OWN)
     if parameters.weights:
         given["weights"] = parameters.weights
-    return options.build("features", name, given, common)
+    return plugin.make(given, common)
 
 
 def _check_precision(parameters: Parameters, backbone: str) -> None:
     """Raises ValueError where no network has a choice."""
-    names = [("features", backbone)]
-    names += [("masks", name) for name in parameters.masks or DEFAULT_MASKS]
-    names += [("depth", parameters.depth_network)] if parameters.depth_network else []
-    if not any(options.has_setting(kind, name, "precision") for kind, name in names):
-        listed = ", ".join(name for _, name in names)
+    plugins: dict[str, Plugin[Any]] = {backbone: FEATURES.load(backbone)}
+    plugins |= {name: MASKS.load(name) for name in parameters.masks or DEFAULT_MASKS}
+    plugins |= {name: DEPTH.load(name) for name in [parameters.depth_network] if name}
+    if not any(plugin.has_setting("precision") for plugin in plugins.values()):
+        listed = ", ".join(plugins)
         raise ValueError(f"precision {parameters.precision!r} means nothing to {listed}")

@@ -33,7 +33,7 @@ from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal, shortened
 from semcorr_ros.ros.session import Session
 from semcorr_ros.ros.worker import REQUESTS, Job, KeepGoing
-from semcorr_ros.sensing.judgement import min_score_for
+from semcorr_ros.judgement import min_score_for
 
 EXPIRY_PERIOD = 0.1  # seconds between looks at the deadlines of requests
 CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends

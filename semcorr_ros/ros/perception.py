@@ -25,7 +25,7 @@ from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.frame import Frame, read_frame, with_depth
-from semcorr_ros.sensing.judgement import check_finite
+from semcorr_ros.judgement import check_finite
 from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes

@@ -15,8 +15,8 @@ from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe, renamed, sighting
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.assembly import stamp_of
-from semcorr_ros.sensing.identities import Identities, Sighting, duplicates
-from semcorr_ros.sensing.judgement import low_score
+from semcorr_ros.identities import Identities, Sighting, duplicates
+from semcorr_ros.judgement import low_score
 from semcorr_ros.sensing.place import Place
 
 if TYPE_CHECKING:

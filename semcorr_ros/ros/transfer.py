@@ -20,7 +20,7 @@ from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_m
 from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.sensing.judgement import low_score, unmeasured
+from semcorr_ros.judgement import low_score, unmeasured
 from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
 from semcorr_ros.srv import TransferKeypoints
 

@@ -133,7 +133,7 @@ def _inside(
     allowed = _filled(window, seen.features.image_size, seen.features.values.device)
     prototypes = class_prototypes(model)
     mask = attention_mask(seen.features, prototypes) & allowed
-    if not mask.any() and getattr(extractor, "from_pixels", False):
+    if not mask.any() and extractor.from_pixels:
         part = seen.image[y : y + h, x : x + w].cpu().contiguous()
         mask = torch.zeros_like(allowed)
         mask[y : y + h, x : x + w] = attention_mask(extractor.encode(ImageRef(part)), prototypes)

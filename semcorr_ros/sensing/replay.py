@@ -23,7 +23,7 @@ from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentat
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import Assembler, Moment
 from semcorr_ros.sensing.frame import Frame, observe, read_frame, with_depth
-from semcorr_ros.sensing.judgement import MIN_SCORE, check_finite, judged, low_score
+from semcorr_ros.judgement import MIN_SCORE, check_finite, judged, low_score
 
 
 @dataclass(frozen=True)

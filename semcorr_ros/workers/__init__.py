@@ -1,7 +1,6 @@
 """Independent jobs, several at a time: one engine per file, and all give the same results.
 
-An engine has `default_workers() -> int` and `run(jobs, crew) -> Iterator[(name, outcome)]`, in the order in
-which the jobs end. A job must be picklable, and so must its result.
+A file says `PLUGIN = Engine(default_workers, run)`. A job must be picklable, and so must its result.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ from typing import Any
 
 import torch
 
-from semcorr_ros import plugins
+from semcorr_ros.registry import Registry
 
-ENGINES = ("local", "ray")
 FAILURES = (ValueError, OSError, ImportError, torch.linalg.LinAlgError)  # of one job; the rest are bugs
 DIED = "its process died (out of memory?); try fewer --workers"
 
@@ -33,7 +31,7 @@ class Failed:
 class Crew:
     """Who does the jobs."""
 
-    engine: str = "local"  # one of ENGINES
+    engine: str = "local"  # one of ENGINES.names()
     workers: int | None = None  # jobs at a time, on all machines together; None: the engine's default
     threads: int = 1  # CPU threads of a job: the cores that a cluster keeps for it
     gpu: bool = False  # may a job use one, where there are any?
@@ -49,17 +47,16 @@ class Crew:
 
         Raises ValueError for what no engine or cluster can do, ImportError for a missing package.
         """
-        return plugins.load("workers", self.engine).run(jobs, self.sized()) if jobs else iter(())
+        return ENGINES.load(self.engine).run(jobs, self.sized()) if jobs else iter(())
 
     def sized(self) -> Crew:
         """With a number of workers. Raises as `run`."""
-        if self.engine not in ENGINES:
-            raise ValueError(f"unknown engine {self.engine!r}; available: {', '.join(ENGINES)}")
+        engine = ENGINES.load(self.engine)
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers must be at least 1, got {self.workers}")
         if self.workers is not None:
             return self
-        return replace(self, workers=plugins.load("workers", self.engine).default_workers())
+        return replace(self, workers=engine.default_workers())
 
 
 def attempt(job: Job) -> Any:
@@ -68,3 +65,14 @@ def attempt(job: Job) -> Any:
         return job()
     except FAILURES as error:
         return Failed(str(error))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a file of this folder calls PLUGIN."""
+
+    default_workers: Callable[[], int]
+    run: Callable[[Mapping[str, Job], Crew], Iterator[tuple[str, Any]]]  # (name, outcome) as the jobs end
+
+
+ENGINES = Registry(__name__, Engine)

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from semcorr_ros.workers import DIED, Crew, Failed, Job, attempt
+from semcorr_ros.workers import DIED, Crew, Engine, Failed, Job, attempt
 
 
 def default_workers() -> int:
@@ -30,3 +30,6 @@ def run(jobs: Mapping[str, Job], crew: Crew) -> Iterator[tuple[str, Any]]:
                 yield names[future], Failed(DIED)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+PLUGIN = Engine(default_workers, run)

@@ -18,7 +18,7 @@ import ray
 from ray.exceptions import RayError, RaySystemError, RayTaskError
 
 from semcorr_ros import __version__
-from semcorr_ros.workers import DIED, Crew, Failed, Job, attempt
+from semcorr_ros.workers import DIED, Crew, Engine, Failed, Job, attempt
 
 RETRIES = 1  # of a job whose machine was lost
 # Threads that wait must not spin, see __main__.py: Ray starts its processes without it.
@@ -55,6 +55,9 @@ def run(jobs: Mapping[str, Job], crew: Crew) -> Iterator[tuple[str, Any]]:
         finally:
             for ref in running:
                 ray.cancel(ref, force=True)
+
+
+PLUGIN = Engine(default_workers, run)
 
 
 def _do(job: Job, home: tuple[str, str, Path | None]) -> Any:

@@ -27,12 +27,12 @@ def test_without_a_class_it_is_the_one_for_photographs(parse):
 
 
 def test_a_class_brings_its_backbone_and_its_settings(parse):
-    small = efficientnet_lite.build(efficientnet_lite.Config(size=0, side=320)).backbone
+    small = efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=0, side=320)).backbone
     origin = backbones.Origin("mug", small, ("side=320", "size=0"))
     assert data.extractor_from(parse(), built_on=origin).backbone == small
     other = data.extractor_from(parse("--backbone-option", "side=480"), built_on=origin).backbone
-    assert other == efficientnet_lite.build(efficientnet_lite.Config(size=0)).backbone
-    old = backbones.Origin("mug", tiny.build(tiny.Config()).backbone, None)
+    assert other == efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=0)).backbone
+    old = backbones.Origin("mug", tiny.build(tiny.TinySettings()).backbone, None)
     assert data.extractor_from(parse(), built_on=old).backbone == old.backbone
 
 
@@ -46,7 +46,7 @@ def photographs(tmp_path_factory):
         write_image(folder / f"{name}.png", picture)
     model = fabricated.make_class()
     for name, extractor in (("tiny", tiny), ("lite", efficientnet_lite)):
-        backbone = extractor.build(extractor.Config()).backbone
+        backbone = extractor.PLUGIN.make({}, {}).backbone
         write_class(folder / f"{name}.safetensors", replace(model, backbone=backbone))
     return folder
 
@@ -68,7 +68,7 @@ def test_pictures_alone_are_compared_by_the_one_for_photographs(photographs, cap
 
 def test_build_class_keeps_the_settings_and_evaluate_finds_them(small_mug, own_mugs):
     assert read_origin(small_mug).options == ("side=160", "size=0")
-    expected = efficientnet_lite.build(efficientnet_lite.Config(size=0, side=160)).backbone
+    expected = efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=0, side=160)).backbone
     assert read_class(small_mug).backbone == expected
     asked = ["evaluate", "--root", own_mugs, "--category", "mug", "--class-file", small_mug]
     methods = ["--max-pairs", "2", "--method", "nearest_neighbor", "--method", "aligned"]

@@ -31,7 +31,7 @@ def test_training_writes_weights_and_a_report(trained):
     assert report["categories"] == ["mug"]
     assert report["images"] == 2
     assert report["loss"] > 0
-    built = tiny.build(tiny.Config(weights=str(folder / "tiny.safetensors")))
+    built = tiny.build(tiny.TinySettings(weights=str(folder / "tiny.safetensors")))
     assert report["backbone"] == built.backbone
     assert set(report["unseen"]) == {"mean", "mug"}
 

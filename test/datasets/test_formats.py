@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from semcorr_ros import plugins
-from semcorr_ros.datasets import ap10k, awa_pose, coco, folder, freiburg_cars, pf_pascal
+from semcorr_ros.datasets import DATASETS, ap10k, awa_pose, coco, folder, freiburg_cars, pf_pascal
 
 SHARED = Path(os.environ.get("SEMCORR_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 
@@ -134,12 +133,12 @@ ROOTS = {
 
 
 def test_every_format_is_covered():
-    assert {*plugins.available("datasets")} == {*ROOTS, "spair71k"}
+    assert {*DATASETS.names()} == {*ROOTS, "spair71k"}
 
 
 @pytest.mark.parametrize("name", ROOTS)
 def test_contract(name, tmp_path):
-    dataset = plugins.load("datasets", name).build(ROOTS[name](tmp_path))
+    dataset = DATASETS.load(name).build(ROOTS[name](tmp_path))
     for category in dataset.categories():
         count = len(dataset.info(category).keypoint_names)
         for split in ("trn", "val", "test"):
@@ -162,7 +161,7 @@ def test_contract(name, tmp_path):
 def test_wrong_root_is_named(name, tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises((FileNotFoundError, ValueError), match=r"holiday\.jpg|expected"):
-        plugins.load("datasets", name).build(tmp_path)
+        DATASETS.load(name).build(tmp_path)
 
 
 def test_folder_pairs_and_defaults(tmp_path):

@@ -7,8 +7,7 @@ import pytest
 import spair_folder
 from PIL import Image
 
-from semcorr_ros import plugins
-from semcorr_ros.datasets import _spair71k_tables, spair71k
+from semcorr_ros.datasets import DATASETS, _spair71k_tables, spair71k
 
 SHARED = Path(os.environ.get("SEMCORR_SHARED", Path(__file__).parents[3] / "shared"))
 REAL = SHARED / "data" / "spair71k_annotations"
@@ -21,8 +20,8 @@ def folder(tmp_path):
 
 
 def test_is_a_plug_in_and_hides_its_tables():
-    assert "spair71k" in plugins.available("datasets")
-    assert not [name for name in plugins.available("datasets") if name.startswith("_")]
+    assert "spair71k" in DATASETS.names()
+    assert not [name for name in DATASETS.names() if name.startswith("_")]
 
 
 def test_images_of_a_split_are_those_of_its_pairs(folder):

@@ -15,7 +15,7 @@ from semcorr_ros.masks._keypoint_hull import KeypointHull, hull_mask
 @pytest.fixture(scope="module")
 def prepared():
     truth = scene("mug", 12, 1)
-    provider = keypoints.build(keypoints.Config())
+    provider = keypoints.build(keypoints.KeypointDepthSettings())
     assert isinstance(provider, JointDepth)
     return truth, provider.prepare(truth.images, truth.info, torch.Generator().manual_seed(0))
 
@@ -41,7 +41,7 @@ def test_every_image_gets_depth_at_its_keypoints_and_a_focal_length(prepared):
 def test_before_all_images_are_seen_there_is_no_depth(prepared):
     truth, found = prepared
     with pytest.raises(ValueError, match="build_class"):
-        keypoints.build(keypoints.Config()).depth(truth.images[0])
+        keypoints.build(keypoints.KeypointDepthSettings()).depth(truth.images[0])
     with pytest.raises(ValueError, match="not among the images"):
         found.depth.depth(replace(truth.images[0], name="stranger"))
 
@@ -49,7 +49,7 @@ def test_before_all_images_are_seen_there_is_no_depth(prepared):
 @pytest.mark.parametrize("bad", [{"focal": 0.0}, {"modes": -1}])
 def test_settings_out_of_range_are_named(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
-        keypoints.build(keypoints.Config(**bad))
+        keypoints.build(keypoints.KeypointDepthSettings(**bad))
 
 
 def test_interpolation_passes_through_and_stays_near_the_range():

@@ -14,6 +14,7 @@ from semcorr_ros import weights
 from semcorr_ros.artifacts import DepthMap, FeatureMap
 from semcorr_ros.depth import depth_anything, depth_pro
 from semcorr_ros.depth._disparity import DisparityMap, as_released, inverted, shifted
+from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.geometry import cameras
 from semcorr_ros.observations import Providers, lone_image, observe
 from semcorr_ros.storage import write_image
@@ -48,11 +49,13 @@ def picture(size, seed=0):
 
 
 def anything(folders, name="relative", **options):
-    return depth_anything.build(depth_anything.Config(weights=str(folders / name), side=70, **options))
+    return depth_anything.build(
+        depth_anything.DepthAnythingSettings(weights=str(folders / name), side=70, **options)
+    )
 
 
 def pro(folders, **options):
-    return depth_pro.build(depth_pro.Config(weights=str(folders / "pro"), side=224, **options))
+    return depth_pro.build(depth_pro.DepthProSettings(weights=str(folders / "pro"), side=224, **options))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -138,7 +141,7 @@ def test_a_known_camera_decides_about_depth_pros_scale(folders):
     np.testing.assert_allclose(guessed.values, near.values * (guessed.focal / 80), rtol=1e-4)
 
 
-class Gray:
+class Gray(FeatureExtractor):
     """Features that say nothing."""
 
     backbone = "gray:0"
@@ -173,7 +176,7 @@ def test_deterministic_usable_in_autograd_and_close_in_half_precision(folders, m
 
 def test_missing_weights_say_what_to_fetch():
     with pytest.raises(weights.MissingWeights) as caught:
-        depth_anything.build(depth_anything.Config())
+        depth_anything.build(depth_anything.DepthAnythingSettings())
     for part in (
         "Depth-Anything-V2-Large-hf",
         "CC-BY-NC-4.0",
@@ -182,16 +185,16 @@ def test_missing_weights_say_what_to_fetch():
     ):
         assert part in str(caught.value)
     with pytest.raises(weights.MissingWeights, match="depth-anything-v2-metric-indoor-small"):
-        depth_anything.build(depth_anything.Config(size="small", model="metric-indoor"))
+        depth_anything.build(depth_anything.DepthAnythingSettings(size="small", model="metric-indoor"))
     with pytest.raises(weights.MissingWeights, match=r"apple/DepthPro-hf .*AMLR"):
-        depth_pro.build(depth_pro.Config())
+        depth_pro.build(depth_pro.DepthProSettings())
 
 
 def test_weights_are_found_by_name(folders, tmp_path):
     target = tmp_path / "weights" / "depth-anything-v2-small"
     target.parent.mkdir()
     target.symlink_to(folders / "relative", target_is_directory=True)
-    assert not depth_anything.build(depth_anything.Config(size="small", side=70)).metric
+    assert not depth_anything.build(depth_anything.DepthAnythingSettings(size="small", side=70)).metric
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,9 @@ def test_weights_are_found_by_name(folders, tmp_path):
 def test_bad_settings_name_the_choices(folders, options, message):
     with pytest.raises(ValueError, match=message):
         depth_anything.build(
-            depth_anything.Config(**{"weights": str(folders / "relative"), "side": 70, **options})
+            depth_anything.DepthAnythingSettings(
+                **{"weights": str(folders / "relative"), "side": 70, **options}
+            )
         )
 
 
@@ -216,10 +221,10 @@ def test_another_model_and_incomplete_weights_name_the_folder(folders, tmp_path)
         anything(folders, "pro")
     depth_networks.save_depth_pro(tmp_path / "blind", use_fov_model=False)
     with pytest.raises(ValueError, match=r"blind has no field-of-view network"):
-        depth_pro.build(depth_pro.Config(weights=str(tmp_path / "blind")))
+        depth_pro.build(depth_pro.DepthProSettings(weights=str(tmp_path / "blind")))
     damaged = tmp_path / "damaged"
     depth_networks.save_depth_anything(damaged)
     content = (damaged / "model.safetensors").read_bytes()
     (damaged / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"damaged cannot be loaded as DepthAnything"):
-        depth_anything.build(depth_anything.Config(weights=str(damaged), side=70))
+        depth_anything.build(depth_anything.DepthAnythingSettings(weights=str(damaged), side=70))

@@ -20,7 +20,7 @@ def maps(tmp_path):
 
 
 def read(maps, sample, kind="depth"):
-    return precomputed.build(precomputed.Config(maps, kind)).depth(sample)
+    return precomputed.build(precomputed.PrecomputedDepthSettings(maps, kind)).depth(sample)
 
 
 def test_npy_keeps_its_unit(maps, sample):
@@ -95,7 +95,7 @@ def test_missing_things(maps, sample, tmp_path):
 
 def test_sensor_reads_the_data_sets_own_depth(tmp_path):
     folder = spair_folder.write_folder(tmp_path)
-    provider = sensor.build(sensor.Config())
+    provider = sensor.PLUGIN.make({}, {})
     with pytest.raises(FileNotFoundError, match="--depth precomputed"):
         provider.depth(spair71k.build(tmp_path).images("chair", "trn")[0])
     spair_folder.save_depth_mm(tmp_path / f"Depth/chair/{folder.names[0]}.png", np.full((60, 80), 700))

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from semcorr_ros.matching import nearest_neighbor
 from torch.nn.functional import interpolate
 
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
@@ -11,7 +12,7 @@ from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.features import _template
-from semcorr_ros.matching import nearest_neighbor
+from semcorr_ros.masks import MaskProvider
 from semcorr_ros.observations import Providers
 from semcorr_ros.storage import write_image
 
@@ -24,7 +25,7 @@ def mirrored(points):
     return torch.stack([WIDTH - 1 - points[:, 0], points[:, 1]], dim=-1)
 
 
-class HalfMasks:
+class HalfMasks(MaskProvider):
     """The object is at the left of one picture and at the right of the other."""
 
     def mask(self, sample, seen, model):
@@ -53,7 +54,7 @@ def scene(tmp_path):
             visible=torch.ones(3, dtype=torch.bool),
             bbox=(0.0, 0.0, WIDTH - 1.0, HEIGHT - 1.0),
         )
-    extractor = _template.build(_template.Config(layout="unpadded", side=WIDTH))
+    extractor = _template.build(_template.ThumbnailSettings(layout="unpadded", side=WIDTH))
     return samples, Setup(samples, Providers(extractor), None, None, flip=FLIP)
 
 

@@ -10,10 +10,11 @@ from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import Setup
+from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.observations import Providers
 
 
-class Features:
+class Features(FeatureExtractor):
     backbone = "fabricated"
 
     def __init__(self):

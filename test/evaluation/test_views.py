@@ -7,6 +7,7 @@ import torch
 from semcorr_ros.artifacts import Camera, FeatureMap
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.evaluation import views
+from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.observations import Providers
 
@@ -59,7 +60,7 @@ def test_an_image_fails_with_the_same_reason_each_time(tmp_path):
             unknown.view("a")
 
 
-class CountingFeatures:
+class CountingFeatures(FeatureExtractor):
     backbone = "fabricated"
 
     def __init__(self):
@@ -82,7 +83,7 @@ def test_a_failing_image_is_tried_once(tmp_path):
     assert extractor.calls == [name]
 
 
-class PairFeatures:
+class PairFeatures(FeatureExtractor):
     """Features that say who is compared with whom."""
 
     backbone = "fabricated"

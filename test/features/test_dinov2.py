@@ -8,8 +8,15 @@ import transformer_folders
 from PIL import Image
 from torch.nn.functional import normalize
 
-from semcorr_ros import plugins
-from semcorr_ros.features import ImageRef, _canvas, _dino_tokens, _vision_transformer, dinov2, precomputed
+from semcorr_ros.features import (
+    FEATURES,
+    ImageRef,
+    _canvas,
+    _dino_tokens,
+    _vision_transformer,
+    dinov2,
+    precomputed,
+)
 from semcorr_ros.geometry import grid, letterbox
 
 SIDE = 8 * 14  # of tests: 8 x 8 cells
@@ -39,7 +46,7 @@ def folders(tmp_path_factory):
 
 def build(folders, kind="dinov2", **options):
     options = {"side": SIDE} | options
-    return dinov2.build(dinov2.Config(weights=str(folders[kind][0]), **options))
+    return dinov2.build(dinov2.Dinov2Settings(weights=str(folders[kind][0]), **options))
 
 
 @pytest.mark.parametrize("kind", ["dinov2", "dinov2_with_registers"])
@@ -117,7 +124,7 @@ def test_published_files_of_the_same_tokens_give_the_same_features(folders, tmp_
     with torch.no_grad():
         tokens = extractor.network(_canvas.normalized(canvas[None])).last_hidden_state[0, 1:]
     torch.save(tokens.T.reshape(1, 32, 60, 60), tmp_path / "a_dino.pt")
-    read = precomputed.build(precomputed.Config(tmp_path)).encode(ImageRef(image, "a"))
+    read = precomputed.build(precomputed.PrecomputedFeaturesSettings(tmp_path)).encode(ImageRef(image, "a"))
     assert live.values.shape == (45, 60, 32)
     torch.testing.assert_close(read.values, live.values, atol=1e-5, rtol=0)
 
@@ -206,7 +213,7 @@ def test_the_fingerprint_names_weights_and_settings(folders, tmp_path):
     others = [{"tokens": "normed"}, {"positions": "hf"}, {"layout": "unpadded"}, {"side": 14 * 9}]
     backbones = {build(folders, **options).backbone for options in others}
     transformer_folders.save_transformer(tmp_path, "dinov2", seed=1)
-    backbones.add(dinov2.build(dinov2.Config(weights=str(tmp_path), side=SIDE)).backbone)
+    backbones.add(dinov2.build(dinov2.Dinov2Settings(weights=str(tmp_path), side=SIDE)).backbone)
     assert len(backbones - {known}) == 5
 
 
@@ -233,26 +240,26 @@ def test_an_image_of_another_kind_is_refused(folders):
 
 def test_weights_that_do_not_fit_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
-        dinov2.build(dinov2.Config(weights=str(tmp_path / "nothing")))
+        dinov2.build(dinov2.Dinov2Settings(weights=str(tmp_path / "nothing")))
     folder = tmp_path / "model"
     transformer_folders.save_transformer(folder, "dinov3_vit")
     with pytest.raises(ValueError, match="type 'dinov3_vit', expected dinov2 or dinov2_with_registers"):
-        dinov2.build(dinov2.Config(weights=str(folder)))
+        dinov2.build(dinov2.Dinov2Settings(weights=str(folder)))
     transformer_folders.save_transformer(folder, "dinov2")
     content = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(content | {"num_hidden_layers": 3}))
     with pytest.raises(ValueError, match=r"lacks 1\d weights of Dinov2Model, first encoder\.layer\.2"):
-        dinov2.build(dinov2.Config(weights=str(folder)))
+        dinov2.build(dinov2.Dinov2Settings(weights=str(folder)))
     (folder / "config.json").write_text(json.dumps(content))
     (folder / "model.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="cannot be loaded as Dinov2Model"):
-        dinov2.build(dinov2.Config(weights=str(folder)))
+        dinov2.build(dinov2.Dinov2Settings(weights=str(folder)))
 
 
 def test_missing_weights_are_named_by_the_manifest():
     pytest.importorskip("semcorr_ros.weights")
     with pytest.raises(FileNotFoundError, match="dinov2-giant-registers"):
-        dinov2.build(dinov2.Config(size="giant", registers=True))
+        dinov2.build(dinov2.Dinov2Settings(size="giant", registers=True))
 
 
 PUBLISHED = {
@@ -278,6 +285,6 @@ def test_a_given_place_is_the_only_one_looked_at(name, setting, tmp_path, monkey
     monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
     for known in ("dinov2-base", "dinov3-vitb16", "stable-diffusion-1-5", "geoaware-sd-dino"):
         (tmp_path / known).mkdir()  # what is looked up by name is not what was asked for
-    module = plugins.load("features", name)
+    backbone = FEATURES.load(name)
     with pytest.raises(FileNotFoundError, match=rf"nothing at .*gone.*weights fetch {PUBLISHED[name]}"):
-        module.build(module.Config(**{setting: str(tmp_path / "gone")}))
+        backbone.make({setting: str(tmp_path / "gone")}, {})

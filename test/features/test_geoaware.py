@@ -44,7 +44,7 @@ def build(folder, variant="full", **options):
         "dino_weights": str(folder / "dino"),
         "side": SIDE,
     }
-    return geoaware.build(geoaware.Config(**(known | options)))
+    return geoaware.build(geoaware.GeoAwareSettings(**(known | options)))
 
 
 def adapter(folder, variant):

@@ -10,7 +10,7 @@ IMAGE = torch.zeros(375, 500, 3, dtype=torch.uint8)
 
 
 def encode(folder, mirrored=False, name="a", category="chair"):
-    extractor = precomputed.build(precomputed.Config(folder))
+    extractor = precomputed.build(precomputed.PrecomputedFeaturesSettings(folder))
     return extractor.encode(ImageRef(IMAGE, name, category, mirrored))
 
 

@@ -33,7 +33,7 @@ def folders(tmp_path_factory):
 
 
 def build(folders, **options):
-    return sd_dino.build(sd_dino.Config(**({"side": SIDE} | folders | options)))
+    return sd_dino.build(sd_dino.SdDinoSettings(**({"side": SIDE} | folders | options)))
 
 
 def networks(folders, side=SIDE):
@@ -55,7 +55,7 @@ def test_it_is_what_published_files_of_the_same_layers_give(folders, tmp_path):
     layers = networks(folders).layers([image])
     torch.save({name: layers[name] for name in ("s3", "s4", "s5")}, tmp_path / "a_sd.pt")
     torch.save(layers["dino"], tmp_path / "a_dino.pt")
-    read = precomputed.build(precomputed.Config(tmp_path)).encode(image)
+    read = precomputed.build(precomputed.PrecomputedFeaturesSettings(tmp_path)).encode(image)
     torch.testing.assert_close(build(folders).encode(image).values, read.values, atol=1e-5, rtol=0)
 
 

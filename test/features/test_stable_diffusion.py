@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 def build(folder, **options):
     return stable_diffusion.build(
-        stable_diffusion.Config(**({"weights": str(folder), "side": SIDE} | options))
+        stable_diffusion.StableDiffusionSettings(**({"weights": str(folder), "side": SIDE} | options))
     )
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from semcorr_ros import features, plugins
-from semcorr_ros.features import ImageRef, _template, encode_batch
+from semcorr_ros import features
+from semcorr_ros.features import FEATURES, ImageRef, _template
 from semcorr_ros.geometry import grid
 
 
 @pytest.mark.parametrize("layout", ["letterbox", "unpadded"])
 def test_the_template_is_a_backbone(layout):
-    extractor = _template.build(_template.Config(layout))
+    extractor = _template.build(_template.ThumbnailSettings(layout))
     image = torch.zeros(375, 500, 3, dtype=torch.uint8)
     image[200:260, 300:360, 0] = 255
     found = extractor.encode(ImageRef(image))
@@ -24,17 +24,17 @@ def test_the_template_is_a_backbone(layout):
     inside = grid.centers(found)[red > 0.9]
     assert inside.amin(0).tolist() == pytest.approx([300, 200], abs=9)
     assert inside.amax(0).tolist() == pytest.approx([360, 260], abs=9)
-    (batched,) = encode_batch(extractor, [ImageRef(image)])
+    (batched,) = extractor.encode_batch([ImageRef(image)])
     assert torch.equal(batched.values, found.values)
 
 
 def test_a_copy_is_found_by_its_name(tmp_path, monkeypatch):
-    assert "_template" not in plugins.available("features")
+    assert "_template" not in FEATURES.names()
     shutil.copy(Path(_template.__file__), tmp_path / "my_network.py")
     monkeypatch.setattr(features, "__path__", [*features.__path__, str(tmp_path)])
     monkeypatch.delitem(sys.modules, "semcorr_ros.features.my_network", raising=False)  # forgotten afterwards
-    assert "my_network" in plugins.available("features")
-    module = plugins.load("features", "my_network")
-    assert module.build(module.Config()).backbone.startswith("thumbnail:")
+    assert "my_network" in FEATURES.names()
+    backbone = FEATURES.load("my_network")
+    assert backbone.make({}, {}).backbone.startswith("thumbnail:")
     with pytest.raises(ValueError, match="letterbox or unpadded, got 'round'"):
-        module.build(module.Config(layout="round"))
+        backbone.make({"layout": "round"}, {})

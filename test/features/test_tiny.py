@@ -6,10 +6,9 @@ import torch
 from semcorr_lab.training.feature_quality import quality
 from semcorr_lab.training.rendered_samples import Request, fill_cache, read_sample
 from semcorr_lab.training.tiny_classes import class_codebook
-from semcorr_ros.features import ImageRef, tiny
+from semcorr_ros.features import FEATURES, ImageRef, tiny
 from semcorr_ros.features._tiny_network import CHANNELS, STRIDE, TinyNetwork, fold
 from semcorr_ros.geometry.grid import pixels_to_cells
-from semcorr_ros.plugins import load
 from semcorr_ros.storage import write_tensors
 
 
@@ -30,7 +29,7 @@ def untrained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def extractor(untrained):
-    return tiny.build(tiny.Config(weights=str(untrained)))
+    return tiny.build(tiny.TinySettings(weights=str(untrained)))
 
 
 def _image(height, width, seed=0):
@@ -81,7 +80,9 @@ def test_folding_batch_norms_changes_nothing():
 def test_fingerprint_follows_the_weights(untrained, tmp_path):
     other = tmp_path / "other.safetensors"
     tiny.save_network(other, _network(seed=1), {})
-    names = [tiny.build(tiny.Config(weights=str(path))).backbone for path in (untrained, untrained, other)]
+    names = [
+        tiny.build(tiny.TinySettings(weights=str(path))).backbone for path in (untrained, untrained, other)
+    ]
     assert names[0] == names[1] != names[2]
     assert names[0].startswith("tiny:")
     assert len(names[0]) == len("tiny:") + 12
@@ -90,19 +91,19 @@ def test_fingerprint_follows_the_weights(untrained, tmp_path):
 def test_bad_weights_are_named(untrained, tmp_path):
     missing = tmp_path / "missing.safetensors"
     with pytest.raises(FileNotFoundError, match=r"missing\.safetensors.*train_tiny"):
-        tiny.build(tiny.Config(weights=str(missing)))
+        tiny.build(tiny.TinySettings(weights=str(missing)))
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(untrained.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"damaged\.safetensors"):
-        tiny.build(tiny.Config(weights=str(damaged)))
+        tiny.build(tiny.TinySettings(weights=str(damaged)))
     foreign = tmp_path / "foreign.safetensors"
     write_tensors(foreign, {"a": torch.zeros(1)}, {"kind": "class"})
     with pytest.raises(ValueError, match=r"foreign\.safetensors.*not weights"):
-        tiny.build(tiny.Config(weights=str(foreign)))
+        tiny.build(tiny.TinySettings(weights=str(foreign)))
     old = tmp_path / "old.safetensors"
     write_tensors(old, {"a": torch.zeros(1)}, {"kind": "tiny"})
     with pytest.raises(ValueError, match=r"old\.safetensors does not fit"):
-        tiny.build(tiny.Config(weights=str(old)))
+        tiny.build(tiny.TinySettings(weights=str(old)))
 
 
 def test_bad_images_are_refused(extractor):
@@ -123,7 +124,7 @@ def test_committed_weights_match_unseen_instances(tmp_path):
     pytest.importorskip("embreex")
     categories = ("car", "chair", "mug")
     codebook = class_codebook(categories, seed=0)
-    extractor = load("features", "tiny").build(tiny.Config())
+    extractor = FEATURES.load("tiny").make({}, {})
     scores = []
     for category in categories:
         asked = [Request(category, "unseen", index, 77, tmp_path) for index in range(6)]

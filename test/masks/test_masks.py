@@ -30,7 +30,7 @@ def index_image(*values):
 
 
 def annotated(sample):
-    return annotation.build(annotation.Config()).mask(sample, SEEN, None)
+    return annotation.PLUGIN.make({}, {}).mask(sample, SEEN, None)
 
 
 def test_only_the_class_id_counts_for_a_voc_category(tmp_path):
@@ -66,7 +66,7 @@ def test_palette_images_are_read_as_indices(tmp_path):
 
 def test_precomputed_threshold_is_above_127(tmp_path):
     sample = sample_of(tmp_path / "data")
-    provider = precomputed.build(precomputed.Config(tmp_path))
+    provider = precomputed.build(precomputed.PrecomputedMasksSettings(tmp_path))
     assert provider.mask(sample, SEEN, None) is None
     values = index_image(127, 128, 255)
     spair_folder.save_image(tmp_path / "chair" / f"{sample.name}.png", values)
@@ -143,7 +143,7 @@ def test_attention_drops_specks():
     assert mask[40, 60]
     assert not mask[:20, 104:].any()
     both = attention.attention_mask(
-        feature_map([*TWO_PARTS, speck]), prototypes(), attention.Config(keep=0.0)
+        feature_map([*TWO_PARTS, speck]), prototypes(), attention.AttentionSettings(keep=0.0)
     )
     assert both[12, 116]
 
@@ -161,7 +161,7 @@ def test_attention_is_the_same_each_time():
 
 
 def test_attention_says_nothing_without_a_class_or_resemblance(tmp_path):
-    provider = attention.build(attention.Config())
+    provider = attention.build(attention.AttentionSettings())
     sample = sample_of(tmp_path)
     model = fabricated.make_class()
     observed, _ = fabricated.observe(model, 30, 20)
@@ -195,7 +195,7 @@ def test_depth_cutoff_finds_the_object_in_front():
 
 def test_depth_cutoff_needs_depth(tmp_path):
     sample = sample_of(tmp_path)
-    provider = depth_cutoff.build(depth_cutoff.Config(far=1.0))
+    provider = depth_cutoff.build(depth_cutoff.DepthCutoffSettings(far=1.0))
     assert provider.mask(sample, SEEN, None) is None
     depth = torch.full((60, 80), 2.0)
     depth[20:30, 20:30] = 0.8

@@ -40,7 +40,7 @@ def folders(tmp_path_factory):
 
 
 def build(folders, name, **options):
-    return MODULES[name].build(MODULES[name].Config(weights=str(folders / name), **options))
+    return MODULES[name].build(MODULES[name].PLUGIN.settings(weights=str(folders / name), **options))
 
 
 def picture(size, seed=0):
@@ -202,7 +202,7 @@ def test_agreement_with_points_and_with_a_box():
 
 
 def named(folders, folder="sam3", **options):
-    return sam3.build(sam3.Config(weights=str(folders / folder), **options))
+    return sam3.build(sam3.Sam3Settings(weights=str(folders / folder), **options))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -275,9 +275,13 @@ def test_folders_of_the_hub_hold_video_models(folders, tmp_path):
 @pytest.mark.parametrize(
     ("module", "config", "parts"),
     [
-        (sam, sam.Config(), ("facebook/sam-vit-huge", "Apache-2.0", "2.6 GB", "weights fetch sam-vit-huge")),
-        (sam2, sam2.Config(size="base-plus"), ("facebook/sam2.1-hiera-base-plus", "Apache-2.0", "MB")),
-        (sam3, sam3.Config(), ("facebook/sam3", "SAM License", "gated", "weights fetch sam3")),
+        (
+            sam,
+            sam.SamSettings(),
+            ("facebook/sam-vit-huge", "Apache-2.0", "2.6 GB", "weights fetch sam-vit-huge"),
+        ),
+        (sam2, sam2.Sam2Settings(size="base-plus"), ("facebook/sam2.1-hiera-base-plus", "Apache-2.0", "MB")),
+        (sam3, sam3.Sam3Settings(), ("facebook/sam3", "SAM License", "gated", "weights fetch sam3")),
     ],
 )
 def test_missing_weights_say_what_to_fetch(module, config, parts):
@@ -296,13 +300,13 @@ def test_bad_settings_name_the_choices(folders, tmp_path):
         with pytest.raises(ValueError, match=message):
             build(folders, "sam", **options)
     with pytest.raises(ValueError, match=r"sam2 holds a model of type 'sam2', expected sam"):
-        sam.build(sam.Config(weights=str(folders / "sam2")))
+        sam.build(sam.SamSettings(weights=str(folders / "sam2")))
     bare = tmp_path / "bare"
     bare.mkdir()
     for name in ("config.json", "model.safetensors"):
         (bare / name).symlink_to(folders / "sam3" / name)
     with pytest.raises(ValueError, match=r"bare holds no CLIP tokenizer"):
-        sam3.build(sam3.Config(weights=str(bare)))
+        sam3.build(sam3.Sam3Settings(weights=str(bare)))
 
 
 def test_a_transformers_that_is_too_old_is_named_with_the_version_that_is_needed(folders, monkeypatch):

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
+from semcorr_ros.matching import aligned
+from semcorr_ros.matching._visibility import visible_share
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras
-from semcorr_ros.matching import aligned
-from semcorr_ros.matching._visibility import visible_share
 
 
 @pytest.fixture(scope="module")

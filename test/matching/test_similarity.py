@@ -1,10 +1,10 @@
 import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
-
-from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import aligned, nearest_neighbor
 from semcorr_ros.matching._visibility import visible_share
+
+from semcorr_ros.geometry import cameras, grid
 
 
 @pytest.fixture(scope="module")

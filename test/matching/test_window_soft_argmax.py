@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from semcorr_ros.matching import View, nearest_neighbor, window_soft_argmax
 
 from semcorr_ros.artifacts import FeatureMap, Observation
-from semcorr_ros.matching import View, nearest_neighbor, window_soft_argmax
 
 
 def peak(value):

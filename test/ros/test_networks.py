@@ -118,7 +118,7 @@ def test_what_cannot_be_used_is_explained(given, message, tmp_path, monkeypatch)
 def class_on(folder, name, extractor) -> str:
     """A class file of that name, built on a live backbone."""
     model, path = fabricated.make_class(), folder / f"{name}.safetensors"
-    backbone, info = extractor.build(extractor.Config()).backbone, replace(model.info, name=name)
+    backbone, info = extractor.PLUGIN.make({}, {}).backbone, replace(model.info, name=name)
     write_class(path, replace(model, backbone=backbone, info=info))
     return str(path)
 

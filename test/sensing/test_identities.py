@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from semcorr_ros.sensing.identities import FORGET, Identities, Sighting, duplicates
+from semcorr_ros.identities import FORGET, Identities, Sighting, duplicates
 
 
 def at(x: float, y: float = 0.0, tracker_id: str = "") -> Sighting:

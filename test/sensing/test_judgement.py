@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from semcorr_ros import plugins
 from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.features import FEATURES
 from semcorr_ros.refusal import Code
-from semcorr_ros.sensing import judgement
+from semcorr_ros import judgement
 
 STATES = [KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.OCCLUDED]
 
@@ -59,7 +59,7 @@ def test_the_least_confidence(confidence, refused):
 
 
 def test_least_confidences_are_of_backbones_that_exist():
-    assert set(judgement.MIN_SCORE_ON) <= set(plugins.available("features"))
+    assert set(judgement.MIN_SCORE_ON) <= set(FEATURES.names())
     assert all(judgement.MIN_SCORE < value < 1 for value in judgement.MIN_SCORE_ON.values())
 
 

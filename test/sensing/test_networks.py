@@ -13,8 +13,9 @@ from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.__main__ import main
 from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.live_providers import LiveProviders, live_depth, live_masks
-from semcorr_ros.masks import attention, sam
+from semcorr_ros.masks import MaskProvider, attention, sam
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.sensing.frame import Frame, with_depth
 from semcorr_ros.sensing.place import Place, observe_at, pieces
@@ -24,14 +25,14 @@ pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 SEED = 3  # of a random SAM whose answer overlaps with the pear's
 
 
-class Features:
+class Features(FeatureExtractor):
     backbone = fabricated.BACKBONE
 
     def encode(self, ref):
         return pear_camera.read_features(ref.image)
 
 
-class Halves:
+class Halves(MaskProvider):
     """Knows better than attention: the left half of what is meant. Remembers what it was told."""
 
     def mask(self, sample, seen, model):
@@ -61,7 +62,7 @@ def test_in_a_box_a_provider_outlines_what_attention_found(model, frame):
         frame,
         features,
         model,
-        LiveProviders(Features(), masks=(attention.build(attention.Config()),)),
+        LiveProviders(Features(), masks=(attention.build(attention.AttentionSettings()),)),
     )
     assert torch.equal(masks[0].rough, plain.mask)
     assert masks[0].box[0] <= x

@@ -14,7 +14,7 @@ from semcorr_ros.structure.sightings import collect
 
 
 def _prepare(truth, images=None, info=None, **config):
-    provider = keypoints.build(keypoints.Config(**config))
+    provider = keypoints.build(keypoints.KeypointDepthSettings(**config))
     generator = torch.Generator().manual_seed(0)
     return provider.prepare(images or truth.images, info or truth.info, generator)
 

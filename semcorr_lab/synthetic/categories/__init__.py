@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros import plugins
+from semcorr_ros import registry
 from semcorr_ros.artifacts import CategoryInfo
 
 
@@ -28,12 +28,12 @@ class Category(Protocol):
 
 def available() -> list[str]:
     """List the names that `load` accepts."""
-    return plugins.available(__name__)
+    return registry.names(__name__)
 
 
 def load(name: str) -> Category:
     """Import a category. Raises ValueError listing the choices, ImportError naming the extra."""
-    return cast(Category, plugins.load(__name__, name))
+    return cast(Category, registry.load_module(__name__, name))
 
 
 def flip_table(names: tuple[str, ...]) -> tuple[int, ...]:

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from semcorr_ros import config
-from semcorr_ros.methods import Quality
+from semcorr_ros.methods import Method, Quality
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import engine, presets
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.methods.semalign3d.model import SemAlign3D
 
 
-@dataclass(frozen=True)
-class SemAlign3DMethod:
-    """Reads class files of this package."""
+def load(path: Path | None, device: str, quality: Quality) -> SemAlign3D:
+    """Read a class file onto a device. Raises FileNotFoundError, ValueError."""
+    if path is None:
+        raise ValueError("this method aligns the class to the images: it needs a class file; see build_class")
+    representation = read_class(path, device)
+    settings = settings_for(quality, representation.info.name)
+    return SemAlign3D(representation, settings, tracks=quality.name == "tracking")
 
-    needs_class: bool = True
 
-    def load(self, path: Path | None, device: str, quality: Quality) -> SemAlign3D:
-        """Read a class file onto a device. Raises FileNotFoundError, ValueError."""
-        if path is None:
-            raise ValueError(
-                "this method aligns the class to the images: it needs a class file; see build_class"
-            )
-        representation = read_class(path, device)
-        settings = settings_for(quality, representation.info.name)
-        return SemAlign3D(representation, settings, tracks=quality.name == "tracking")
-
-    def check(self, quality: Quality) -> None:
-        """Raises ValueError for an unknown preset, a bad file or an engine that cannot work here."""
-        settings = settings_for(quality, "")
-        engine.choose(settings.engine, settings.objective)
+def check(quality: Quality) -> None:
+    """Raises ValueError for an unknown preset, a bad file or an engine that cannot work here."""
+    settings = settings_for(quality, "")
+    engine.choose(settings.engine, settings.objective)
 
 
 def settings_for(quality: Quality, category: str) -> alignment.Config:
@@ -45,4 +38,4 @@ def settings_for(quality: Quality, category: str) -> alignment.Config:
     return replace(found, objective=replace(found.objective, terms=terms))
 
 
-METHOD = SemAlign3DMethod()
+PLUGIN = Method(load, check)

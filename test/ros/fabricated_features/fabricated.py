@@ -19,17 +19,17 @@ import pear_camera
 import torch
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import ImageRef
+from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 
 ABSURD = 2**50  # bytes: more than any machine can address
 
 
 @dataclass(frozen=True)
-class Config:
+class FabricatedSettings:
     device: str = "cpu"
 
 
-class Extractor:
+class Extractor(FeatureExtractor):
     backbone = "fabricated:1"
 
     def encode(self, ref: ImageRef) -> FeatureMap:
@@ -58,7 +58,10 @@ def _allocate(orders: Path) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nGPU 0 has ...")
 
 
-def build(config: Config) -> Extractor:
+def build(config: FabricatedSettings) -> Extractor:
     if "FABRICATED_ORDERS" in os.environ:
         _allocate(Path(os.environ["FABRICATED_ORDERS"]))
     return Extractor()
+
+
+PLUGIN = Backbone(FabricatedSettings, build)

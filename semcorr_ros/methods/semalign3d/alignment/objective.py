@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros import plugins
 from semcorr_ros.methods.semalign3d.alignment import schedules
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.alignment.terms import TERMS
 from semcorr_ros.methods.semalign3d.alignment.visibility import log_visibility
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
@@ -78,11 +78,7 @@ def evaluate(
     state: State, seen: Evidence, model: ClassRepresentation, weights: dict[str, float]
 ) -> tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]]:
     """Total energy per hypothesis, and the unweighted terms. A term of weight 0 is not computed."""
-    values = {
-        term: plugins.load("methods.semalign3d.alignment.terms", term).energy(state, seen, model)
-        for term, weight in weights.items()
-        if weight
-    }
+    values = {term: TERMS.load(term).energy(state, seen, model) for term, weight in weights.items() if weight}
     total = torch.zeros_like(state.focal)
     for term, value in values.items():
         total = total + weights[term] * value

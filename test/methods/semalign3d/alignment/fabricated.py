@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import torch
+from semcorr_ros.matching import View
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, CategoryInfo, DepthMap, FeatureMap, Observation, Prototypes
 from semcorr_ros.geometry import cameras, rotations
-from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d.artifacts import (
     Alignment,
     BetaFamily,

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from semcorr_ros import plugins
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import evidence, objective
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, ImageSamples
-from semcorr_ros.methods.semalign3d.alignment.terms import background, depth, reconstruction
+from semcorr_ros.methods.semalign3d.alignment.terms import TERMS, background, depth, reconstruction
 from test.methods.semalign3d.alignment import fabricated
 
 
@@ -27,13 +26,13 @@ def _state(model, clues, keypoints, sigma=0.05):
     return objective.make_state(model, keypoints, (focal, surface), clues, (sigma, sigma))
 
 
-@pytest.mark.parametrize("name", plugins.available("methods.semalign3d.alignment.terms"))
+@pytest.mark.parametrize("name", TERMS.names())
 def test_contract(scene, name):
     """One finite value per hypothesis, a finite gradient, and hypotheses do not see each other."""
     model, clues, truth = scene
     keypoints = torch.stack([truth.keypoints, truth.keypoints + 0.01, truth.keypoints * 1.2])
     keypoints.requires_grad_(True)
-    term = plugins.load("methods.semalign3d.alignment.terms", name)
+    term = TERMS.load(name)
     values = term.energy(_state(model, clues, keypoints), clues, model)
     assert values.shape == (3,)
     assert torch.isfinite(values).all()
@@ -49,7 +48,7 @@ def test_truth_explains_more_than_a_shifted_hypothesis(scene, name):
     model, clues, truth = scene
     shifted = truth.keypoints + torch.tensor([0.03, 0.0, 0.0])
     state = _state(model, clues, torch.stack([truth.keypoints, shifted]))
-    energy = plugins.load("methods.semalign3d.alignment.terms", name).energy(state, clues, model)
+    energy = TERMS.load(name).energy(state, clues, model)
     assert energy[0] < energy[1] - 0.1
 
 
@@ -132,7 +131,7 @@ def test_depth_is_zero_at_its_target(scene):
 
 def test_geometry_prefers_the_class_and_its_handedness(scene):
     model, clues, _ = scene
-    term = plugins.load("methods.semalign3d.alignment.terms", "geometry")
+    term = TERMS.load("geometry")
     there = torch.tensor([0.0, 0.0, 5.0])
     shape = model.sparse + there
     mirrored = model.sparse * torch.tensor([1.0, -1.0, 1.0]) + there
@@ -151,5 +150,5 @@ def test_objective_skips_terms_of_weight_zero(scene):
 
 
 def test_every_term_has_a_schedule():
-    assert set(objective.SCHEDULE_OF_TERM) == set(plugins.available("methods.semalign3d.alignment.terms"))
+    assert set(objective.SCHEDULE_OF_TERM) == set(TERMS.names())
     assert set(alignment.Config().objective.terms) == set(objective.SCHEDULE_OF_TERM)

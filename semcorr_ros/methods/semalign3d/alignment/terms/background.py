@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, State, project
+from semcorr_ros.methods.semalign3d.alignment.terms import Term
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 LOOKUP_PER_CELL = 2  # lookup nodes per grid cell
@@ -16,6 +17,9 @@ MARGIN = 0.25  # how far the lookup reaches beyond the image, as a share of its 
 def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """1/N sum_i E_xy in background [p_spatial(xy, i)]."""
     return lookup(project(state.dense, state), seen.background, state.sigma_dense).mean(-1)
+
+
+PLUGIN = Term(energy)
 
 
 def lookup(

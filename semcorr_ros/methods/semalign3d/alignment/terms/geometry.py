@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.alignment.terms import Term
 from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 
@@ -26,6 +27,9 @@ def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Te
     if len(frames.indices):
         total = total + _penalty(frame_measures(state.keypoints, frames.indices), frames)
     return total / 5
+
+
+PLUGIN = Term(energy)
 
 
 def _penalty(

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, ImageSamples, State, project_with_relief
+from semcorr_ros.methods.semalign3d.alignment.terms import Term
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
@@ -16,6 +17,9 @@ def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Te
     return -likelihood(placed, state.log_visible, state.dense_samples, state.focal, state.sigma_dense).mean(
         -1
     )
+
+
+PLUGIN = Term(energy)
 
 
 def likelihood(

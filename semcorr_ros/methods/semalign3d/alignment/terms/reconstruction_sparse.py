@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State, project_with_relief
+from semcorr_ros.methods.semalign3d.alignment.terms import Term
 from semcorr_ros.methods.semalign3d.alignment.terms.reconstruction import likelihood
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
@@ -16,3 +17,6 @@ def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Te
     return -likelihood(
         placed, state.log_visible_sparse, state.sparse_samples, state.focal, state.sigma_sparse
     ).mean(-1)
+
+
+PLUGIN = Term(energy)

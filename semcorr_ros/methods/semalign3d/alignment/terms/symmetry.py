@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.alignment.terms import Term
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 TOLERANCE = 0.05  # standard deviation of a log ratio that the modes do not explain
@@ -29,6 +30,9 @@ def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Te
     by_mode = log_ratios(model.sparse + model.shape_modes, pairs) - usual
     variance = by_mode.square().sum(0) + TOLERANCE**2
     return 0.5 * ((log_ratios(state.keypoints, pairs) - usual) ** 2 / variance).mean(-1)
+
+
+PLUGIN = Term(energy)
 
 
 def mirrored_pairs(model: ClassRepresentation) -> Int[Tensor, "pair 4"]:
