@@ -25,7 +25,7 @@ from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.memory import peak_memory
-from semcorr_ros.methods.semalign3d.class_file import read_origin
+from semcorr_ros.methods import read_origin
 from semcorr_ros.observations import Providers
 from semcorr_ros.workers import Crew
 

@@ -16,9 +16,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, CategoryInfo, Correspondences, Observation, Pose, Prototypes
+from semcorr_ros.backbones import Origin, options_of
 from semcorr_ros.registry import Registry
 from semcorr_ros.storage import read_header
 
+SCHEMA = "semcorr_ros.class"  # of every method's class files
 DEFAULT = "semalign3d"
 OWN = "aligned"  # what `--method` calls the method of the class file
 
@@ -174,6 +176,24 @@ def method_of(path: str | Path) -> str:
     """Read which method a class file is of. Raises FileNotFoundError, ValueError for a damaged file."""
     header = read_header(path)
     return str(header.get("method", DEFAULT)) if isinstance(header, dict) else DEFAULT
+
+
+def read_origin(path: str | Path) -> Origin:
+    """Read what a class was built on, from the header alone. Raises as `load`."""
+    header = read_header(path)
+    check_schema(path, header)
+    try:
+        category, backbone, provenance = header["category"], header["backbone"], header["provenance"]
+        return Origin(str(category), str(backbone), options_of(provenance))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: its header lacks or garbles {error}") from error
+
+
+def check_schema(path: str | Path, header: Any) -> None:
+    """Raises ValueError for a file that is no class file."""
+    schema = header.get("schema") if isinstance(header, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(f"{path} is not a class file (schema {schema!r}, expected {SCHEMA!r})")
 
 
 def load(path: str | Path, device: str = "cpu", quality: Quality = Quality()) -> Model:

@@ -13,12 +13,12 @@ from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import RCLError, ServerGoalHandle
 
 from semcorr_ros.action import AlignClass
+from semcorr_ros.judgement import low_score, unmeasured
 from semcorr_ros.ros.perception import Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe
 from semcorr_ros.ros.transfer import place_in
 from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
-from semcorr_ros.judgement import low_score, unmeasured
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode

@@ -10,7 +10,7 @@ from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import FEATURES, FeatureExtractor
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
 from semcorr_ros.masks import MASKS
-from semcorr_ros.methods.semalign3d.class_file import read_origin
+from semcorr_ros.methods import read_origin
 from semcorr_ros.registry import Plugin
 from semcorr_ros.ros.parameters import Parameters
 

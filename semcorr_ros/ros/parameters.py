@@ -11,11 +11,11 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from semcorr_ros.backbones import DEFAULT
+from semcorr_ros.judgement import MIN_SCORE
 from semcorr_ros.ros import declaration
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.declaration import param as _param
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
-from semcorr_ros.judgement import MIN_SCORE
 
 # What Inputs subscribes to; each follows the remapping of the plain topic, as with image_transport.
 IMAGE_TRANSPORTS = ("raw", "compressed")

@@ -21,6 +21,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
+from semcorr_ros.judgement import min_score_for
 from semcorr_ros.ros import actions, kernels, parameters, running, services, streaming
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.catalogue import Catalogue
@@ -33,7 +34,6 @@ from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code, Refusal, shortened
 from semcorr_ros.ros.session import Session
 from semcorr_ros.ros.worker import REQUESTS, Job, KeepGoing
-from semcorr_ros.judgement import min_score_for
 
 EXPIRY_PERIOD = 0.1  # seconds between looks at the deadlines of requests
 CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends

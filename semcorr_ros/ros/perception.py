@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from semcorr_ros import config, pipeline
 from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.features import ImageRef
+from semcorr_ros.judgement import check_finite
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import engine, presets
@@ -25,7 +26,6 @@ from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.frame import Frame, read_frame, with_depth
-from semcorr_ros.judgement import check_finite
 from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes

@@ -7,12 +7,12 @@ import math
 import torch
 
 from semcorr_ros import pipeline
+from semcorr_ros.identities import Sighting
+from semcorr_ros.judgement import low_score
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
 from semcorr_ros.ros.outputs import Found
-from semcorr_ros.identities import Sighting
-from semcorr_ros.judgement import low_score
 
 
 def describe(model: ClassRepresentation, view: View, instance_id: str, min_score: float) -> Found:

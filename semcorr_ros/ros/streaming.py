@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from semcorr_ros.identities import Identities, Sighting, duplicates
+from semcorr_ros.judgement import low_score
 from semcorr_ros.msg import Regions
 from semcorr_ros.ros import regions as regions_of_interest
 from semcorr_ros.ros.outputs import Found
@@ -15,8 +17,6 @@ from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.results import describe, renamed, sighting
 from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.assembly import stamp_of
-from semcorr_ros.identities import Identities, Sighting, duplicates
-from semcorr_ros.judgement import low_score
 from semcorr_ros.sensing.place import Place
 
 if TYPE_CHECKING:

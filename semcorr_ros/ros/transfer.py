@@ -11,6 +11,7 @@ import torch
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
 from semcorr_ros import pipeline
+from semcorr_ros.judgement import low_score, unmeasured
 from semcorr_ros.matching import View
 from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints
 from semcorr_ros.ros.class_bank import ClassBank, Resident
@@ -20,7 +21,6 @@ from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_m
 from semcorr_ros.ros.perception import Perception, Picture, Task
 from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.judgement import low_score, unmeasured
 from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
 from semcorr_ros.srv import TransferKeypoints
 

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
+from semcorr_ros import judgement
 from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.features import FEATURES
 from semcorr_ros.refusal import Code
-from semcorr_ros import judgement
 
 STATES = [KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.OCCLUDED]
 

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo, Prototypes
-from semcorr_ros.backbones import Origin, options_of
+from semcorr_ros.methods import SCHEMA, check_schema
 from semcorr_ros.methods.semalign3d.artifacts import (
     BetaFamily,
     BetaStatistics,
     ClassRepresentation,
     DenseCloud,
 )
-from semcorr_ros.storage import read_header, read_tensors, write_tensors
+from semcorr_ros.storage import read_tensors, write_tensors
 
-SCHEMA = "semcorr_ros.class"
 VERSION = 1
 
 # Names of the axes of every tensor in the file: equal names must mean equal sizes.
@@ -74,17 +73,6 @@ def read_class(path: str | Path, device: str = "cpu") -> ClassRepresentation:
     return representation
 
 
-def read_origin(path: str | Path) -> Origin:
-    """What a class was built on, from the header alone. Raises as `read_class`."""
-    header = read_header(path)
-    _check_header(path, header)
-    try:
-        category, backbone, provenance = header["category"], header["backbone"], header["provenance"]
-        return Origin(str(category), str(backbone), options_of(provenance))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged: its header lacks or garbles {error}") from error
-
-
 def _to_tensors(model: ClassRepresentation) -> dict[str, Tensor]:
     tensors = {"sparse": model.sparse, "seen": model.seen}
     tensors |= _prototype_tensors("sparse", model.sparse_prototypes)
@@ -127,9 +115,7 @@ def _to_header(model: ClassRepresentation) -> dict[str, Any]:
 
 
 def _check_header(path: str | Path, header: Any) -> None:
-    schema = header.get("schema") if isinstance(header, dict) else None
-    if schema != SCHEMA:
-        raise ValueError(f"{path} is not a class file (schema {schema!r}, expected {SCHEMA!r})")
+    check_schema(path, header)
     if header.get("version") != VERSION:
         raise ValueError(
             f"{path} has class file version {header.get('version')!r}, this package reads {VERSION}; "
