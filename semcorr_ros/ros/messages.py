@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from torch import Tensor
 
@@ -13,9 +14,17 @@ from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.matching._uncertainty import pose_covariance
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
-from semcorr_ros.ros.class_bank import Resident
+from semcorr_ros.msg import (
+    ClassInfo,
+    ClassPose,
+    DemonstrationInfo,
+    Point2D,
+    SemanticKeypoint,
+    SemanticKeypoints,
+)
 from semcorr_ros.sensing.judgement import judged
+from semcorr_ros.serving.demonstration_file import Info
+from semcorr_ros.serving.resident import Resident
 
 NAN_POINT = (math.nan, math.nan, math.nan)
 
@@ -77,6 +86,14 @@ def class_message(resident: Resident) -> ClassInfo:
         resident.held is not None,
         resident.size,
     )
+    return message
+
+
+def demonstration_message(info: Info) -> DemonstrationInfo:
+    """What a list of demonstrations says about one."""
+    message = DemonstrationInfo(id=info.id, class_name=info.class_name, point_names=list(info.point_names))
+    message.height, message.width, message.has_depth = info.height, info.width, info.has_depth
+    message.persistent, message.stamp = info.persistent, Time(sec=info.stamp[0], nanosec=info.stamp[1])
     return message
 
 

@@ -12,7 +12,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import RegionOfInterest
 
 from semcorr_ros.msg import Region, Regions
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.frame import Frame
 from semcorr_ros.sensing.images import labels_from_message
 from semcorr_ros.sensing.place import Place, box_from_message, rectified_mask

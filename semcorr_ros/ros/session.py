@@ -1,4 +1,4 @@
-"""What a configured node holds: configure makes it, cleanup drops it, and its memory with it."""
+"""What a node holds: its settings, and while it is configured the session that they made."""
 
 from __future__ import annotations
 
@@ -11,18 +11,58 @@ import torch
 
 from semcorr_ros.backbones import beware
 from semcorr_ros.matching import View
-from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, Resident
-from semcorr_ros.ros.class_size import size_shown
-from semcorr_ros.ros.demonstrations import Demonstrations
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.perception import Perception, Picture
-from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import Transfer
-from semcorr_ros.ros.worker import LOADS, Job, KeepGoing, Worker
+from semcorr_ros.sensing.judgement import min_score_for
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
+from semcorr_ros.serving.class_size import size_shown
+from semcorr_ros.serving.demonstrations import Demonstrations
+from semcorr_ros.serving.perception import Perception
+from semcorr_ros.serving.resident import Resident
+from semcorr_ros.serving.worker import LOADS, Job, KeepGoing, Worker
 
 # Only CUDA's caching allocator has an exception of its own: the others are told by what they say.
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
 Result = TypeVar("Result")
+
+
+class NodeState:
+    """What transitions and parameter changes write, and whoever answers reads."""
+
+    def __init__(self, settings: Parameters, label: Callable[[], str], check_prepared: Callable[[], None]):
+        """label: name of the lifecycle state. check_prepared: raises Refusal PREPARING while configure
+        waits."""
+        self.settings, self.label, self._check_prepared = settings, label, check_prepared
+        self.current: Session | None = None  # from configure to cleanup
+        self.active = False  # cameras are subscribed to
+
+    @property
+    def session(self) -> Session:
+        """What configure loaded. Raises Refusal INACTIVE, PREPARING before that."""
+        if self.current is None:
+            self._check_prepared()
+            raise Refusal(Code.INACTIVE, "the node is not configured (ros2 lifecycle set NODE configure)")
+        return self.current
+
+    def active_session(self) -> Session:
+        """`session`, of an active node. Raises Refusal INACTIVE, PREPARING."""
+        self.check_active()
+        return self.session
+
+    def check_active(self) -> None:
+        """Raises Refusal INACTIVE, PREPARING."""
+        if not self.active:
+            self._check_prepared()
+            state = f"the node is {self.label()}, not active"
+            raise Refusal(Code.INACTIVE, f"{state} (ros2 lifecycle set NODE activate)")
+
+    @property
+    def min_score(self) -> float:
+        """The least confidence of what is told. Raises Refusal INACTIVE before configure."""
+        return min_score_for(self.session.perception.backbone, self.settings.min_score)
 
 
 class Session:
@@ -40,7 +80,7 @@ class Session:
         on_failure: gets what the inference thread could give to nobody else.
         """
         try:
-            self.perception = Perception(settings)
+            self.perception = perception_from(settings)
             self.bank = _filled_bank(settings, self.perception)
         except Exception as error:
             if not is_out_of_memory(error):
@@ -91,7 +131,7 @@ class Session:
         return self._loader.close(max(0.0, end - time.monotonic())) and ended
 
     def spare(self, work: Callable[[], Result]) -> Result:
-        """`work`; where the device is full, once more with everything idle evicted. For both threads.
+        """Run `work`; if out of memory, evict everything idle and retry once. For both threads.
 
         Raises Refusal OUT_OF_MEMORY.
         """
@@ -114,6 +154,23 @@ class Session:
                 Code.OUT_OF_MEMORY,
                 f"the device is full, although every idle class was evicted: {_first_line(error)}",
             ) from None
+
+
+def perception_from(settings: Parameters) -> Perception:
+    """Load the networks. Raises ValueError, OSError, ImportError naming the parameter that is at fault."""
+    device = _device(settings.device)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    return Perception(providers_from(settings, device), device, settings.quality, settings.seed)
+
+
+def _device(name: str) -> str:
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {device!r} cannot be used here: {error}") from error
+    return device
 
 
 def _filled_bank(settings: Parameters, perception: Perception) -> ClassBank:

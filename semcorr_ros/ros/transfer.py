@@ -8,20 +8,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
+from sensor_msgs.msg import CameraInfo, Image
 
 from semcorr_ros import pipeline
 from semcorr_ros.matching import View
 from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints
-from semcorr_ros.ros.class_bank import ClassBank, Resident
-from semcorr_ros.ros.demonstration_file import Record
-from semcorr_ros.ros.demonstrations import Demonstrations, Taught, named
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
-from semcorr_ros.ros.perception import Perception, Picture, Task
-from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.worker import KeepGoing
 from semcorr_ros.sensing.judgement import low_score, unmeasured
+from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.place import ANYWHERE, Place, box_from_message
+from semcorr_ros.serving.class_bank import ClassBank
+from semcorr_ros.serving.demonstration_file import Record
+from semcorr_ros.serving.demonstrations import Demonstrations, Taught, named
+from semcorr_ros.serving.perception import Perception, Task
+from semcorr_ros.serving.resident import Resident
+from semcorr_ros.serving.worker import KeepGoing
 from semcorr_ros.srv import TransferKeypoints
 
 MAX_POINTS = 4096  # of a request: bounds what is allocated for it
@@ -155,8 +157,10 @@ def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Pictu
     return Picture(image, camera_info if camera_info.k[0] != 0 else None, depth if has_image(depth) else None)
 
 
-def place_in(picture: Picture, roi: RegionOfInterest) -> Place:
-    """Where to look in a picture. Raises Refusal BAD_REQUEST for a region outside of it."""
+def place_in(picture: Picture, roi: Any) -> Place:
+    """Where to look in a picture; roi: a RegionOfInterest, or None for all of it. Raises Refusal BAD_REQUEST for a region outside of it."""
+    if roi is None:
+        return ANYWHERE
     height, width = picture.frame().image.shape[:2]
     box = box_from_message(roi, (int(height), int(width)))
     return ANYWHERE if box is None else Place(box=box)

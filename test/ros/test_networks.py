@@ -21,11 +21,12 @@ from semcorr_ros.srv import TransferKeypoints
 from semcorr_ros import pipeline
 from semcorr_ros.features import efficientnet_lite, tiny
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.ros.class_bank import ClassBank
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check
-from semcorr_ros.ros.perception import Perception, Picture, Task
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.class_bank import ClassBank
+from semcorr_ros.serving.perception import Perception, Task
 
 SEED = 3  # of a random SAM whose answer overlaps with the pear's
 

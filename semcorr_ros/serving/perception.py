@@ -1,4 +1,4 @@
-"""From messages to an aligned class: the model side of the node. Called from the inference thread only."""
+"""From a picture to an aligned class, for the inference thread only."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
 
 from semcorr_ros import config, pipeline
 from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.features import ImageRef
+from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import engine, presets
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
-from semcorr_ros.ros.class_bank import Resident
-from semcorr_ros.ros.networks import providers_from
-from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.worker import KeepGoing
-from semcorr_ros.sensing.frame import Frame, read_frame, with_depth
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.sensing.frame import Frame, with_depth
 from semcorr_ros.sensing.judgement import check_finite
+from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.place import ANYWHERE, Place, observe_at, pieces
+from semcorr_ros.serving.resident import Resident
+from semcorr_ros.serving.worker import KeepGoing
 
 MAX_TRACKERS = 64  # objects followed at once; the oldest one goes
 
@@ -48,41 +46,16 @@ class Task:
     report: Report = silent
 
 
-@dataclass
-class Picture:
-    """Messages of one moment. What is computed from them is kept: several classes may look at it."""
-
-    image: Image
-    camera_info: CameraInfo | None = None
-    depth: Image | None = None
-    features: FeatureMap | None = None
-    decoded: Frame | None = None
-    completed: Frame | None = None  # with depth, where a network gives it
-
-    @property
-    def header(self) -> Header:
-        """Stamp and frame of everything that is derived from the picture."""
-        return self.image.header
-
-    def frame(self) -> Frame:
-        """Decoded and rectified, once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
-        if self.decoded is None:
-            self.decoded = read_frame(self.image, self.camera_info, self.depth)
-        return self.decoded
-
-
 class Perception:
     """Networks, which all classes share, and alignment settings on one device."""
 
-    def __init__(self, parameters: Parameters):
-        self.device = _device(parameters.device)
-        if parameters.threads:
-            torch.set_num_threads(parameters.threads)
-        self._providers = providers_from(parameters, self.device)
-        self._quality = parameters.quality
-        settings = _alignment_config(self._quality, "")  # a mistake in it should show at start
+    def __init__(self, providers: LiveProviders, device: str, quality: str, seed: int):
+        """quality: a preset of the alignment, or a YAML file. Raises ValueError, OSError for one that is none."""
+        self.device, self._providers = device, providers
+        self._quality = quality
+        settings = _alignment_config(quality, "")  # a mistake in it should show at start
         engine.choose(settings.engine, settings.objective)  # here, not in the first request
-        self._seed = parameters.seed
+        self._seed = seed
         self._trackers: dict[str, Tracker] = {}  # by class; of the stream
         self.on_placed: Callable[[Resident, View, Picture], None] = lambda resident, view, picture: None
 
@@ -177,15 +150,6 @@ def _on_step(task: Task) -> Callable[[int, int, float], bool]:
 
 def _stopped() -> Refusal:
     return Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
-
-
-def _device(name: str) -> str:
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used here: {error}") from error
-    return device
 
 
 def _alignment_config(quality: str, category: str) -> alignment.Config:
