@@ -68,14 +68,16 @@ class Answer:
         return self.points.covariance
 
     def only(self, names: Sequence[str]) -> Answer:
-        """Keep these points, in this order, without the skeleton. Raises ValueError for an unknown name."""
+        """Keep these points, in this order. Raises ValueError for an unknown name."""
         for name in names:
             if name not in self.names:
                 raise ValueError(
                     f"class {self.info.name!r} has no keypoint {name!r}; it has {', '.join(self.names)}"
                 )
         rows = torch.tensor([self.names.index(name) for name in names], dtype=torch.long)
-        return replace(self, names=tuple(names), points=subset(self.points, rows), edges=())
+        row = {old: new for new, old in enumerate(rows.tolist())}
+        edges = tuple((row[a], row[b]) for a, b in self.edges if a in row and b in row)
+        return replace(self, names=tuple(names), points=subset(self.points, rows), edges=edges)
 
     def draw(self, image: UInt8[Tensor, "height width 3"] | None = None) -> UInt8[Tensor, "height width 3"]:
         """Draw the object; a refused one in a red frame with the reason.

@@ -6,7 +6,7 @@ A node and a bag replay give the same pictures to a `Stream` and get the same an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,7 +17,6 @@ from semcorr_ros.identities import Identities, Sighting, duplicates
 from semcorr_ros.methods import Model, Placed
 from semcorr_ros.observations import Scene
 from semcorr_ros.places import Place
-from semcorr_ros.refusal import Refusal
 
 MAX_FOLLOWED = 64  # objects followed at once; the oldest one goes
 
@@ -31,16 +30,21 @@ class Region:
     place: Place
 
 
-def _ignore(placed: Placed) -> None:
-    """Do nothing with a placement."""
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a stream."""
+
+    scene: Scene
+    stamp: float  # seconds
+    regions: Sequence[Region] | None = None  # None: there is no detector
+    most: int = 1  # objects per class where no detector says more
 
 
 class Stream:
     """What is followed in one camera's pictures. For one thread; `forget` may come from another one."""
 
-    def __init__(self, finder: Finder, camera: str = "", max_instances: int = 1) -> None:
-        self._finder, self._camera = finder, camera
-        self.max_instances = max_instances  # objects per class where no detector says more
+    def __init__(self, camera: str = "") -> None:
+        self._camera = camera
         self._identities = Identities()
         self._followed: dict[str, Placed] = {}
 
@@ -48,61 +52,53 @@ class Stream:
         """Count whatever comes next as new."""
         self._identities, self._followed = Identities(), {}
 
-    def look(
-        self,
-        model: Model,
-        scene: Scene,
-        stamp: float,
-        regions: Sequence[Region] | None = None,
-        watch: Watch = UNWATCHED,
-        on_placed: Callable[[Placed], None] = _ignore,
-    ) -> tuple[list[Answer], list[Refusal]]:
-        """Find every object of a class in a picture, and why others are not told.
+    def release(self) -> None:
+        """Let go of tensors: what is followed is searched anew, under its number."""
+        self._followed = {}
 
-        regions: None = there is no detector. stamp: of the picture, seconds. on_placed: gets what was placed,
-        also where it is refused then. Raises Refusal for a picture that cannot be looked at at all, TIMEOUT
-        where `watch` gives up.
+    def look(
+        self, finder: Finder, model: Model, shot: Shot, watch: Watch = UNWATCHED
+    ) -> tuple[list[Answer], list[Answer]]:
+        """Find every object of a class: the answers, with numbers that stay, and those that are refused.
+
+        Raises Refusal for a picture that cannot be looked at at all, TIMEOUT where `watch` gives up.
         """
-        marked = self._marked(model, scene, regions)
-        keys = self._keys(model.info.name, stamp, marked, regions is None)
-        answers, sightings, refusals = [], [], []
-        for key, region in zip(keys, marked, strict=True):
-            answer = self._follow(model, scene, key, region.place, watch)
-            if answer.placed is not None:
-                on_placed(answer.placed)
+        marked = self._marked(finder, model, shot)
+        answers, sightings, refused = [], [], []
+        for key, region in zip(self._keys(model.info.name, shot, marked), marked, strict=True):
+            answer = self._follow(finder, model, shot.scene, (key, region.place), watch)
             if answer.refusal is not None:
-                refusals.append(answer.refusal)
+                refused.append(answer)
                 continue
             answers.append(answer)
             sightings.append(replace(sighting(answer), tracker_id=region.tracker_id))
         twice = duplicates(sightings, [answer.confidence for answer in answers])
         kept = [i for i in range(len(answers)) if i not in twice]
-        numbers = self._identities.assign(model.info.name, [sightings[i] for i in kept], stamp)
+        numbers = self._identities.assign(model.info.name, [sightings[i] for i in kept], shot.stamp)
         prefix = f"{self._camera}_{model.info.name}" if self._camera else model.info.name
-        named = [
-            replace(answers[i], instance_id=f"{prefix}_{number}")
-            for i, number in zip(kept, numbers, strict=True)
-        ]
-        return named, refusals
+        named = zip(kept, numbers, strict=True)
+        return [replace(answers[i], instance_id=f"{prefix}_{number}") for i, number in named], refused
 
-    def _marked(self, model: Model, scene: Scene, regions: Sequence[Region] | None) -> list[Region]:
-        if regions is None:
-            places = self._finder.candidates(model, scene, self.max_instances)
-            return [Region("", "", place) for place in places]
-        return [region for region in regions if region.class_name in ("", model.info.name)]
+    def _marked(self, finder: Finder, model: Model, shot: Shot) -> list[Region]:
+        if shot.regions is None:
+            return [Region("", "", place) for place in finder.candidates(model, shot.scene, shot.most)]
+        return [region for region in shot.regions if region.class_name in ("", model.info.name)]
 
-    def _keys(self, name: str, stamp: float, marked: Sequence[Region], undetected: bool) -> list[str]:
+    def _keys(self, name: str, shot: Shot, marked: Sequence[Region]) -> list[str]:
         """What each object is followed under, before it has been found again."""
-        if len(marked) == 1 and undetected:
+        if len(marked) == 1 and shot.regions is None:
             return [name]
         sightings = [replace(_place_of(one.place), tracker_id=one.tracker_id) for one in marked]
-        numbers = self._identities.match(name, sightings, stamp)
+        numbers = self._identities.match(name, sightings, shot.stamp)
         return [f"{name}/{i if number is None else number}" for i, number in enumerate(numbers)]
 
-    def _follow(self, model: Model, scene: Scene, key: str, place: Place, watch: Watch) -> Answer:
+    def _follow(
+        self, finder: Finder, model: Model, scene: Scene, at: tuple[str, Place], watch: Watch
+    ) -> Answer:
+        key, place = at
         # Out of the table until it has come through: after any failure the object counts as lost.
         last = self._followed.pop(key, None)
-        answer = self._finder.follow(model, scene, last, place, watch)
+        answer = finder.follow(model, scene, last, place, watch)
         if answer.placed is not None:
             self._followed[key] = answer.placed
         while len(self._followed) > MAX_FOLLOWED:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from semcorr_ros.srv import LoadClass
 
 from benchmark.faults import lab
-from semcorr_ros.ros.refusal import Code
+from semcorr_ros.refusal import Code
 
 
 def damaged_files(subject: lab.Subject, count: int, seed: int = 0) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rclpy.action import ActionClient
 from semcorr_ros.action import AlignClass
 
 from benchmark.faults import lab
-from semcorr_ros.ros.refusal import Code
+from semcorr_ros.refusal import Code
 
 LONG_STEPS = 200_000  # of an optimisation that would take minutes
 INTO = 1.0  # seconds of inference before a transition comes in between

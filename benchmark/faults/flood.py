@@ -11,8 +11,8 @@ from semcorr_ros.msg import SemanticKeypointsArray
 from semcorr_ros.srv import TransferKeypoints
 
 from benchmark.faults import lab
+from semcorr_ros.refusal import Code
 from semcorr_ros.ros.quality_of_service import SERVICES
-from semcorr_ros.ros.refusal import Code
 
 CALLERS = 50
 # Callers share clients: every answer of a service comes to every client, and with fifty of them in one

@@ -25,7 +25,7 @@ from std_srvs.srv import Trigger
 
 from benchmark.faults import lab
 from benchmark.faults.mutation import spoil
-from semcorr_ros.ros.refusal import Code
+from semcorr_ros.refusal import Code
 
 CALL_SHARE = 0.4  # of all that is sent; the rest are camera messages
 SECONDS = 2.0  # a spoiled request that happens to be valid may take

@@ -11,7 +11,7 @@ from rclpy.qos import QoSProfile
 from semcorr_ros.msg import SemanticKeypointsArray
 
 from benchmark.faults import lab
-from semcorr_ros.ros.refusal import Code
+from semcorr_ros.refusal import Code
 
 MAX_AGE = 0.5  # seconds; parameter of the node in the camera's trial
 WATCH = 10.0  # seconds in which pictures are counted

@@ -15,7 +15,7 @@ from benchmark.faults.lab import Probe
 from benchmark.rgbd import measures
 from benchmark.rgbd.camera import frame_id
 from benchmark.rgbd.frames import Box, Recording
-from semcorr_ros.ros.refusal import Code
+from semcorr_ros.refusal import Code
 
 ANSWER = 60.0  # seconds for one call
 SHOWN = 60.0  # seconds until the node has forgotten a frame, or seen the next one

@@ -32,6 +32,7 @@ from semcorr_lab.synthetic.turntable import Turntable
 from semcorr_ros import rendered
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.ros import conversions
+from semcorr_ros.sensing import images
 from semcorr_ros.storage import write_image, write_json
 
 START_TIME = 600.0  # seconds both nodes have to come up and to answer, on a busy machine
@@ -201,7 +202,7 @@ def _run(client: DemoClient, arguments: argparse.Namespace) -> list[dict]:
         response, seconds, shown = _answered(client, request)
         call = {"success": response.success, "message": response.message, "seconds": seconds, "rows": []}
         if shown is not None:
-            image = conversions.color_from_message(shown[0])
+            image = images.color_from_message(shown[0])
             write_image(arguments.output / f"target_{i}.png", image, rendered.save)
             call["rows"] = compare(request, response, shown[1])
             call |= {"confidence": response.pose.confidence, "inference_time": response.inference_time}

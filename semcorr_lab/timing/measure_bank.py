@@ -20,7 +20,7 @@ import torch
 from semcorr_ros.artifacts import Prototypes
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
-from semcorr_ros.ros.class_bank import ClassBank
+from semcorr_ros.serving.class_bank import ClassBank
 
 LARGE = 768  # channels of a base-size vision transformer
 

@@ -20,12 +20,13 @@ from semcorr_ros import backbones
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
 from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
-from semcorr_ros.methods.semalign3d.alignment import Config
-from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
-from semcorr_ros.methods.semalign3d.class_file import read_class
+from semcorr_ros.finder import Finder
+from semcorr_ros.methods import Quality
+from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS
 from semcorr_ros.registry import EXTRAS
 from semcorr_ros.sensing import replay
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
+from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.storage import write_json
 
 LOG = logging.getLogger(__name__)
@@ -58,26 +59,16 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--every must be at least 1, got {args.every}")
     bags = _needs_bags("semcorr_ros.sensing.bag")
     providers = live_from(args, args.class_file[0])
-    backbone = providers.features.backbone
-    models = [read_class(path, data.device_from(args)) for path in args.class_file]
-    for model, path in zip(models, args.class_file, strict=True):
-        backbones.check(model, backbone, path)
-
-    if warning := backbones.beware(backbone):
+    finder = Finder(providers, min_score_from(args, providers.features.backbone), args.seed)
+    bank = ClassBank(data.device_from(args), finder.backbone, quality=Quality(args.quality))
+    for path in args.class_file:
+        bank.load(path)
+    if warning := backbones.beware(finder.backbone):
         LOG.warning(warning)
-
-    def constants(category: str) -> Config:
-        return preset(args.quality, category)
-
     settings = replay.Settings(
-        depth="none" if args.no_depth else args.depth_mode,
-        sync_slop=args.sync_slop,
-        min_score=min_score_from(args, backbone),
-        seed=args.seed,
-        tracking=args.quality == "tracking",
-        every=args.every,
+        depth="none" if args.no_depth else args.depth_mode, sync_slop=args.sync_slop, every=args.every
     )
-    player = replay.Replay(models, providers, constants, settings)
+    player = replay.Replay(bank, finder, settings)
     with bags.open_bag(args.bag, _wanted(args)) as bag:
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // args.every))
         topics = dict(bag.topics)
@@ -109,7 +100,7 @@ def _write(
         {
             "bag": str(args.bag),
             "topics": topics,
-            "classes": [model.info.name for model in player.models],
+            "classes": [resident.info.name for resident in player.bank.all()],
             "frames": entries,
             "dropped": dict(player.dropped),
             "reasons": player.reasons,

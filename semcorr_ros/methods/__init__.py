@@ -35,6 +35,9 @@ class Quality:
     without: tuple[str, ...] = ()  # terms of the energy that are left out
 
 
+FAST = Quality()
+
+
 @dataclass(frozen=True)
 class Search:
     """What one placement runs with."""
@@ -196,7 +199,7 @@ def check_schema(path: str | Path, header: Any) -> None:
         raise ValueError(f"{path} is not a class file (schema {schema!r}, expected {SCHEMA!r})")
 
 
-def load(path: str | Path, device: str = "cpu", quality: Quality = Quality()) -> Model:
+def load(path: str | Path, device: str = "cpu", quality: Quality = FAST) -> Model:
     """Read a class file by the method that it names.
 
     Raises FileNotFoundError, ValueError for a damaged file, one of another kind, version or method.

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import RCLError, ServerGoalHandle
+from rclpy.node import Node
 
 from semcorr_ros.action import AlignClass
-from semcorr_ros.judgement import low_score, unmeasured
-from semcorr_ros.ros.perception import Task
-from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.results import describe
-from semcorr_ros.ros.transfer import place_in
-from semcorr_ros.ros.worker import GOALS, Job, KeepGoing
-
-if TYPE_CHECKING:
-    from semcorr_ros.ros.perceive import PerceiveNode
+from semcorr_ros.finder import Watch
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.camera import Cameras
+from semcorr_ros.ros.messages import error_of, instance_message, pose_message
+from semcorr_ros.ros.outputs import Outputs
+from semcorr_ros.ros.requests import Requests
+from semcorr_ros.ros.session import NodeState
+from semcorr_ros.serving.worker import GOALS, Job, KeepGoing
 
 FEEDBACK_PERIOD = 0.05  # seconds between two messages within a stage
 RESULT_KEPT = 60  # seconds for which a client may ask for a result
@@ -30,8 +30,8 @@ RESULT_KEPT = 60  # seconds for which a client may ask for a result
 class AlignAction:
     """The goal's coroutine waits for the worker without holding the executor, so a cancel gets through."""
 
-    def __init__(self, node: PerceiveNode):
-        self._node = node
+    def __init__(self, node: Node, requests: Requests, state: NodeState, cameras: Cameras, outputs: Outputs):
+        self._requests, self._state, self._cameras, self._outputs = requests, state, cameras, outputs
         self._jobs: dict[bytes, Job] = {}  # of unfinished goals, by goal id
         self._server = ActionServer(
             node,
@@ -39,7 +39,7 @@ class AlignAction:
             "~/align_class",
             execute_callback=self._execute,
             cancel_callback=self._cancel,
-            callback_group=node.service_group,
+            callback_group=requests.group,
             result_timeout=RESULT_KEPT,
         )
 
@@ -54,45 +54,43 @@ class AlignAction:
         result = AlignClass.Result()
         try:
             result = await self._outcome(handle)
-            self._node.counters.add("requests answered")
+            self._requests.answered()
         except Exception as error:
-            result = self._node.refuse(result, error)
+            result = self._requests.refuse(result, error)
         finally:
             self._jobs.pop(_key(handle), None)
         _finish(handle, result)
         return result
 
     async def _outcome(self, handle: ServerGoalHandle) -> AlignClass.Result:
-        node, goal = self._node, handle.request
+        state, goal = self._state, handle.request
         seconds = _seconds(goal)
-        node.check_active()
-        session = node.session
+        session = state.active_session()
         session.bank.get(goal.class_name)
-        picture = node.latest(goal.camera)
+        picture = self._cameras.latest(goal.camera)
         self._make_way(goal)
         report = _Feedback(handle)
         report("queued", 0.0, math.nan)
 
         def work(keep_going: KeepGoing) -> AlignClass.Result:
             start = time.perf_counter()
-            resident = session.bank.hold(goal.class_name)
-            place = place_in(picture, goal.roi)
-            view = session.perception.view(resident, picture, Task(keep_going, place, report))
-            found = describe(resident.model, view, "", node.min_score)
-            report.end(found.pose.confidence)
-            result = AlignClass.Result(header=picture.header, pose=found.pose, keypoints=found.keypoints)
-            result.message = unmeasured(view.seen, view.aligned) if view.aligned else ""
+            place, watch = picture.place(goal.roi), Watch(keep_going, report)
+            answer = session.find(state.finder, goal.class_name, picture, place, watch)
+            report.end(answer.confidence)
+            result = AlignClass.Result(header=picture.header)
+            result.pose, result.keypoints = pose_message(answer), instance_message(answer)
+            result.error_code, result.message = error_of(answer)
             result.inference_time = time.perf_counter() - start
-            return node.in_target_frame(result)
+            return self._outputs.in_target_frame(result)
 
-        future, job = node.submit(work, seconds, GOALS)
+        future, job = self._requests.submit(work, seconds, GOALS)
         self._jobs[_key(handle)] = job
         if handle.is_cancel_requested:  # it came before there was a job to stop
             job.answer(_canceled())
         result = await future
         if isinstance(result, BaseException):
             raise result
-        return _judged(result, node.min_score)
+        return result
 
     def _make_way(self, goal: Any) -> None:
         """What the goal wants to happen to the other ones. Raises Refusal BAD_REQUEST, BUSY."""
@@ -144,12 +142,6 @@ def _seconds(goal: Any) -> float:
     if seconds < 0:
         raise Refusal(Code.BAD_REQUEST, f"the deadline is {seconds:.3f} s; it counts from now, 0 = none")
     return seconds or math.inf
-
-
-def _judged(result: AlignClass.Result, min_score: float) -> AlignClass.Result:
-    if refusal := low_score(result.pose.confidence, min_score):
-        result.error_code, result.message = int(refusal.code), refusal.message
-    return result
 
 
 def _finish(handle: ServerGoalHandle, result: AlignClass.Result) -> None:

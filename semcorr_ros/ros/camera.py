@@ -1,70 +1,101 @@
-"""One camera of the node: its pictures, paired with the regions of a detector where there is one."""
+"""The cameras of an active node: their pictures, paired with the regions of a detector where there is one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-from semcorr_ros.msg import Regions
+from rclpy.node import Node
+
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.inputs import Inputs
-from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.refusal import Code
-from semcorr_ros.ros.regions import MOST, RegionInputs
-from semcorr_ros.ros.streaming import Moment
-from semcorr_ros.sensing.assembly import stamp_of
-from semcorr_ros.sensing.synchronizer import Synchronizer
+from semcorr_ros.ros.parameters import Parameters
+from semcorr_ros.ros.regions import RegionInputs
+from semcorr_ros.ros.session import NodeState
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.regions import MOST, Marks, RegionPairs
+from semcorr_ros.serving.counters import Counters
 
-if TYPE_CHECKING:
-    from semcorr_ros.ros.perceive import PerceiveNode
 
-PATIENCE = 2.0  # seconds without regions after which "auto" looks at whole images again
-WAITING = 5  # pictures that wait for their regions: a detector needs its time
+@dataclass(frozen=True)
+class Moment:
+    """What the worker gets: a picture of a camera, and what a detector found in it."""
+
+    camera: str
+    picture: Picture
+    marks: Marks | None = None  # None: there is no detector
+
+
+class Cameras:
+    """Subscribed to while the node is active."""
+
+    def __init__(self, node: Node, state: NodeState, counters: Counters, on_moment: Callable[[Moment], None]):
+        """on_moment: gets every picture of every camera, and must be quick."""
+        self._node, self._state, self._counters, self._on_moment = node, state, counters, on_moment
+        self._cameras: dict[str, Camera] = {}  # by name; "" is the only one of a node without names
+
+    def open(self) -> None:
+        """Subscribe to every camera that the settings name."""
+        settings = self._state.settings
+        for name in settings.cameras or ("",):
+            self._cameras[name] = Camera(self._node, name, settings, self._counters, self._on_moment)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        cameras, self._cameras = self._cameras, {}
+        for camera in cameras.values():
+            camera.close()
+
+    def latest(self, name: str = "") -> Picture:
+        """The latest complete picture of a camera, or of the first one.
+
+        Raises Refusal INACTIVE, BAD_REQUEST, NO_IMAGE, NO_CAMERA_INFO and others.
+        """
+        self._state.check_active()
+        settings = self._state.settings
+        names = settings.cameras or ("",)
+        if name and name not in names:
+            listed = ", ".join(settings.cameras) or "none has a name"
+            raise Refusal(Code.BAD_REQUEST, f"no camera {name!r}; cameras: {listed}")
+        return self._cameras[name or names[0]].inputs.latest(settings.max_image_age)
 
 
 class Camera:
     """Subscriptions of an active node. `on_moment` must be quick."""
 
-    def __init__(self, node: PerceiveNode, name: str, on_moment: Callable[[Moment], None]):
-        self._node, self._name, self._on_moment = node, name, on_moment
-        settings = node.settings
-        self._mode = settings.regions
-        self._regions_arrived = -float("inf")
-        self._pairs = Synchronizer(("picture", "regions"), settings.sync_slop, WAITING)
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        settings: Parameters,
+        counters: Counters,
+        on_moment: Callable[[Moment], None],
+    ):
+        self._counters = counters
+        self._pairs = RegionPairs(
+            settings.regions,
+            settings.sync_slop,
+            time.monotonic,
+            counters.drop,
+            lambda picture, marks: on_moment(Moment(name, picture, marks)),
+        )
         transports = (settings.image_transport, settings.depth_transport)
-        self.inputs = Inputs(node, settings.depth, settings.sync_slop, node.counters, name, transports)
-        self.inputs.on_picture = self._take_picture
-        self._region_inputs: RegionInputs | None = None
-        if self._mode != "none":
+        self.inputs = Inputs(node, settings.depth, settings.sync_slop, counters, name, transports)
+        self.inputs.on_picture = self._pairs.take_picture
+        self._regions: RegionInputs | None = None
+        if settings.regions != "none":
             aliases = dict(pair.split("=", 1) for pair in settings.class_aliases)
-            self._region_inputs = RegionInputs(node, name, aliases, self._take_regions)
+            self._regions = RegionInputs(node, name, aliases, self._take_marks)
 
     def close(self) -> None:
         """Unsubscribe."""
         self.inputs.close()
-        if self._region_inputs is not None:
-            self._region_inputs.close()
+        if self._regions is not None:
+            self._regions.close()
 
-    def _take_picture(self, picture: Picture) -> None:
-        waits = self._mode == "required" or time.monotonic() - self._regions_arrived < PATIENCE
-        if waits and self._mode != "none":
-            self._pair("picture", picture)
-        else:
-            self._on_moment(Moment(self._name, picture))
-
-    def _take_regions(self, regions: Regions) -> None:
-        self._node.counters.add("regions received", len(regions.regions))
-        if len(regions.regions) > MOST:
-            self._node.counters.add("regions left out", len(regions.regions) - MOST)
-            regions.regions = list(regions.regions[:MOST])
-        self._regions_arrived = time.monotonic()
-        self._pair("regions", regions)
-
-    def _pair(self, stream: str, message: Any) -> None:
-        before = self._pairs.dropped
-        pair = self._pairs.add(stream, stamp_of(message), message)
-        if self._pairs.dropped > before:
-            sentence = "an image found no regions with its stamp, or regions no image, within `sync_slop`"
-            self._node.counters.drop(Code.SYNC_MISS, sentence)
-        if pair is not None:
-            self._on_moment(Moment(self._name, pair["picture"], pair["regions"]))
+    def _take_marks(self, marks: Marks) -> None:
+        self._counters.add("regions received", len(marks.marks))
+        if len(marks.marks) > MOST:
+            self._counters.add("regions left out", len(marks.marks) - MOST)
+        self._pairs.take_marks(marks)

@@ -1,4 +1,4 @@
-"""Tensors to sensor_msgs; the other direction is `sensing`, re-exported here."""
+"""Tensors to sensor_msgs; the other direction is `sensing`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from semcorr_ros.artifacts import Camera
-from semcorr_ros.sensing.calibration import camera_from_message
-from semcorr_ros.sensing.images import MILLIMETRES, color_from_message, depth_from_message
-
-__all__ = [
-    "camera_from_message",
-    "camera_message",
-    "color_from_message",
-    "color_message",
-    "depth_from_message",
-    "depth_message",
-]
+from semcorr_ros.sensing.images import MILLIMETRES
 
 
 def color_message(image: UInt8[np.ndarray, "height width 3"], header: Header) -> Image:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
 
 from semcorr_ros.memory import MEGABYTE, peak_memory
-
-if TYPE_CHECKING:
-    from semcorr_ros.ros.perceive import PerceiveNode
+from semcorr_ros.ros.kernels import Kernels
+from semcorr_ros.ros.session import NodeState
+from semcorr_ros.serving.counters import Counters, Level, Report
 
 PERIOD = 1.0  # seconds
 
@@ -18,32 +18,39 @@ PERIOD = 1.0  # seconds
 class Diagnostics:
     """Publishes once a second."""
 
-    def __init__(self, node: PerceiveNode):
-        self._node = node
+    def __init__(self, node: Node, counters: Counters, kernels: Kernels, state: NodeState):
+        self._node, self._counters, self._kernels, self._state = node, counters, kernels, state
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 5)
         group = MutuallyExclusiveCallbackGroup()
-        node.create_timer(PERIOD, self._publish, callback_group=group, clock=node.steady)
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(PERIOD, self._publish, callback_group=group, clock=clock)
 
     def _publish(self) -> None:
-        node = self._node
-        message = node.counters.message(f"{node.get_fully_qualified_name()[1:]}: perception")
-        message.header.stamp = node.get_clock().now().to_msg()
-        status = message.status[0]
-        status.values.append(KeyValue(key="lifecycle state", value=node.state))
-        status.values.append(KeyValue(key="alignment kernels", value=node.kernels.state))
-        status.values += _memory()
-        if not node.active:
-            status.level, status.message = DiagnosticStatus.OK, f"the node is {node.state}"
-            if not node.kernels.ready:
-                status.level, status.message = DiagnosticStatus.WARN, node.kernels.state
+        report, label = self._counters.report(), self._state.label()
+        values = report.values | {"lifecycle state": label, "alignment kernels": self._kernels.state}
+        level, text = report.level, report.text
+        if not self._state.active:
+            level, text = Level.OK, f"the node is {label}"
+            if not self._kernels.ready:
+                level, text = Level.WARN, self._kernels.state
+        name = f"{self._node.get_fully_qualified_name()[1:]}: perception"
+        message = DiagnosticArray(status=[status_message(name, Report(level, text, values | _memory()))])
+        message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
 
-def _memory() -> list[KeyValue]:
+def status_message(name: str, report: Report) -> DiagnosticStatus:
+    """Render a report."""
+    status = DiagnosticStatus(name=name, level=bytes([report.level]), message=report.text)
+    status.values = [KeyValue(key=key, value=value) for key, value in report.values.items()]
+    return status
+
+
+def _memory() -> dict[str, str]:
     """Peaks since the process began."""
     peak = peak_memory()
     gpu = "no GPU is used" if peak["gpu_bytes"] is None else f"{peak['gpu_bytes'] / MEGABYTE:.0f}"
-    return [
-        KeyValue(key="peak memory of the process MB", value=f"{peak['process_bytes'] / MEGABYTE:.0f}"),
-        KeyValue(key="peak memory on the GPU MB", value=gpu),
-    ]
+    return {
+        "peak memory of the process MB": f"{peak['process_bytes'] / MEGABYTE:.0f}",
+        "peak memory on the GPU MB": gpu,
+    }

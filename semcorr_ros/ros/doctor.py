@@ -18,8 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.diagnosis.facts import Facts, Offer, Sample, Stream
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros.listener import offered
-from semcorr_ros.ros.quality_of_service import mismatch
+from semcorr_ros.ros.quality_of_service import mismatch, offered
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.calibration import camera_from_message, intrinsics, lens_from_message

@@ -12,10 +12,10 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros.counters import Counters
-from semcorr_ros.ros.listener import Listener
-from semcorr_ros.ros.perception import Picture
+from semcorr_ros.ros.quality_of_service import Listener
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.counters import Counters
 
 ADAPT_PERIOD = 0.5  # seconds between looks at what publishers offer
 # parameter value -> (message, what image_transport appends to the topic); decoded in the worker

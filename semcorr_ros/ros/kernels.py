@@ -5,17 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
 
 from semcorr_ros.methods.semalign3d.alignment.compiled import library
-from semcorr_ros.ros.refusal import Code, Refusal
-
-if TYPE_CHECKING:
-    from semcorr_ros.ros.perceive import PerceiveNode
+from semcorr_ros.refusal import Code, Refusal
 
 PERIOD = 0.02  # seconds between looks at whether they are ready
 PROGRESS = 5.0  # seconds between two lines in the log
@@ -28,7 +27,7 @@ class Kernels:
     Without a compiler they cannot be had: the log says so, and the engine chooses another way.
     """
 
-    def __init__(self, node: PerceiveNode, on_ready: Callable[[], None] | None):
+    def __init__(self, node: LifecycleNode, on_ready: Callable[[], None] | None):
         """on_ready: called by the executor when they have become ready; not where they are from the start."""
         self._node, self._on_ready = node, on_ready
         self._group = ReentrantCallbackGroup()
@@ -42,8 +41,9 @@ class Kernels:
             return
         self._thread = threading.Thread(target=self._load, name="kernels", daemon=True)
         self._thread.start()
-        self._timer = node.create_timer(PERIOD, self._look, callback_group=self._group, clock=node.steady)
-        _let_wait(node, self._group)
+        clock = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self._timer = node.create_timer(PERIOD, self._look, callback_group=self._group, clock=clock)
+        self._let_configure_wait()
 
     @property
     def ready(self) -> bool:
@@ -104,18 +104,17 @@ class Kernels:
         seconds = time.monotonic() - self._start
         return f"the alignment kernels are being compiled, for {seconds:.0f} s now ({library.COST})"
 
+    def _let_configure_wait(self) -> None:
+        """Answer the service change_state to `configure` once they are ready; the executor goes on."""
+        service: Any = self._node._service_change_state
+        change: Callable[[Any, Any], Any] = service.callback
 
-def _let_wait(node: PerceiveNode, group: ReentrantCallbackGroup) -> None:
-    """Answer the service change_state to `configure` only then, without holding the executor until then."""
-    service: Any = node._service_change_state
-    change: Callable[[Any, Any], Any] = service.callback
+        async def change_state(request: Any, response: Any) -> Any:
+            asked = request.transition
+            configure = asked.id == Transition.TRANSITION_CONFIGURE or asked.label == "configure"
+            if configure and not self.ready:
+                await self.when_ready()
+            return change(request, response)
 
-    async def change_state(request: Any, response: Any) -> Any:
-        asked = request.transition
-        configure = asked.id == Transition.TRANSITION_CONFIGURE or asked.label == "configure"
-        if configure and not node.kernels.ready:
-            await node.kernels.when_ready()
-        return change(request, response)
-
-    service.callback, service.callback_group = change_state, group
-    group.add_entity(service)
+        service.callback, service.callback_group = change_state, self._group
+        self._group.add_entity(service)

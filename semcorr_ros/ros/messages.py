@@ -1,4 +1,4 @@
-"""Results to messages. Every scalar goes through float() or int(): some distributions refuse NumPy's."""
+"""Render answers as messages. Scalars go through float() or int(): some distributions refuse NumPy's."""
 
 from __future__ import annotations
 
@@ -6,62 +6,58 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Quaternion, Vector3
+from geometry_msgs.msg import Pose as PoseMessage
 from torch import Tensor
 
-from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.answer import Answer
 from semcorr_ros.geometry.rotations import to_quaternion
-from semcorr_ros.judgement import judged
-from semcorr_ros.matching._uncertainty import pose_covariance
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
-from semcorr_ros.ros.class_bank import Resident
+from semcorr_ros.msg import (
+    ClassInfo,
+    ClassPose,
+    DemonstrationInfo,
+    Point2D,
+    SemanticKeypoint,
+    SemanticKeypoints,
+)
+from semcorr_ros.refusal import Code
+from semcorr_ros.serving.demonstration_file import Info
+from semcorr_ros.serving.resident import Resident
 
 NAN_POINT = (math.nan, math.nan, math.nan)
 
 
-def keypoint_messages(
-    names: Sequence[str], found: Correspondences, min_score: float, refused: bool = False
-) -> list[SemanticKeypoint]:
-    """One message per point, in order; see `judgement.judged`."""
-    found = judged(found, min_score, refused)
-    points, xyz = found.points.tolist(), found.xyz.tolist()
-    states, scores = found.state.tolist(), found.score.tolist()
-    messages = [
-        _keypoint(name, point, position, KeypointState(state), score)
-        for name, point, position, state, score in zip(names, points, xyz, states, scores, strict=True)
-    ]
-    if found.covariance is not None:
-        for message, covariance in zip(messages, found.covariance, strict=True):
-            if math.isfinite(message.xyz.z):
-                message.covariance = _covariance(covariance)
-    return messages
-
-
-def instance_message(
-    model: ClassRepresentation, keypoints: list[SemanticKeypoint], instance_id: str
-) -> SemanticKeypoints:
-    """All keypoints of a class, with its skeleton."""
-    message = SemanticKeypoints(class_name=model.info.name, instance_id=instance_id)
-    message.keypoints = keypoints
-    message.edges = _flat(model.info.edges)
+def instance_message(answer: Answer) -> SemanticKeypoints:
+    """Render the points of an answer, with their skeleton."""
+    message = SemanticKeypoints(class_name=answer.info.name, instance_id=answer.instance_id)
+    message.keypoints = _keypoints(answer)
+    message.edges = _flat(answer.edges)
     return message
 
 
-def pose_message(model: ClassRepresentation, aligned: Alignment, instance_id: str) -> ClassPose:
-    """Pose, scale and extent of the best hypothesis."""
-    rotation, translation = aligned.rotation[0], aligned.translation[0]
-    in_class_axes = (aligned.dense[0] - translation) @ rotation
-    extent = in_class_axes.amax(0) - in_class_axes.amin(0)
-    x, y, z, w = to_quaternion(rotation).tolist()
-    message = ClassPose(class_name=model.info.name, instance_id=instance_id)
-    message.pose = Pose(position=_point(translation.tolist()), orientation=Quaternion(x=x, y=y, z=z, w=w))
-    message.scale = float(aligned.scale[0])
-    message.size = Vector3(**dict(zip("xyz", extent.tolist(), strict=True)))
-    metric = message.metric = bool(aligned.metric)
-    message.covariance = _covariance(pose_covariance(model, aligned)) if metric else _unknown_covariance(6)
-    message.confidence = float(aligned.confidence[0])
+def pose_message(answer: Answer) -> ClassPose:
+    """Render pose, scale and extent."""
+    message = ClassPose(class_name=answer.info.name, instance_id=answer.instance_id)
+    message.confidence = float(answer.confidence)
+    pose = answer.pose
+    if pose is None:
+        message.covariance = _unknown_covariance(6)
+        return message
+    x, y, z, w = to_quaternion(pose.rotation).tolist()
+    at = _point(pose.translation.tolist())
+    message.pose = PoseMessage(position=at, orientation=Quaternion(x=x, y=y, z=z, w=w))
+    message.scale, message.metric = float(pose.scale), bool(pose.metric)
+    message.size = Vector3(**dict(zip("xyz", pose.size.tolist(), strict=True)))
+    known = pose.covariance is not None
+    message.covariance = _covariance(pose.covariance) if known else _unknown_covariance(6)
     return message
+
+
+def error_of(answer: Answer) -> tuple[int, str]:
+    """Error code of an answer, and what to know of it."""
+    refusal = answer.refusal
+    return (int(Code.NONE), answer.note) if refusal is None else (int(refusal.code), refusal.message)
 
 
 def class_message(resident: Resident) -> ClassInfo:
@@ -80,15 +76,26 @@ def class_message(resident: Resident) -> ClassInfo:
     return message
 
 
-def _keypoint(
-    name: str, point: list[float], xyz: list[float], state: KeypointState, score: float
-) -> SemanticKeypoint:
-    known = all(map(math.isfinite, xyz))
-    message = SemanticKeypoint(name=name, state=int(state), score=float(score))
-    message.pixel = Point2D(x=float(point[0]), y=float(point[1]))
-    message.xyz = _point(xyz if known else NAN_POINT)
-    message.covariance = _unknown_covariance(3)
+def demonstration_message(info: Info) -> DemonstrationInfo:
+    """What a list of demonstrations says about one."""
+    message = DemonstrationInfo(id=info.id, class_name=info.class_name, point_names=list(info.point_names))
+    message.height, message.width, message.has_depth = info.height, info.width, info.has_depth
+    message.persistent, message.stamp = info.persistent, Time(sec=info.stamp[0], nanosec=info.stamp[1])
     return message
+
+
+def _keypoints(answer: Answer) -> list[SemanticKeypoint]:
+    pixels, xyz, scores = answer.pixels.tolist(), answer.xyz.tolist(), answer.scores.tolist()
+    messages = []
+    for i, (name, state) in enumerate(zip(answer.names, answer.states, strict=True)):
+        known = all(map(math.isfinite, xyz[i]))
+        message = SemanticKeypoint(name=name, state=int(state), score=float(scores[i]))
+        message.pixel = Point2D(x=float(pixels[i][0]), y=float(pixels[i][1]))
+        message.xyz = _point(xyz[i] if known else NAN_POINT)
+        covariances = answer.covariances if known else None
+        message.covariance = _unknown_covariance(3) if covariances is None else _covariance(covariances[i])
+        messages.append(message)
+    return messages
 
 
 def _covariance(matrix: Tensor) -> np.ndarray:

@@ -1,64 +1,120 @@
-"""Everything the node publishes about a picture, stamped with the picture's header."""
+"""Everything the node publishes: what is found in a picture, with the picture's stamp, and its classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
-from semcorr_ros.msg import ClassPose, ClassPoseArray, SemanticKeypoints, SemanticKeypointsArray
-from semcorr_ros.ros import conversions
-from semcorr_ros.ros.markers import markers
-from semcorr_ros.ros.overlay import draw_overlay
-from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.target_frame import TargetFrame
-from semcorr_ros.ros.transforms import TransformSender
+from semcorr_ros.answer import Answer
+from semcorr_ros.msg import (
+    ClassCatalogue,
+    ClassPose,
+    ClassPoseArray,
+    SemanticKeypoints,
+    SemanticKeypointsArray,
+)
+from semcorr_ros.ros.conversions import color_message
+from semcorr_ros.ros.drawing import draw_overlay, markers
+from semcorr_ros.ros.messages import class_message, instance_message, pose_message
+from semcorr_ros.ros.transforms import TargetFrame, TransformSender
+from semcorr_ros.sensing.images import color_from_message
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.resident import Resident
 
-
-@dataclass(frozen=True)
-class Found:
-    """One object in a picture."""
-
-    keypoints: SemanticKeypoints
-    pose: ClassPose
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
 
 
 class Outputs:
-    """Publishers; thread-safe as rclpy publishers are."""
+    """What a configured node publishes about pictures, by camera; thread-safe as rclpy publishers are."""
 
-    def __init__(self, node: Node, broadcast_tf: bool, camera: str = "", target_frame: str = ""):
-        """Raises ValueError where `target_frame` needs a tf2 that is not installed."""
+    def __init__(self, node: Node):
         self._node = node
-        self.target = TargetFrame(node, target_frame)
+        self._cameras: dict[str, _Publishers] = {}
+        self._target: TargetFrame | None = None
+        self._transforms: TransformSender | None = None
+
+    def open(self, cameras: Sequence[str], target_frame: str, broadcast_tf: bool) -> None:
+        """Create the publishers. Raises ValueError where `target_frame` needs a tf2 that is not installed."""
+        self._target = TargetFrame(self._node, target_frame)
+        self._transforms = TransformSender(self._node) if broadcast_tf else None
+        self._cameras = {name: _Publishers(self._node, name) for name in cameras or ("",)}
+
+    def close(self) -> None:
+        """Give the publishers back."""
+        cameras, self._cameras = self._cameras, {}
+        for publishers in cameras.values():
+            publishers.close()
+        target, self._target = self._target, None
+        if target is not None:
+            target.close()
+
+    def publish(self, camera: str, picture: Picture, found: Sequence[Answer]) -> bool:
+        """All objects of one picture; an empty list says that it was looked at in vain.
+
+        False where there are no publishers any more. Raises Refusal TF_MISSING, and publishes nothing then:
+        the latest transform would be a wrong one.
+        """
+        publishers, target = self._cameras.get(camera), self._target
+        if publishers is None or target is None:
+            return False
+        instances, poses = list(map(instance_message, found)), list(map(pose_message, found))
+        header = target.move(picture.header, instances, poses)
+        publishers.publish(header, picture, instances, poses)
+        if self._transforms is not None:
+            self._transforms.send(header, poses)
+        return True
+
+    def in_target_frame(self, answer: Any) -> Any:
+        """Move an answer about a camera's picture. Raises Refusal TF_MISSING. For the inference thread."""
+        target = self._target
+        if target is not None:
+            answer.header = target.move(answer.header, [answer.keypoints], [answer.pose])
+        return answer
+
+
+class _Publishers:
+    """Of one camera; those of a node without names are directly below it."""
+
+    def __init__(self, node: Node, camera: str):
+        self._node = node
         prefix = f"~/{camera}" if camera else "~"
         self._keypoints = node.create_publisher(SemanticKeypointsArray, f"{prefix}/keypoints", 5)
         self._poses = node.create_publisher(ClassPoseArray, f"{prefix}/poses", 5)
         self._markers = node.create_publisher(MarkerArray, f"{prefix}/markers", 5)
         self._overlay = node.create_publisher(Image, f"{prefix}/overlay", 1)
-        self._transforms = TransformSender(node) if broadcast_tf else None
 
     def close(self) -> None:
-        """Give the publishers back. Called when the node is cleaned up."""
         for publisher in (self._keypoints, self._poses, self._markers, self._overlay):
             self._node.destroy_publisher(publisher)
-        self.target.close()
 
-    def publish(self, picture: Picture, found: list[Found]) -> None:
-        """All objects of one picture; an empty list says that it was looked at in vain.
-
-        Raises Refusal TF_MISSING, and publishes nothing then: the latest transform would be a wrong one.
-        """
-        instances = [item.keypoints for item in found]
-        poses = [item.pose for item in found]
-        header = self.target.move(picture.header, instances, poses)
+    def publish(
+        self, header: Any, picture: Picture, instances: list[SemanticKeypoints], poses: list[ClassPose]
+    ) -> None:
         self._keypoints.publish(SemanticKeypointsArray(header=header, instances=instances))
         self._poses.publish(ClassPoseArray(header=header, poses=poses))
         if self._markers.get_subscription_count():
             self._markers.publish(markers(header, instances))
         if self._overlay.get_subscription_count():
-            image = conversions.color_from_message(picture.image).numpy()
-            self._overlay.publish(conversions.color_message(draw_overlay(image, instances), picture.header))
-        if self._transforms is not None:
-            self._transforms.send(header, poses)
+            image = color_from_message(picture.image).numpy()
+            self._overlay.publish(color_message(draw_overlay(image, instances), picture.header))
+
+
+class Catalogue:
+    """~/classes: what the node holds, for present and late subscribers alike."""
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._publisher = node.create_publisher(ClassCatalogue, "~/classes", LATCHED)
+
+    def publish(self, residents: list[Resident]) -> None:
+        """Replace what was said before."""
+        message = ClassCatalogue(stamp=self._node.get_clock().now().to_msg())
+        message.classes = [class_message(resident) for resident in residents]
+        self._publisher.publish(message)

@@ -1,13 +1,20 @@
-"""Start a node, spin it, and end with status 0 and no traceback on SIGINT and SIGTERM."""
+"""Start a node, spin it, log what fails, and end with status 0 and no traceback on SIGINT and SIGTERM.
+
+Tracebacks of each kind are logged at their 1st, 10th, 100th ... time, so that no disk is filled.
+"""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -16,8 +23,6 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
-
-from semcorr_ros.ros.failures import FailureLog
 
 PAUSE_AFTER_FAILURE = 0.01  # seconds: a callback that always fails must not take all of a core
 
@@ -111,3 +116,41 @@ def _parse(arguments: list[str], name: str, doc: str | None) -> None:
         epilog="ROS arguments: --ros-args -p seed:=1 -r image:=/camera/color/image_raw --params-file FILE",
     )
     parser.parse_args(remove_ros_args(["", *arguments])[1:])
+
+
+class FailureLog:
+    """Thread-safe enough: a count that is off by one does no harm."""
+
+    def __init__(self, node: Node):
+        self._logger, self._context = node.get_logger(), node.context
+        self._counts: Counter[str] = Counter()
+
+    def add(self, error: BaseException) -> None:
+        """Log what nobody foresaw. Once a signal has shut the context down, any call fails: no failure."""
+        if not self._context.ok():
+            return
+        where = "".join(traceback.format_tb(error.__traceback__))  # the message may differ every time
+        self._counts[where] += 1
+        count = self._counts[where]
+        if re.fullmatch("10*", str(count)):
+            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            self._logger.error(f"{trace}(failure {count} of this kind; the node goes on)")
+
+
+class WarningsOfTheRest(logging.Handler):
+    """What the package logs by Python's logging goes to the node's log, until closed."""
+
+    def __init__(self, node: Node):
+        super().__init__(logging.WARNING)
+        self._logger = node.get_logger()
+        self._package = logging.getLogger("semcorr_ros")
+        self._package.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Any thread may."""
+        self._logger.warning(record.getMessage())
+
+    def close(self) -> None:
+        """No longer."""
+        self._package.removeHandler(self)
+        super().close()

@@ -1,98 +1,153 @@
-"""The node's services. Coroutines: they wait for the worker without holding the executor."""
+"""The node's services: keypoints of a picture, the classes it holds, and demonstrations."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+import torch
 from std_srvs.srv import Trigger
 
-from semcorr_ros.ros.messages import class_message
-from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.quality_of_service import SERVICES
-from semcorr_ros.ros.refusal import Refusal
-from semcorr_ros.ros.transfer import has_image, inline_picture
-from semcorr_ros.ros.worker import LOADS, KeepGoing
-from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints, UnloadClass
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.camera import Cameras
+from semcorr_ros.ros.messages import class_message, demonstration_message
+from semcorr_ros.ros.outputs import Outputs
+from semcorr_ros.ros.requests import Requests
+from semcorr_ros.ros.session import NodeState
+from semcorr_ros.ros.transfer import check_points, has_image, inline_picture
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.demonstration_file import Record
+from semcorr_ros.serving.worker import LOADS, KeepGoing
+from semcorr_ros.srv import (
+    DeleteDemonstration,
+    ListClasses,
+    ListDemonstrations,
+    LoadClass,
+    StoreDemonstration,
+    TransferKeypoints,
+    UnloadClass,
+)
 
-if TYPE_CHECKING:
-    from semcorr_ros.ros.perceive import PerceiveNode
 
+class TransferService:
+    """~/transfer_keypoints."""
 
-class Services:
-    """Registers every service under the node's private name."""
+    def __init__(self, requests: Requests, state: NodeState, cameras: Cameras, outputs: Outputs):
+        self._requests, self._state, self._cameras, self._outputs = requests, state, cameras, outputs
+        requests.serve(TransferKeypoints, "transfer_keypoints", self._transfer)
 
-    def __init__(self, node: PerceiveNode):
-        self._node = node
-        for kind, name, callback in (
-            (TransferKeypoints, "transfer_keypoints", self._transfer_keypoints),
-            (ListClasses, "list_classes", self._list_classes),
-            (LoadClass, "load_class", self._load_class),
-            (UnloadClass, "unload_class", self._unload_class),
-            (Trigger, "reset", self._reset),
-        ):
-            group = node.service_group
-            node.create_service(kind, f"~/{name}", callback, qos_profile=SERVICES, callback_group=group)
+    async def _transfer(self, request: Any, response: Any) -> Any:
+        transfer = self._state.active_session().transfer
+        transfer.check(request)
+        target = self._target(request)
+        response.header = target.header  # a refusal, too, is about a picture
 
-    async def _transfer_keypoints(self, request: Any, response: Any) -> Any:
-        try:
-            self._node.check_active()
-            transfer = self._node.session.transfer
-            transfer.check(request)
-            target = self._target(request)
-            response.header = target.header  # a refusal, too, is about a picture
+        def work(keep_going: KeepGoing) -> Any:
+            answer = transfer.answer(self._state.finder, request, target, keep_going)
+            return answer if has_image(request.target_image) else self._outputs.in_target_frame(answer)
 
-            def work(keep_going: KeepGoing) -> Any:
-                answer = transfer.answer(request, target, self._node.min_score, keep_going)
-                return answer if has_image(request.target_image) else self._node.in_target_frame(answer)
-
-            response = await self._node.in_worker(work, request.timeout)
-            self._node.counters.add("requests answered")
-            return response
-        except Exception as error:
-            return self._node.refuse(response, error)
+        answer = await self._requests.run(work, request.timeout)
+        self._requests.answered()
+        return answer
 
     def _target(self, request: Any) -> Picture:
         if not has_image(request.target_image):
-            return self._node.latest(request.camera)
+            return self._cameras.latest(request.camera)
         return inline_picture(request.target_image, request.target_camera_info, request.target_depth)
 
-    async def _list_classes(self, request: Any, response: Any) -> Any:
-        try:
-            response.classes = [class_message(resident) for resident in self._node.session.bank.all()]
-        except Refusal:
-            response.classes = []  # nothing is loaded before configure
+
+class ClassServices:
+    """~/list_classes, ~/load_class, ~/unload_class and ~/reset."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        state: NodeState,
+        preempt: Callable[[str], int],
+    ):
+        """preempt: aborts every goal, telling it why, and counts them."""
+        self._requests, self._state, self._preempt = requests, state, preempt
+        requests.serve(ListClasses, "list_classes", self._list)
+        requests.serve(LoadClass, "load_class", self._load)
+        requests.serve(UnloadClass, "unload_class", self._unload)
+        requests.serve(Trigger, "reset", self._reset)
+
+    async def _list(self, request: Any, response: Any) -> Any:
+        session = self._state.current  # nothing is loaded before configure
+        response.classes = [class_message(resident) for resident in session.bank.all()] if session else []
         return response
 
-    async def _load_class(self, request: Any, response: Any) -> Any:
-        try:
-            bank = self._node.session.bank
-            resident = await self._node.in_worker(
-                lambda _: bank.load(request.path, request.active, confined=True), 0.0, LOADS
-            )
-            response.info = class_message(resident)
-            response.success, response.message = True, f"loaded {resident.info.name!r}"
-            return response
-        except Exception as error:
-            return self._node.refuse(response, error)
+    async def _load(self, request: Any, response: Any) -> Any:
+        bank = self._state.session.bank
+        resident = await self._requests.run(
+            lambda _: bank.load(request.path, request.active, confined=True), lane=LOADS
+        )
+        response.info = class_message(resident)
+        response.success, response.message = True, f"loaded {resident.info.name!r}"
+        return response
 
-    async def _unload_class(self, request: Any, response: Any) -> Any:
-        try:
-            session = self._node.session
-            session.bank.unload(request.class_name)
-            self._node.forget()  # what follows an object of the class holds on to its tensors
-            response.success, response.message = True, f"unloaded {request.class_name!r}"
-            return response
-        except Refusal as error:
-            return self._node.refuse(response, error)
+    async def _unload(self, request: Any, response: Any) -> Any:
+        session = self._state.session
+        session.bank.unload(request.class_name)
+        session.forget()  # what follows an object of the class holds on to its tensors
+        response.success, response.message = True, f"unloaded {request.class_name!r}"
+        return response
 
     async def _reset(self, request: Any, response: Any) -> Any:
-        try:
-            session = self._node.session
-            session.demonstrations.forget()
-            self._node.forget()
-            goals = self._node.action.preempt("the node was reset")
-            response.success = True
-            response.message = f"aborted {goals} goals; forgot what was followed, and pictures kept in memory"
-        except Refusal as error:
-            response.success, response.message = False, error.message
+        session = self._state.session
+        session.demonstrations.forget()
+        session.forget()
+        goals = self._preempt("the node was reset")
+        response.success = True
+        response.message = f"aborted {goals} goals; forgot what was followed, and pictures kept in memory"
+        return response
+
+
+class DemonstrationServices:
+    """~/store_demonstration, ~/list_demonstrations and ~/delete_demonstration."""
+
+    def __init__(self, requests: Requests, state: NodeState, cameras: Cameras):
+        self._requests, self._state, self._cameras = requests, state, cameras
+        requests.serve(StoreDemonstration, "store_demonstration", self._store)
+        requests.serve(ListDemonstrations, "list_demonstrations", self._list)
+        requests.serve(DeleteDemonstration, "delete_demonstration", self._delete)
+
+    async def _store(self, request: Any, response: Any) -> Any:
+        session = self._state.active_session()
+        session.bank.get(request.class_name)
+        key = request.class_name, request.demonstration_id
+        session.demonstrations.check_new(key, request.overwrite)
+        record = self._record(request)
+
+        def work(keep_going: KeepGoing) -> Any:
+            return session.transfer.teach(self._state.finder, record, request.overwrite, keep_going)
+
+        info, response.confidence = await self._requests.run(work)
+        response.info = demonstration_message(info)
+        response.success, response.message = True, f"stored {request.demonstration_id!r}"
+        if not info.persistent:
+            response.message += " in memory: the parameter demonstration_folder is empty"
+        return response
+
+    def _record(self, request: Any) -> Record:
+        check_points(request.points, request.point_names)
+        names = tuple(request.point_names) or tuple(f"point_{i}" for i in range(len(request.points)))
+        if len(set(names)) < len(names):
+            raise Refusal(Code.BAD_REQUEST, f"`point_names` must differ, got {', '.join(names)}")
+        if has_image(request.image):
+            picture = inline_picture(request.image, request.camera_info, request.depth)
+        else:
+            picture = self._cameras.latest(request.camera)
+        points = torch.tensor([[point.x, point.y] for point in request.points]).reshape(-1, 2)
+        return Record(request.demonstration_id, request.class_name, picture, points, names, request.roi)
+
+    async def _list(self, request: Any, response: Any) -> Any:
+        session = self._state.current  # the folder is read by configure
+        infos = session.demonstrations.infos(request.class_name) if session else []
+        response.demonstrations = [demonstration_message(info) for info in infos]
+        return response
+
+    async def _delete(self, request: Any, response: Any) -> Any:
+        self._state.session.demonstrations.delete((request.class_name, request.demonstration_id))
+        response.success, response.message = True, f"deleted {request.demonstration_id!r}"
         return response

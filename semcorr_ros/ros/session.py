@@ -1,28 +1,69 @@
-"""What a configured node holds: configure makes it, cleanup drops it, and its memory with it."""
+"""What a node holds: its settings, and while it is configured the session that they made."""
 
 from __future__ import annotations
 
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 
+from semcorr_ros.answer import Answer
 from semcorr_ros.backbones import beware
-from semcorr_ros.matching import View
-from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, Resident
-from semcorr_ros.ros.class_size import size_shown
-from semcorr_ros.ros.demonstrations import Demonstrations
+from semcorr_ros.finder import Finder, Watch
+from semcorr_ros.methods import DEFAULT, METHODS, Quality
+from semcorr_ros.places import Place
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.perception import Perception, Picture
-from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.transfer import Transfer
-from semcorr_ros.ros.worker import LOADS, Job, KeepGoing, Worker
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
+from semcorr_ros.serving.demonstrations import Demonstrations
+from semcorr_ros.serving.worker import LOADS, Job, KeepGoing, Worker
+from semcorr_ros.stream import Stream
 
 # Only CUDA's caching allocator has an exception of its own: the others are told by what they say.
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
 Result = TypeVar("Result")
+
+
+class NodeState:
+    """What transitions and parameter changes write, and whoever answers reads."""
+
+    def __init__(self, settings: Parameters, label: Callable[[], str], check_prepared: Callable[[], None]):
+        """label: name of the lifecycle state. check_prepared: raises Refusal PREPARING while configure
+        waits."""
+        self.settings, self.label, self._check_prepared = settings, label, check_prepared
+        self.current: Session | None = None  # from configure to cleanup
+        self.active = False  # cameras are subscribed to
+
+    @property
+    def session(self) -> Session:
+        """What configure loaded. Raises Refusal INACTIVE, PREPARING before that."""
+        if self.current is None:
+            self._check_prepared()
+            raise Refusal(Code.INACTIVE, "the node is not configured (ros2 lifecycle set NODE configure)")
+        return self.current
+
+    def active_session(self) -> Session:
+        """`session`, of an active node. Raises Refusal INACTIVE, PREPARING."""
+        self.check_active()
+        return self.session
+
+    def check_active(self) -> None:
+        """Raises Refusal INACTIVE, PREPARING."""
+        if not self.active:
+            self._check_prepared()
+            state = f"the node is {self.label()}, not active"
+            raise Refusal(Code.INACTIVE, f"{state} (ros2 lifecycle set NODE activate)")
+
+    @property
+    def finder(self) -> Finder:
+        """The session's finder, with the judgement of now. Raises Refusal INACTIVE before configure."""
+        return replace(self.session.finder, min_score=self.settings.min_score)
 
 
 class Session:
@@ -37,34 +78,52 @@ class Session:
     ):
         """Loads backbone and classes: takes seconds. Raises ValueError, OSError, ImportError, Refusal.
 
-        on_failure: gets what the inference thread could give to nobody else.
+        on_frame: gets the latest frame of a camera. on_failure: gets what the inference thread could give to
+        nobody else.
         """
         try:
-            self.perception = Perception(settings)
-            self.bank = _filled_bank(settings, self.perception)
+            self.device = _device(settings.device)
+            if settings.threads:
+                torch.set_num_threads(settings.threads)
+            self.finder = Finder(providers_from(settings, self.device), settings.min_score, settings.seed)
+            METHODS.load(DEFAULT).check(Quality(settings.quality))  # a mistake in it should show at start
+            self.bank = _filled_bank(settings, self.device, self.finder.backbone)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             sentence = f"backbone and classes do not fit the device {settings.device!r}: {_first_line(error)}"
             raise Refusal(Code.OUT_OF_MEMORY, sentence) from None
-        self.perception.on_placed = self._measure
         self.demonstrations = Demonstrations(settings.demonstration_folder, settings.max_demonstrations, warn)
-        self.transfer = Transfer(self.bank, self.perception, self.demonstrations)
+        self._streams: dict[str, Stream] = {}  # by camera
+        self.transfer = Transfer(self.bank, self.demonstrations, self.find)
         self.worker = Worker(on_frame, settings.queue_size, on_failure, on_end=release_memory)
         self._loader = Worker(lambda *_: None, settings.queue_size, on_failure, on_end=release_memory)
 
-    def _measure(self, resident: Resident, view: View, picture: Picture) -> None:
-        """Of a class without metric size, how large it is here."""
-        if resident.metric_scale <= 0 and (metres := size_shown(view, picture.depth is not None)):
-            self.bank.measure(resident, metres)
+    def find(self, finder: Finder, name: str, picture: Picture, place: Place, watch: Watch) -> Answer:
+        """Place a class in a picture. Raises Refusal CLASS_UNKNOWN, BAD_ENCODING, NOT_FOUND, TIMEOUT, ..."""
+        resident = self.bank.hold(name)
+        answer = finder.find(resident.model, picture.scene(finder.scene), place, watch)
+        if answer.placed is None and answer.refusal is not None:
+            raise answer.refusal
+        self.bank.learn(resident, answer, picture.depth is not None)
+        return answer
+
+    def stream(self, camera: str) -> Stream:
+        """What is followed in the pictures of a camera."""
+        return self._streams.setdefault(camera, Stream(camera))
+
+    def forget(self) -> None:
+        """Count what is followed in the streams as new."""
+        for stream in list(self._streams.values()):
+            stream.forget()
 
     def announce(self, log: Any) -> None:
         """Say what is loaded, and from then on what the classes learn."""
         self.bank.say = log.info
-        if caution := beware(self.perception.backbone):
+        if caution := beware(self.finder.backbone):
             log.warning(caution)
         names = ", ".join(resident.info.name for resident in self.bank.all()) or "none"
-        log.info(f"ready on {self.perception.device} ({self.perception.backbone}), classes: {names}")
+        log.info(f"ready on {self.device} ({self.finder.backbone}), classes: {names}")
 
     def submit(self, job: Job) -> None:
         """To the thread of its lane. Raises Refusal BUSY, SHUTDOWN."""
@@ -91,7 +150,7 @@ class Session:
         return self._loader.close(max(0.0, end - time.monotonic())) and ended
 
     def spare(self, work: Callable[[], Result]) -> Result:
-        """`work`; where the device is full, once more with everything idle evicted. For both threads.
+        """Run `work`; if out of memory, evict everything idle and retry once. For both threads.
 
         Raises Refusal OUT_OF_MEMORY.
         """
@@ -103,7 +162,8 @@ class Session:
         # Outside of the handler, the tensors of the failed attempt are no longer referred to.
         self.bank.evict_idle()
         self.demonstrations.forget()
-        self.perception.forget()
+        for stream in list(self._streams.values()):
+            stream.release()
         release_memory()
         try:
             return work()
@@ -116,9 +176,18 @@ class Session:
             ) from None
 
 
-def _filled_bank(settings: Parameters, perception: Perception) -> ClassBank:
+def _device(name: str) -> str:
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {device!r} cannot be used here: {error}") from error
+    return device
+
+
+def _filled_bank(settings: Parameters, device: str, backbone: str) -> ClassBank:
     budget = int(settings.memory_budget_mb * MEGABYTE)
-    bank = ClassBank(perception.device, perception.backbone, budget, settings.class_folder)
+    bank = ClassBank(device, backbone, budget, settings.class_folder, Quality(settings.quality))
     for path in settings.classes:
         bank.load(path)
     bank.activate(set(settings.active_classes))

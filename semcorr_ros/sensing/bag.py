@@ -14,7 +14,8 @@ from rosbags.typesys import Stores, get_typestore
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 INFO = "sensor_msgs/msg/CameraInfo"
 DEPTH_WORDS = ("depth", "disparity")  # in topics of images that are no color
-STREAMS = ("image", "camera_info", "depth")
+REGIONS = {"regions": "semcorr_ros/msg/Regions", "detections": "vision_msgs/msg/Detection2DArray"}
+STREAMS = ("image", "camera_info", "depth", *REGIONS)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Bag:
 
     def __init__(self, reader: AnyReader, topics: dict[str, str]):
         self._reader = reader
-        self.topics = topics  # stream -> topic; depth may be missing
+        self.topics = topics  # stream -> topic; depth and regions may be missing
         streams = {topic: stream for stream, topic in topics.items()}
         self._connections = [c for c in reader.connections if c.topic in streams]
         self._streams = streams
@@ -94,6 +95,10 @@ def choose_topics(kinds: dict[str, str], wanted: dict[str, str]) -> dict[str, st
         chosen["camera_info"] = _only(beside or infos, "camera_info", kinds)
     if "depth" not in chosen and depths:
         chosen["depth"] = _only(depths, "depth", kinds)
+    for stream, kind in REGIONS.items():
+        found = [topic for topic, other in kinds.items() if other == kind]
+        if stream not in chosen and found:
+            chosen[stream] = _only(found, stream, kinds)
     return {stream: topic for stream, topic in chosen.items() if topic}
 
 

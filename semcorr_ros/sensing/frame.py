@@ -1,37 +1,17 @@
-"""The messages of one moment as one rectified RGB-D picture, and that as an observation of a class."""
+"""Read the messages of one moment as one rectified RGB-D picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import torch
-from jaxtyping import UInt8
-from torch import Tensor
-
-from semcorr_ros import pipeline
-from semcorr_ros.artifacts import Camera, DepthMap, FeatureMap, Lens, Observation
-from semcorr_ros.depth import ImageDepth
-from semcorr_ros.features import ImageRef
-from semcorr_ros.geometry import cameras
+from semcorr_ros.artifacts import Frame
 from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
-from semcorr_ros.live_providers import LiveProviders
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.places import Box
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import calibration, images
-from semcorr_ros.zoom import zoomed
 
-SMALL = "if it is there but small, give a region of interest"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Image and depth as a pinhole camera would have taken them."""
-
-    image: UInt8[Tensor, "height width 3"]  # RGB
-    camera: Camera | None  # None: not calibrated
-    depth: DepthMap | None
-    lens: Lens | None = None  # what was corrected; None: nothing
+SMALLEST_BOX = 4  # pixels
 
 
 def read_frame(image: Any, camera_info: Any | None, depth: Any | None) -> Frame:
@@ -51,39 +31,22 @@ def read_frame(image: Any, camera_info: Any | None, depth: Any | None) -> Frame:
     if lens is not None:
         color = rectify_image(color, lens)
         # Depth that is registered to the image has its lens too.
-        metric = None if metric is None else DepthMap(rectify_depth(metric.values, lens), metric.metric)
+        metric = None if metric is None else replace(metric, values=rectify_depth(metric.values, lens))
     return Frame(color, camera, metric, lens)
 
 
-def with_depth(frame: Frame, network: ImageDepth | None) -> Frame:
-    """A frame without measured depth gets that of the network; an uncalibrated camera its focal length."""
-    if network is None or frame.depth is not None:
-        return frame
-    depth = network.from_image(frame.image, frame.camera)
-    camera = frame.camera
-    if camera is None and depth.focal is not None:
-        camera = cameras.centered(depth.focal, (frame.image.shape[0], frame.image.shape[1]))
-    return replace(frame, depth=depth, camera=camera)
+def box_from_message(roi: Any, size: tuple[int, int]) -> Box | None:
+    """Read a sensor_msgs/RegionOfInterest in an image of `size` (h, w); None for an empty one.
 
-
-def observe(
-    frame: Frame, features: FeatureMap, model: ClassRepresentation, providers: LiveProviders
-) -> Observation:
-    """The frame on the device of its features, with the object found. Raises Refusal NOT_FOUND."""
-    device = features.values.device
-    extras = pipeline.Extras(depth=_depth_to(frame.depth, device), camera=_camera_to(frame.camera, device))
-    try:
-        seen = pipeline.observe(model, frame.image.to(device), features, extras, providers.masks)
-    except ValueError as error:
-        raise Refusal(Code.NOT_FOUND, f"{error}; {SMALL}") from error
-    return replace(zoomed(seen, ImageRef(frame.image), providers.features), lens=frame.lens)
-
-
-def _camera_to(camera: Camera | None, device: torch.device) -> Camera | None:
-    if camera is None:
+    Raises Refusal BAD_REQUEST for a box that is not in the image or hardly larger than a point.
+    """
+    if roi.width == 0 and roi.height == 0:
         return None
-    return Camera(camera.focal.to(device), camera.principal_point.to(device), camera.size)
-
-
-def _depth_to(depth: DepthMap | None, device: torch.device) -> DepthMap | None:
-    return None if depth is None else DepthMap(depth.values.to(device), depth.metric)
+    x, y, w, h = int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
+    if x + w > size[1] or y + h > size[0] or min(w, h) < SMALLEST_BOX:
+        raise Refusal(
+            Code.BAD_REQUEST,
+            f"region {w}x{h} at ({x}, {y}) must be at least {SMALLEST_BOX} pixels wide and high and lie "
+            f"inside the {size[1]}x{size[0]} image",
+        )
+    return x, y, w, h

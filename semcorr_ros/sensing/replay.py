@@ -1,29 +1,29 @@
-"""Recorded messages through the same steps as a live camera's: what the node would have said."""
+"""Send recorded messages through the same steps as a live camera's: what the node would have said."""
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
-from semcorr_ros import pipeline
-from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
-from semcorr_ros.features import ImageRef
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import Pose
+from semcorr_ros.finder import Finder
 from semcorr_ros.geometry.rotations import to_quaternion
-from semcorr_ros.judgement import MIN_SCORE, check_finite, judged, low_score
-from semcorr_ros.live_providers import LiveProviders
-from semcorr_ros.matching._uncertainty import pose_covariance
-from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.sensing.assembly import Assembler, Moment
-from semcorr_ros.sensing.frame import Frame, observe, read_frame, with_depth
+from semcorr_ros.sensing.assembly import Assembler, Moment, stamp_of
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.regions import (
+    Marks,
+    RegionPairs,
+    marks_from_detections,
+    marks_from_regions,
+    regions_in,
+)
+from semcorr_ros.serving.class_bank import ClassBank
+from semcorr_ros.stream import Shot, Stream
 
 
 @dataclass(frozen=True)
@@ -31,147 +31,144 @@ class Settings:
     """Those of the node's parameters that decide about the answers."""
 
     depth: str = "auto"
+    regions: str = "auto"
     sync_slop: float = 0.05
-    min_score: float = MIN_SCORE
-    seed: int = 0
-    tracking: bool = False  # start at the last picture's placement
+    class_aliases: Mapping[str, str] = field(default_factory=dict)  # our names of a detector's classes
+    max_instances: int = 1
     every: int = 1  # look at every n-th picture only
 
 
 @dataclass
 class Replay:
-    """One pass over a bag."""
+    """One pass over a bag; every class of the bank is looked for."""
 
-    models: list[ClassRepresentation]
-    providers: LiveProviders
-    config: Callable[[str], alignment.Config]  # constants of the alignment, by class
+    bank: ClassBank
+    finder: Finder
     settings: Settings = field(default_factory=Settings)
     dropped: Counter[str] = field(default_factory=Counter)  # by name of the reason
     reasons: dict[str, str] = field(default_factory=dict)  # the latest sentence of each
     pictures: int = 0
     _now: float = -math.inf
-    _trackers: dict[str, Tracker] = field(default_factory=dict)
+    _stream: Stream = field(default_factory=Stream)
 
     def run(self, arrived: Iterable[Any], ahead: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-        """One JSON-ready entry per picture that was looked at; see `_entry`.
+        """Yield one JSON-ready entry per picture that was looked at; see `_entry`.
 
         ahead: the first item of each stream, where it is known: a live camera's first image comes before
         its calibration and depth and is lost, a recorded one need not be.
         """
-        assembler = Assembler(self.settings.depth, self.settings.sync_slop, lambda: self._now, self._drop)
-        take: dict[str, Callable[[Any], Moment | None]] = {
-            "image": assembler.take_image,
-            "depth": assembler.take_depth,
+        settings, aliases = self.settings, self.settings.class_aliases
+        paired: list[tuple[Picture, Marks | None]] = []
+
+        def now() -> float:
+            return self._now
+
+        def pair(picture: Picture, marks: Marks | None) -> None:
+            paired.append((picture, marks))
+
+        assembler = Assembler(settings.depth, settings.sync_slop, now, self._drop)
+        pairs = RegionPairs(settings.regions, settings.sync_slop, now, self._drop, pair)
+
+        def picture(moment: Moment | None) -> None:
+            if moment is not None:
+                pairs.take_picture(Picture(moment.image, moment.camera_info, moment.depth))
+
+        take: dict[str, Callable[[Any], object]] = {
             "camera_info": assembler.take_info,
+            "image": lambda message: picture(assembler.take_image(message)),
+            "depth": lambda message: picture(assembler.take_depth(message)),
+            "regions": lambda message: pairs.take_marks(marks_from_regions(message, aliases)),
+            "detections": lambda message: pairs.take_marks(marks_from_detections(message, aliases)),
         }
         first = dict(ahead or {})
         if "camera_info" in first:
             assembler.take_info(first["camera_info"].message)
-        if "depth" in first:
+        if first:
             self._now = min(item.seconds for item in first.values())
+        if "depth" in first:
             assembler.expect_depth()
+        if "regions" in first or "detections" in first:
+            pairs.expect_marks()
         for item in arrived:
             self._now = item.seconds
-            moment = take[item.stream](item.message)
-            if moment is None:
-                continue
-            self.pictures += 1
-            if (self.pictures - 1) % self.settings.every == 0:
-                yield self._entry(moment)
+            take[item.stream](item.message)
+            while paired:
+                self.pictures += 1
+                if (self.pictures - 1) % settings.every == 0:
+                    yield self._entry(*paired[0])
+                paired.pop(0)
 
     def _drop(self, code: Code, sentence: str) -> None:
         self.dropped[code.name] += 1
         self.reasons[code.name] = sentence
 
-    def _entry(self, moment: Moment) -> dict[str, Any]:
+    def _entry(self, picture: Picture, marks: Marks | None) -> dict[str, Any]:
         """{"stamp": {"sec", "nanosec"}, "frame_id", "objects": [..],
         "refused": {class: {"code", "message"}}}"""
-        header = moment.image.header
-        entry: dict[str, Any] = {
-            "stamp": {"sec": int(header.stamp.sec), "nanosec": int(header.stamp.nanosec)},
-            "frame_id": header.frame_id,
-            "objects": [],
-            "refused": {},
-        }
-        try:
-            measured = read_frame(moment.image, moment.camera_info, moment.depth)
-            frame = with_depth(measured, self.providers.depth)
-            features = self.providers.features.encode(ImageRef(frame.image))
-        except Refusal as refusal:
-            self._drop(refusal.code, refusal.message)
-            entry["refused"] = {model.info.name: _refused(refusal) for model in self.models}
-            return entry
-        for model in self.models:
+        stamp, objects, refused = picture.header.stamp, [], {}
+        for name in [resident.info.name for resident in self.bank.all()]:
             try:
-                entry["objects"].append(self._find(model, frame, features))
+                answers, others = self._look(name, picture, marks)
             except Refusal as refusal:
+                answers, others = [], [refusal]
+            objects += [_object(answer) for answer in answers]
+            for refusal in others:
                 self._drop(refusal.code, refusal.message)
-                entry["refused"][model.info.name] = _refused(refusal)
-        return entry
-
-    def _find(self, model: ClassRepresentation, frame: Frame, features: FeatureMap) -> dict[str, Any]:
-        name = model.info.name
-        seen = observe(frame, features, model, self.providers)
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        place, tracker = self._aligner(model)
-        try:
-            found = place(seen=seen, generator=generator)
-        except ValueError as error:
-            raise Refusal(Code.NOT_FOUND, str(error)) from error
-        check_finite(name, found)
-        if tracker is not None:
-            self._trackers[name] = tracker
-        confidence = float(found.confidence[0])
-        if refusal := low_score(confidence, self.settings.min_score):
-            raise refusal
-        ids = torch.arange(len(model.info.keypoint_names), device=model.sparse.device)
-        points = judged(pipeline.transfer_keypoints(model, seen, found, ids), self.settings.min_score)
+                refused[name] = {"code": refusal.code.name, "message": refusal.message}
         return {
-            "class_name": name,
-            "confidence": confidence,
-            "metric": bool(found.metric),
-            "pose": _pose(model, found),
-            "keypoints": _keypoints(model, points),
-            "edges": [list(edge) for edge in model.info.edges],
+            "stamp": {"sec": int(stamp.sec), "nanosec": int(stamp.nanosec)},
+            "frame_id": picture.header.frame_id,
+            "objects": objects,
+            "refused": refused,
         }
 
-    def _aligner(self, model: ClassRepresentation) -> tuple[Callable[..., Alignment], Tracker | None]:
-        name = model.info.name
-        if not self.settings.tracking:
-            return functools.partial(pipeline.align, model, config=self.config(name)), None
-        # Out of the table until it has come through: after any failure the object counts as lost.
-        tracker = self._trackers.pop(name, None) or Tracker(model, self.config(name))
-        return tracker.update, tracker
+    def _look(self, name: str, picture: Picture, marks: Marks | None) -> tuple[list[Answer], list[Refusal]]:
+        """Find every object of a class, and why others are not told. Raises Refusal."""
+        resident = self.bank.hold(name)
+        regions = None if marks is None else regions_in(marks, picture.frame())
+        scene, most = picture.scene(self.finder.scene), self.settings.max_instances
+        shot = Shot(scene, stamp_of(picture), regions, most)
+        answers, refused = self._stream.look(self.finder, resident.model, shot)
+        for answer in [*answers, *refused]:
+            self.bank.learn(resident, answer, picture.depth is not None)
+        return answers, [answer.refusal for answer in refused if answer.refusal is not None]
 
 
-def _pose(model: ClassRepresentation, found: Alignment) -> dict[str, Any]:
-    covariance = pose_covariance(model, found).tolist() if found.metric else None
-    in_class_axes = (found.dense[0] - found.translation[0]) @ found.rotation[0]
+def _object(answer: Answer) -> dict[str, Any]:
+    assert answer.pose is not None
     return {
-        "position": found.translation[0].tolist(),
-        "orientation": to_quaternion(found.rotation[0]).tolist(),
-        "scale": float(found.scale[0]),
-        "size": (in_class_axes.amax(0) - in_class_axes.amin(0)).tolist(),
-        "covariance": covariance,
+        "class_name": answer.info.name,
+        "instance_id": answer.instance_id,
+        "confidence": answer.confidence,
+        "metric": answer.pose.metric,
+        "pose": _pose(answer.pose),
+        "keypoints": _keypoints(answer),
+        "edges": [list(edge) for edge in answer.edges],
     }
 
 
-def _keypoints(model: ClassRepresentation, points: Correspondences) -> list[dict[str, Any]]:
+def _pose(pose: Pose) -> dict[str, Any]:
+    return {
+        "position": pose.translation.tolist(),
+        "orientation": to_quaternion(pose.rotation).tolist(),
+        "scale": pose.scale,
+        "size": pose.size.tolist(),
+        "covariance": None if pose.covariance is None else pose.covariance.tolist(),
+    }
+
+
+def _keypoints(answer: Answer) -> list[dict[str, Any]]:
     rows = []
-    for i, name in enumerate(model.info.keypoint_names):
-        state, score = KeypointState(int(points.state[i])), float(points.score[i])
-        xyz = points.xyz[i].tolist()
+    for i, (name, state) in enumerate(zip(answer.names, answer.states, strict=True)):
+        xyz = answer.xyz[i].tolist()
         known = all(map(math.isfinite, xyz))
+        covariances = answer.covariances if known else None
         rows.append({
             "name": name,
             "state": state.name,
-            "pixel": [value if math.isfinite(value) else None for value in points.points[i].tolist()],
+            "pixel": [value if math.isfinite(value) else None for value in answer.pixels[i].tolist()],
             "xyz": xyz if known else None,
-            "covariance": points.covariance[i].tolist() if known and points.covariance is not None else None,
-            "score": score,
+            "covariance": None if covariances is None else covariances[i].tolist(),
+            "score": float(answer.scores[i]),
         })  # fmt: skip
     return rows
-
-
-def _refused(refusal: Refusal) -> dict[str, str]:
-    return {"code": refusal.code.name, "message": refusal.message}

@@ -72,7 +72,7 @@ class ResultBag:
         return self._own(
             "SemanticKeypoints",
             class_name=found["class_name"],
-            instance_id=f"{found['class_name']}_0",
+            instance_id=found["instance_id"],
             keypoints=keypoints,
             edges=np.array(found["edges"], np.uint32).reshape(-1),
         )
@@ -100,7 +100,7 @@ class ResultBag:
         return self._own(
             "ClassPose",
             class_name=found["class_name"],
-            instance_id=f"{found['class_name']}_0",
+            instance_id=found["instance_id"],
             pose=geometry,
             scale=pose["scale"],
             size=self._make("geometry_msgs/msg/Vector3", **dict(zip("xyz", pose["size"], strict=True))),

@@ -13,18 +13,17 @@ from semcorr_ros.srv import TransferKeypoints
 from sensor_msgs.msg import Image
 
 from semcorr_ros.methods.semalign3d import class_file
-from semcorr_ros.refusal import LONGEST_MESSAGE
+from semcorr_ros.refusal import LONGEST_MESSAGE, Code, Refusal
 from semcorr_ros.ros import demonstrations
 from semcorr_ros.ros.camera import Camera
-from semcorr_ros.ros.class_bank import ClassBank
-from semcorr_ros.ros.counters import Counters
-from semcorr_ros.ros.demonstration_file import Record
-from semcorr_ros.ros.demonstrations import Demonstrations
-from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.regions import MOST
 from semcorr_ros.ros.transfer import MAX_POINTS, Transfer
 from semcorr_ros.sensing import images
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.class_bank import ClassBank
+from semcorr_ros.serving.counters import Counters
+from semcorr_ros.serving.demonstration_file import Record
+from semcorr_ros.serving.demonstrations import Demonstrations
 
 LONG = "x" * 10_000_000
 

@@ -14,10 +14,11 @@ import torch
 from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import class_bank
-from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, tensor_bytes
-from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.session import Session
+from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
+from semcorr_ros.serving.resident import tensor_bytes
 
 NAMES = ("apple", "pear", "plum")
 

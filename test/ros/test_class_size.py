@@ -20,8 +20,9 @@ from semcorr_ros import pipeline
 from semcorr_ros.masks._depth_segments import diameter
 from semcorr_ros.methods.semalign3d.alignment import presets
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.ros.class_bank import ClassBank, tensor_bytes
-from semcorr_ros.ros.class_size import AGREEING, KEPT, SURE, agreed, size_shown
+from semcorr_ros.serving.class_bank import ClassBank
+from semcorr_ros.serving.class_size import AGREEING, KEPT, SURE, agreed, size_shown
+from semcorr_ros.serving.resident import tensor_bytes
 
 
 @pytest.fixture(scope="module")

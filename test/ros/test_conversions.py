@@ -12,8 +12,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.sensing import calibration, images
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 
@@ -40,13 +41,13 @@ def message(pixels: np.ndarray, encoding: str, padding: int = 0, big: bool = Fal
     ],
 )
 def test_color_encodings_give_rgb(encoding, pixels, padding):
-    got = conversions.color_from_message(message(np.ascontiguousarray(pixels), encoding, padding))
+    got = images.color_from_message(message(np.ascontiguousarray(pixels), encoding, padding))
     assert got.dtype == torch.uint8
     np.testing.assert_array_equal(got.numpy(), RGB)
 
 
 def test_mono8_gives_gray():
-    got = conversions.color_from_message(message(RGB[..., 0], "mono8", padding=3))
+    got = images.color_from_message(message(RGB[..., 0], "mono8", padding=3))
     np.testing.assert_array_equal(got.numpy(), np.repeat(RGB[..., :1], 3, -1))
 
 
@@ -56,19 +57,19 @@ def test_depth_in_both_byte_orders_and_units(big, padding):
     metres = np.array([[0.5, 1.25, 60.0], [0.0, 2.0, 0.001]], np.float32)
     millimetres = np.rint(metres * 1000).astype(np.uint16)
     for pixels, encoding in ((metres, "32FC1"), (millimetres, "16UC1")):
-        got = conversions.depth_from_message(message(pixels, encoding, padding, big))
+        got = images.depth_from_message(message(pixels, encoding, padding, big))
         assert got.metric
         np.testing.assert_allclose(got.values.numpy(), metres, atol=1e-6)
 
 
 def test_invalid_depth_becomes_zero():
     pixels = np.array([[np.nan, np.inf, -np.inf, -1.0, 2.0]], np.float32)
-    got = conversions.depth_from_message(message(pixels, "32FC1"))
+    got = images.depth_from_message(message(pixels, "32FC1"))
     assert got.values.tolist() == [[0.0, 0.0, 0.0, 0.0, 2.0]]
 
 
 def test_last_row_may_lack_its_padding():
-    got = conversions.color_from_message(message(RGB, "rgb8", padding=8, cut=8))
+    got = images.color_from_message(message(RGB, "rgb8", padding=8, cut=8))
     np.testing.assert_array_equal(got.numpy(), RGB)
 
 
@@ -84,13 +85,13 @@ def test_last_row_may_lack_its_padding():
 )
 def test_what_does_not_fit_is_refused(bad):
     with pytest.raises(Refusal) as caught:
-        conversions.color_from_message(bad)
+        images.color_from_message(bad)
     assert caught.value.code == Code.BAD_ENCODING
 
 
 def test_color_and_depth_are_not_mixed_up():
     with pytest.raises(Refusal, match="32FC1"):
-        conversions.depth_from_message(message(RGB, "rgb8"))
+        images.depth_from_message(message(RGB, "rgb8"))
 
 
 def test_messages_round_trip():
@@ -98,22 +99,22 @@ def test_messages_round_trip():
     depth = np.array([[0.5, 0.0], [np.nan, 70.0]], np.float32)
     color = conversions.color_message(RGB[:, ::-1], header)
     assert (color.header.frame_id, color.is_bigendian) == ("camera", int(sys.byteorder == "big"))
-    np.testing.assert_array_equal(conversions.color_from_message(color).numpy(), RGB[:, ::-1])
-    back = conversions.depth_from_message(conversions.depth_message(depth, header))
+    np.testing.assert_array_equal(images.color_from_message(color).numpy(), RGB[:, ::-1])
+    back = images.depth_from_message(conversions.depth_message(depth, header))
     assert back.values.tolist() == [[0.5, 0.0], [0.0, 0.0]]
 
 
 def test_camera_round_trip():
     camera = cameras.from_matrix(torch.tensor([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]]), (480, 640))
     message_ = conversions.camera_message(camera, Header())
-    back = conversions.camera_from_message(message_, (480, 640))
+    back = calibration.camera_from_message(message_, (480, 640))
     assert back.focal.tolist() == [500, 510]
     assert back.principal_point.tolist() == [320, 240]
 
 
 def test_uncalibrated_or_foreign_camera():
-    assert conversions.camera_from_message(CameraInfo(), (480, 640)) is None
+    assert calibration.camera_from_message(CameraInfo(), (480, 640)) is None
     info = CameraInfo(width=320, height=240)
     info.k = np.array([300.0, 0, 160, 0, 300, 120, 0, 0, 1])
     with pytest.raises(Refusal, match="320x240 but the image is 640x480"):
-        conversions.camera_from_message(info, (480, 640))
+        calibration.camera_from_message(info, (480, 640))

@@ -6,7 +6,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.refusal import Code
-from semcorr_ros.ros.counters import Counters
+from semcorr_ros.serving.counters import Counters
 
 
 def status(counters: Counters) -> DiagnosticStatus:

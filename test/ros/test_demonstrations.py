@@ -19,11 +19,11 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
-from semcorr_ros.ros.demonstration_file import Record, read_info, read_record, write_record
-from semcorr_ros.ros.demonstrations import Demonstrations
-from semcorr_ros.ros.perception import Picture
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.demonstration_file import Record, read_info, read_record, write_record
+from semcorr_ros.serving.demonstrations import Demonstrations
 
 NODES = ["second", "first"]  # the last one is the one that lives
 Stored, Found = StoreDemonstration.Response, TransferKeypoints.Response

@@ -11,7 +11,7 @@ from ros.conftest import ROOT
 
 from semcorr_lab.timing import measure_bank, measure_service
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.ros.class_bank import tensor_bytes
+from semcorr_ros.serving.resident import tensor_bytes
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ from std_msgs.msg import Header
 from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry import cameras, rotations
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.refusal import Code
 from semcorr_ros.ros import markers, messages, overlay
-from semcorr_ros.ros.refusal import Code
 
 
 @pytest.fixture(scope="module")

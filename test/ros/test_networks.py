@@ -16,16 +16,17 @@ from rclpy.parameter import Parameter
 from ros.conftest import call
 from ros.test_lifecycle import change, state
 from ros.test_perceive import inline, xyz
+from semcorr_ros.serving.perception import Perception, Task
 from semcorr_ros.srv import TransferKeypoints
 
 from semcorr_ros import pipeline
 from semcorr_ros.features import efficientnet_lite, tiny
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.ros.class_bank import ClassBank
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check
-from semcorr_ros.ros.perception import Perception, Picture, Task
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.class_bank import ClassBank
 
 SEED = 3  # of a random SAM whose answer overlaps with the pear's
 

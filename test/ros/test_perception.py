@@ -7,14 +7,15 @@ import contextlib
 import pear_camera
 import pytest
 from methods.semalign3d.alignment import fabricated
+from semcorr_ros.serving.perception import Perception, Task
 from std_msgs.msg import Header
 
 from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.refusal import Refusal
 from semcorr_ros.ros import conversions
-from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.perception import Perception, Picture, Task
-from semcorr_ros.ros.refusal import Refusal
+from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.serving.class_bank import ClassBank
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 

@@ -12,7 +12,7 @@ from semcorr_ros.msg import SemanticKeypoint, SemanticKeypointsArray
 from sensor_msgs.msg import CameraInfo, Image
 
 from semcorr_ros.geometry import cameras
-from semcorr_ros.ros import conversions
+from semcorr_ros.sensing import calibration, images
 
 pytest.importorskip("embreex", reason="pip install 'semcorr_ros[synthetic]'")
 TOPICS = {
@@ -55,8 +55,8 @@ def test_frames_and_sizes(moment):
 
 
 def test_true_keypoints_project_onto_their_pixels_and_lie_on_the_depth(moment):
-    camera = conversions.camera_from_message(moment["camera_info"], (120, 160))
-    depth = conversions.depth_from_message(moment["depth"]).values.numpy()
+    camera = calibration.camera_from_message(moment["camera_info"], (120, 160))
+    depth = images.depth_from_message(moment["depth"]).values.numpy()
     keypoints = moment["true_keypoints"].instances[0].keypoints
     xyz = np.array([[k.xyz.x, k.xyz.y, k.xyz.z] for k in keypoints])
     pixels = np.array([[k.pixel.x, k.pixel.y] for k in keypoints])

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from semcorr_ros.ros.refusal import Code, Refusal
-from semcorr_ros.ros.worker import GOALS, Job, Worker
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.serving.worker import GOALS, Job, Worker
 
 SOON = 20.0
 

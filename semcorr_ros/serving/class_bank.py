@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import torch
+from semcorr_ros.answer import Answer
+from semcorr_ros.methods import FAST, Quality
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.serving.class_size import KEPT, agreed, size_shown
+from semcorr_ros.serving.resident import Resident, as_large_as, read_resident, sized
 
-from semcorr_ros import backbones
-from semcorr_ros.artifacts import CategoryInfo
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
-from semcorr_ros.methods.semalign3d.class_file import read_class
-from semcorr_ros.ros.class_size import KEPT, agreed
-from semcorr_ros.ros.refusal import Code, Refusal
-
-LARGEST_FILE = 2**30  # bytes; nothing larger is opened. Ours are below 10 MB, the largest published 452 MB
 MEGABYTE = 2**20
-
-
-@dataclass(frozen=True)
-class Resident:
-    """A class the node knows. An evicted one has no tensors until `ClassBank.hold` reads them again."""
-
-    info: CategoryInfo
-    known: tuple[str, ...]  # names of the keypoints that were ever annotated
-    metric_scale: float  # of the file, else learned by `ClassBank.measure`; 0 = unknown
-    backbone: str
-    path: Path
-    version: str  # first 12 hex digits of the SHA-256 of the file
-    size: int  # bytes of the tensors
-    active: bool  # aligned to every frame
-    held: ClassRepresentation | None
-    sizes: tuple[float, ...] = ()  # metres per canonical unit, as seen while metric_scale is unknown
-
-    @property
-    def model(self) -> ClassRepresentation:
-        """Of a class that `hold` has just returned."""
-        assert self.held is not None, f"class {self.info.name!r} is evicted"
-        return self.held
 
 
 class ClassBank:
@@ -57,13 +28,15 @@ class ClassBank:
         backbone: str,
         budget: int = 0,
         folder: str = "",
-        on_change: Callable[[], None] = lambda: None,
+        quality: Quality = FAST,
     ):
-        """budget: bytes of all tensors, 0 = no limit. folder: class files must be in it, "" = anywhere."""
+        """quality: that classes are placed with. budget: bytes of all tensors, 0 = no limit. folder: class
+        files must be in it, "" = anywhere."""
         self._device, self._backbone = device, backbone
         self._budget = budget
         self._folder = Path(folder).expanduser() if folder else None
-        self.on_change = on_change
+        self._quality = quality
+        self.on_change: Callable[[], None] = lambda: None
         self.say: Callable[[str], object] = lambda sentence: None
         self._residents: dict[str, Resident] = {}  # least recently used first
         self._lock = threading.Lock()  # of changes; files are read without it
@@ -74,7 +47,8 @@ class ClassBank:
         confined: the path comes from a caller who may be anybody.
         Raises Refusal BAD_FILE, BACKBONE_MISMATCH, FORBIDDEN, OUT_OF_MEMORY.
         """
-        resident = self._read(self._allowed(Path(path)) if confined else Path(path), active)
+        allowed = self._allowed(Path(path)) if confined else Path(path)
+        resident = replace(self._read(allowed), active=active)
         with self._lock:
             self._check_room({**self._residents, resident.info.name: resident}, resident.info.name)
             self._put(resident)
@@ -128,7 +102,7 @@ class ClassBank:
                 if table.get(name) is resident and next(reversed(table)) != name:
                     self._residents = {**{k: v for k, v in table.items() if k != name}, name: resident}
             return resident
-        again = _as_large_as(resident, self._read(resident.path, resident.active))
+        again = as_large_as(resident, replace(self._read(resident.path), active=resident.active))
         if again.info.name != name:
             raise Refusal(Code.BAD_FILE, f"{resident.path} holds class {again.info.name!r} now, not {name!r}")
         with self._lock:
@@ -137,9 +111,14 @@ class ClassBank:
         self.on_change()
         return again
 
+    def learn(self, resident: Resident, answer: Answer, sensor: bool) -> None:
+        """Give a class without metric size that of its objects, once several pictures agree, for as long as
+        it is loaded. sensor: the picture's depth is measured. A size that the class has is kept."""
+        if resident.metric_scale <= 0 and (metres := size_shown(answer, sensor)):
+            self.measure(resident, metres)
+
     def measure(self, resident: Resident, metres: float) -> None:
-        """An object of the class was `metres` per canonical unit large: gives a class without size its own
-        once several agree, for as long as it is loaded. A size that the class has is kept."""
+        """Note that an object of the class was `metres` per canonical unit large."""
         name = resident.info.name
         with self._lock:
             known = self._residents.get(name)
@@ -147,7 +126,7 @@ class ClassBank:
                 return
             sizes = (*known.sizes, metres)[-KEPT:]
             told, learned = replace(known, sizes=sizes), agreed(sizes)
-            self._residents = {**self._residents, name: _sized(told, learned) if learned > 0 else told}
+            self._residents = {**self._residents, name: sized(told, learned) if learned > 0 else told}
         if learned > 0:
             self.say(
                 f"class {name!r} was built without a metric size; as seen here, {learned:.4g} metres per unit"
@@ -173,6 +152,9 @@ class ClassBank:
         """Bytes of all tensors on the device."""
         return sum(resident.size for resident in self._residents.values() if resident.held is not None)
 
+    def _read(self, path: Path) -> Resident:
+        return read_resident(path, self._device, self._backbone, self._quality)
+
     def _allowed(self, path: Path) -> Path:
         """Raises Refusal FORBIDDEN, BAD_FILE."""
         if self._folder is not None:
@@ -182,26 +164,6 @@ class ClassBank:
         if path.suffix != ".safetensors":
             raise Refusal(Code.BAD_FILE, f"{path} does not end in .safetensors, as class files do")
         return path
-
-    def _read(self, path: Path, active: bool) -> Resident:
-        try:
-            if path.exists() and not path.is_file():
-                raise ValueError(f"{path} is not a file")
-            if path.is_file() and path.stat().st_size > LARGEST_FILE:
-                raise ValueError(f"{path} is too large for a class file: more than {LARGEST_FILE} bytes")
-            model = read_class(path, self._device)
-            version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        except (OSError, ValueError) as error:
-            raise Refusal(Code.BAD_FILE, str(error)) from error
-        if model.backbone != self._backbone:
-            raise Refusal(
-                Code.BACKBONE_MISMATCH,
-                backbones.mismatch(backbones.origin_of(model), self._backbone, path),
-            )
-        names = zip(model.info.keypoint_names, model.seen.tolist(), strict=True)
-        known = tuple(name for name, seen in names if seen)
-        facts = (model.info, known, float(model.metric_scale), model.backbone)
-        return Resident(*facts, path, version, tensor_bytes(model), active, model)
 
     def _put(self, resident: Resident) -> None:
         name = resident.info.name
@@ -231,24 +193,3 @@ class ClassBank:
                 f"classes need {needed / MEGABYTE:.1f} MB together ({listed}) but memory_budget_mb is "
                 f"{self._budget / MEGABYTE:g}; make one inactive or raise the budget",
             )
-
-
-def _sized(resident: Resident, metres: float) -> Resident:
-    held = None if resident.held is None else replace(resident.held, metric_scale=metres)
-    return replace(resident, metric_scale=metres, held=held)
-
-
-def _as_large_as(before: Resident, again: Resident) -> Resident:
-    """A class that was read again, with what had been learned of its size if it still is the same file."""
-    if again.metric_scale > 0 or again.version != before.version:
-        return again
-    return _sized(replace(again, sizes=before.sizes), before.metric_scale)
-
-
-def tensor_bytes(artefact: Any) -> int:
-    """Bytes of all tensors in a dataclass of tensors and dataclasses."""
-    if isinstance(artefact, torch.Tensor):
-        return artefact.numel() * artefact.element_size()
-    if dataclasses.is_dataclass(artefact):
-        return sum(tensor_bytes(getattr(artefact, item.name)) for item in dataclasses.fields(artefact))
-    return 0

@@ -8,22 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from semcorr_ros.matching import View
-from semcorr_ros.msg import DemonstrationInfo
-from semcorr_ros.ros.class_bank import Resident
-from semcorr_ros.ros.demonstration_file import (
+from semcorr_ros.answer import Answer
+from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.serving.demonstration_file import (
+    Info,
     Record,
     check_size,
     describe,
-    info_message,
+    info_from,
     read_info,
     read_record,
     write_record,
 )
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.serving.resident import Resident
 
 MAX_VIEWS = 16  # placed demonstrations kept on the device; the least recently used one goes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -37,7 +36,7 @@ Key = tuple[str, str]  # class, id
 class Taught:
     """A demonstration with its class placed in it."""
 
-    view: View
+    answer: Answer
     points: Tensor  # (N, 2), pixels
     names: tuple[str, ...]
     class_version: str
@@ -53,7 +52,7 @@ class Demonstrations:
         self._memory: dict[Key, Record] = {}
         self._infos = self._scan(warn) if self._folder else {}
 
-    def infos(self, class_name: str = "") -> list[DemonstrationInfo]:
+    def infos(self, class_name: str = "") -> list[Info]:
         """All stored ones, or those of a class; sorted."""
         return [info for _, info in sorted(self._infos.items()) if class_name in ("", info.class_name)]
 
@@ -71,14 +70,14 @@ class Demonstrations:
                 f"{len(self._infos)} demonstrations are stored and max_demonstrations is {self._most}",
             )
 
-    def store(self, record: Record, taught: Taught) -> DemonstrationInfo:
+    def store(self, record: Record, taught: Taught) -> Info:
         """Write it, or keep it in memory without a folder. Raises Refusal as `check_new`, and BAD_FILE."""
         key = record.class_name, record.id
         path = self._path(key)
         try:
             if path is None:
                 self._remember(key, record)
-                info = info_message(describe(record), persistent=False)
+                info = info_from(describe(record), persistent=False)
             else:
                 info = write_record(path, record)
         except (OSError, ValueError) as error:
@@ -119,7 +118,7 @@ class Demonstrations:
         while len(self._views) > MAX_VIEWS:
             self._views.popitem(last=False)
 
-    def find(self, key: Key, resident: Resident, place: Callable[[Record], View]) -> Taught:
+    def find(self, key: Key, resident: Resident, place: Callable[[Record], Answer]) -> Taught:
         """The demonstration with the class as it is now; `place` aligns it where that is not known.
 
         Raises Refusal DEMONSTRATION_UNKNOWN, FORBIDDEN, BAD_FILE, and what `place` raises.
@@ -135,9 +134,7 @@ class Demonstrations:
             record = self._memory[key] if path is None else read_record(path)
         except (OSError, ValueError) as error:
             raise Refusal(Code.BAD_FILE, str(error)) from error
-        view = place(record)
-        points = record.points.to(view.seen.features.values.device)
-        taught = Taught(view, points, record.names, resident.version)
+        taught = Taught(place(record), record.points, record.names, resident.version)
         self.keep(key, taught)
         return taught
 
@@ -169,9 +166,9 @@ class Demonstrations:
             raise Refusal(Code.FORBIDDEN, f"{path} leads out of {self._folder}")
         return path
 
-    def _scan(self, warn: Callable[[str], object]) -> dict[Key, DemonstrationInfo]:
+    def _scan(self, warn: Callable[[str], object]) -> dict[Key, Info]:
         assert self._folder is not None
-        infos: dict[Key, DemonstrationInfo] = {}
+        infos: dict[Key, Info] = {}
         for path in sorted(self._folder.glob(f"[!.]*/[!.]*{SUFFIX}")):
             if len(infos) >= self._most:
                 warn(f"{self._folder} holds more than max_demonstrations = {self._most}: {path} is left out")
@@ -197,5 +194,4 @@ def named(taught: Taught, names: list[str]) -> tuple[Tensor, list[str]]:
     if not taught.names:
         raise Refusal(Code.BAD_REQUEST, "the demonstration was stored without points; give `points`")
     wanted = names or list(taught.names)
-    rows = torch.tensor([taught.names.index(name) for name in wanted], device=taught.points.device)
-    return taught.points[rows], wanted
+    return taught.points[[taught.names.index(name) for name in wanted]], wanted

@@ -1,11 +1,13 @@
-"""What RViz and Foxglove draw: keypoints colored by state, skeleton and names."""
+"""Keypoints to look at: markers for RViz and Foxglove, and the camera image with them drawn on it."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Vector3
+from PIL import Image, ImageDraw
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -13,6 +15,7 @@ from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints
 
 LIFETIME = Duration(sec=2)  # a picture of a node that died must not stay
 DIAMETER = 0.06  # of a keypoint, as a share of the object's extent
+RADIUS_SHARE = 0.008  # of the longer side of the image
 COLORS = {
     SemanticKeypoint.VISIBLE: (0.1, 0.9, 0.2),
     SemanticKeypoint.OCCLUDED: (1.0, 0.6, 0.0),
@@ -31,6 +34,22 @@ def markers(header: Header, instances: list[SemanticKeypoints]) -> MarkerArray:
             array += [_points(header, instance, size), _skeleton(header, instance, size)]
             array += _names(header, instance, size)
     return MarkerArray(markers=array)
+
+
+def draw_overlay(image: np.ndarray, instances: list[SemanticKeypoints]) -> np.ndarray:
+    """Copy of an RGB image (H, W, 3) with skeleton, points colored by state, and names."""
+    canvas = Image.fromarray(image)
+    draw = ImageDraw.Draw(canvas)
+    radius = max(2.0, RADIUS_SHARE * max(canvas.size))
+    for instance in instances:
+        points = [(keypoint.pixel.x, keypoint.pixel.y) for keypoint in instance.keypoints]
+        for a, b in zip(instance.edges[0::2], instance.edges[1::2], strict=True):
+            if all(map(math.isfinite, (*points[a], *points[b]))):
+                draw.line([points[a], points[b]], fill=(230, 230, 230), width=max(1, round(radius / 3)))
+        for keypoint, (x, y) in zip(instance.keypoints, points, strict=True):
+            if math.isfinite(x) and math.isfinite(y):
+                _draw_point(draw, keypoint, x, y, radius)
+    return np.asarray(canvas)
 
 
 def _points(header: Header, instance: SemanticKeypoints, size: float) -> Marker:
@@ -91,3 +110,14 @@ def _known(keypoint: SemanticKeypoint) -> bool:
 def _color(state: int) -> ColorRGBA:
     r, g, b = COLORS.get(state, GRAY)
     return ColorRGBA(r=r, g=g, b=b, a=1.0)
+
+
+def _draw_point(
+    draw: ImageDraw.ImageDraw, keypoint: SemanticKeypoint, x: float, y: float, radius: float
+) -> None:
+    black = (0, 0, 0)
+    color = tuple(round(255 * share) for share in COLORS.get(keypoint.state, GRAY))
+    draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=color, outline=black)
+    draw.text(
+        (x + 1.5 * radius, y - radius), keypoint.name, fill=color, stroke_width=1, stroke_fill=(0, 0, 0)
+    )

@@ -1,34 +1,47 @@
 """A demonstration on disk: the messages of one moment and the marked points, as one safetensors file.
 
 The messages are kept byte for byte, so that after a restart they go through the same code as when they
-came, and a class that has been rebuilt since can still be placed in them. Nothing is ever unpickled.
+came, and a class that has been rebuilt since can still be placed in them. What is read has the fields of
+the ROS messages without their types, which is all that `sensing` asks for. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import json
-from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
-from builtin_interfaces.msg import Time
 from safetensors import SafetensorError, safe_open
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
-from std_msgs.msg import Header
 from torch import Tensor
 
-from semcorr_ros.msg import DemonstrationInfo
-from semcorr_ros.ros.perception import Picture
+from semcorr_ros.sensing import compressed
+from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.storage import read_tensors, write_tensors
 
 FORMAT = "semcorr_ros demonstration 1"
 LARGEST_FILE = 256 * 2**20  # bytes; nothing larger is opened
 LARGEST_MESSAGE = 96 * 2**20  # bytes of an image or depth image that is kept
+ROI = ("x_offset", "y_offset", "width", "height")
+PIXELS = ("height", "width", "is_bigendian", "step")  # numbers that say how an Image's bytes are laid out
+CALIBRATION = ("d", "k", "r", "p")
 
-RawImage: TypeAlias = Image | CompressedImage
+
+@dataclass(frozen=True)
+class Info:
+    """What a list of demonstrations says about one of them."""
+
+    id: str
+    class_name: str
+    point_names: tuple[str, ...]
+    height: int  # of the image; 0 = not known before it is decoded
+    width: int
+    has_depth: bool
+    stamp: tuple[int, int]  # seconds and nanoseconds, of the image
+    persistent: bool  # on disk
 
 
 @dataclass(frozen=True)
@@ -40,11 +53,11 @@ class Record:
     picture: Picture
     points: Tensor  # float (N, 2), pixels
     names: tuple[str, ...]  # one per point
-    roi: RegionOfInterest = field(default_factory=RegionOfInterest)  # width 0 = the whole image
+    roi: Any = None  # a RegionOfInterest; None or width 0 = the whole image
 
 
-def write_record(path: Path, record: Record) -> DemonstrationInfo:
-    """Atomic. Raises ValueError for messages that are too large, OSError where nothing can be written."""
+def write_record(path: Path, record: Record) -> Info:
+    """Write atomically. Raises ValueError for messages that are too large, OSError."""
     check_size(record)
     header = describe(record)
     tensors = {"points": record.points.reshape(-1, 2).float()}
@@ -52,7 +65,7 @@ def write_record(path: Path, record: Record) -> DemonstrationInfo:
         if message is not None:
             tensors[name] = torch.from_numpy(np.frombuffer(message.data, np.uint8).copy())
     write_tensors(path, tensors, header)
-    return info_message(header, persistent=True)
+    return info_from(header, persistent=True)
 
 
 def check_size(record: Record) -> int:
@@ -71,7 +84,7 @@ def describe(record: Record) -> dict[str, Any]:
         "id": record.id,
         "class_name": record.class_name,
         "names": list(record.names),
-        "roi": [record.roi.x_offset, record.roi.y_offset, record.roi.width, record.roi.height],
+        "roi": [int(getattr(record.roi, name, 0)) for name in ROI],
         "image": _fields(picture.image),
     }
     if picture.depth is not None:
@@ -81,27 +94,31 @@ def describe(record: Record) -> dict[str, Any]:
     return header
 
 
-def info_message(header: dict[str, Any], persistent: bool) -> DemonstrationInfo:
-    """What `describe` says, for those who ask which demonstrations there are."""
+def info_from(header: dict[str, Any], persistent: bool) -> Info:
+    """Read what `describe` wrote, for those who ask which demonstrations there are."""
     image = header["image"]
-    message = DemonstrationInfo(id=str(header["id"]), class_name=str(header["class_name"]))
-    message.point_names = [str(name) for name in header["names"]]
     # A compressed image does not tell its size before it is decoded; its calibration does.
     size = header.get("camera_info", {}).get("size", [0, 0])
-    message.height, message.width = int(image.get("height", size[0])), int(image.get("width", size[1]))
-    message.has_depth, message.persistent = "depth" in header, persistent
-    message.stamp = Time(sec=int(image["stamp"][0]), nanosec=int(image["stamp"][1]))
-    return message
+    return Info(
+        id=str(header["id"]),
+        class_name=str(header["class_name"]),
+        point_names=tuple(str(name) for name in header["names"]),
+        height=int(image.get("height", size[0])),
+        width=int(image.get("width", size[1])),
+        has_depth="depth" in header,
+        stamp=(int(image["stamp"][0]), int(image["stamp"][1])),
+        persistent=persistent,
+    )
 
 
-def read_info(path: Path) -> DemonstrationInfo:
+def read_info(path: Path) -> Info:
     """Only the header is read. Raises OSError, or ValueError for a damaged or foreign file."""
     try:
         with safe_open(str(path), framework="pt") as file:
             header = json.loads((file.metadata() or {})["header"])
         if header.get("format") != FORMAT:
             raise ValueError(f"its format is {header.get('format')!r}")
-        return info_message(header, persistent=True)
+        return info_from(header, persistent=True)
     except (SafetensorError, AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path} is not a demonstration or is damaged: {error}") from error
 
@@ -116,7 +133,6 @@ def read_record(path: Path) -> Record:
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} is not a demonstration (its format is {header.get('format')!r})")
     try:
-        x, y, width, height = (int(value) for value in header["roi"])
         depth = _put_together(tensors["depth"], header["depth"]) if "depth" in header else None
         info = _camera_info(header["camera_info"]) if "camera_info" in header else None
         points, names = tensors["points"], tuple(str(name) for name in header["names"])
@@ -128,51 +144,51 @@ def read_record(path: Path) -> Record:
             picture=Picture(_put_together(tensors["image"], header["image"]), info, depth),
             points=points,
             names=names,
-            roi=RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height),
+            roi=SimpleNamespace(**{name: int(value) for name, value in zip(ROI, header["roi"], strict=True)}),
         )
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged demonstration: {error}") from error
 
 
-def _fields(message: RawImage) -> dict[str, Any]:
+def _fields(message: Any) -> dict[str, Any]:
     stamp = message.header.stamp
     about: dict[str, Any] = {"stamp": [stamp.sec, stamp.nanosec], "frame_id": message.header.frame_id}
-    if isinstance(message, CompressedImage):
+    if compressed.is_compressed(message):
         return about | {"format": message.format}
-    return about | {
-        name: getattr(message, name) for name in ("height", "width", "encoding", "is_bigendian", "step")
-    }
+    return about | {name: getattr(message, name) for name in (*PIXELS, "encoding")}
 
 
-def _put_together(data: Tensor, about: dict[str, Any]) -> RawImage:
+def _put_together(data: Tensor, about: dict[str, Any]) -> SimpleNamespace:
     sec, nanosec = (int(value) for value in about["stamp"])
-    header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=str(about["frame_id"]))
+    header = SimpleNamespace(stamp=SimpleNamespace(sec=sec, nanosec=nanosec), frame_id=str(about["frame_id"]))
     if data.dtype != torch.uint8 or data.dim() != 1:
         raise ValueError("image data must be bytes")
+    message = SimpleNamespace(header=header, data=data.numpy().tobytes())
     if "format" in about:
-        message: RawImage = CompressedImage(header=header, format=str(about["format"]))
-    else:
-        message = Image(header=header, encoding=str(about["encoding"]))
-        for name in ("height", "width", "is_bigendian", "step"):
-            setattr(message, name, int(about[name]))
-    content = array("B")
-    content.frombytes(data.numpy().data)
-    message.data = content
+        message.format = str(about["format"])
+        return message
+    message.encoding = str(about["encoding"])
+    for name in PIXELS:
+        number = int(about[name])
+        if not 0 <= number < 2**32:
+            raise ValueError(f"{name} is {number}")
+        setattr(message, name, number)
     return message
 
 
-def _calibration(info: CameraInfo) -> dict[str, Any]:
+def _calibration(info: Any) -> dict[str, Any]:
     return {
         "size": [info.height, info.width],
         "distortion_model": info.distortion_model,
-        **{name: [float(value) for value in getattr(info, name)] for name in ("d", "k", "r", "p")},
+        **{name: [float(value) for value in getattr(info, name)] for name in CALIBRATION},
     }
 
 
-def _camera_info(about: dict[str, Any]) -> CameraInfo:
+def _camera_info(about: dict[str, Any]) -> SimpleNamespace:
     height, width = (int(value) for value in about["size"])
-    info = CameraInfo(height=height, width=width, distortion_model=str(about["distortion_model"]))
-    info.d = [float(value) for value in about["d"]]
-    for name in ("k", "r", "p"):
+    info = SimpleNamespace(height=height, width=width, distortion_model=str(about["distortion_model"]))
+    for name in CALIBRATION:
         setattr(info, name, np.array(about[name], np.float64))
+    if (len(info.k), len(info.r), len(info.p)) != (9, 9, 12):
+        raise ValueError("the calibration has matrices of other sizes")
     return info

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from semcorr_ros.ros.refusal import Code, Refusal
+from semcorr_ros.refusal import Code, Refusal
 
 KeepGoing = Callable[[], bool]  # polled between optimizer steps; False = give up
 

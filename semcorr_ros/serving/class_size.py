@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from semcorr_ros.matching import View
+from semcorr_ros.answer import Answer
 
 # Confidence of a placement that counts, as of one that a tracker goes on with. Of 140 rendered validation
 # pictures (mug, chair, car; `tiny`, classes without size) 12 of 16 below it are off by over a fifth, 14 of
@@ -19,15 +19,15 @@ AGREEING = 3  # of them
 TOLERANCE = 0.2  # of the median, within which two sizes agree
 
 
-def size_shown(view: View, sensor: bool) -> float:
+def size_shown(answer: Answer, sensor: bool) -> float:
     """Metres per canonical unit of the object in a picture; 0 where the picture does not tell.
 
     sensor: the depth is measured, not a network's.
     """
-    found = view.aligned
-    if found is None or not sensor or not found.metric or view.seen.camera is None:
+    pose, placed = answer.pose, answer.placed
+    if pose is None or placed is None or placed.seen.camera is None or not sensor or not pose.metric:
         return 0.0
-    return float(found.scale[0]) if float(found.confidence[0]) >= SURE else 0.0
+    return pose.scale if answer.confidence >= SURE else 0.0
 
 
 def agreed(sizes: Sequence[float]) -> float:

@@ -1,12 +1,12 @@
-"""What arrived, what was published and why the rest was not: /diagnostics."""
+"""Count what arrived, what was published and why the rest was not, and judge it."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable
-
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from dataclasses import dataclass
+from enum import IntEnum
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.reasons import REASONS
@@ -27,6 +27,23 @@ DEFECTS = {
     Code.OUT_OF_MEMORY,
 }
 TRANSPORT = (Code.QOS_INCOMPATIBLE, Code.MESSAGE_LOST)  # why nothing arrives
+
+
+class Level(IntEnum):
+    """How things stand, in the numbers of diagnostic_msgs."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts and facts, and what they come to."""
+
+    level: Level
+    text: str
+    values: dict[str, str]
 
 
 class Counters:
@@ -69,11 +86,10 @@ class Counters:
             self._reasons[code] = shortened(sentence)
         return new
 
-    def message(self, name: str) -> DiagnosticArray:
-        """All counts as one diagnostic status, which is about the time since the last one.
+    def report(self) -> Report:
+        """Judge the time since the last report, and give all counts since the start.
 
         WARN when something went wrong in that time, ERROR when a defect let nothing through.
-        The caller stamps it.
         """
         with self._lock:
             counts, reasons, facts = dict(self._counts), dict(self._reasons), dict(self._facts)
@@ -81,29 +97,26 @@ class Counters:
             durations = {name: sorted(times) for name, times in self._durations.items()}
             self._told = self._counts.copy()
         level, text = _verdict(counts, recent)
-        status = DiagnosticStatus(name=name, level=level, message=text)
-        status.values = [KeyValue(key=key, value=str(value)) for key, value in sorted(counts.items())]
-        facts |= _milliseconds(durations)
-        status.values += [KeyValue(key=key, value=value) for key, value in sorted(facts.items())]
+        values = {key: str(value) for key, value in sorted(counts.items())}
+        values |= dict(sorted((facts | _milliseconds(durations)).items()))
         for code, sentence in sorted(reasons.items()):
-            status.values.append(KeyValue(key=f"why {code.name}", value=sentence))
-            status.values.append(KeyValue(key=f"fix {code.name}", value=REASONS[code].fix))
-        return DiagnosticArray(status=[status])
+            values |= {f"why {code.name}": sentence, f"fix {code.name}": REASONS[code].fix}
+        return Report(level, text, values)
 
 
-def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[bytes, str]:
+def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[Level, str]:
     lost = {code: recent[_dropped(code)] for code, reason in REASONS.items() if not reason.harmless}
     worst = max(lost, key=lambda code: lost[code])
     if not counts.get("images received") and not any(lost[code] for code in TRANSPORT):
-        return DiagnosticStatus.WARN, "no image has arrived"
+        return Level.WARN, "no image has arrived"
     if lost[worst]:
         broken = worst in DEFECTS and not any(recent[name] for name in GOOD)
         broken |= worst == Code.MESSAGE_LOST and not recent["images received"]
-        level = DiagnosticStatus.ERROR if broken else DiagnosticStatus.WARN
+        level = Level.ERROR if broken else Level.WARN
         return level, f"{worst.name} ({lost[worst]} in the last period): {REASONS[worst].meaning}"
     if not recent["images received"]:
-        return DiagnosticStatus.WARN, "images no longer arrive"
-    return DiagnosticStatus.OK, "looking at images"
+        return Level.WARN, "images no longer arrive"
+    return Level.OK, "looking at images"
 
 
 def _milliseconds(durations: dict[str, list[float]]) -> dict[str, str]:

@@ -1,0 +1,84 @@
+"""From a request to the inference thread and back, without holding the executor; what fails is an answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
+
+from semcorr_ros.refusal import Code, Refusal, shortened
+from semcorr_ros.ros.quality_of_service import SERVICES
+from semcorr_ros.ros.running import FailureLog
+from semcorr_ros.ros.session import NodeState
+from semcorr_ros.serving.counters import Counters
+from semcorr_ros.serving.worker import REQUESTS, Job, KeepGoing
+
+
+class Requests:
+    """Serves coroutines that wait for the inference thread."""
+
+    def __init__(self, node: Node, state: NodeState, counters: Counters, failures: FailureLog):
+        self._node, self._state, self._counters, self._failures = node, state, counters, failures
+        self.group = ReentrantCallbackGroup()  # several requests may wait for the worker at once
+
+    def serve(self, kind: type, name: str, answer: Callable[[Any, Any], Awaitable[Any]]) -> None:
+        """Create the service ~/name. `answer` fills in a response; what it raises becomes a refusal."""
+
+        async def callback(request: Any, response: Any) -> Any:
+            try:
+                return await answer(request, response)
+            except Exception as error:
+                return self.refuse(response, error)
+
+        self._node.create_service(
+            kind, f"~/{name}", callback, qos_profile=SERVICES, callback_group=self.group
+        )
+
+    async def run(self, work: Callable[[KeepGoing], Any], timeout: float = 0.0, lane: str = REQUESTS) -> Any:
+        """Result of `work` in the inference thread; timeout in seconds, 0 = the parameter. Raises Refusal."""
+        future, _ = self.submit(work, timeout if timeout > 0 else self._state.settings.request_timeout, lane)
+        outcome = await future
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def submit(self, work: Callable[[KeepGoing], Any], seconds: float, lane: str) -> tuple[Future, Job]:
+        """The job, and the future of its result or exception. Raises Refusal INACTIVE, BUSY."""
+        executor = self._node.executor
+        future: Future = Future(executor=executor)
+
+        def deliver(outcome: Any) -> None:
+            future.set_result(outcome)
+            if executor is not None:
+                executor.wake()  # the waiting coroutine is resumed by the executor's next turn
+
+        session = self._state.session
+        job = Job(
+            lambda keep_going: session.spare(lambda: work(keep_going)),
+            deliver,
+            time.monotonic() + seconds,
+            lane,
+        )
+        session.submit(job)
+        return future, job
+
+    def answered(self) -> None:
+        """Count a request that led to a result."""
+        self._counters.add("requests answered")
+
+    def refuse(self, response: Any, error: Exception) -> Any:
+        """Fill the error fields of a response; an unforeseen error is logged with its traceback."""
+        if isinstance(error, Refusal):
+            code, message = error.code, error.message
+        else:
+            code, message = Code.UNKNOWN, shortened(f"{type(error).__name__}: {error}")
+            self._failures.add(error)
+        self._counters.drop(code, message)
+        for name, value in (("success", False), ("error_code", int(code)), ("message", message)):
+            if hasattr(response, name):
+                setattr(response, name, value)
+        return response
