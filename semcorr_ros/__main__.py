@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+from semcorr_ros.refusal import Refusal
+
 # Read when torch is loaded, which is later. OpenMP's threads else spin while they wait, and where anything
 # else uses the cores, against each other: a build of 11 s took over two minutes (docs/benchmarks.md).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -36,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         return _run_node(verb, rest) if verb in NODES else _run_verb(verbs[verb], verb, rest)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, Refusal) as error:
         print(f"semcorr_ros {verb}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -20,10 +20,11 @@ from std_msgs.msg import Header
 
 from semcorr_lab.synthetic.render import Rendering, render
 from semcorr_lab.synthetic.turntable import Turntable
-from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.ros import conversions, declaration, running
 from semcorr_ros.ros.declaration import NEVER, param
-from semcorr_ros.ros.messages import keypoint_messages
+from semcorr_ros.ros.messages import instance_message
 
 QOS = QoSProfile(depth=2)  # reliable, as camera drivers publish (REP 2003)
 
@@ -141,7 +142,9 @@ def _truth(rendering: Rendering, turntable: Turntable) -> SemanticKeypoints:
         state=_states(rendering, pixels),
         xyz=keypoints @ pose[:3, :3].T + pose[:3, 3],
     )
-    return _instance(turntable.info, true)
+    info = turntable.info
+    answer = Answer(info, info.keypoint_names, true, 1.0, edges=info.edges, instance_id=f"{info.name}_0")
+    return instance_message(answer)
 
 
 def _states(rendering: Rendering, pixels: torch.Tensor) -> torch.Tensor:
@@ -152,13 +155,6 @@ def _states(rendering: Rendering, pixels: torch.Tensor) -> torch.Tensor:
     state[torch.from_numpy(rendering.visible)] = int(KeypointState.VISIBLE)
     state[pixels.isnan().any(1)] = int(KeypointState.UNKNOWN)
     return state
-
-
-def _instance(info: CategoryInfo, true: Correspondences) -> SemanticKeypoints:
-    message = SemanticKeypoints(class_name=info.name, instance_id=f"{info.name}_0")
-    message.keypoints = keypoint_messages(info.keypoint_names, true, min_score=0.0)
-    message.edges = [index for edge in info.edges for index in edge]
-    return message
 
 
 def main(arguments: list[str]) -> int:

@@ -31,7 +31,7 @@ class DiskCache(MaskNetwork):
         return self._network.model
 
     def question(
-        self, sample: AnnotatedImage, seen: Observation, model: ClassRepresentation | None
+        self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
         """As the network's."""
         return self._network.question(sample, seen, model)

@@ -49,8 +49,8 @@ def pose_message(answer: Answer) -> ClassPose:
     message.pose = PoseMessage(position=at, orientation=Quaternion(x=x, y=y, z=z, w=w))
     message.scale, message.metric = float(pose.scale), bool(pose.metric)
     message.size = Vector3(**dict(zip("xyz", pose.size.tolist(), strict=True)))
-    known = pose.covariance is not None
-    message.covariance = _covariance(pose.covariance) if known else _unknown_covariance(6)
+    covariance = pose.covariance
+    message.covariance = _unknown_covariance(6) if covariance is None else _covariance(covariance)
     return message
 
 

@@ -109,8 +109,8 @@ class Replay:
         for name in [resident.info.name for resident in self.bank.all()]:
             try:
                 answers, others = self._look(name, picture, marks)
-            except Refusal as refusal:
-                answers, others = [], [refusal]
+            except Refusal as error:
+                answers, others = [], [error]
             objects += [_object(answer) for answer in answers]
             for refusal in others:
                 self._drop(refusal.code, refusal.message)
