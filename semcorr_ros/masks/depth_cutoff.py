@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, DepthMap, Observation
+from semcorr_ros.artifacts import AnnotatedImage, DepthMap, Observation
 from semcorr_ros.masks._otsu import otsu_threshold
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.refusal import Code, Refusal
 
 HEADER = struct.Struct("<iff")
 MAX_PIXELS = 64_000_000  # a few bytes may claim to be an image of any size: refused before allocation

@@ -13,8 +13,8 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import bayer, compressed, yuv
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 # encoding -> (element type, channels, order of R, G, B among them); 8UC3 is BGR, as in cv_bridge
 COLOR = {

@@ -9,8 +9,8 @@ import camera_messages
 import numpy as np
 import pytest
 
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import images
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 ROWS, COLUMNS = 24, 32
 
