@@ -6,7 +6,6 @@ import contextlib
 
 import pear_camera
 import pytest
-from methods.semalign3d.alignment import fabricated
 from std_msgs.msg import Header
 
 from semcorr_ros.methods.semalign3d.class_file import write_class
@@ -19,11 +18,6 @@ from semcorr_ros.ros.refusal import Refusal
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 
 MOST_STEPS = 5  # between two looks at whether to go on
-
-
-@pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
