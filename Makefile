@@ -14,7 +14,7 @@ demo: setup
 	@$(VENV_PYTHON) -m semcorr_ros demo
 
 test: setup
-	@$(VENV_PYTHON) -m pytest
+	@$(VENV_PYTHON) -m pytest -n auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 lint: setup
 	@$(VENV_PYTHON) -m ruff check .

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pear_camera
 import pytest
+from domains import own_domain
 from methods.semalign3d.alignment import fabricated
 
 pytest.importorskip("rclpy")
@@ -28,8 +29,8 @@ ROOT = lab.ROOT
 @pytest.fixture(scope="module", autouse=True)
 def ros_environment(tmp_path_factory) -> Iterator[None]:
     """A domain of this module, no network, logs in a temporary folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(1 + (os.getpid() + 50) % 100))
+    with pytest.MonkeyPatch.context() as patch, own_domain() as domain:
+        patch.setenv("ROS_DOMAIN_ID", str(domain))
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("ROS_LOCALHOST_ONLY", "1")
         patch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("ros_logs")))

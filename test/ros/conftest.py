@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from domains import own_domain
+from methods.semalign3d.alignment import fabricated
+
+from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("semcorr_ros.msg", reason="generated messages are missing: make setup")
@@ -22,8 +27,8 @@ UP_TIME = 60.0
 @pytest.fixture(scope="session", autouse=True)
 def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A domain of this process, no network, strict field checks, logs in a temporary folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    with pytest.MonkeyPatch.context() as patch, own_domain() as domain:
+        patch.setenv("ROS_DOMAIN_ID", str(domain))
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("ROS_LOCALHOST_ONLY", "1")  # the same for distributions before Iron
         patch.setenv("ROS_PYTHON_CHECK_FIELDS", "1")
@@ -33,6 +38,28 @@ def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             "PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'test'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
         )
         yield
+
+
+@pytest.fixture(scope="session")
+def model() -> ClassRepresentation:
+    """The fabricated pear: read-only."""
+    return fabricated.make_class()
+
+
+@pytest.fixture(scope="session")
+def class_file(model: ClassRepresentation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pear's: read-only."""
+    path = tmp_path_factory.mktemp("classes") / "pear.safetensors"
+    write_class(path, model)
+    return path
+
+
+@pytest.fixture(scope="session")
+def settings(class_file: Path) -> dict[str, str]:
+    """Parameters of a node: the pear loaded, and an alignment that is quick rather than exact."""
+    quick = class_file.with_name("quick.yaml")
+    quick.write_text("optimize: {steps: 60}\n")
+    return {"backbone": "fabricated", "classes": f"[{class_file}]", "threads": "1", "quality": str(quick)}
 
 
 @pytest.fixture(scope="module")

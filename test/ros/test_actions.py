@@ -9,7 +9,6 @@ import pear_camera
 import pytest
 from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration
-from methods.semalign3d.alignment import fabricated
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, xyz
@@ -24,20 +23,6 @@ LONG_STEPS = 10_000_000  # hours: what ends, was ended
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
-def files(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
-    (folder / "quick.yaml").write_text("optimize: {steps: 120}\n")
-    (folder / "long.yaml").write_text(f"optimize: {{steps: {LONG_STEPS}}}\n")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def camera(ros, model):
     """Publishes all the time."""
     camera = Camera(ros, pear_camera.shoot(model, 70))
@@ -47,15 +32,10 @@ def camera(ros, model):
     camera.close()
 
 
-def start_node(start, files, name: str, quality: str):
-    settings = {"backbone": "fabricated", "classes": f"[{files / 'pear.safetensors'}]", "threads": "1"}
-    return start("perceive", settings | {"quality": str(files / quality), "__node": name})
-
-
 @pytest.fixture(scope="module")
-def quick(start, files, ros, camera):
+def quick(start, settings, ros, camera):
     """Client of a node that needs a fraction of a second."""
-    node = start_node(start, files, "quick", "quick.yaml")
+    node = start("perceive", settings | {"__node": "quick"})
     client = Client(ros, "quick")
     assert spin_until(ros, lambda: client.run(class_name="pear").error_code == Result.NONE, 60)
     yield client
@@ -66,9 +46,11 @@ def quick(start, files, ros, camera):
 
 
 @pytest.fixture(scope="module")
-def slow(start, files, ros, camera):
+def slow(start, settings, ros, camera, tmp_path_factory):
     """Client of a node that would take for ever."""
-    node = start_node(start, files, "slow", "long.yaml")
+    path = tmp_path_factory.mktemp("quality") / "long.yaml"
+    path.write_text(f"optimize: {{steps: {LONG_STEPS}}}\n")
+    node = start("perceive", settings | {"quality": str(path), "__node": "slow"})
     client = Client(ros, "slow")
     instant = {"class_name": "pear", "deadline": Duration(nanosec=1)}
     assert spin_until(ros, lambda: client.run(**instant).error_code == Result.TIMEOUT)  # no NO_IMAGE now

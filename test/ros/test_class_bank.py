@@ -24,11 +24,6 @@ NAMES = ("apple", "pear", "plum")
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("classes")
     for name in NAMES:

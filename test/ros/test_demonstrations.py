@@ -9,7 +9,6 @@ import numpy as np
 import pear_camera
 import pytest
 import torch
-from methods.semalign3d.alignment import fabricated
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline, xyz
 from semcorr_ros.msg import Point2D
@@ -18,7 +17,6 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
 from semcorr_ros.sensing.picture import Picture
@@ -30,27 +28,13 @@ Stored, Found = StoreDemonstration.Response, TransferKeypoints.Response
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
 def shot(model):
     return pear_camera.shoot(model, 60)
 
 
 @pytest.fixture(scope="module")
-def settings(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
-    (folder / "quick.yaml").write_text("optimize: {steps: 120}\n")
-    return {
-        "backbone": "fabricated",
-        "classes": f"[{folder / 'pear.safetensors'}]",
-        "threads": "1",
-        "quality": str(folder / "quick.yaml"),
-        "demonstration_folder": str(folder / "taught"),
-    }
+def settings(settings, tmp_path_factory):
+    return settings | {"demonstration_folder": str(tmp_path_factory.mktemp("taught"))}
 
 
 @pytest.fixture

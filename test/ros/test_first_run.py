@@ -12,7 +12,6 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from methods.semalign3d.alignment import fabricated
 from methods.semalign3d.alignment.test_kernel_library import slow_compiler
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
@@ -21,22 +20,15 @@ from ros.test_perceive import inline
 from semcorr_ros.action import AlignClass
 from semcorr_ros.srv import LoadClass, TransferKeypoints
 
-from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code
 
 pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
-def settings(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
-    return {"backbone": "fabricated", "classes": f"[{folder / 'pear.safetensors'}]", "threads": "1"}
+def settings(settings):
+    """With all the steps: what is waited for is the compiler."""
+    return {name: value for name, value in settings.items() if name != "quality"}
 
 
 def fresh_machine(folder, **more: str) -> dict[str, str]:

@@ -18,7 +18,6 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
-from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
@@ -33,7 +32,6 @@ from std_msgs.msg import Header
 
 from benchmark.faults.camera import Picture, write_picture
 from semcorr_ros.geometry import cameras
-from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code
 from semcorr_ros.ros import conversions
 
@@ -148,27 +146,13 @@ class Subject:
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
 def shot(model):
     return pear_camera.shoot(model, 70)
 
 
 @pytest.fixture(scope="module")
-def settings(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
-    (folder / "quick.yaml").write_text("optimize: {steps: 60}\n")
-    return {
-        "backbone": "fabricated",
-        "classes": f"[{folder / 'pear.safetensors'}]",
-        "active_classes": "[pear]",
-        "threads": "1",
-        "quality": str(folder / "quick.yaml"),
-    }
+def settings(settings):
+    return settings | {"active_classes": "[pear]"}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import numpy as np
 import pear_camera
 import pytest
 import torch
-from methods.semalign3d.alignment import fabricated
 from rclpy.time import Time
 from ros.conftest import call, spin_until
 from ros.test_perceive import xyz
@@ -19,17 +18,11 @@ from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
-from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.regions import places, regions_from_detections
 from semcorr_ros.sensing.frame import Frame
 
 HEIGHT, WIDTH = pear_camera.SIZE
-
-
-@pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +37,8 @@ def pair(model):
 
 
 @pytest.fixture(scope="module")
-def settings(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
-    (folder / "quick.yaml").write_text("optimize: {steps: 60}\n")
-    return {
-        "backbone": "fabricated",
-        "classes": f"[{folder / 'pear.safetensors'}]",
-        "active_classes": "[pear]",
-        "threads": "1",
-        "quality": str(folder / "quick.yaml"),
-    }
+def settings(settings):
+    return settings | {"active_classes": "[pear]"}
 
 
 class Scene:

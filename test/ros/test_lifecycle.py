@@ -9,12 +9,10 @@ import weakref
 from dataclasses import replace
 
 import pear_camera
-import pytest
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros.conftest import call, spin_until
@@ -24,24 +22,6 @@ from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 Response = TransferKeypoints.Response
-
-
-@pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
-def settings(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
-    (folder / "quick.yaml").write_text("optimize: {steps: 60}\n")
-    return {
-        "backbone": "fabricated",
-        "classes": f"[{folder / 'pear.safetensors'}]",
-        "threads": "1",
-        "quality": str(folder / "quick.yaml"),
-    }
 
 
 def change(ros, node: str, transition: int, seconds: float = 60.0) -> bool:

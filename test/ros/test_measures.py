@@ -6,17 +6,11 @@ import sys
 import numpy as np
 import pear_camera
 import pytest
-from methods.semalign3d.alignment import fabricated
 from ros.conftest import ROOT
 
 from semcorr_lab.timing import measure_bank, measure_service
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.serving.resident import tensor_bytes
-
-
-@pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
 
 
 def test_residents_are_counted_in_a_real_bank(model, tmp_path, capsys):

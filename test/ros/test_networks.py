@@ -32,11 +32,6 @@ SEED = 3  # of a random SAM whose answer overlaps with the pear's
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     write_class(folder / "pear.safetensors", model)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pear_camera
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from methods.semalign3d.alignment import fabricated
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline
@@ -22,22 +21,12 @@ Response = TransferKeypoints.Response
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
-def settings(model, tmp_path_factory):
+def settings(settings, class_file, model, tmp_path_factory):
     """Two classes, none of them active."""
     folder = tmp_path_factory.mktemp("classes")
-    write_class(folder / "pear.safetensors", model)
     write_class(folder / "quince.safetensors", replace(model, info=replace(model.info, name="quince")))
-    (folder / "quick.yaml").write_text("optimize: {steps: 60}\n")
-    return {
-        "backbone": "fabricated",
-        "classes": f"[{folder / 'pear.safetensors'}, {folder / 'quince.safetensors'}]",
-        "threads": "1",
-        "quality": str(folder / "quick.yaml"),
+    return settings | {
+        "classes": f"[{class_file}, {folder / 'quince.safetensors'}]",
         "demonstration_folder": str(folder / "taught"),
         "__node": NODE,
     }

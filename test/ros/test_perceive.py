@@ -29,31 +29,6 @@ Response = TransferKeypoints.Response
 
 
 @pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
-
-
-@pytest.fixture(scope="module")
-def class_file(model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("classes") / "pear.safetensors"
-    write_class(path, model)
-    return path
-
-
-@pytest.fixture(scope="module")
-def settings(class_file):
-    """The pear loaded, and an alignment that is quick rather than exact."""
-    preset = class_file.with_name("quick.yaml")
-    preset.write_text("optimize: {steps: 120}\n")
-    return {
-        "backbone": "fabricated",
-        "classes": f"[{class_file}]",
-        "threads": "1",
-        "quality": str(preset),
-    }
-
-
-@pytest.fixture(scope="module")
 def perceive(start, settings):
     """One node for the whole module."""
     node = start("perceive", settings)

@@ -6,8 +6,6 @@ import contextlib
 
 import pear_camera
 import pytest
-from methods.semalign3d.alignment import fabricated
-from semcorr_ros.serving.perception import Perception, Task
 from std_msgs.msg import Header
 
 from semcorr_ros.methods.semalign3d.class_file import write_class
@@ -20,11 +18,6 @@ from semcorr_ros.serving.class_bank import ClassBank
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 
 MOST_STEPS = 5  # between two looks at whether to go on
-
-
-@pytest.fixture(scope="module")
-def model():
-    return fabricated.make_class()
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])

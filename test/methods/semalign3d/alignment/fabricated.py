@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from semcorr_ros.matching import View
 from torch import Tensor
@@ -176,10 +177,11 @@ def true_view(model: ClassRepresentation, azimuth: float, elevation: float) -> V
 def _splat(points: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
     """Nearest point per pixel: depth (0 = none) and its index (-1 = none)."""
     pixels = cameras.project(points, camera).round().long()
-    order = points[:, 2].argsort(descending=True)
-    depth, owner = torch.zeros(SIZE), torch.full(SIZE, -1)
-    for i in order.tolist():
-        x, y = pixels[i].tolist()
-        if 0 <= x < SIZE[1] and 0 <= y < SIZE[0]:
-            depth[y, x], owner[y, x] = points[i, 2], i
-    return depth, owner
+    inside = ((pixels >= 0) & (pixels < torch.tensor([SIZE[1], SIZE[0]]))).all(-1).numpy()
+    order = points[:, 2].argsort(descending=True).numpy()
+    order = order[inside[order]]
+    depth, owner = np.zeros(SIZE, np.float32), np.full(SIZE, -1)
+    x, y = pixels.numpy()[order].T
+    # Of equal indices NumPy keeps the last one: the nearest point.
+    depth[y, x], owner[y, x] = points[:, 2].numpy()[order], order
+    return torch.from_numpy(depth), torch.from_numpy(owner)
