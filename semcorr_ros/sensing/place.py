@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool
-from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros import pipeline
@@ -19,6 +17,7 @@ from semcorr_ros.geometry.distortion import rectify_depth
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.masks import MaskProvider
 from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
+from semcorr_ros.masks._pieces import grown, largest
 from semcorr_ros.masks.attention import attention_mask, class_prototypes
 from semcorr_ros.observations import first_mask, unannotated
 from semcorr_ros.sensing.frame import SMALL, Frame, observe
@@ -103,7 +102,7 @@ def pieces(frame: Frame, features: FeatureMap, model: ClassRepresentation, most:
     left = attention_mask(features, class_prototypes(model))
     found: list[Place] = []
     while len(found) < most and left.any():
-        mask = _one_piece(left)
+        mask = largest(left)
         if depth is not None and camera is not None:
             draws = torch.Generator().manual_seed(0)
             mask = segment_by_depth(left, depth, camera, diameter(model), draws)
@@ -111,18 +110,11 @@ def pieces(frame: Frame, features: FeatureMap, model: ClassRepresentation, most:
         if first is None or mask.sum() < SMALLEST_PIECE * first.sum():
             break
         found.append(Place(mask=mask, rough=True))
-        around = ndimage.binary_dilation(mask.cpu().numpy(), iterations=SEAM)
-        left = left & ~torch.from_numpy(around).to(device)
+        left = left & ~torch.from_numpy(grown(mask.cpu().numpy(), SEAM)).to(device)
     if not found:
         sentence = f"nothing in the image looks like the class {model.info.name!r}; {SMALL}"
         raise Refusal(Code.NOT_FOUND, sentence)
     return found
-
-
-def _one_piece(mask: Bool[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
-    labels, _ = ndimage.label(mask.cpu().numpy())
-    largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
-    return torch.from_numpy(labels == largest).to(mask.device)
 
 
 def _inside(
