@@ -23,12 +23,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmark.rendered import runs, scenes
 from benchmark.rendered.variants import Variant
-from semcorr_ros.alignment.engine import ENGINES
-from semcorr_ros.alignment.presets import preset
+from semcorr_lab.synthetic.categories import available
+from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros.evaluation.views import read_alignment
-from semcorr_ros.plugins import available
+from semcorr_ros.methods.semalign3d.alignment.engine import ENGINES
+from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.storage import write_json
-from semcorr_ros.synthetic.source import ProceduralSource
 
 ENERGY, PCK = 0.005, 0.01  # how much worse is still the same
 
@@ -49,7 +49,7 @@ def main() -> int:
     args = _arguments()
     logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
     torch.set_num_threads(1)
-    categories = tuple(available("synthetic.categories"))
+    categories = tuple(available())
     with _progress() as bar:
         made = scenes.config(args.rendered, 10 * args.rendered)
         task = bar.add_task("render", total=len(categories) * (30 + args.rendered))

@@ -1,4 +1,4 @@
-# The alignment's kernels (semcorr_ros/alignment/compiled/kernels): one library for each kind of processor
+# The alignment's kernels (semcorr_ros/methods/semalign3d/alignment/compiled/kernels): one library for each kind of processor
 # in variants.txt, by the flags in flags.txt and nothing else, so that they round as those that build.py makes
 # where there is no colcon. The name holds a digest of the sources: one of others is not loaded.
 

@@ -33,7 +33,7 @@ ARGUMENTS = {
     "detections": ("detections", "topic of a detector's vision_msgs/Detection2DArray"),
     "image_transport": ("", "raw, or compressed = <image>/compressed; empty = as in params_file"),
     "depth_transport": ("", "raw, or compressedDepth = <depth>/compressedDepth; empty = as in params_file"),
-    "camera": ("none", "simulated = start scene_camera as well"),
+    "camera": ("none", "simulated = start scene_camera as well, where semcorr_lab is installed"),
     "rviz": ("false", "start RViz as well, where it is installed"),
     "fixed_frame": ("camera_optical_frame", "RViz' fixed frame: the frame_id of the image, or one tf2 knows"),
     "foxglove": (

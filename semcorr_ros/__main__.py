@@ -1,10 +1,11 @@
-"""`python -m semcorr_ros VERB`: one file per verb in cli/, one per node in ros/."""
+"""Run `python -m semcorr_ros VERB`: one file per verb in cli/, and where the lab is there, in its cli/."""
 
 from __future__ import annotations
 
 import argparse
 import ast
 import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -14,8 +15,9 @@ from pathlib import Path
 # else uses the cores, against each other: a build of 11 s took over two minutes (docs/benchmarks.md).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-NODES = ("perceive", "scene_camera")
-FOLDER = Path(__file__).parent
+# Nodes, and the modules they are in. The lab is what a robot never runs: not every installation has it.
+NODES = {"perceive": "semcorr_ros.ros.perceive", "scene_camera": "semcorr_lab.demo.scene_camera"}
+LAB = ("bench", "demo", "scene_camera", "synthesize", "train_tiny")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,17 +26,16 @@ def main(argv: list[str] | None = None) -> int:
     A mistake of the user (ValueError, OSError, a missing package) is one line and status 2.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    verbs = {path.stem: path for path in sorted((FOLDER / "cli").glob("[a-z]*.py"))}
-    verbs |= {name: FOLDER / "ros" / f"{name}.py" for name in NODES if (FOLDER / "ros").is_dir()}
+    verbs = _verbs()
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview(verbs))
         return 0
     verb, rest = arguments[0], arguments[1:]
     if verb not in verbs:
-        print(f"semcorr_ros: unknown verb {verb!r}; choose from: {', '.join(verbs)}", file=sys.stderr)
+        print(f"semcorr_ros: {_unknown(verb)}; choose from: {', '.join(verbs)}", file=sys.stderr)
         return 2
     try:
-        return _run_node(verb, rest) if verb in NODES else _run_verb(verb, rest)
+        return _run_node(verb, rest) if verb in NODES else _run_verb(verbs[verb], verb, rest)
     except (ValueError, OSError, ImportError) as error:
         print(f"semcorr_ros {verb}: {error}", file=sys.stderr)
         return 2
@@ -43,8 +44,32 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _run_verb(verb: str, arguments: list[str]) -> int:
-    module = importlib.import_module(f"semcorr_ros.cli.{verb}")
+def _verbs() -> dict[str, Path]:
+    """Find the file of every verb by its name; nothing is imported."""
+    root = Path(__file__).parents[1]
+    spec = importlib.util.find_spec("semcorr_lab")
+    folders = [root / "semcorr_ros/cli"] + (
+        [Path(spec.origin).parent / "cli"] if spec and spec.origin else []
+    )
+    found = {path.stem: path for folder in folders for path in folder.glob("[a-z]*.py")}
+    return dict(sorted(found.items())) | {name: path for name in NODES if (path := _node_file(name))}
+
+
+def _node_file(name: str) -> Path | None:
+    package, _, rest = NODES[name].partition(".")
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / f"{rest.replace('.', '/')}.py" if spec and spec.origin else None
+    return path if path and path.is_file() else None
+
+
+def _unknown(verb: str) -> str:
+    if verb in LAB:
+        return f"{verb!r} is a verb of semcorr_lab, which is not installed here (colcon: -DSEMCORR_LAB=ON)"
+    return f"unknown verb {verb!r}"
+
+
+def _run_verb(path: Path, verb: str, arguments: list[str]) -> int:
+    module = importlib.import_module(f"{path.parents[1].name}.cli.{verb}")
     parser = argparse.ArgumentParser(
         prog=f"semcorr_ros {verb}",
         description=module.__doc__,
@@ -59,7 +84,7 @@ def _run_node(node: str, arguments: list[str]) -> int:
         # Told to stop while it still imports torch, a node ends as quietly as later on.
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        module = importlib.import_module(f"semcorr_ros.ros.{node}")
+        module = importlib.import_module(NODES[node])
     except ModuleNotFoundError as error:
         raise ImportError(
             f"{error}; the nodes need ROS 2: run `make setup`, or source one and build"

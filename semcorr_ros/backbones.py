@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semcorr_ros import plugins
-from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 DEFAULT = "efficientnet_lite"
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong

@@ -11,17 +11,12 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros import backbones, rendered
-from semcorr_ros.artifacts import (
-    AnnotatedImage,
-    Camera,
-    ClassRepresentation,
-    DepthMap,
-    Observation,
-)
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, Observation
 from semcorr_ros.depth import DepthProvider
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import cameras
 from semcorr_ros.masks import MaskProvider
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.storage import image_size, read_image
 from semcorr_ros.zoom import zoomed
 

@@ -9,20 +9,14 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from semcorr_ros import alignment, backbones
-from semcorr_ros.artifacts import (
-    Alignment,
-    Camera,
-    ClassRepresentation,
-    Correspondences,
-    DepthMap,
-    FeatureMap,
-    Observation,
-)
+from semcorr_ros import backbones
+from semcorr_ros.artifacts import Camera, Correspondences, DepthMap, FeatureMap, Observation
 from semcorr_ros.geometry import distortion
 from semcorr_ros.masks import MaskProvider, attention
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.observations import first_mask, unannotated
 
 ATTENTION: tuple[MaskProvider, ...] = (attention.build(attention.Config()),)

@@ -21,7 +21,7 @@ EXTRAS = {
 
 def available(kind: str) -> list[str]:
     """Names that `load` accepts for a kind (a folder of semcorr_ros), without importing them."""
-    package = importlib.import_module(f"semcorr_ros.{kind}")
+    package = importlib.import_module(_package(kind))
     names = [module.name for module in pkgutil.iter_modules(package.__path__)]
     return sorted(name for name in set(names) if not name.startswith("_"))
 
@@ -35,10 +35,10 @@ def load(kind: str, name: str) -> ModuleType:
     try:
         if name not in available(kind):
             raise ValueError(f"unknown {kind} plug-in {name!r}; available: {', '.join(available(kind))}")
-        return importlib.import_module(f"semcorr_ros.{kind}.{name}")
+        return importlib.import_module(f"{_package(kind)}.{name}")
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
-        if package in ("", "semcorr_ros"):
+        if package in ("", "semcorr_ros", "semcorr_lab"):
             raise
         extra = EXTRAS.get(package)
         wanted = f"'semcorr_ros[{extra}]'" if extra else package
@@ -48,3 +48,7 @@ def load(kind: str, name: str) -> ModuleType:
             have = f"{package} {getattr(sys.modules.get(package), '__version__', '')}".strip()
             reason = f"does not work with {have}: pip install -U {wanted} ({error})"
         raise ImportError(f"{kind} plug-in {name!r} {reason}") from error
+
+
+def _package(kind: str) -> str:
+    return kind if kind.startswith("semcorr_lab.") else f"semcorr_ros.{kind}"

@@ -6,8 +6,8 @@ import builders
 import torch
 from torch import Tensor
 
-from semcorr_ros.artifacts import Views
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
+from semcorr_ros.methods.semalign3d.artifacts import Views
 
 
 def views_of(pictures: list[builders.Picture], everything: bool = False) -> Views:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, FeatureMap

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import spair_folder
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.geometry import cameras
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.storage import write_image
 
 

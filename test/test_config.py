@@ -2,7 +2,8 @@
 
 import pytest
 
-from semcorr_ros import alignment, config
+from semcorr_ros import config
+from semcorr_ros.methods.semalign3d import alignment
 
 
 def test_nested_values_and_defaults(tmp_path):

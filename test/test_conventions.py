@@ -4,10 +4,10 @@ import math
 
 import torch
 
-from semcorr_ros.alignment.state import ImageFrame
 from semcorr_ros.evaluation.pck import box_size, correct
 from semcorr_ros.geometry import cameras, grid, rotations
 from semcorr_ros.geometry.similarity import apply_similarity
+from semcorr_ros.methods.semalign3d.alignment.state import ImageFrame
 
 CAMERA = cameras.centered(500.0, (480, 640))
 

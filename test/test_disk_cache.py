@@ -7,7 +7,7 @@ import mask_networks
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from model_folders import ModelFolders
 
 from semcorr_ros import plugins

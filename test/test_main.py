@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from semcorr_lab.cli import demo
 from semcorr_ros import __main__ as command_line
-from semcorr_ros.cli import demo
 
 
 def test_overview_lists_every_verb_without_importing_it(capsys):

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from semcorr_lab.synthetic import categories
 from semcorr_ros import plugins
 
 
@@ -19,10 +20,10 @@ def test_unknown_name_lists_the_choices():
 
 def test_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "trimesh", None)
-    for name in [name for name in sys.modules if name.startswith("semcorr_ros.synthetic")]:
+    for name in [name for name in sys.modules if name.startswith("semcorr_lab.synthetic")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"trimesh.*semcorr_ros\[synthetic\]"):
-        plugins.load("synthetic.categories", "mug")
+        categories.load("mug")
 
 
 def test_a_package_that_is_too_old_is_named_with_its_version(monkeypatch, tmp_path):
@@ -41,8 +42,8 @@ PARTS = {
     "masks": ("Config", "build"),
     "datasets": ("build",),
     "matching": ("NEEDS_ALIGNMENT", "match"),
-    "alignment.terms": ("energy",),
-    "synthetic.categories": ("INFO", "generate"),
+    "methods.semalign3d.alignment.terms": ("energy",),
+    "semcorr_lab.synthetic.categories": ("INFO", "generate"),
     "cli": ("add_arguments", "run"),
 }
 

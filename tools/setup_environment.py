@@ -121,10 +121,13 @@ def _numpy_constraint() -> Command:
 
 def _build() -> None:
     sources = [*ROOT.glob("msg/*"), *ROOT.glob("srv/*"), *ROOT.glob("action/*"), *ROOT.glob("scripts/*")]
-    sources += [*ROOT.glob("cmake/*"), *ROOT.glob("semcorr_ros/alignment/compiled/kernels/*")]
+    sources += [
+        *ROOT.glob("cmake/*"),
+        *ROOT.glob("semcorr_ros/methods/semalign3d/alignment/compiled/kernels/*"),
+    ]
     sources += [ROOT / "CMakeLists.txt", ROOT / "package.xml", ROOT / "tools/overlay_bootstrap.py"]
     # The install space links to each file of the package: a new or removed one must be linked anew.
-    folders = ("semcorr_ros", "launch", "config", "rviz")
+    folders = ("semcorr_ros", "semcorr_lab", "launch", "config", "rviz")
     linked = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*")]
     names = sorted(str(p.relative_to(ROOT)) for p in linked if p.is_file() and "__pycache__" not in p.parts)
     key = _digest(sources, "\n".join([str(ROOT), PACKAGES_STAMP.read_text(), *names]))
@@ -155,7 +158,7 @@ def _colcon() -> Command:
     return [
         *colcon, "--log-base", "log", "build", "--symlink-install", "--packages-select", "semcorr_ros",
         "--event-handlers", "console_cohesion-", "--cmake-args", f"-DPython3_EXECUTABLE={PYTHON}",
-        "-DBUILD_TESTING=OFF", *fewer, "--no-warn-unused-cli",
+        "-DBUILD_TESTING=OFF", "-DSEMCORR_LAB=ON", *fewer, "--no-warn-unused-cli",
     ]  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from benchmark.faults.camera import Picture
 from benchmark.faults.lab import ROOT, Subject
 from benchmark.faults.trials import TRIALS
+from semcorr_lab.synthetic.render import render
+from semcorr_lab.synthetic.turntable import Turntable
 from semcorr_ros.storage import write_json
-from semcorr_ros.synthetic.render import render
-from semcorr_ros.synthetic.turntable import Turntable
 
 SEED, VIEW = 3000, 3  # of an object that is not in the training images
 

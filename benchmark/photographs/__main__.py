@@ -21,8 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmark.photographs import report, runs, splits
 from semcorr_ros import config, plugins
-from semcorr_ros.alignment import Config
 from semcorr_ros.datasets import Dataset
+from semcorr_ros.methods.semalign3d.alignment import Config
 from semcorr_ros.storage import atomic_path, write_image, write_json
 
 

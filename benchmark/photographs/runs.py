@@ -11,9 +11,7 @@ import torch
 
 from semcorr_ros import pipeline, plugin_options, plugins
 from semcorr_ros.__main__ import main as verb
-from semcorr_ros.alignment import Config
-from semcorr_ros.alignment.presets import preset
-from semcorr_ros.artifacts import Alignment, AnnotatedImage, Correspondences
+from semcorr_ros.artifacts import AnnotatedImage, Correspondences
 from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.journal import open_journal
@@ -21,8 +19,11 @@ from semcorr_ros.evaluation.pck import box_size, correct
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment.presets import preset
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.observations import Providers
-from semcorr_ros.representation.class_file import read_class
 
 METHODS = ("nearest_neighbor", "window_soft_argmax", "aligned")
 ALPHAS = (0.1, 0.05)

@@ -20,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmark.rendered import rejection, report, runs, scenes
 from benchmark.rendered.variants import MAIN, variants
-from semcorr_ros.plugins import available
+from semcorr_lab.synthetic.categories import available
+from semcorr_lab.synthetic.dataset import DatasetConfig
+from semcorr_lab.synthetic.meshes import open_meshes
+from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros.storage import atomic_path, write_json
-from semcorr_ros.synthetic.dataset import DatasetConfig
-from semcorr_ros.synthetic.meshes import open_meshes
-from semcorr_ros.synthetic.source import ProceduralSource
 
 SETTINGS = ("tiny", *scenes.NOISE)
 ABLATED = "oracle"  # the setting all variants run on
@@ -38,7 +38,7 @@ def main() -> int:
     logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # threads that wait for a busy core cost more than they bring
     made = scenes.config(args.images, args.pairs)
-    categories = tuple(available("synthetic.categories"))
+    categories = tuple(available())
     rows: list[dict[str, Any]] = []
     wrong: dict[str, list[float]] = {}
     empty: list[float] = []
@@ -141,7 +141,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.rendered", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/rendered"), help="everything is kept here")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="features")
-    parser.add_argument("--categories", nargs="+", choices=available("synthetic.categories"))
+    parser.add_argument("--categories", nargs="+", choices=available())
     parser.add_argument(
         "--meshes", type=Path, metavar="DIR", help="a further setting: GLB meshes with DIR/instances.json"
     )

@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation
+from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.evaluation.pck import box_size
 from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 GOOD = 0.5  # share of keypoints within 0.1 of the box from which an alignment counts as good
 

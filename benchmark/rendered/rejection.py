@@ -13,15 +13,17 @@ import torch
 
 from benchmark.rendered.runs import Place
 from benchmark.rendered.variants import Variant
+from semcorr_lab.synthetic import categories
+from semcorr_lab.synthetic.raycast import RayCaster
+from semcorr_lab.synthetic.render import Rendering, render
+from semcorr_lab.synthetic.scene import SceneConfig, sample_scene
+from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import ClassRepresentation, DepthMap
+from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.evaluation.views import FAILURES
 from semcorr_ros.features import FeatureExtractor, ImageRef
-from semcorr_ros.representation.class_file import read_class
-from semcorr_ros.synthetic.raycast import RayCaster
-from semcorr_ros.synthetic.render import Rendering, render
-from semcorr_ros.synthetic.scene import SceneConfig, sample_scene
-from semcorr_ros.synthetic.source import ProceduralSource
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.zoom import zoomed
 
 SEED = 21
@@ -43,7 +45,7 @@ def without_object(place: Place, variant: Variant, count: int, tick: Callable[[i
 
 def pictures(category: str, count: int) -> Iterator[Rendering]:
     """Floors, walls and clutter - objects of other categories among it - seen from random viewpoints."""
-    source = ProceduralSource(tuple(plugins.available("synthetic.categories")))
+    source = ProceduralSource(tuple(categories.available()))
     flat = source.infos()[category].flat
     rng = np.random.default_rng(SEED)
     while count:

@@ -18,8 +18,8 @@ from semcorr_ros.evaluation.align_ahead import align_ahead
 from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.observations import Providers
-from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.workers import Crew
 
 

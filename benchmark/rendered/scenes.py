@@ -2,7 +2,7 @@
 right and one leg with the next would see. Only this benchmark can make them; no verb, no node.
 
 Every object pixel gets the training target of the `tiny` backbone for its folded place on its part
-(semcorr_ros/training), averaged over a 60x60 grid, plus noise per cell and noise that is shared by a
+(semcorr_lab/training), averaged over a 60x60 grid, plus noise per cell and noise that is shared by a
 neighborhood of four by four cells.
 """
 
@@ -19,15 +19,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from semcorr_ros.plugins import load
+from semcorr_lab.synthetic import categories
+from semcorr_lab.synthetic.dataset import DatasetConfig, Job, jobs, make_dataset, picture
+from semcorr_lab.synthetic.instance import Instance
+from semcorr_lab.synthetic.render import Rendering
+from semcorr_lab.synthetic.source import ProceduralSource, Source
+from semcorr_lab.training.rendered_samples import sample_arrays
+from semcorr_lab.training.tiny_classes import class_codebook
+from semcorr_lab.training.tiny_targets import Codebook
 from semcorr_ros.storage import atomic_path
-from semcorr_ros.synthetic.dataset import DatasetConfig, Job, jobs, make_dataset, picture
-from semcorr_ros.synthetic.instance import Instance
-from semcorr_ros.synthetic.render import Rendering
-from semcorr_ros.synthetic.source import ProceduralSource, Source
-from semcorr_ros.training.rendered_samples import sample_arrays
-from semcorr_ros.training.tiny_classes import class_codebook
-from semcorr_ros.training.tiny_targets import Codebook
 
 GRID = 60
 PATCHES = 15  # the shared noise lives on this coarser grid
@@ -97,7 +97,7 @@ def _write_job(
     folder: Path, codebook: Codebook, source: ProceduralSource, made: DatasetConfig, job: Job
 ) -> None:
     instance, rendering = picture(source, made, job)
-    arrays = sample_arrays(rendering, instance, load("synthetic.categories", job.category).INFO.symmetric)
+    arrays = sample_arrays(rendering, instance, categories.load(job.category).INFO.symmetric)
     clean = place_features(arrays, codebook, job.category)
     number = jobs(source, made).index(job)
     for k, (setting, noise) in enumerate(sorted(NOISE.items())):

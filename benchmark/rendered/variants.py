@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from semcorr_ros import plugins
-from semcorr_ros.alignment import Config
-from semcorr_ros.alignment.objective import SCHEDULE_OF_TERM
-from semcorr_ros.alignment.presets import preset
+from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
+from semcorr_ros.methods.semalign3d.alignment.presets import preset
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from benchmark.rgbd import report, sheet
 from benchmark.rgbd.asking import BOXED, Client, Reply, questions
 from benchmark.rgbd.camera import VARIANTS
 from benchmark.rgbd.frames import Recording, read_all, without_objects
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.storage import atomic_path, write_image, write_json
 
 NODE = "/semcorr"

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from benchmark.structure.views import Scene, scene
-from semcorr_ros import plugins
-from semcorr_ros.artifacts import Views
+from semcorr_lab.synthetic import categories
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
-from semcorr_ros.representation.config import Config as BuildConfig
-from semcorr_ros.representation.lift_views import add_mirrored
-from semcorr_ros.representation.sparse_cloud import sparse_cloud
+from semcorr_ros.methods.semalign3d.artifacts import Views
+from semcorr_ros.methods.semalign3d.building.config import Config as BuildConfig
+from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
+from semcorr_ros.methods.semalign3d.building.sparse_cloud import sparse_cloud
 from semcorr_ros.structure.config import Config
 from semcorr_ros.structure.lift import Structure, lift
 from semcorr_ros.structure.sightings import collect
@@ -81,7 +81,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--images", type=int, default=25)
-    parser.add_argument("--categories", nargs="+", default=plugins.available("synthetic.categories"))
+    parser.add_argument("--categories", nargs="+", default=categories.available())
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semcorr_ros import plugins
-from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, Views
+from semcorr_lab.synthetic import categories
+from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo
 from semcorr_ros.geometry.cameras import centered, project
-from semcorr_ros.representation.lift_views import add_mirrored
-from semcorr_ros.representation.procrustes import generalized_procrustes
+from semcorr_ros.methods.semalign3d.artifacts import Views
+from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
+from semcorr_ros.methods.semalign3d.building.procrustes import generalized_procrustes
 
 SIZE = (480, 640)  # of the images, (h, w)
 HIDDEN = -0.2  # cosine to the camera's direction below which a keypoint is taken to be hidden
@@ -44,7 +45,7 @@ def scene(
     turn: degrees to either side from which the object is seen; default: all around, 60 for flat classes.
     """
     generator = torch.Generator().manual_seed(seed)
-    module = plugins.load("synthetic.categories", category)
+    module = categories.load(category)
     members = [module.generate(np.random.default_rng([7, seed, i])).keypoints for i in range(count)]
     whole = torch.as_tensor(np.stack(members)).float()
     whole = whole - whole.mean(1, keepdim=True)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from semcorr_ros import config
-from semcorr_ros.alignment import Config
-from semcorr_ros.alignment.objective import SCHEDULE_OF_TERM
-from semcorr_ros.alignment.presets import PRESETS, preset
+from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
+from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
 
 
 def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import torch
 
 from semcorr_ros import plugins
-from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ClassRepresentation
+from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.depth import JointDepth, Prepared
 from semcorr_ros.masks._keypoint_hull import KeypointHull
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.observations import Providers
 
 NO_FILES = "nothing: this format has no depth files"

@@ -14,8 +14,7 @@ from typing import Any
 from rich.progress import Progress
 
 from semcorr_ros import backbones, plugins
-from semcorr_ros.alignment import Config
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, ImagePair
+from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import alignment_from
@@ -27,8 +26,10 @@ from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.memory import peak_memory
+from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin
 from semcorr_ros.observations import Providers
-from semcorr_ros.representation.class_file import read_class, read_origin
 from semcorr_ros.workers import Crew
 
 LOG = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.depth import _disk_cache as depth_cache
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
 from semcorr_ros.masks import _disk_cache as mask_cache
-from semcorr_ros.representation.class_file import read_origin
+from semcorr_ros.methods.semalign3d.class_file import read_origin
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,13 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import (
-    Alignment,
-    ClassRepresentation,
-    Correspondences,
-    KeypointState,
-    Observation,
-)
+from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
 from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
@@ -29,10 +23,11 @@ from semcorr_ros.cli._live_arguments import add_live_arguments
 from semcorr_ros.cli._score_arguments import add_min_score
 from semcorr_ros.features import ImageRef
 from semcorr_ros.masks.precomputed import read_mask
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.observations import Providers, lone_image, observe
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.judgement import check_finite
-from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
 MIN_SIDE = 32  # pixels; the coarsest cell of a backbone

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from semcorr_ros.reasons import REASONS
+from semcorr_ros.refusal import Refusal
 from semcorr_ros.sensing.judgement import MIN_SCORE, min_score_for
-from semcorr_ros.sensing.reasons import REASONS
-from semcorr_ros.sensing.refusal import Refusal
 
 REFUSED = 1  # exit status
 

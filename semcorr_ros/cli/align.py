@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, Observation
+from semcorr_ros.artifacts import Observation
 from semcorr_ros.cli import _picture_arguments as pictures
 from semcorr_ros.cli._live_arguments import live_from
 from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
 from semcorr_ros.memory import peak_memory
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.refusal import Refusal
 from semcorr_ros.sensing.judgement import judged, low_score
-from semcorr_ros.sensing.refusal import Refusal
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.overlay import draw_alignment, draw_refusal
 

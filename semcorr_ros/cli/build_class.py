@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import config as yaml_config
-from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, ClassRepresentation, FeatureMap
+from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, FeatureMap
 from semcorr_ros.backbones import kept_options
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._annotation_checks import about_annotations, about_size
@@ -30,11 +30,12 @@ from semcorr_ros.cli._engine_arguments import add_engine_arguments
 from semcorr_ros.cli._origins import origins
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.memory import peak_memory
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.building.build import build
+from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.samples import LazySample, Sample
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.observations import Providers, observe, observe_mirrored
-from semcorr_ros.representation.build import build
-from semcorr_ros.representation.class_file import write_class
-from semcorr_ros.representation.config import Config
-from semcorr_ros.representation.samples import LazySample, Sample
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.class_picture import class_picture
 

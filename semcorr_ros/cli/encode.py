@@ -21,8 +21,8 @@ from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._engine_arguments import add_engine_arguments, crew_from
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features._disk_cache import DiskCache
+from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin
 from semcorr_ros.observations import observe, observe_mirrored
-from semcorr_ros.representation.class_file import read_class, read_origin
 from semcorr_ros.workers import FAILURES, Crew, Failed
 
 CHUNK = 32  # images per job: the network is loaded once for all of them

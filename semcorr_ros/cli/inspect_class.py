@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from semcorr_ros.artifacts import BetaFamily, ClassRepresentation
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.class_picture import class_picture
 

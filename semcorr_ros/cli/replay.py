@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import backbones
-from semcorr_ros.alignment import Config
-from semcorr_ros.alignment.presets import PRESETS, preset
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
 from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
+from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.plugins import EXTRAS
-from semcorr_ros.representation.class_file import read_class
 from semcorr_ros.sensing import replay
 from semcorr_ros.sensing.assembly import DEPTH_CHOICES
 from semcorr_ros.storage import write_json

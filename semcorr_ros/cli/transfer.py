@@ -16,13 +16,14 @@ from rich.progress import Progress
 from torch import Tensor
 
 from semcorr_ros import pipeline, plugins
-from semcorr_ros.artifacts import ClassRepresentation, Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.cli import _picture_arguments as pictures
 from semcorr_ros.cli._live_arguments import live_from
 from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
 from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.refusal import Refusal
 from semcorr_ros.sensing.judgement import judged, low_score
-from semcorr_ros.sensing.refusal import Refusal
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_refusal

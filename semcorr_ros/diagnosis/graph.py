@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from semcorr_ros.diagnosis.facts import Facts, Stream
 from semcorr_ros.diagnosis.finding import Finding, error, ok, warn
-from semcorr_ros.sensing.reasons import REASONS
-from semcorr_ros.sensing.refusal import Code
+from semcorr_ros.reasons import REASONS
+from semcorr_ros.refusal import Code
 
 OLD = 1.0  # seconds by which a stamp may lie behind the clock
 SLOW = 1.0  # messages per second below which a camera is worth a remark

@@ -20,9 +20,11 @@ from semcorr_ros.evaluation.pck import size_of
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.matching import View
 
-# Predictions of other code are not resumed: what computes them is part of their key. Scoring is not.
-CODE = ("alignment", "matching", "masks", "depth", "features", "geometry")
-OWN_CODE = ("__init__", "adaptive_flip", "journal", "kap", "pck", "predict", "views")
+# Predictions of other code are not resumed: all code is part of their key but what shows, scores and starts.
+# Named by excluding, so that a new file counts until somebody knows better.
+APART = ("cli", "diagnosis", "ros", "visualization", "weights", "workers")
+SCORING = ("align_ahead", "breakdown", "geo_aware", "runs", "score", "tables")
+SUFFIXES = (".py", ".cpp", ".hpp", ".h")
 
 
 def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:
@@ -66,11 +68,16 @@ def key(pairs: Sequence[ImagePair], what: dict[str, Any]) -> str:
         digest.update(f"{pair.source} {pair.target} {pair.source_keypoints.tolist()}".encode())
     for name in sorted(what):
         digest.update(f"{name}={what[name]}\n".encode())
-    root = Path(__file__).parents[1]
-    files = [path for folder in CODE for path in (root / folder).rglob("*.py")]
-    for path in sorted([*files, *(root / "evaluation" / f"{name}.py" for name in OWN_CODE)]):
+    for path in code():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def code(root: Path = Path(__file__).parents[1]) -> list[Path]:
+    """List the source files that a prediction may depend on, sorted."""
+    scoring = {root / "evaluation" / f"{name}.py" for name in SCORING}
+    files = (path for path in root.rglob("*") if path.suffix in SUFFIXES and path not in scoring)
+    return sorted(path for path in files if path.relative_to(root).parts[0] not in APART)
 
 
 def _predict_pair(

@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros import alignment
-from semcorr_ros.artifacts import Alignment, AnnotatedImage, Camera, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Camera, Observation
 from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.storage import read_tensors, write_tensors
 

@@ -11,7 +11,8 @@ from typing import Protocol
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 class MaskProvider(Protocol):

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation, Observation
+from semcorr_ros.artifacts import Observation
 from semcorr_ros.geometry.grid import window
 from semcorr_ros.masks._pieces import label
 from semcorr_ros.masks.attention import attention_mask, class_prototypes
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 # Share of the recognised object inside the mask from which it is trusted, and below which it is not. Training
 # photographs of laptops and cups: 0.83 and 0.74 (median) for whole masks, 0.42 and 0.40 for halves.

@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Camera, ClassRepresentation, DepthMap
+from semcorr_ros.artifacts import Camera, DepthMap
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.masks._pieces import grown, label
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 MAX_PLANES = 4  # floor and walls
 MIN_PLANE = 0.05  # share of the valid pixels

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
 from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.masks import MaskNetwork
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 Size = tuple[int, int]
 

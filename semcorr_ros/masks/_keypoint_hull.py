@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float
 from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 GROWTH = 0.05  # of the longer side of the keypoints' box; the outline lies a little beyond the keypoints
 MIN_GROWTH = 2.0  # pixels

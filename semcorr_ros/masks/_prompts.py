@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
 from semcorr_ros.masks.attention import find_object
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2, pixels
 

@@ -14,8 +14,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
 

@@ -14,7 +14,8 @@ from jaxtyping import Bool
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 NEEDS_FILES = True  # of a data set, beside the image
 VOID = 255  # the unlabelled outline of VOC

@@ -16,16 +16,11 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
-from semcorr_ros.artifacts import (
-    AnnotatedImage,
-    ClassRepresentation,
-    FeatureMap,
-    Observation,
-    Prototypes,
-)
+from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Observation, Prototypes
 from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks._otsu import otsu_threshold
 from semcorr_ros.masks._pieces import label
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 CHUNK = 256  # prototypes at a time: 3600 cells x 1000 prototypes need not be in memory at once
 BORDER = 15  # the ring of border cells is 1 / BORDER of the longer side wide

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, DepthMap, Observation
+from semcorr_ros.artifacts import AnnotatedImage, DepthMap, Observation
 from semcorr_ros.masks._otsu import otsu_threshold
 from semcorr_ros.masks._pieces import largest
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)

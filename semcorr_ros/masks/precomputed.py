@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.storage import decode
 
 NEEDS_FILES = True  # of a data set, beside the image

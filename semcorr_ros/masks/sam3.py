@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from semcorr_ros import weights
-from semcorr_ros.artifacts import AnnotatedImage, ClassRepresentation, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Observation
 from semcorr_ros.masks._prompts import Prompt, agreement, prompt_for
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semcorr_ros.artifacts import Alignment, Observation
+from semcorr_ros.artifacts import Observation
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import Alignment, Camera, Correspondences, DepthMap, KeypointState
+from semcorr_ros.artifacts import Camera, Correspondences, DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import View
 from semcorr_ros.matching._uncertainty import point_covariance
 from semcorr_ros.matching._visibility import visible_share
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 
 REFINE_CELLS = 2  # half width, in feature cells, of the window in which a position is refined
 TEMPERATURE = 0.05  # of the soft-argmax over cosine similarities

@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, KeypointState
+from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import rotations
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 # Standard deviations as shares of the object's scale (metres per canonical unit).
 SEEN = 0.12  # across the ray, of a point that is seen

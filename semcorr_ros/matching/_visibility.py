@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Alignment
 from semcorr_ros.geometry import cameras
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 
 RADIUS = 0.2  # canonical units: what is nearer to the line of sight than this can hide a point
 DEPTH_SOFTNESS = 0.25  # canonical units behind the front surface at which a point counts as hidden

@@ -10,14 +10,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.alignment import schedules
-from semcorr_ros.alignment.evidence import Config as EvidenceConfig
-from semcorr_ros.alignment.evidence import log_semantic
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, Prototypes
+from semcorr_ros.artifacts import Correspondences, Prototypes
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import View
 from semcorr_ros.matching._placed_points import PlacedPoints, depth_window, locate
 from semcorr_ros.matching._visibility import visible_share
+from semcorr_ros.methods.semalign3d.alignment import schedules
+from semcorr_ros.methods.semalign3d.alignment.evidence import Config as EvidenceConfig
+from semcorr_ros.methods.semalign3d.alignment.evidence import log_semantic
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 NEEDS_ALIGNMENT = True
 # Chosen on folds of the training photographs of laptops and cups (benchmark/photographs), keypoints asked

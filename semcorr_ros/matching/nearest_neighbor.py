@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation, Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry import grid
 from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 NEEDS_ALIGNMENT = False
 

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation, Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry import grid
 from semcorr_ros.matching import View
 from semcorr_ros.matching.nearest_neighbor import similarity
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 __all__ = ["NEEDS_ALIGNMENT", "expected_cell", "match", "similarity"]
 

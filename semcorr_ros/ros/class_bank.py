@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from semcorr_ros import backbones
-from semcorr_ros.artifacts import CategoryInfo, ClassRepresentation
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.ros.class_size import KEPT, agreed
 from semcorr_ros.ros.refusal import Code, Refusal
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from semcorr_ros.artifacts import KeypointState
-from semcorr_ros.sensing.reasons import REASONS
-from semcorr_ros.sensing.refusal import Code, shortened
+from semcorr_ros.reasons import REASONS
+from semcorr_ros.refusal import Code, shortened
 
 RECENT = 1000  # times of each kind that are kept
 GOOD = ("pictures published", "requests answered")

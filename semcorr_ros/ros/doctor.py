@@ -17,12 +17,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.diagnosis.facts import Facts, Offer, Sample, Stream
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.listener import offered
 from semcorr_ros.ros.quality_of_service import mismatch
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.calibration import camera_from_message, intrinsics, lens_from_message
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 DISCOVERY = 1.5  # seconds after which the nodes of this machine are known, as a rule
 PATIENCE = 5.0  # seconds to wait for the node, for /diagnostics and for parameters

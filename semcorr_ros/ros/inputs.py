@@ -11,11 +11,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.listener import Listener
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 ADAPT_PERIOD = 0.5  # seconds between looks at what publishers offer
 # parameter value -> (message, what image_transport appends to the topic); decoded in the worker

@@ -11,7 +11,7 @@ from lifecycle_msgs.msg import Transition
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.task import Future
 
-from semcorr_ros.alignment.compiled import library
+from semcorr_ros.methods.semalign3d.alignment.compiled import library
 from semcorr_ros.ros.refusal import Code, Refusal
 
 if TYPE_CHECKING:

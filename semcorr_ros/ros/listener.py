@@ -16,8 +16,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+from semcorr_ros.refusal import Code
 from semcorr_ros.ros.quality_of_service import on_trouble
-from semcorr_ros.sensing.refusal import Code
 
 AS_OFFERED = "best_available"  # ROS's own word; its own way of doing it decides once, at the start
 RELIABILITIES = {

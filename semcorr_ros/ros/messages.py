@@ -9,9 +9,10 @@ import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from torch import Tensor
 
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.matching._uncertainty import pose_covariance
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.msg import ClassInfo, ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.sensing.judgement import judged

@@ -8,7 +8,7 @@ from semcorr_ros import backbones
 from semcorr_ros import plugin_options as options
 from semcorr_ros.backbones import Origin
 from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
-from semcorr_ros.representation.class_file import read_origin
+from semcorr_ros.methods.semalign3d.class_file import read_origin
 from semcorr_ros.ros.parameters import Parameters
 
 DEVICE = {"device": "the parameter device"}  # what plug-ins are not told by their own options

@@ -11,12 +11,14 @@ import torch
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from semcorr_ros import alignment, config, pipeline
-from semcorr_ros.alignment import engine, presets
-from semcorr_ros.alignment.tracking import Tracker
-from semcorr_ros.artifacts import Alignment, FeatureMap, Observation
+from semcorr_ros import config, pipeline
+from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import engine, presets
+from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters

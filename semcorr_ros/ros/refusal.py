@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from semcorr_ros.sensing.refusal import Code, Refusal, shortened
+from semcorr_ros.refusal import Code, Refusal, shortened
 
 __all__ = ["Code", "Refusal", "shortened"]

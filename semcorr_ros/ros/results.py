@@ -7,8 +7,8 @@ import math
 import torch
 
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import ClassRepresentation
 from semcorr_ros.matching import View
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.ros.messages import instance_message, keypoint_messages, pose_message
 from semcorr_ros.ros.outputs import Found
 from semcorr_ros.sensing.identities import Sighting

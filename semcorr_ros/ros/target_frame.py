@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, to_quaternion
 from semcorr_ros.msg import ClassPose, SemanticKeypoints
-from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.refusal import Code, Refusal
 
 PATIENCE = 0.1  # seconds: transforms arrive a little after the images they belong to
 

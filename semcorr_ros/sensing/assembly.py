@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.calibration import intrinsics
-from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.sensing.synchronizer import Synchronizer
 
 DEPTH_CHOICES = ("auto", "required", "none")

@@ -10,7 +10,7 @@ import torch
 from semcorr_ros.artifacts import Camera, Lens
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.distortion import make_lens
-from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.refusal import Code, Refusal
 
 # Focal lengths in longer sides of the image: 174 degrees of view, and 0.06.
 SHORTEST, LONGEST = 0.025, 1000.0

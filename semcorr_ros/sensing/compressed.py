@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.storage import decode
 
 HEADER = struct.Struct("<iff")

@@ -10,14 +10,15 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import Camera, ClassRepresentation, DepthMap, FeatureMap, Lens, Observation
+from semcorr_ros.artifacts import Camera, DepthMap, FeatureMap, Lens, Observation
 from semcorr_ros.depth import ImageDepth
 from semcorr_ros.features import ImageRef
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
 from semcorr_ros.live_providers import LiveProviders
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import calibration, images
-from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
 SMALL = "if it is there but small, give a region of interest"

@@ -12,8 +12,8 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import compressed
-from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.storage import MAX_PIXELS
 
 AS_IS = -1

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import torch
 
-from semcorr_ros.artifacts import Alignment, Correspondences, KeypointState, Observation
+from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
 from semcorr_ros.backbones import name_of
-from semcorr_ros.sensing.refusal import Code, Refusal
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.refusal import Code, Refusal
 
 MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
 # The same by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the

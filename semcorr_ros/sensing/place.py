@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros import pipeline
-from semcorr_ros.artifacts import ClassRepresentation, FeatureMap, Observation
+from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry.distortion import rectify_depth
 from semcorr_ros.live_providers import LiveProviders
@@ -19,9 +19,10 @@ from semcorr_ros.masks import MaskProvider
 from semcorr_ros.masks._depth_segments import diameter, segment_by_depth
 from semcorr_ros.masks._pieces import grown, largest
 from semcorr_ros.masks.attention import attention_mask, class_prototypes
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.observations import first_mask, unannotated
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.frame import SMALL, Frame, observe
-from semcorr_ros.sensing.refusal import Code, Refusal
 from semcorr_ros.zoom import zoomed
 
 MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off

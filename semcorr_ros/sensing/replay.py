@@ -11,17 +11,19 @@ from typing import Any
 
 import torch
 
-from semcorr_ros import alignment, pipeline
-from semcorr_ros.alignment.tracking import Tracker
-from semcorr_ros.artifacts import Alignment, ClassRepresentation, Correspondences, FeatureMap, KeypointState
+from semcorr_ros import pipeline
+from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
 from semcorr_ros.features import ImageRef
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.matching._uncertainty import pose_covariance
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import Assembler, Moment
 from semcorr_ros.sensing.frame import Frame, observe, read_frame, with_depth
 from semcorr_ros.sensing.judgement import MIN_SCORE, check_finite, judged, low_score
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.visualization.canvas import WHITE, Canvas
 
 TILE_PX = 640

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from semcorr_ros.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.geometry import cameras
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas
 from semcorr_ros.visualization.palette import by_position
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 pytest.importorskip("rclpy")
 pytest.importorskip("semcorr_ros.msg", reason="generated messages are missing: make setup")
@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from benchmark.faults import class_files, fuzz, lab, mutation, outages
 from benchmark.faults.camera import Picture
 from benchmark.faults.trials import TRIALS
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 ROOT = lab.ROOT
 

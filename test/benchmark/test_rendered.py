@@ -6,7 +6,7 @@ import torch
 
 from benchmark.rendered import measures, report, scenes
 from benchmark.rendered.variants import variants
-from semcorr_ros.alignment.objective import SCHEDULE_OF_TERM
+from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 
 
 def test_roc_auc_counts_ties_half():

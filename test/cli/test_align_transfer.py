@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import spair_folder
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.cli import align, transfer
 from semcorr_ros.geometry import cameras
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.storage import read_image, write_image, write_json
 
 

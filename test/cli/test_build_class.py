@@ -10,7 +10,7 @@ import spair_folder
 from PIL import Image
 
 from semcorr_ros.cli import build_class, inspect_class
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.methods.semalign3d.class_file import read_class
 
 
 def run(verb, *arguments):

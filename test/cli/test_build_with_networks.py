@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from semcorr_ros.cli import build_class
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.methods.semalign3d.class_file import read_class
 
 
 @pytest.fixture(scope="module")

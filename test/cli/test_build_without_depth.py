@@ -10,9 +10,9 @@ from spair_folder import save_image
 from benchmark.structure.views import scene
 from semcorr_ros.__main__ import main
 from semcorr_ros.cli import build_class, evaluate
-from semcorr_ros.representation import describe_build
-from semcorr_ros.representation.class_file import read_class
-from semcorr_ros.representation.recognition import Recognition
+from semcorr_ros.methods.semalign3d.building import describe_build
+from semcorr_ros.methods.semalign3d.building.recognition import Recognition
+from semcorr_ros.methods.semalign3d.class_file import read_class
 
 COUNT = 8
 
@@ -60,7 +60,9 @@ def test_a_class_is_built_and_says_what_it_lacks(root, tmp_path, capsys):
 
 
 def test_what_the_data_set_left_out_and_what_looks_wrong_is_printed(root, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("semcorr_ros.representation.build.recognition", lambda *_: Recognition(0.01, 0.02))
+    monkeypatch.setattr(
+        "semcorr_ros.methods.semalign3d.building.build.recognition", lambda *_: Recognition(0.01, 0.02)
+    )
     content = json.loads((root / "keypoints.json").read_text())
     broken = dict(content["images"][0], file="images/none.png")
     content["images"][1]["keypoints"]["seat_front_left"] = [9000, 5]

@@ -6,7 +6,7 @@ import pytest
 
 from semcorr_ros.__main__ import main
 from semcorr_ros.datasets import folder, spair71k
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.methods.semalign3d.class_file import read_class
 
 pytest.importorskip("embreex")
 CATEGORY = "mug"

@@ -16,7 +16,7 @@ import transformer_folders
 
 from semcorr_ros.__main__ import main
 from semcorr_ros.features._aggregation import AggregationNetwork
-from semcorr_ros.representation.class_file import read_class
+from semcorr_ros.methods.semalign3d.class_file import read_class
 
 TRAINING = 8
 SMALL = ("--backbone-option", "side=128", "--depth-option", "side=70", "--device", "cpu", "--threads", "1")

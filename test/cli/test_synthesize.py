@@ -8,7 +8,7 @@ from PIL import Image
 
 pytest.importorskip("embreex")
 
-from semcorr_ros.cli import synthesize
+from semcorr_lab.cli import synthesize
 
 
 def run(*words):

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from semcorr_ros.cli import train_tiny
+from semcorr_lab.cli import train_tiny
 from semcorr_ros.features import tiny
 from semcorr_ros.storage import read_image, read_json
 
@@ -48,7 +48,7 @@ def test_ctrl_c_keeps_a_checkpoint(tmp_path, monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("semcorr_ros.training.tiny_backbone._one_step", stop)
+    monkeypatch.setattr("semcorr_lab.training.tiny_backbone._one_step", stop)
     assert train_tiny.run(_args(tmp_path)) == 130
     assert (tmp_path / "work" / "checkpoint.safetensors").is_file()
     assert not (tmp_path / "tiny.safetensors").exists()

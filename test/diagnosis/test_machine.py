@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 
 import pytest
-from alignment import fabricated
-from alignment.kernels import forgotten_kernels
+from methods.semalign3d.alignment import fabricated
+from methods.semalign3d.alignment.kernels import forgotten_kernels
 
-from semcorr_ros.alignment.compiled import build
 from semcorr_ros.cli import doctor
 from semcorr_ros.diagnosis import machine
 from semcorr_ros.diagnosis.finding import Level
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.alignment.compiled import build
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.storage import read_json
 from semcorr_ros.weights import _locate, model
 

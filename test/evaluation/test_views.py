@@ -4,9 +4,10 @@ import pytest
 import spair_folder
 import torch
 
-from semcorr_ros.artifacts import Alignment, Camera, FeatureMap
+from semcorr_ros.artifacts import Camera, FeatureMap
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.evaluation import views
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.observations import Providers
 
 

@@ -3,14 +3,14 @@ import dataclasses
 import pytest
 import torch
 
+from semcorr_lab.training.feature_quality import quality
+from semcorr_lab.training.rendered_samples import Request, fill_cache, read_sample
+from semcorr_lab.training.tiny_classes import class_codebook
 from semcorr_ros.features import ImageRef, tiny
 from semcorr_ros.features._tiny_network import CHANNELS, STRIDE, TinyNetwork, fold
 from semcorr_ros.geometry.grid import pixels_to_cells
 from semcorr_ros.plugins import load
 from semcorr_ros.storage import write_tensors
-from semcorr_ros.training.feature_quality import quality
-from semcorr_ros.training.rendered_samples import Request, fill_cache, read_sample
-from semcorr_ros.training.tiny_classes import class_codebook
 
 
 def _network(seed=0):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros import alignment
 from semcorr_ros.masks import _agreement
+from semcorr_ros.methods.semalign3d import alignment
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import spair_folder
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from PIL import Image
 
 from semcorr_ros.artifacts import DepthMap, FeatureMap, Observation, Prototypes

@@ -10,7 +10,7 @@ import pytest
 import spair_folder
 import torch
 import transformers
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from model_folders import ModelFolders
 from safetensors.torch import load_file, save_file
 

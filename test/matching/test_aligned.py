@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras

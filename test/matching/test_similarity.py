@@ -1,6 +1,6 @@
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.matching import aligned, nearest_neighbor

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.artifacts import Alignment, KeypointState
+from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras, rotations
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.matching import _uncertainty
 from semcorr_ros.matching._uncertainty import point_covariance, pose_covariance
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 
 SCALE = 0.06
 NINETY = {3: 6.25, 6: 10.64}  # of the chi-squared distribution

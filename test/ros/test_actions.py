@@ -8,8 +8,8 @@ import time
 import pear_camera
 import pytest
 from action_msgs.msg import GoalStatus
-from alignment import fabricated
 from builtin_interfaces.msg import Duration
+from methods.semalign3d.alignment import fabricated
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, xyz
@@ -17,7 +17,7 @@ from semcorr_ros.action import AlignClass
 from sensor_msgs.msg import RegionOfInterest
 from std_srvs.srv import Trigger
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 Goal, Result = AlignClass.Goal, AlignClass.Result
 LONG_STEPS = 10_000_000  # hours: what ends, was ended

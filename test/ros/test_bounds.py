@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from semcorr_ros.msg import Point2D, Region, Regions
 from semcorr_ros.srv import TransferKeypoints
 from sensor_msgs.msg import Image
 
-from semcorr_ros.representation import class_file
+from semcorr_ros.methods.semalign3d import class_file
+from semcorr_ros.refusal import LONGEST_MESSAGE
 from semcorr_ros.ros import demonstrations
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.class_bank import ClassBank
@@ -24,7 +25,6 @@ from semcorr_ros.ros.refusal import Code, Refusal
 from semcorr_ros.ros.regions import MOST
 from semcorr_ros.ros.transfer import MAX_POINTS, Transfer
 from semcorr_ros.sensing import images
-from semcorr_ros.sensing.refusal import LONGEST_MESSAGE
 
 LONG = "x" * 10_000_000
 

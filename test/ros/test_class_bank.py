@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.representation.class_file import read_class, write_class
+from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 from semcorr_ros.ros import class_bank
 from semcorr_ros.ros.class_bank import MEGABYTE, ClassBank, tensor_bytes
 from semcorr_ros.ros.refusal import Code, Refusal

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros.conftest import call, spin_until
 from ros.test_perceive import inline
@@ -16,10 +16,10 @@ from semcorr_ros.msg import ClassCatalogue
 from semcorr_ros.srv import ListClasses, TransferKeypoints
 
 from semcorr_ros import pipeline
-from semcorr_ros.alignment import presets
 from semcorr_ros.masks._depth_segments import diameter
 from semcorr_ros.matching import View
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.alignment import presets
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros.class_bank import ClassBank, tensor_bytes
 from semcorr_ros.ros.class_size import AGREEING, KEPT, SURE, agreed, size_shown
 

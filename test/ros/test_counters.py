@@ -5,8 +5,8 @@ from __future__ import annotations
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from semcorr_ros.artifacts import KeypointState
+from semcorr_ros.refusal import Code
 from semcorr_ros.ros.counters import Counters
-from semcorr_ros.sensing.refusal import Code
 
 
 def status(counters: Counters) -> DiagnosticStatus:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from semcorr_ros.srv import TransferKeypoints
 
-from semcorr_ros.ros import demo_client
-from semcorr_ros.sensing.refusal import Code
+from semcorr_lab.demo import client as demo_client
+from semcorr_ros.refusal import Code
 
 NAME = "/semcorr/transfer_keypoints"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline, xyz
 from semcorr_ros.msg import Point2D
@@ -18,7 +18,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.demonstration_file import Record, read_info, read_record, write_record
 from semcorr_ros.ros.demonstrations import Demonstrations

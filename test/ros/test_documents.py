@@ -13,14 +13,14 @@ import yaml
 from ros.test_interface import live, policy_of  # noqa: F401 - a fixture
 
 from semcorr_ros import storage
-from semcorr_ros.representation import class_file
+from semcorr_ros.methods.semalign3d import class_file
+from semcorr_ros.reasons import REASONS
+from semcorr_ros.refusal import LONGEST_MESSAGE, Code
 from semcorr_ros.ros import class_bank, demonstration_file, demonstrations, regions, transfer
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.quality_of_service import SERVICES
 from semcorr_ros.sensing import images
-from semcorr_ros.sensing.reasons import REASONS
-from semcorr_ros.sensing.refusal import LONGEST_MESSAGE, Code
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERFACES = (ROOT / "docs/interfaces.md").read_text()

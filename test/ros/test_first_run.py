@@ -9,11 +9,11 @@ import time
 
 import pear_camera
 import pytest
-from alignment import fabricated
-from alignment.test_kernel_library import slow_compiler
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from methods.semalign3d.alignment import fabricated
+from methods.semalign3d.alignment.test_kernel_library import slow_compiler
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_lifecycle import classes, state
@@ -21,8 +21,8 @@ from ros.test_perceive import inline
 from semcorr_ros.action import AlignClass
 from semcorr_ros.srv import LoadClass, TransferKeypoints
 
-from semcorr_ros.representation.class_file import write_class
-from semcorr_ros.sensing.refusal import Code
+from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.refusal import Code
 
 pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 

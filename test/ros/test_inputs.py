@@ -22,12 +22,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.inputs import ADAPT_PERIOD, Inputs
 from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.frame import read_frame
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 SIZE = (48, 64)
 RGB = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)

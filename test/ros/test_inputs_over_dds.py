@@ -16,9 +16,9 @@ import numpy as np
 import pear_camera
 import pytest
 import rclpy
-from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
@@ -33,9 +33,9 @@ from std_msgs.msg import Header
 
 from benchmark.faults.camera import Picture, write_picture
 from semcorr_ros.geometry import cameras
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.refusal import Code
 from semcorr_ros.ros import conversions
-from semcorr_ros.sensing.refusal import Code
 
 RAW = {"image": Image, "camera_info": CameraInfo, "depth": Image}
 PACKED = RAW | {"image": CompressedImage, "depth": CompressedImage}

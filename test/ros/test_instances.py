@@ -9,7 +9,7 @@ import numpy as np
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from rclpy.time import Time
 from ros.conftest import call, spin_until
 from ros.test_perceive import xyz
@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.regions import places, regions_from_detections
 from semcorr_ros.sensing.frame import Frame

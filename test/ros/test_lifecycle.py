@@ -11,17 +11,17 @@ from dataclasses import replace
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros.conftest import call, spin_until
 from ros.test_perceive import inline
 from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 Response = TransferKeypoints.Response
 

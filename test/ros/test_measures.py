@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from ros.conftest import ROOT
 
-from semcorr_ros.representation.class_file import write_class
-from semcorr_ros.ros import measure_bank, measure_service
+from semcorr_lab.timing import measure_bank, measure_service
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros.class_bank import tensor_bytes
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from semcorr_ros.action import AlignClass
 from semcorr_ros.msg import SemanticKeypoint
 from semcorr_ros.srv import (
@@ -20,8 +20,9 @@ from semcorr_ros.srv import (
 )
 from std_msgs.msg import Header
 
-from semcorr_ros.artifacts import Alignment, Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry import cameras, rotations
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.ros import markers, messages, overlay
 from semcorr_ros.ros.refusal import Code
 

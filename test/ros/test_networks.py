@@ -10,7 +10,7 @@ import mask_networks
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros.conftest import call
@@ -20,7 +20,7 @@ from semcorr_ros.srv import TransferKeypoints
 
 from semcorr_ros import pipeline
 from semcorr_ros.features import efficientnet_lite, tiny
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check

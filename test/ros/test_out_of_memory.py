@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pear_camera
 import pytest
-from alignment import fabricated
 from diagnostic_msgs.msg import DiagnosticArray
+from methods.semalign3d.alignment import fabricated
 from rclpy.action import ActionClient
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline
@@ -15,7 +15,7 @@ from semcorr_ros.action import AlignClass
 from semcorr_ros.msg import Point2D
 from semcorr_ros.srv import ListClasses, LoadClass, StoreDemonstration, TransferKeypoints
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 NODE = "full"
 Response = TransferKeypoints.Response

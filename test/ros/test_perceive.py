@@ -11,7 +11,7 @@ import numpy as np
 import pear_camera
 import pytest
 import rclpy
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -21,7 +21,7 @@ from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints, UnloadCla
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 
 FAR = 0.01  # metres: what a transferred keypoint may be off

@@ -6,10 +6,10 @@ import contextlib
 
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from std_msgs.msg import Header
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.class_bank import ClassBank
 from semcorr_ros.ros.parameters import Parameters

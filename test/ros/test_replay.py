@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 from ros.conftest import call
 from semcorr_ros.srv import TransferKeypoints
 from std_msgs.msg import Header
 
 from semcorr_ros.__main__ import main
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros import conversions
 from semcorr_ros.storage import read_json
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 import rclpy
 import yaml
-from alignment import fabricated
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter, parameter_value_to_python
 from ros.conftest import call
 from semcorr_ros.srv import ListClasses, LoadClass
 
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.ros.parameters import ALWAYS, NEVER, UNCONFIGURED, Parameters, check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ def test_a_wrong_choice_names_the_allowed_ones():
 
 
 def test_the_shipped_file_holds_the_defaults_of_the_simulated_camera():
-    scene_camera = pytest.importorskip("semcorr_ros.ros.scene_camera", reason="needs the extra synthetic")
+    scene_camera = pytest.importorskip("semcorr_lab.demo.scene_camera", reason="needs the extra synthetic")
     defaults = {item.name: item.default for item in dataclasses.fields(scene_camera.Settings)}
     assert SHIPPED["scene_camera"]["ros__parameters"] == defaults
 
@@ -188,7 +188,7 @@ def test_an_active_class_that_is_not_loaded_is_told_at_start(start, folder):
 
 
 def test_the_simulated_camera_says_that_nothing_can_be_changed(start, ros):
-    scene_camera = pytest.importorskip("semcorr_ros.ros.scene_camera", reason="needs the extra synthetic")
+    scene_camera = pytest.importorskip("semcorr_lab.demo.scene_camera", reason="needs the extra synthetic")
     node = start("scene_camera", {"views": "1", "rate": "4.0"})
     client = Client(ros, "/scene_camera")
     names = [item.name for item in dataclasses.fields(scene_camera.Settings)]

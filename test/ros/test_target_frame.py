@@ -15,8 +15,8 @@ from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, super_fibonacci, to_quaternion
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.target_frame import TargetFrame, as_arrays
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 TURN = super_fibonacci(9)[4].double()
 SHIFT = np.array([0.5, -0.2, 1.0])

@@ -8,9 +8,9 @@ import camera_messages
 import numpy as np
 import pytest
 
-from semcorr_ros.sensing import reasons
+from semcorr_ros import reasons
+from semcorr_ros.refusal import Code
 from semcorr_ros.sensing.assembly import Assembler
-from semcorr_ros.sensing.refusal import Code
 
 PIXELS = np.zeros((4, 5), np.uint8)
 

@@ -6,8 +6,8 @@ import camera_messages
 import numpy as np
 import pytest
 
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.calibration import camera_from_message
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 SIZE = (480, 640)
 

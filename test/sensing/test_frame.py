@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from semcorr_ros.geometry import cameras, distortion
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.frame import read_frame
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 SIZE = (60, 80)
 K = np.array([[70.0, 0, 39], [0, 71.0, 30], [0, 0, 1]])

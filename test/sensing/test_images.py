@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import images
-from semcorr_ros.sensing.refusal import Code, Refusal
 
 ROWS, COLUMNS = 24, 32
 
@@ -150,7 +150,8 @@ def test_a_png_without_header_is_depth_too():
 def test_what_is_no_image_is_refused():
     good = camera_messages.encoded(smooth(), "PNG")
     photo = camera_messages.encoded(smooth(), "JPEG", quality=95)
-    for data in (b"", b"\x89PNG", good[: len(good) // 2], photo[: len(photo) // 2], photo[:-2], b"x" * 1000):
+    cut_off = (good[: len(good) // 2], photo[: len(photo) // 2], photo[:-2])
+    for data in (b"", b"\x89PNG", *cut_off, b"x" * 1000):
         assert "is not a readable JPEG or PNG image" in str(
             refused(camera_messages.compressed(data, "rgb8; png"))
         )

@@ -7,8 +7,8 @@ import torch
 
 from semcorr_ros import plugins
 from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.refusal import Code
 from semcorr_ros.sensing import judgement
-from semcorr_ros.sensing.refusal import Code
 
 STATES = [KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.OCCLUDED]
 

@@ -9,13 +9,13 @@ import mask_networks
 import pear_camera
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.__main__ import main
 from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.live_providers import LiveProviders, live_depth, live_masks
 from semcorr_ros.masks import attention, sam
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.sensing.frame import Frame, with_depth
 from semcorr_ros.sensing.place import Place, observe_at, pieces
 from semcorr_ros.storage import read_json, write_image

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pear_camera
 import pytest
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros import backbones
 from semcorr_ros.__main__ import main
-from semcorr_ros.representation.class_file import write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.storage import read_json
 
 rosbags = pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'")

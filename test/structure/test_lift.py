@@ -8,7 +8,7 @@ import torch
 
 from benchmark.structure.__main__ import lifted, shape_error
 from benchmark.structure.views import scene
-from semcorr_ros import plugins
+from semcorr_lab.synthetic import categories
 from semcorr_ros.structure.config import Config
 from semcorr_ros.structure.lift import lift
 from semcorr_ros.structure.sightings import collect
@@ -34,7 +34,7 @@ def _depth_agreement(truth, structure):
 
 
 # The roofs of this sample of cars end in two places, and the lift shows the more frequent one.
-@pytest.mark.parametrize("category", plugins.available("synthetic.categories"))
+@pytest.mark.parametrize("category", categories.available())
 def test_the_shape_is_right_and_not_its_depth_reversal(category):
     truth, structure = _found(category)
     assert shape_error(structure.shape, truth) < {"car": 0.18, "bottle": 0.09, "tvmonitor": 0.16}.get(

@@ -4,8 +4,8 @@ import builders
 import pytest
 import torch
 
-from semcorr_ros.representation.build import build
-from semcorr_ros.representation.config import Config
+from semcorr_ros.methods.semalign3d.building.build import build
+from semcorr_ros.methods.semalign3d.building.config import Config
 from semcorr_ros.visualization.class_picture import BACKGROUND, TILE_PX, class_picture, feature_colors
 
 

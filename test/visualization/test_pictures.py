@@ -2,10 +2,11 @@ import dataclasses
 
 import pytest
 import torch
-from alignment import fabricated
+from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.artifacts import Alignment, KeypointState
+from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras
+from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.visualization import palette
 from semcorr_ros.visualization.canvas import Canvas
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack

@@ -1,0 +1,172 @@
+"""Time the stages of an answer on this machine, fast against reference in the same run.
+
+Renders an object and builds a class for it first (kept in --work). Writes bench.json and scaling.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from semcorr_lab.synthetic import categories
+from semcorr_lab.timing import beside, chart, limits, machine, scaling, stages, subject
+from semcorr_lab.timing.clock import Timing
+from semcorr_ros import __version__, plugins
+from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.devices import moved
+from semcorr_ros.memory import peak_memory
+from semcorr_ros.methods.semalign3d.alignment.engine import ENGINES
+from semcorr_ros.storage import write_json
+
+PAIRS = (
+    ("align, nothing known", "align, nothing known, by autograd"),
+    ("align, paper's schedule", "align, paper's schedule, by autograd"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("--work", type=Path, default=Path("bench_out"), metavar="DIR")
+    parser.add_argument("--category", default="mug", choices=categories.available())
+    parser.add_argument("--runs", type=int, default=20, metavar="N", help="of each stage (default: 20)")
+    parser.add_argument("--slow-runs", type=int, default=3, metavar="N", help="of the slow ones (default: 3)")
+    parser.add_argument("--frames", type=int, default=8, metavar="N", help="rendered pictures (default: 8)")
+    parser.add_argument("--no-scaling", action="store_true", help="leave the scaling curves (CPU) out")
+    parser.add_argument(
+        "--calls",
+        type=int,
+        default=100,
+        metavar="N",
+        help="of a running node's service; 0: none (default: 100)",
+    )
+    parser.add_argument(
+        "--classes", type=int, default=50, metavar="N", help="resident at once; 0: none (default: 50)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device of the stages (default: cpu)")
+    parser.add_argument(
+        "--engine", default="auto", choices=ENGINES, help="of the alignments (default: the node's choice)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="default: bench.json in --work")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Returns 0."""
+    if min(args.runs, args.slow_runs) < 1 or args.frames < 2:
+        raise ValueError("--runs and --slow-runs must be at least 1 and --frames at least 2")
+    timed, load = _subject(args), os.getloadavg()[0]
+    report = {"machine": machine_name(), "threads": torch.get_num_threads(), "version": __version__}
+    report |= {"device": timed.device, "engine": timed.engine}
+    with Progress(transient=True) as bar:
+        task = bar.add_task("stages", total=None)
+        found = stages.stages(timed, args.runs, args.slow_runs)
+        bar.update(task, description="limits")
+        # Known only for the CPU: what a GPU could do would have to be measured there.
+        on_cpu = torch.device(timed.device).type == "cpu"
+        best, works = machine.measured(), stages.works(timed) if on_cpu else {}
+        bar.update(task, description="service")
+        beyond = _nodes(args, timed)
+        bar.update(task, completed=1, total=1)
+        curves = []
+        if on_cpu and not args.no_scaling:
+            task = bar.add_task("scaling", total=6)
+            for curve in scaling.curves(timed, max(3, args.runs // 4)):
+                curves.append(curve)
+                bar.advance(task)
+    ratios = {fast: found[slow].median_ms / found[fast].median_ms for fast, slow in PAIRS}
+    if "overhead" in beyond["service"]:
+        found["service, overhead"] = Timing(**beyond["service"]["overhead"])
+        works["service, overhead"] = limits.of_message(beyond["service"]["request_bytes"])
+    report |= {
+        "class": {"keypoints": len(timed.model.sparse), "points": len(timed.model.dense.weight)},
+        "stages": {name: timing.json() for name, timing in found.items()},
+        "times_faster": ratios,
+        "best_of_machine": asdict(best),
+        "limits": {
+            name: limits.verdict(works[name], best, timing.median_ms)
+            for name, timing in found.items()
+            if name in works
+        },
+        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+        **beyond,
+        "scaling": {name: [[value, timing.json()] for value, timing in points] for name, points in curves},
+        "peak_memory": peak_memory(),
+    }
+    write_json(args.json or args.work / "bench.json", report)
+    _print(report, found, ratios)
+    if curves:
+        chart.draw_curves(args.work / "scaling.png", curves)
+        print(f"curves: {args.work / 'scaling.png'}")
+    return 0
+
+
+def _subject(args: argparse.Namespace) -> stages.Subject:
+    module = plugins.load("features", "tiny")
+    extractor, device = module.build(module.Config()), data.device_from(args)
+    model = moved(subject.build_class(args.work, args.category, args.seed), device)
+    frames = subject.frames(args.category, args.frames, args.seed)
+    seen = [moved(frame.observe(extractor), device) for frame in frames]
+    there = module.build(module.Config(device=device))
+    return stages.Subject(model, frames, seen, there, device, args.engine)
+
+
+def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
+    """What only the nodes can measure, on the device they would choose."""
+    path, device = args.work / f"{args.category}.safetensors", "cuda" if torch.cuda.is_available() else "cpu"
+    found: dict[str, Any] = {name: {"skipped": "not asked for"} for name in ("service", "residents")}
+    if args.calls:
+        threads = torch.get_num_threads()
+        found["service"] = beside.service(path, timed.frames[0], args.calls, threads, device)
+    if args.classes:
+        found["residents"] = beside.bank(path, args.classes, device)
+    return found
+
+
+def machine_name() -> str:
+    """Processor and cores, as far as the system tells."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].partition(":")[2].strip() if lines else name
+    return f"{torch.get_num_threads()} threads of {name}, torch {torch.__version__}"
+
+
+def _print(report: dict[str, Any], found: dict[str, Timing], ratios: dict[str, float]) -> None:
+    table = Table(title=report["machine"] + "; limit: ms at best, times longer than that")
+    for column in ("stage", "median ms", "p99 ms", "runs", "limit", "ms", "times"):
+        table.add_column(column, justify="left" if column in ("stage", "limit") else "right")
+    for name, timing in found.items():
+        cells, limit = [f"{timing.median_ms:.1f}", f"{timing.p99_ms:.1f}", str(timing.runs)], []
+        if name in report["limits"]:
+            verdict = report["limits"][name]
+            limit = [verdict["limit"], f"{verdict['ms'][verdict['limit']]:.2f}", f"{verdict['times']:.1f}"]
+        table.add_row(name, *cells, *limit)
+    Console().print(table)
+    best = report["best_of_machine"]
+    print(
+        f"this machine: {best['far_bytes_per_s'] / 1e9:.0f} GB/s from memory, "
+        f"{best['near_bytes_per_s'] / 1e9:.0f} GB/s in the caches, {best['flops_per_s'] / 1e9:.0f} Gflop/s, "
+        f"{1e6 * best['launch_s']:.1f} us per operation; load before and after: {report['load']}"
+    )
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio:.1f} times faster than by autograd")
+    for name in ("service", "residents"):
+        if "skipped" in report[name]:
+            print(f"{name}: skipped, {report[name]['skipped']}")
+    for size, memory in report["residents"].items():
+        if size != "skipped":
+            print(
+                f"{memory['classes']} resident classes, {size}: {memory['tensors_mb']:.0f} MB of tensors, "
+                f"{memory['tensors_mb_per_class']:.2f} each; a class is loaded in {memory['load_ms']:.1f} ms"
+            )

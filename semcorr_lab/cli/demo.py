@@ -1,0 +1,209 @@
+"""From nothing to a transferred keypoint: render, build a class, run the node and a camera, ask, check.
+
+Needs ROS 2 (`make setup`). The data set and the class stay in the output folder and are used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from semcorr_lab.demo import processes as _demo_processes
+from semcorr_ros import __version__
+from semcorr_ros.artifacts import KeypointState
+from semcorr_ros.features import tiny
+from semcorr_ros.storage import read_image, read_json, write_image, write_json
+from semcorr_ros.visualization.matches import Matches, draw_matches, stack
+
+SOURCE_SEED, CAMERA_SEED = 2000, 1000  # added to --seed: two objects that are not in the data set
+SOURCE_VIEW = 3  # of the turntable; the handle of a mug is seen from the side
+REACH_DEG = 100.0  # of the camera: seen from its front, without its handle, a mug could be turned any way
+LOG_WIDTH = 110  # characters, where the output is no terminal
+RATE = 5.0  # pictures per second of the camera
+PHOTOGRAPHS = (
+    "[dim]That was a rendered world. A class of your own objects takes about 25 photographs and their "
+    'keypoints: README, "Your object, from photographs".[/dim]'
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("--output", type=Path, default=Path("demo_out"), metavar="DIR")
+    parser.add_argument("--category", default="mug")
+    parser.add_argument("--images", type=int, default=30, metavar="N", help="training images (default: 30)")
+    parser.add_argument("--calls", type=int, default=3, metavar="N", help="service calls (default: 3)")
+    parser.add_argument("--limit-mm", type=float, default=15.0, help="3D error that passes (default: 15)")
+    parser.add_argument("--device", default="auto", help="of the node (default: cuda where there is one)")
+    parser.add_argument("--weights", type=Path, default=tiny.WEIGHTS, help="of the tiny backbone")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if the answers are right and every process ended cleanly."""
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    if not args.weights.is_file():
+        raise FileNotFoundError(
+            f"no weights {args.weights}; train them with: python -m semcorr_ros train_tiny"
+        )
+    args.output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(args.output / "home", ignore_errors=True)  # what an earlier run kept must not help
+    class_file = _class_file(args, console)
+    nodes = {
+        "perceive": {
+            "classes": f"[{class_file.resolve()}]",
+            "device": args.device,
+            "backbone": "tiny",
+            "weights": args.weights.resolve(),
+        },
+        "scene_camera": {
+            "category": args.category,
+            "seed": args.seed + CAMERA_SEED,
+            "rate": RATE,
+            "reach_deg": REACH_DEG,
+        },
+    }
+    with _demo_processes.Nodes(args.output, nodes) as running:
+        console.print(f"[dim]nodes {', '.join(nodes)} are running; logs in {args.output}[/dim]")
+        client = _ask(args, running)
+        problems = running.stop()
+    if client != 0:
+        problems.append(f"the client ended with status {client}")
+        _print_problems(console, problems)
+        return 1
+    calls = read_json(args.output / "answers.json")
+    for number, call in enumerate(calls):
+        _print_call(console, number, call)
+    problems += [f"call {i} failed: {call['message']}" for i, call in enumerate(calls) if not call["success"]]
+    picture = _picture(args.output, calls)
+    if picture is not None:
+        write_image(args.output / "overlay.png", picture)
+        console.print(f"picture: {args.output / 'overlay.png'}")
+    median = median_error_mm(calls)
+    console.print(f"median 3D error of {len(_visible(calls))} visible points: [bold]{median:.1f} mm[/bold]")
+    if not median < args.limit_mm:
+        problems.append(f"the median 3D error {median:.1f} mm is not below {args.limit_mm:g} mm")
+    console.print(PHOTOGRAPHS)
+    _print_problems(console, problems)
+    return 1 if problems else 0
+
+
+def median_error_mm(calls: list[dict[str, Any]]) -> float:
+    """Over the points that are truly visible in the camera image; a missing position is infinitely wrong."""
+    errors = [float("inf") if row["error_mm"] is None else row["error_mm"] for row in _visible(calls)]
+    return statistics.median(errors) if errors else float("inf")
+
+
+def _visible(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for call in calls for row in call["rows"] if row["true_state"] == "VISIBLE"]
+
+
+def _class_file(args: argparse.Namespace, console: Console) -> Path:
+    """Data set and class, made anew where they were made by other settings or another version."""
+    path, stamp = args.output / f"{args.category}.safetensors", args.output / "made_with.json"
+    weights = tiny.fingerprint(args.weights)
+    wanted = {"version": __version__, "category": args.category, "images": args.images, "seed": args.seed}
+    wanted["weights"] = weights
+    if path.is_file() and stamp.is_file() and read_json(stamp) == wanted:
+        console.print(f"[dim]using {path} of an earlier run[/dim]")
+        return path
+    data = args.output / "data"
+    if not stamp.is_file() or {**read_json(stamp), "weights": weights} != wanted:
+        shutil.rmtree(data, ignore_errors=True)
+    path.unlink(missing_ok=True)
+    write_json(stamp, wanted)
+    seed = ["--seed", str(args.seed)]
+    made = ["--output", str(data), "--categories", args.category, "--images-trn", str(args.images)]
+    for count in ("--images-val", "--images-test", "--pairs-trn", "--pairs-val", "--pairs-test"):
+        made += [count, "0"]
+    environment = _demo_processes.environment(args.output)
+    _verb(console, environment, "synthesize", *made, "--workers", str(min(8, os.cpu_count() or 1)), *seed)
+    built = ["--root", str(data), "--category", args.category, "--output", str(path)]
+    built += ["--backbone", "tiny", "--weights", str(args.weights), *seed]
+    _verb(console, environment, "build_class", *built)
+    return path
+
+
+def _verb(console: Console, environment: dict[str, str], *arguments: str) -> None:
+    console.print(
+        f"[bold]$ python -m semcorr_ros {' '.join(arguments)}[/bold]", highlight=False, soft_wrap=True
+    )
+    status = subprocess.run([sys.executable, "-m", "semcorr_ros", *arguments], env=environment).returncode
+    if status != 0:
+        raise ValueError(f"{arguments[0]} ended with status {status}")
+
+
+def _ask(args: argparse.Namespace, nodes: _demo_processes.Nodes) -> int:
+    """Exit status of the client; it is not waited for once a node has died."""
+    command = [sys.executable, "-m", "semcorr_lab.demo.client", "--category", args.category]
+    command += ["--source-seed", str(args.seed + SOURCE_SEED), "--source-view", str(SOURCE_VIEW)]
+    command += ["--calls", str(args.calls), "--output", str(args.output)]
+    client = subprocess.Popen(command, env=_demo_processes.environment(args.output))
+    while client.poll() is None:
+        try:
+            client.wait(0.5)
+        except subprocess.TimeoutExpired:
+            if nodes.dead():
+                client.terminate()
+    return client.returncode
+
+
+def _print_call(console: Console, number: int, call: dict[str, Any]) -> None:
+    title = f"call {number}: answered after {call['seconds']:.1f} s"
+    if call["success"]:
+        title += f", confidence {call['confidence']:.2f}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("keypoint", "state", "really", "pixel", "true pixel", "error px", "error mm", "score"):
+        table.add_column(heading, justify="left" if heading in ("keypoint", "state", "really") else "right")
+    for row in call["rows"]:
+        table.add_row(
+            row["name"],
+            row["state"],
+            row["true_state"],
+            _pixel(row["pixel"]),
+            _pixel(row["true_pixel"]),
+            _number(row["error_px"]),
+            _number(row["error_mm"]),
+            f"{row['score']:.2f}",
+        )
+    console.print(table)
+
+
+def _pixel(pixel: list[float]) -> str:
+    return f"{pixel[0]:.0f}, {pixel[1]:.0f}"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.1f}"
+
+
+def _print_problems(console: Console, problems: list[str]) -> None:
+    for problem in problems:
+        console.print(f"[bold red]FAILED[/bold red] {problem}")
+    if not problems:
+        console.print("[bold green]OK[/bold green] all answers are there, every process ended cleanly")
+
+
+def _picture(output: Path, calls: list[dict[str, Any]]) -> torch.Tensor | None:
+    source = read_image(output / "source.png")
+    rows = []
+    for number, call in enumerate(calls):
+        if call["rows"]:
+            matches = Matches(
+                source=torch.tensor([row["source_pixel"] for row in call["rows"]]),
+                target=torch.tensor([row["pixel"] for row in call["rows"]]),
+                state=torch.tensor([int(KeypointState[row["state"]]) for row in call["rows"]]),
+                names=tuple(row["name"] for row in call["rows"]),
+                truth=torch.tensor([row["true_pixel"] for row in call["rows"]]),
+            )
+            rows.append(draw_matches(source, read_image(output / f"target_{number}.png"), matches))
+    return stack(rows) if rows else None

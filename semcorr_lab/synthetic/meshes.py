@@ -1,0 +1,181 @@
+"""Instances from GLB meshes and a list of their keypoints (`instances.json`).
+
+The list holds objects {category, instance, file, keypoints: {name: [x, y, z]}, note}. Meshes stand
+in the object frame: x front, y left, z up, metres. A note "same mesh as X" keeps a recolored shape
+on the side of the split where X is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from jaxtyping import Float
+
+from semcorr_lab.synthetic.categories import flip_table, mirrored_name
+from semcorr_lab.synthetic.exposed import exposed_points
+from semcorr_lab.synthetic.glb import load_parts
+from semcorr_lab.synthetic.instance import Instance
+from semcorr_lab.synthetic.raycast import RayCaster
+from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.storage import read_json
+
+MIN_KEYPOINTS = 4  # fewer do not span a shape in 3D
+_MIN_SHAPES = 2  # one to learn from, another one to test on
+_TEST_SHARE = 0.4
+_LOPSIDED = 0.1  # of the largest distance between keypoints
+
+
+@dataclass(frozen=True)
+class MeshEntry:
+    """One mesh of the list."""
+
+    category: str
+    name: str
+    path: Path
+    keypoints: tuple[tuple[str, tuple[float, float, float]], ...]  # metres, object frame
+    shape: str  # name of the first mesh with this shape
+
+
+@dataclass(frozen=True)
+class MeshSource:
+    """Meshes that take turns in the images of their split."""
+
+    entries: tuple[MeshEntry, ...]
+
+    def infos(self) -> dict[str, CategoryInfo]:
+        """Names are all keypoints that two or more shapes have; sides come from the names."""
+        return {category: _info(category, self._of(category)) for category in sorted(self._categories())}
+
+    def instance(self, category: str, split: str, index: int, rng: np.random.Generator) -> Instance:
+        """Mesh number `index` of the split, counted round and round."""
+        shown = split_entries(self._of(category), split)
+        entry = shown[index % len(shown)]
+        return _load(entry, self.infos()[category].keypoint_names)
+
+    def clutter(self, category: str, rng: np.random.Generator) -> tuple[Instance, ...]:
+        """Plain boxes, balls and tubes only: meshes cannot be repainted."""
+        return ()
+
+    def _categories(self) -> set[str]:
+        return {entry.category for entry in self.entries}
+
+    def _of(self, category: str) -> list[MeshEntry]:
+        return [entry for entry in self.entries if entry.category == category]
+
+
+def open_meshes(
+    root: Path, keypoints: Path, categories: list[str] | None = None
+) -> tuple[MeshSource, list[str]]:
+    """The usable meshes of a folder, and one sentence about each that is not.
+
+    Raises FileNotFoundError or ValueError when nothing usable is left or the list is malformed.
+    """
+    listed = [_entry(root, item, keypoints) for item in read_json(keypoints)]
+    known = sorted({entry.category for entry in listed})
+    unknown = sorted(set(categories or []) - set(known))
+    if unknown:
+        raise ValueError(f"{keypoints} has no category {unknown[0]!r}; it has {', '.join(known)}")
+    usable: list[MeshEntry] = []
+    skipped: list[str] = []
+    for category in categories or known:
+        members = [entry for entry in listed if entry.category == category]
+        checked = [_without_lopsided(entry) for entry in members]
+        skipped += [problem for _, problem in checked if problem]
+        good, problems = _usable(category, [entry for entry, _ in checked])
+        usable += good
+        skipped += problems
+    if not usable:
+        raise ValueError(f"no usable mesh in {keypoints}: {'; '.join(skipped)}")
+    return MeshSource(tuple(usable)), skipped
+
+
+def split_entries(entries: list[MeshEntry], split: str) -> list[MeshEntry]:
+    """Members of a split. Shapes of test are never in trn or val; val differs from trn too, unless
+    there are fewer than four shapes."""
+    shapes = sorted({entry.shape for entry in entries})
+    test = shapes[:: max(round(1 / _TEST_SHARE), 2)]
+    rest = [shape for shape in shapes if shape not in test]
+    val = rest[:1] if len(shapes) >= 4 else rest
+    chosen = {"test": test, "val": val, "trn": [s for s in rest if len(shapes) < 4 or s not in val]}[split]
+    return [entry for entry in entries if entry.shape in chosen]
+
+
+def _entry(root: Path, item: Any, where: Path) -> MeshEntry:
+    missing = [key for key in ("category", "instance", "file") if not isinstance(item.get(key), str)]
+    if missing:
+        raise ValueError(f"{where}: an entry has no {missing[0]!r}: {str(item)[:120]}")
+    same = re.search(r"same mesh as (\S+?)[,;.]?(\s|$)", item.get("note", ""))
+    points = tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in item["keypoints"].items())
+    shape = same.group(1) if same else item["instance"]
+    return MeshEntry(item["category"], item["instance"], root / item["file"], points, shape)
+
+
+def _without_lopsided(entry: MeshEntry) -> tuple[MeshEntry, str]:
+    """Drop left/right pairs that are not mirror images: one of the two must be wrong."""
+    points = {name: np.array(xyz) for name, xyz in entry.keypoints}
+    size = max((float(np.linalg.norm(a - b)) for a in points.values() for b in points.values()), default=0.0)
+    bad = {
+        name
+        for name, xyz in points.items()
+        for other in (mirrored_name(name),)
+        if other in points and np.linalg.norm(points[other] * [1, -1, 1] - xyz) > _LOPSIDED * size
+    }
+    if not bad:
+        return entry, ""
+    kept = tuple((name, xyz) for name, xyz in entry.keypoints if name not in bad)
+    problem = f"{entry.category}/{entry.name}: {', '.join(sorted(bad))} are not mirror images; dropped"
+    return replace(entry, keypoints=kept), problem
+
+
+def _usable(category: str, members: list[MeshEntry]) -> tuple[list[MeshEntry], list[str]]:
+    good, problems = [], []
+    for entry in members:
+        if len(entry.keypoints) < MIN_KEYPOINTS:
+            reason = f"{len(entry.keypoints)} keypoints, at least {MIN_KEYPOINTS} are needed"
+        elif not entry.path.is_file():
+            reason = f"no file {entry.path}"
+        else:
+            good.append(entry)
+            continue
+        problems.append(f"{category}/{entry.name}: skipped, {reason}")
+    shapes = {entry.shape for entry in good}
+    if len(shapes) < _MIN_SHAPES:
+        reason = f"{len(shapes)} usable shapes, {_MIN_SHAPES} are needed to test on an unseen one"
+        return [], [*problems, f"{category}: skipped, {reason}"]
+    return good, problems
+
+
+def _info(category: str, entries: list[MeshEntry]) -> CategoryInfo:
+    shapes: dict[str, set[str]] = {}
+    for entry in entries:
+        for name, _ in entry.keypoints:
+            shapes.setdefault(name, set()).add(entry.shape)
+    names = tuple(name for name, having in shapes.items() if len(having) >= _MIN_SHAPES)
+    try:
+        flip: tuple[int, ...] | None = flip_table(names)
+    except ValueError:
+        flip = None  # sides are not named in pairs: mirroring is unknown
+    return CategoryInfo(category, names, flip)
+
+
+@lru_cache(maxsize=64)
+def _load(entry: MeshEntry, names: tuple[str, ...]) -> Instance:
+    parts = load_parts(entry.path)
+    listed = dict(entry.keypoints)
+    wanted = np.array([listed.get(name, (np.nan,) * 3) for name in names], float)
+    return Instance(entry.category, parts, _on_surface([part.mesh for part in parts], wanted), entry.name)
+
+
+def _on_surface(
+    meshes: list[trimesh.Trimesh], wanted: Float[np.ndarray, "keypoint 3"]
+) -> Float[np.ndarray, "keypoint 3"]:
+    known = np.isfinite(wanted).all(1)
+    points = wanted.copy()
+    points[known] = exposed_points(RayCaster(meshes), wanted[known])
+    return points

@@ -1,6 +1,0 @@
-"""The objective and its gradient written out in C++ for the CPU; an engine (engine.py)."""
-
-from semcorr_ros.alignment.compiled.descent import optimize
-from semcorr_ros.alignment.compiled.scoring import score
-
-__all__ = ["optimize", "score"]

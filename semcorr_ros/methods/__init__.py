@@ -1,0 +1,1 @@
+"""Ways of finding a class in an image, one room each."""

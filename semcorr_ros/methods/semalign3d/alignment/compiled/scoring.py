@@ -1,0 +1,38 @@
+"""The likelihood of many starts at a glance: kernels/scoring.hpp."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.methods.semalign3d.alignment.compiled import layout, library
+from semcorr_ros.methods.semalign3d.alignment.compiled.tables import class_tables, floats, sample_tables
+from semcorr_ros.methods.semalign3d.alignment.compiled.threads import share_out
+from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
+from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+
+
+def score(
+    model: ClassRepresentation, seen: Evidence, starts: Starts, sigma: float, samples: int
+) -> Float[Tensor, "start"]:
+    """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
+    few = torch.arange(min(samples, len(seen.dense.points)))
+    known, glimpse = class_tables(model, seen.visibility), sample_tables(seen.dense.subset(few))
+    points = floats((model.sparse @ starts.rotation.mT + starts.translation[:, None]).mT)
+    focal, surface = floats(starts.focal), floats(starts.surface_depth)
+    found = np.zeros(len(points), np.float32)
+    evidence = layout.of_class(known), layout.of_samples(glimpse, known.barycentric.shape[1])
+
+    def work(rows: slice) -> None:
+        some = points[rows]
+        count = len(some)
+        library.load().semcorr_score(
+            *evidence, layout.floats(some, count, 3, len(model.sparse)), layout.floats(focal[rows], count),
+            layout.floats(surface[rows], count), count, sigma, layout.floats(found[rows], count),
+        )  # fmt: skip
+
+    share_out(work, len(points))
+    return torch.from_numpy(found).to(model.sparse.device)

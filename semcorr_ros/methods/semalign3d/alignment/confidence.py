@@ -1,0 +1,77 @@
+"""How sure an alignment is: the object explained, the shape likely, and nothing else fitting as well."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.geometry.similarity import fit_similarity
+from semcorr_ros.methods.semalign3d.alignment import objective
+from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the three parts of the confidence turn; tuned on rendered images (docs/accuracy.md)."""
+
+    sigma: float = 0.05  # of p_spatial, when counting what is explained
+    usual_strain: float = 0.35  # of the geometry term, in shapes as varied as the training images
+    strain: float = 0.5  # beyond that, the confidence falls by a factor e
+    rival_deg: float = 40.0  # poses that differ by more are rivals
+    rival_gap: float = 0.15  # energy by which the best rival must be worse for full confidence
+    rival_floor: float = 0.5  # confidence that is left when a rival is as good
+
+
+def confidence(
+    model: ClassRepresentation,
+    seen: Evidence,
+    state: State,
+    ranked: tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]],
+    config: Config,
+) -> Float[Tensor, "hypothesis"]:
+    """In [0, 1]: explained x not spilled x likely shape x no rival. `ranked`: energy, unweighted terms."""
+    energy, terms = ranked
+    sure = explained(model, seen, state, config.sigma)
+    if "geometry" in terms:
+        strain = (terms["geometry"] - config.usual_strain).clamp_min(0) / config.strain
+        sure = sure * torch.exp(-strain)
+    gap = rival_gap(model, state.keypoints, energy, config.rival_deg) / config.rival_gap
+    return sure * (config.rival_floor + (1 - config.rival_floor) * gap.clamp(0, 1))
+
+
+def explained(
+    model: ClassRepresentation, seen: Evidence, state: State, sigma: float
+) -> Float[Tensor, "hypothesis"]:
+    """How much of the object is explained, times how much of the class lies on the object."""
+    weights = {"reconstruction": 1.0, "background": 1.0}
+    _, values = objective.evaluate(replace(state, sigma_dense=sigma), seen, model, weights)
+    cell = seen.background.step.prod()
+    full = float(seen.background.share.sum() * cell)  # area of the background
+    spill = values["background"] * full / (2 * torch.pi * sigma**2)  # 1 when wholly on background
+    return (-values["reconstruction"] * (1 - spill.clamp(0, 1))).clamp(0, 1)
+
+
+def rival_gap(
+    model: ClassRepresentation,
+    keypoints: Float[Tensor, "hypothesis keypoint 3"],
+    energy: Float[Tensor, "hypothesis"],
+    angle_deg: float,
+) -> Float[Tensor, "hypothesis"]:
+    """Energy of the best hypothesis with another pose minus one's own; infinite without any.
+
+    Turns about the axis of a class that is symmetric about it are the same pose.
+    """
+    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    if model.info.symmetric:
+        cosine = rotation[:, :, 2] @ rotation[:, :, 2].T
+    else:
+        cosine = (torch.einsum("aij,bij->ab", rotation, rotation) - 1) / 2
+    other = cosine < math.cos(math.radians(angle_deg))
+    rival = torch.where(other, energy, torch.inf).amin(-1)
+    return rival - energy

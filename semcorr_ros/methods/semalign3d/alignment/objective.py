@@ -1,0 +1,89 @@
+"""The weighted sum of terms (Eq. 13): owns weights and schedules, knows no term by heart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros import plugins
+from semcorr_ros.methods.semalign3d.alignment import schedules
+from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.alignment.visibility import log_visibility
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+
+# term file -> the schedule of its weight
+SCHEDULE_OF_TERM = {
+    "reconstruction": "dense",
+    "reconstruction_sparse": "sparse",
+    "geometry": "geometry",
+    "background": "background",
+    "depth": "depth",
+    "symmetry": "symmetry",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which terms, and how they are weighed over the steps."""
+
+    terms: tuple[str, ...] = tuple(SCHEDULE_OF_TERM)
+    schedules: schedules.Schedules = field(default_factory=schedules.Schedules)
+
+
+def weights_at(config: Config, step: float) -> dict[str, float]:
+    """Weight of every configured term at a step of the 1000-step schedule."""
+    return {
+        term: schedules.at(getattr(config.schedules, SCHEDULE_OF_TERM[term]), step) for term in config.terms
+    }
+
+
+def sigmas_at(config: Config, step: float, seen: Evidence) -> tuple[float, float]:
+    """Sigma of p_spatial for the dense cloud and for the keypoints, normalized units."""
+    plan = config.schedules
+    size = seen.radius / schedules.REFERENCE_RADIUS if plan.sigma_follows_size else 1.0
+    return size * schedules.at(plan.sigma_dense, step), size * schedules.at(plan.sigma_sparse, step)
+
+
+def make_state(
+    model: ClassRepresentation,
+    keypoints: Float[Tensor, "hypothesis keypoint 3"],
+    placement: tuple[Float[Tensor, "hypothesis"], Float[Tensor, "hypothesis"]],
+    seen: Evidence,
+    sigmas: tuple[float, float],
+) -> State:
+    """The state the terms see, over all image samples; `placement` is (focal, surface depth)."""
+    focal, surface_depth = placement
+    dense = model.dense.barycentric @ keypoints
+    facing = (model.dense.prototypes.facing, model.sparse_prototypes.facing)
+    if not seen.visibility:
+        facing = (None, None)
+    return State(
+        keypoints=keypoints,
+        dense=dense,
+        log_visible=log_visibility(model, keypoints, dense, facing[0]),
+        log_visible_sparse=log_visibility(model, keypoints, keypoints, facing[1]),
+        focal=focal,
+        surface_depth=surface_depth,
+        sigma_dense=sigmas[0],
+        sigma_sparse=sigmas[1],
+        dense_samples=seen.dense,
+        sparse_samples=seen.sparse,
+    )
+
+
+def evaluate(
+    state: State, seen: Evidence, model: ClassRepresentation, weights: dict[str, float]
+) -> tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]]:
+    """Total energy per hypothesis, and the unweighted terms. A term of weight 0 is not computed."""
+    values = {
+        term: plugins.load("methods.semalign3d.alignment.terms", term).energy(state, seen, model)
+        for term, weight in weights.items()
+        if weight
+    }
+    total = torch.zeros_like(state.focal)
+    for term, value in values.items():
+        total = total + weights[term] * value
+    return total, values

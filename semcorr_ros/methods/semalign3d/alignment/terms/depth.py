@@ -1,0 +1,18 @@
+"""The object stays at the depth it was placed at (Eq. 12 of SemAlign3D)."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+
+# The mean keypoint lies behind the visible surface, by about half the RMS radius of a solid object.
+SURFACE_TO_CENTER = 0.5
+
+
+def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
+    """(d_target - mean_z(C_sparse))^2, in working units."""
+    mean_z = state.keypoints[:, model.seen, 2].mean(-1)
+    return (state.surface_depth + SURFACE_TO_CENTER - mean_z) ** 2

@@ -1,0 +1,42 @@
+"""The surfaces of all views, carried onto the canonical shape and merged."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semcorr_ros.geometry.similarity import apply_similarity
+from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.dense_cloud import MergedCloud, carry_surface
+from semcorr_ros.methods.semalign3d.building.lift_views import lift_surface, mirror_points
+from semcorr_ros.methods.semalign3d.building.sparse_cloud import SparseCloud
+from semcorr_ros.methods.semalign3d.building.training import Training
+
+TRUSTED = 0.3  # a keypoint with less weight must not carry the surface around it
+
+
+def merge_surfaces(
+    training: Training, sparse: SparseCloud, points: Tensor, config: Config
+) -> tuple[MergedCloud, float]:
+    """Surface points of all aligned views on the canonical shape, and the share that was kept."""
+    carried, features, facing, source, total = [], [], [], [], 0
+    count = len(training.evidence)
+    for row in sparse.aligned.usable.nonzero()[:, 0].tolist():
+        view = training.evidence[row % count]
+        own = view.surface_features if row < count else view.mirrored_surface_features
+        if own is None:
+            continue
+        surface = lift_surface(view, float(training.focals[row % count]))
+        surface = mirror_points(surface) if row >= count else surface
+        aligned = sparse.aligned
+        moved = apply_similarity(surface, aligned.scale[row], aligned.rotation[row], aligned.translation[row])
+        shown = sparse.weight[row] > TRUSTED
+        kept, inside = carry_surface(moved, aligned.points[row, shown], points[shown], config.hull_tolerance)
+        carried.append(kept)
+        features.append(own[inside])
+        to_camera = torch.nn.functional.normalize(-surface[inside], dim=-1)
+        facing.append(to_camera @ aligned.rotation[row].T)
+        source.append(torch.full((len(kept),), float(row)))
+        total += len(surface)
+    merged = MergedCloud(torch.cat(carried), torch.cat(features), torch.cat(facing), torch.cat(source))
+    return merged, round(len(merged.points) / max(1, total), 4)

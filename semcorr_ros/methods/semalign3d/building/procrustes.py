@@ -1,0 +1,99 @@
+"""Generalized Procrustes analysis with missing keypoints: one mean shape that all views agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
+from semcorr_ros.methods.semalign3d.artifacts import Views
+
+MIN_COMMON = 3
+MIN_WIDTH = 0.15  # second over first extent of common points; thinner sets leave a rotation open
+ROBUST = 0.25  # residuals above a quarter of the RMS radius count less
+ITERATIONS = 40
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Views in the canonical frame: canonical = scale * rotation @ camera + translation."""
+
+    points: Float[Tensor, "view keypoint 3"]
+    scale: Float[Tensor, "view"]
+    rotation: Float[Tensor, "view 3 3"]
+    translation: Float[Tensor, "view 3"]
+    usable: Bool[Tensor, "view"]  # enough keypoints in common with the target
+
+
+def align_views(
+    points: Float[Tensor, "view keypoint 3"],
+    weight: Float[Tensor, "view keypoint"],
+    target: Float[Tensor, "*view keypoint 3"],
+) -> Aligned:
+    """Move every view onto the target by its best similarity.
+
+    The scale is the ratio of the extents, not the least-squares scale: that one shrinks with noise,
+    and the mean shape would shrink with it.
+    """
+    target = target.expand(points.shape)
+    usable = fixes_similarity(weight, target)
+    _, rotation, _ = fit_similarity(points, target, weight)
+    share = (weight / weight.sum(-1, keepdim=True).clamp_min(1e-12))[..., None]
+    source_mean, target_mean = (share * points).sum(1), (share * target).sum(1)
+    source_size = (share * (points - source_mean[:, None]) ** 2).sum((1, 2))
+    target_size = (share * (target - target_mean[:, None]) ** 2).sum((1, 2))
+    scale = (target_size / source_size.clamp_min(1e-12)).sqrt()
+    translation = target_mean - scale[:, None] * (rotation @ source_mean[..., None])[..., 0]
+    moved = apply_similarity(points, scale, rotation, translation)
+    return Aligned(moved, scale, rotation, translation, usable)
+
+
+def generalized_procrustes(
+    views: Views, start: Float[Tensor, "keypoint 3"], placed: Bool[Tensor, "keypoint"]
+) -> tuple[Float[Tensor, "keypoint 3"], Bool[Tensor, "keypoint"], float]:
+    """Refine a start shape; keypoints not placed yet are placed by the first views that align.
+
+    Returns the shape (centered, RMS radius 1, zero rows where unplaced), which keypoints are placed,
+    and the robust RMS residual.
+    """
+    shape = normalize_shape(start, placed)
+    weight = views.visible.float()
+    cost = torch.tensor(0.0)
+    for _ in range(ITERATIONS):
+        aligned = align_views(views.points, weight * placed, shape)
+        seen = weight * aligned.usable[:, None]
+        total = seen.sum(0)
+        mean = (seen[..., None] * aligned.points).sum(0) / total.clamp_min(1e-9)[:, None]
+        placed = placed | (total > 0)
+        shape = normalize_shape(torch.where((total > 0)[:, None], mean, shape), placed)
+        residual = (aligned.points - shape).norm(dim=-1)
+        weight = views.visible / (1 + (residual / ROBUST) ** 2)
+        # A view that cannot be aligned is off by a whole radius: else a shape that collapsed to
+        # a line, which no view aligns to, would cost nothing.
+        error = torch.where(aligned.usable[:, None], residual, 1.0)
+        shown = views.visible & placed
+        cost = (torch.log1p((error / ROBUST) ** 2) * shown).sum() / shown.sum().clamp_min(1)
+    return shape, placed, float(ROBUST * cost.expm1().clamp_min(0).sqrt())
+
+
+def normalize_shape(
+    shape: Float[Tensor, "keypoint 3"], placed: Bool[Tensor, "keypoint"]
+) -> Float[Tensor, "keypoint 3"]:
+    """Center the placed keypoints and scale their RMS radius to 1; zero rows elsewhere."""
+    centered = shape - shape[placed].mean(0)
+    radius = centered[placed].square().sum(-1).mean().sqrt().clamp_min(1e-12)
+    return torch.where(placed[:, None], centered / radius, 0.0)
+
+
+def fixes_similarity(
+    weight: Float[Tensor, "view keypoint"], target: Float[Tensor, "view keypoint 3"]
+) -> Bool[Tensor, "view"]:
+    """Views with at least three weighted target points that do not lie on a line."""
+    share = weight / weight.sum(-1, keepdim=True).clamp_min(1e-12)
+    centered = target - (share[..., None] * target).sum(1, keepdim=True)
+    extents = torch.linalg.eigvalsh((share[..., None] * centered).mT @ centered).clamp_min(0).sqrt()
+    wide = extents[:, 1] > MIN_WIDTH * extents[:, 2].clamp_min(1e-9)
+    return wide & ((weight > 0).sum(-1) >= MIN_COMMON)

@@ -1,0 +1,48 @@
+"""The confidence falls with rivals and with features that say nothing of the class."""
+
+from dataclasses import replace
+
+import torch
+
+from semcorr_ros.geometry import rotations
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import confidence
+from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
+from test.methods.semalign3d.alignment import fabricated
+
+
+def turned(degrees: float) -> torch.Tensor:
+    half = torch.tensor(degrees).deg2rad() / 2
+    zero = torch.tensor(0.0)
+    return rotations.from_quaternion(torch.stack([half.cos(), zero, half.sin(), zero]))
+
+
+def test_rival_gap_counts_other_poses_only():
+    model = fabricated.make_class()
+    poses = torch.stack([turned(0), turned(10), turned(170)])
+    keypoints = model.sparse @ poses.mT + torch.tensor([0.0, 0.0, 5.0])
+    gap = confidence.rival_gap(model, keypoints, torch.tensor([-1.0, -0.9, -0.7]), 40.0)
+    torch.testing.assert_close(gap, torch.tensor([0.3, 0.2, -0.3]))
+    alone = confidence.rival_gap(model, keypoints[:2], torch.tensor([-1.0, -0.9]), 40.0)
+    assert torch.isinf(alone).all()
+
+
+def test_distinct_survivors_keep_the_flip():
+    poses = torch.stack([turned(0), turned(5), turned(8), turned(180), turned(90)])
+    energy = torch.tensor([-1.0, -0.9, -0.95, -0.5, -0.6])
+    assert best_distinct(poses, energy, 3, 40.0) == [0, 4, 3]
+    assert best_distinct(poses[:3], energy[:3], 2, 40.0) == [0, 2]
+
+
+def test_features_of_something_else_give_no_confidence():
+    model = fabricated.make_class()
+    seen, _ = fabricated.observe(model, 0.6, 0.3)
+    noise = torch.randn(seen.features.values.shape, generator=torch.Generator().manual_seed(1))
+    noise = torch.nn.functional.normalize(noise, dim=-1)
+    other = replace(seen, features=replace(seen.features, values=noise))
+    config = alignment.Config()
+    config = replace(config, optimize=replace(config.optimize, steps=60))
+    right = alignment.align(model, seen, config, torch.Generator().manual_seed(0)).confidence[0]
+    wrong = alignment.align(model, other, config, torch.Generator().manual_seed(0)).confidence[0]
+    assert right > 0.5
+    assert wrong < 0.2

@@ -1,0 +1,155 @@
+"""Every energy term: contract, known numbers, gradients."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from semcorr_ros import plugins
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import evidence, objective
+from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, ImageSamples
+from semcorr_ros.methods.semalign3d.alignment.terms import background, depth, reconstruction
+from test.methods.semalign3d.alignment import fabricated
+
+
+@pytest.fixture(scope="module")
+def scene():
+    model = fabricated.make_class()
+    seen, truth = fabricated.observe(model, 30, 20)
+    clues = evidence.gather_evidence(model, seen, evidence.Config(), torch.Generator().manual_seed(0))
+    return model, clues, truth
+
+
+def _state(model, clues, keypoints, sigma=0.05):
+    focal = torch.full((len(keypoints),), clues.focal).to(keypoints)
+    surface = torch.full((len(keypoints),), clues.object_depth).to(keypoints)
+    return objective.make_state(model, keypoints, (focal, surface), clues, (sigma, sigma))
+
+
+@pytest.mark.parametrize("name", plugins.available("methods.semalign3d.alignment.terms"))
+def test_contract(scene, name):
+    """One finite value per hypothesis, a finite gradient, and hypotheses do not see each other."""
+    model, clues, truth = scene
+    keypoints = torch.stack([truth.keypoints, truth.keypoints + 0.01, truth.keypoints * 1.2])
+    keypoints.requires_grad_(True)
+    term = plugins.load("methods.semalign3d.alignment.terms", name)
+    values = term.energy(_state(model, clues, keypoints), clues, model)
+    assert values.shape == (3,)
+    assert torch.isfinite(values).all()
+    values[1].backward()
+    assert torch.isfinite(keypoints.grad).all()
+    assert keypoints.grad[[0, 2]].abs().max() == 0
+    alone = term.energy(_state(model, clues, keypoints[1:2].detach()), clues, model)
+    torch.testing.assert_close(alone[0], values[1].detach(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "reconstruction_sparse"])
+def test_truth_explains_more_than_a_shifted_hypothesis(scene, name):
+    model, clues, truth = scene
+    shifted = truth.keypoints + torch.tensor([0.03, 0.0, 0.0])
+    state = _state(model, clues, torch.stack([truth.keypoints, shifted]))
+    energy = plugins.load("methods.semalign3d.alignment.terms", name).energy(state, clues, model)
+    assert energy[0] < energy[1] - 0.1
+
+
+def test_reconstruction_equals_its_definition():
+    """max over points of p_spatial p_sem, brute force, with and without relief (Eq. 5-7)."""
+    generator = torch.Generator().manual_seed(3)
+    placed = torch.rand(2, 7, 3, generator=generator)
+    samples = ImageSamples(
+        torch.rand(5, 2, generator=generator),
+        -3 * torch.rand(5, 7, generator=generator),
+        torch.rand(5, generator=generator),
+        torch.tensor([0.0, 1.0, 1.0, 0.25, 0.0]),
+    )
+    focal, sigma = torch.tensor([1.0, 2.0]), 0.3
+    log_visible = -torch.rand(2, 7, generator=generator)
+    got = reconstruction.likelihood(placed, log_visible, samples, focal, sigma)
+    for b in range(2):
+        for m in range(5):
+            distance = ((samples.points[m] - placed[b, :, :2]) ** 2).sum(-1)
+            relief = (focal[b] * samples.relief[m] - placed[b, :, 2]) ** 2
+            squared = distance + samples.relief_weight[m] * relief
+            p = torch.exp(samples.log_semantic[m] + log_visible[b] - squared / (2 * sigma**2))
+            assert got[b, m] == pytest.approx(float(p.max()), rel=1e-4)
+
+
+def test_reconstruction_gradcheck():
+    generator = torch.Generator().manual_seed(4)
+    placed = torch.rand(1, 4, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    samples = ImageSamples(
+        torch.rand(3, 2, generator=generator, dtype=torch.float64),
+        torch.zeros(3, 4, dtype=torch.float64),
+        torch.rand(3, generator=generator, dtype=torch.float64),
+        torch.ones(3, dtype=torch.float64),
+    )
+    one, nothing = torch.ones(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda x: reconstruction.likelihood(x, nothing, samples, one, 0.4), (placed,)
+    )
+
+
+@pytest.mark.parametrize("sigma", [0.03, 0.1, 1.0])
+def test_background_lookup_equals_equation_11(sigma):
+    """At lookup nodes the value is the expectation over background pixels; in between it is close."""
+    generator = torch.Generator().manual_seed(0)
+    share = (torch.rand(20, 30, generator=generator) > 0.4).float()
+    step = torch.tensor([1 / 30, 1 / 30])
+    origin = torch.tensor([-0.48, -0.32])
+    grid = BackgroundGrid(share, origin, step)
+    y, x = torch.nonzero(share, as_tuple=True)
+    cells = origin + torch.stack([x, y], -1) * step
+
+    def expectation(points):
+        return torch.exp(-(torch.cdist(points, cells) ** 2) / (2 * sigma**2)).mean(-1)
+
+    nodes = origin + torch.tensor([[3.0, 4.0], [10.5, 7.0], [29.0, 19.0], [-2.0, 5.5]]) * step
+    torch.testing.assert_close(
+        background.lookup(nodes[None], grid, sigma)[0], expectation(nodes), rtol=1e-4, atol=1e-6
+    )
+    anywhere = origin + torch.rand(200, 2, generator=generator) * torch.tensor([29.0, 19.0]) * step
+    error = (background.lookup(anywhere[None], grid, sigma)[0] - expectation(anywhere)).abs().max()
+    assert error < 0.04 * expectation(anywhere).max()
+
+
+def test_background_without_mask_is_silent(scene):
+    model, clues, truth = scene
+    grid = replace(clues.background, share=torch.zeros_like(clues.background.share))
+    state = _state(model, clues, truth.keypoints[None])
+    assert background.energy(state, replace(clues, background=grid), model) == 0
+
+
+def test_depth_is_zero_at_its_target(scene):
+    model, clues, truth = scene
+    keypoints = truth.keypoints[None].clone()
+    target = clues.object_depth + depth.SURFACE_TO_CENTER
+    keypoints[..., 2] += target - keypoints[..., 2].mean()
+    assert depth.energy(_state(model, clues, keypoints), clues, model).item() == pytest.approx(0, abs=1e-6)
+    keypoints[..., 2] += 2.0
+    assert depth.energy(_state(model, clues, keypoints), clues, model).item() == pytest.approx(4, rel=1e-4)
+
+
+def test_geometry_prefers_the_class_and_its_handedness(scene):
+    model, clues, _ = scene
+    term = plugins.load("methods.semalign3d.alignment.terms", "geometry")
+    there = torch.tensor([0.0, 0.0, 5.0])
+    shape = model.sparse + there
+    mirrored = model.sparse * torch.tensor([1.0, -1.0, 1.0]) + there
+    squashed = model.sparse * torch.tensor([1.0, 1.0, 0.2]) + there
+    energy = term.energy(_state(model, clues, torch.stack([shape, mirrored, squashed])), clues, model)
+    assert energy[0] < energy[1]
+    assert energy[0] < energy[2]
+
+
+def test_objective_skips_terms_of_weight_zero(scene):
+    model, clues, truth = scene
+    state = _state(model, clues, truth.keypoints[None])
+    total, values = objective.evaluate(state, clues, model, {"depth": 2.0, "geometry": 0.0})
+    assert set(values) == {"depth"}
+    assert total == 2 * values["depth"]
+
+
+def test_every_term_has_a_schedule():
+    assert set(objective.SCHEDULE_OF_TERM) == set(plugins.available("methods.semalign3d.alignment.terms"))
+    assert set(alignment.Config().objective.terms) == set(objective.SCHEDULE_OF_TERM)

@@ -1,0 +1,71 @@
+"""A turning object is followed without searching; one that is gone is searched for again."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from semcorr_ros.geometry import cameras
+from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import evidence, tracking
+from test.methods.semalign3d.alignment import fabricated
+
+RADIUS = 0.05  # of the fabricated object, metres
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fabricated.make_class()
+
+
+def _generator():
+    return torch.Generator().manual_seed(0)
+
+
+def _turning(model, azimuth):
+    return fabricated.observe(model, azimuth, 15, (1.0, -0.5))
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_follows_a_turning_object_without_searching(model, depth):
+    tracker = tracking.Tracker(model, alignment.Config())
+    for azimuth in range(40, 130, 6):
+        seen, truth = _turning(model, azimuth)
+        found = tracker.update(seen if depth else replace(seen, depth=None), _generator())
+        pixels = cameras.project(found.keypoints[0], found.camera)
+        error = (pixels - cameras.project(truth.keypoints, truth.camera)).norm(dim=-1)
+        assert error.median() < 4, azimuth
+        if depth:
+            assert (found.keypoints[0] - truth.keypoints).norm(dim=-1).median() < 0.25 * RADIUS
+    assert tracker.searches == 1
+
+
+def test_an_object_that_turned_round_is_searched_for(model):
+    tracker = tracking.Tracker(model, alignment.Config())
+    tracker.update(_turning(model, 40)[0], _generator())
+    seen, truth = _turning(model, 220)
+    found = tracker.update(seen, _generator())
+    assert tracker.searches == 2
+    cosine = ((found.rotation[0].T @ truth.rotation).trace() - 1) / 2
+    assert torch.rad2deg(torch.acos(cosine.clamp(-1, 1))) < 15
+
+
+def test_a_failure_does_not_leave_a_stale_pose(model):
+    tracker = tracking.Tracker(model, alignment.Config())
+    seen, _ = _turning(model, 40)
+    tracker.update(seen, _generator())
+    with pytest.raises(ValueError, match="mask is empty"):
+        tracker.update(replace(seen, mask=torch.zeros_like(seen.mask)), _generator())
+    assert tracker.last is None
+    tracker.update(seen, _generator())
+    assert tracker.searches == 2
+
+
+def test_resumes_exactly_where_it_was(model):
+    seen, _ = _turning(model, 70)
+    last = alignment.align(model, seen, alignment.Config(), _generator())
+    clues = evidence.gather_evidence(model, seen, evidence.Config(), _generator())
+    starts = tracking.resume(model, clues, last)
+    placed = starts.shape(model) @ starts.rotation.mT + starts.translation[:, None]
+    torch.testing.assert_close(placed[0] * last.scale[0], last.keypoints[0], rtol=1e-3, atol=1e-4)
+    assert (placed[1] - placed[0]).norm(dim=-1).max() < 0.3, "the object did not move"
