@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Bool
-from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Frame, Observation
@@ -17,6 +15,7 @@ from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry.distortion import rectify_depth
 from semcorr_ros.masks import MaskProvider, Recognizer
 from semcorr_ros.masks._depth_segments import segment_by_depth
+from semcorr_ros.masks._pieces import grown, largest
 from semcorr_ros.masks.attention import attention_mask
 
 MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off
@@ -92,13 +91,12 @@ def candidates(seen: Observation, model: Recognizer, most: int) -> list[Place]:
     left = attention_mask(seen.features, model.prototypes)
     found: list[Place] = []
     while len(found) < most and left.any():
-        mask = _by_depth(_one_piece(left), left, seen, model)
+        mask = _by_depth(largest(left), left, seen, model)
         first = found[0].mask if found else mask
         if first is None or mask.sum() < SMALLEST_PIECE * first.sum():
             break
         found.append(Place(mask=mask, rough=True))
-        around = ndimage.binary_dilation(mask.cpu().numpy(), iterations=SEAM)
-        left = left & ~torch.from_numpy(around).to(left.device)
+        left = left & ~torch.from_numpy(grown(mask.cpu().numpy(), SEAM)).to(left.device)
     if not found:
         raise NotFoundError(f"nothing in the image looks like the class {model.info.name!r}; {SMALL}")
     return found
@@ -115,12 +113,6 @@ def _by_depth(
         return mask
     draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
     return segment_by_depth(attention, seen.depth, seen.camera, model.diameter, draws)
-
-
-def _one_piece(mask: Bool[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
-    labels, _ = ndimage.label(mask.cpu().numpy())
-    largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
-    return torch.from_numpy(labels == largest).to(mask.device)
 
 
 def _inside(

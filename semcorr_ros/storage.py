@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -22,6 +24,8 @@ from torch import Tensor
 Save = Callable[[Image.Image, Path], None]
 # Of Pillow: no image, a damaged one, or one so large that reading it may be an attack.
 UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError)
+MAX_PIXELS = 64_000_000  # a few bytes may claim to be an image of any size: refused before allocation
+FORMATS = ("JPEG", "PNG")  # of `decode`
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,11 +108,30 @@ def read_header(path: str | Path) -> Any:
         raise ValueError(f"{path} is not a semcorr_ros artefact or is damaged: {error}") from error
 
 
+def decode(data: bytes, flags: int, name: str) -> np.ndarray:
+    """Decode JPEG or PNG by cv2.imdecode with `flags`, as stored: EXIF data turn nothing.
+
+    Raises ValueError naming `name` for anything else, a damaged image or one above MAX_PIXELS.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as header:  # OpenCV would allocate first
+            width, height = header.size
+        if width * height > MAX_PIXELS:
+            raise ValueError(f"{width}x{height} is larger than {MAX_PIXELS} pixels")
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        if pixels is None:
+            raise ValueError("it is damaged or cut off")
+    except (*UNREADABLE, ValueError, cv2.error) as error:
+        raise ValueError(f"{name} is not a readable {' or '.join(FORMATS)} image: {error}") from error
+    return pixels
+
+
 def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
     """Read an image as RGB, upright as its EXIF says: so viewers show it, and so it was annotated.
 
     Raises FileNotFoundError, or ValueError for a corrupt file or one without colours or grays.
     """
+    # Not by OpenCV: its version 4 leaves WebP as it lies, and no version reads every format of photographs.
     with _opened(path) as image:
         rgb = _eight_bits(image, path).convert("RGB")
         turn = UPRIGHT.get(_orientation(image))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -28,7 +29,7 @@ def compressed(data: bytes, form: str) -> SimpleNamespace:
     return SimpleNamespace(header=header(), format=form, data=np.frombuffer(data, np.uint8))
 
 
-def encoded(pixels: np.ndarray, kind: str, **options: int) -> bytes:
+def encoded(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
     """A JPEG or PNG file of an array."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)

@@ -1,5 +1,8 @@
 """Artefacts survive the disk; damage and interruptions are told, never silent."""
 
+import io
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -97,3 +100,17 @@ def test_numbers_that_are_no_picture_and_too_large_ones_are_named(tmp_path, monk
     for read in (storage.read_image, storage.image_size):
         with pytest.raises(ValueError, match=r"x\.tiff is not a readable image: Image size"):
             read(tmp_path / "x.tiff")
+
+
+def test_a_huge_or_foreign_picture_is_refused_before_it_is_decoded(monkeypatch):
+    buffer = io.BytesIO()
+    Image.new("L", (30, 20)).save(buffer, "PNG")
+    assert storage.decode(buffer.getvalue(), cv2.IMREAD_UNCHANGED, "x").shape == (20, 30)
+    monkeypatch.setattr(storage, "MAX_PIXELS", 599)
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(ValueError, match=r"^x is not a readable .*: 30x20 is larger than 599 pixels"):
+        storage.decode(buffer.getvalue(), cv2.IMREAD_UNCHANGED, "x")
+    bitmap = io.BytesIO()
+    Image.new("L", (3, 2)).save(bitmap, "BMP")
+    with pytest.raises(ValueError, match=r"^y is not a readable JPEG or PNG image"):
+        storage.decode(bitmap.getvalue(), cv2.IMREAD_UNCHANGED, "y")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+
+from semcorr_ros.storage import decode
 
 MM_PER_METER = 1000.0
 MAX_ASPECT_ERROR = 0.05  # networks round their output size to multiples of 14 or 32
-DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")  # of PIL, for 16-bit grayscale
 
 
 def read(path: Path) -> Float[Tensor, "height width"]:
@@ -30,17 +31,18 @@ def to_size(values: Float[Tensor, "h w"], size: tuple[int, int], path: Path) -> 
         raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}: not the same view")
     if (h, w) == size:
         return values
-    return torch.nn.functional.interpolate(values[None, None], size=size, mode="nearest-exact")[0, 0]
+    return torch.from_numpy(
+        cv2.resize(values.numpy(), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    )
 
 
 def _read_png(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            if image.mode not in DEPTH_MODES:
-                raise ValueError(f"{path}: expected a 16-bit gray PNG in millimetres, got mode {image.mode}")
-            return np.array(image).astype(np.float32) / MM_PER_METER
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is not a readable PNG: {error}") from error
+    values = decode(path.read_bytes(), cv2.IMREAD_UNCHANGED, str(path))
+    if values.dtype != np.uint16 or values.ndim != 2:
+        raise ValueError(
+            f"{path}: expected a 16-bit gray PNG in millimetres, got {values.dtype} {values.shape}"
+        )
+    return values.astype(np.float32) / MM_PER_METER
 
 
 def _read_npy(path: Path) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Lens distortion as calibration tools write it: plumb_bob, rational_polynomial and equidistant.
 
 "Ideal" pixels are those of the pinhole camera with the same K; "image" pixels are where the lens puts
-them. Formulas: OpenCV's calib3d and fisheye models, whose names in ROS (sensor_msgs/distortion_models)
-are the keys of COEFFICIENTS.
+them. OpenCV computes both; its calib3d and fisheye models have the keys of COEFFICIENTS as names in ROS
+(sensor_msgs/distortion_models). It does not say where a polynomial folds back: that is found here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import math
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -19,6 +21,8 @@ from semcorr_ros.artifacts import Lens
 COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
 NEWTON_STEPS = 8
 WIDEST = 4.0  # tangent of the largest angle from the optical axis that is looked at
+LARGEST_SIDE = 32766  # pixels that OpenCV resamples
+OUTSIDE = -1e4  # a column that no image has
 
 
 def make_lens(
@@ -28,7 +32,10 @@ def make_lens(
     principal_point: tuple[float, float],
     size: tuple[int, int],
 ) -> Lens | None:
-    """None where there is nothing to correct. Raises ValueError for a model or count that is not known."""
+    """None where there is nothing to correct.
+
+    Raises ValueError for a model or count that is not known, and for an image too long to be rectified.
+    """
     if not any(coefficients):
         return None
     if model not in COEFFICIENTS:
@@ -43,103 +50,96 @@ def make_lens(
         raise ValueError(f"{model} has {counts} coefficients, got {len(coefficients)}: {coefficients}")
     if not all(map(math.isfinite, coefficients)):
         raise ValueError(f"coefficients of {model} must be finite, got {coefficients}")
+    if max(size) > LARGEST_SIDE:
+        raise ValueError(f"an image of {size[1]}x{size[0]} cannot be rectified: no side above {LARGEST_SIDE}")
     return Lens(model, tuple(map(float, coefficients[:known])), focal, principal_point, size)
 
 
 def to_image(ideal: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Where the lens shows what a pinhole camera would show at `ideal` pixels.
+    """Say where the lens shows what a pinhole camera would show at `ideal` pixels.
 
     NaN beyond the angle at which the polynomial folds back: no image pixel shows that.
     """
-    focal, center = _intrinsics(ideal, lens)
-    return _distort((ideal - center) / focal, lens) * focal + center
+    shown, _ = _shown(_rays(ideal, lens), lens)
+    return torch.from_numpy(shown).view(ideal.shape).to(ideal)
 
 
 def to_ideal(pixels: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Inverse of `to_image`, by Newton's method; NaN where no direction is shown at a pixel."""
-    focal, center = _intrinsics(pixels, lens)
-    wanted = ((pixels - center) / focal).double()
-    found = wanted.clone()
+    """Invert `to_image`, by Newton's method; NaN where no direction is shown at a pixel.
+
+    cv2.undistortPoints repeats a fixed-point step instead, which fails in the corners of wide lenses.
+    """
+    rays = _rays(pixels, lens)
+    wanted = rays * lens.focal + lens.principal_point
     for _ in range(NEWTON_STEPS):
-        miss = _distort(found, lens) - wanted
-        found = found - (torch.linalg.pinv(_jacobian(found, lens).nan_to_num()) @ miss[..., None])[..., 0]
-    settled = (_distort(found, lens) - wanted).abs().amax(-1, keepdim=True) < 1e-5
-    return torch.where(settled, found, torch.nan).to(pixels) * focal + center
+        shown, slope = _shown(rays, lens)
+        rays = rays - (np.linalg.pinv(np.nan_to_num(slope)) @ (shown - wanted)[..., None])[..., 0]
+    miss = np.abs(_shown(rays, lens)[0] - wanted) / lens.focal
+    rays[~(miss.max(-1) < 1e-5)] = np.nan
+    found = torch.from_numpy(rays * lens.focal + lens.principal_point)
+    return found.view(pixels.shape).to(pixels)
 
 
 def rectify_image(image: UInt8[Tensor, "height width 3"], lens: Lens) -> UInt8[Tensor, "height width 3"]:
-    """The picture a pinhole camera with the same K would take; black where the lens shows nothing."""
-    grid = _sampling_grid(lens).to(image.device)
-    planes = image.permute(2, 0, 1)[None].float()
-    found = torch.nn.functional.grid_sample(planes, grid, "bilinear", "zeros", align_corners=True)
-    return found[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).contiguous()
+    """Resample to the picture a pinhole camera with the same K would take; black where the lens shows
+    nothing."""
+    return torch.from_numpy(cv2.remap(image.cpu().numpy(), *_maps(lens), cv2.INTER_LINEAR)).to(image.device)
 
 
 def rectify_depth(depth: Float[Tensor, "height width"], lens: Lens) -> Float[Tensor, "height width"]:
-    """Depth along optical z, resampled without blending surfaces; 0 where the lens shows nothing."""
-    grid = _sampling_grid(lens).to(depth.device)
-    found = torch.nn.functional.grid_sample(depth[None, None], grid, "nearest", "zeros", align_corners=True)
-    return found[0, 0]
+    """Resample depth along optical z without blending surfaces; 0 where the lens shows nothing."""
+    return torch.from_numpy(cv2.remap(depth.cpu().numpy(), *_maps(lens), cv2.INTER_NEAREST)).to(depth.device)
 
 
-@functools.lru_cache(maxsize=8)  # one per camera; a new calibration gets a new map
-def _sampling_grid(lens: Lens) -> Float[Tensor, "1 height width 2"]:
+@functools.lru_cache(maxsize=8)  # one per camera; a new calibration gets new maps
+def _maps(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """Column and row of the image at every ideal pixel (h, w)."""
     h, w = lens.size
-    y, x = torch.meshgrid(torch.arange(h).double(), torch.arange(w).double(), indexing="ij")
-    pixels = to_image(torch.stack([x, y], -1), lens)
-    largest = torch.tensor([w - 1, h - 1]).clamp_min(1)
-    return (pixels / largest * 2 - 1).nan_to_num(nan=-2.0)[None].float()
+    K, coefficients = _calibration(lens)
+    module = cv2.fisheye if lens.model == "equidistant" else cv2
+    x, y = module.initUndistortRectifyMap(K, coefficients, np.eye(3), K, (w, h), cv2.CV_32FC1)
+    (fx, fy), (cx, cy) = lens.focal, lens.principal_point
+    radius = np.hypot((np.arange(w) - cx) / fx, (np.arange(h)[:, None] - cy) / fy)
+    x[radius > _fold(lens)] = OUTSIDE
+    return x, y
 
 
-def _intrinsics(pixels: Tensor, lens: Lens) -> tuple[Tensor, Tensor]:
-    return pixels.new_tensor(lens.focal), pixels.new_tensor(lens.principal_point)
+def _rays(pixels: Float[Tensor, "*batch 2"], lens: Lens) -> Float[np.ndarray, "point 2"]:
+    """Directions (x / z, y / z) of pixels of the pinhole camera."""
+    return (pixels.detach().double().cpu().numpy().reshape(-1, 2) - lens.principal_point) / lens.focal
 
 
-def _distort(xy: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Normalized directions (x / z, y / z), ideal to shown."""
-    squared = (xy**2).sum(-1, keepdim=True)
-    bent = xy * _gain(squared, lens) + _tangential(xy, squared, lens)
-    return torch.where(squared.sqrt() <= _fold(lens), bent, torch.nan)
+def _shown(rays: Float[np.ndarray, "point 2"], lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (N, 2) at which directions (x / z, y / z) are shown, and their derivatives (N, 2, 2)."""
+    pixels, slopes = _project(rays, lens)
+    pixels[~(np.hypot(*rays.T) <= _fold(lens))] = np.nan
+    return pixels, slopes
 
 
-def _gain(squared: Tensor, lens: Lens) -> Tensor:
-    """Shown radius over ideal radius, for a squared ideal radius."""
-    k = lens.coefficients
-    if lens.model == "equidistant":
-        radius = squared.sqrt().clamp_min(1e-9)
-        t = torch.atan(radius)
-        bent = t * (1 + k[0] * t**2 + k[1] * t**4 + k[2] * t**6 + k[3] * t**8)
-        return torch.where(squared > 1e-16, bent / radius, torch.ones_like(radius))
-    k3 = k[4] if len(k) > 4 else 0.0
-    gain = 1 + squared * (k[0] + squared * (k[1] + squared * k3))
-    if lens.model == "rational_polynomial":
-        gain = gain / (1 + squared * (k[5] + squared * (k[6] + squared * k[7])))
-    return gain
-
-
-def _tangential(xy: Tensor, squared: Tensor, lens: Lens) -> Tensor:
-    if lens.model == "equidistant":
-        return torch.zeros_like(xy)
-    p1, p2 = lens.coefficients[2:4]
-    product = 2 * xy.prod(-1, keepdim=True)
-    x, y = xy[..., :1], xy[..., 1:]
-    across = p1 * product + p2 * (squared + 2 * x**2)
-    return torch.cat([across, p1 * (squared + 2 * y**2) + p2 * product], -1)
-
-
-def _jacobian(xy: Tensor, lens: Lens) -> Float[Tensor, "*batch 2 2"]:
-    """Of `_distort`, by central differences."""
-    step = 1e-6
-    columns = []
-    for axis in torch.eye(2, dtype=xy.dtype, device=xy.device) * step:
-        columns.append((_distort(xy + axis, lens) - _distort(xy - axis, lens)) / (2 * step))
-    return torch.stack(columns, -1)
+def _project(rays: Float[np.ndarray, "point 2"], lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    # Derivatives by the x and y of a translation: at depth 1, those by the direction.
+    module, moved = (cv2.fisheye, slice(11, 13)) if lens.model == "equidistant" else (cv2, slice(3, 5))
+    points = np.concatenate([rays, np.ones((len(rays), 1))], -1)[:, None]
+    pixels, slopes = module.projectPoints(points, np.zeros(3), np.zeros(3), *_calibration(lens))
+    return pixels.reshape(-1, 2), slopes[:, moved].reshape(-1, 2, 2)
 
 
 @functools.lru_cache(maxsize=64)
 def _fold(lens: Lens) -> float:
-    """Ideal radius up to which the shown radius grows."""
-    radius = torch.linspace(0, WIDEST, 4001, dtype=torch.float64)
-    shown = radius * _gain(radius**2, lens)
-    falling = (shown.diff() <= 0).nonzero()
-    return float(radius[falling[0, 0]]) if len(falling) else math.inf
+    """Ideal radius up to which the shown radius grows. Tangential terms move the center only: left out."""
+    k = (
+        lens.coefficients
+        if lens.model == "equidistant"
+        else (*lens.coefficients[:2], 0, 0, *lens.coefficients[4:])
+    )
+    radius = np.linspace(0, WIDEST, 4001)
+    centered = Lens(lens.model, k, (1.0, 1.0), (0.0, 0.0), lens.size)
+    shown = _project(np.stack([radius, np.zeros_like(radius)], -1), centered)[0][:, 0]
+    falling = np.flatnonzero(np.diff(shown) <= 0)
+    return float(radius[falling[0]]) if len(falling) else math.inf
+
+
+def _calibration(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """OpenCV's camera matrix and coefficients."""
+    (fx, fy), (cx, cy) = lens.focal, lens.principal_point
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.array(lens.coefficients)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool
-from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import Observation
 from semcorr_ros.geometry.grid import window
 from semcorr_ros.masks import Recognizer
+from semcorr_ros.masks._pieces import label
 from semcorr_ros.masks.attention import attention_mask
 
 # Share of the recognised object inside the mask from which it is trusted, and below which it is not. Training
@@ -49,6 +49,6 @@ def _touching(
     found: Bool[Tensor, "height width"], mask: Bool[Tensor, "height width"]
 ) -> Bool[Tensor, "height width"]:
     """The pieces that the mask has a part in: another object of the class beside it is no contradiction."""
-    labels, _ = ndimage.label(found.cpu().numpy())
+    labels, _ = label(found.cpu().numpy())
     named = np.unique(labels[(found & mask).cpu().numpy()])
     return torch.from_numpy(np.isin(labels, named)).to(found.device)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, DepthMap
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.measured_depth import is_measured
+from semcorr_ros.masks._pieces import grown, label
 
 MAX_PLANES = 4  # floor and walls
 MIN_PLANE = 0.05  # share of the valid pixels
@@ -61,8 +61,7 @@ def segment_by_depth(
     if not chosen.any():
         return attention
     # The cut took the outermost pixels of each piece.
-    grown = ndimage.binary_dilation(chosen, iterations=1) & rest.numpy()
-    return torch.from_numpy(grown).to(attention.device)
+    return torch.from_numpy(grown(chosen, 1) & rest.numpy()).to(attention.device)
 
 
 def _without_planes(
@@ -124,8 +123,7 @@ def _pieces(z: np.ndarray, rest: np.ndarray, diameter: float, config: Config) ->
     cut = np.zeros_like(rest)
     cut[:, :-1] |= np.abs(np.diff(z, axis=1)) > limit[:, :-1]
     cut[:-1] |= np.abs(np.diff(z, axis=0)) > limit[:-1]
-    labels, count = ndimage.label(rest & ~cut)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    labels, areas = label(rest & ~cut)
     return np.where(areas[labels] >= config.min_area * z.size, labels, 0)
 
 
@@ -142,8 +140,8 @@ def _attended(
     main = int(np.argmax(attended**2 / np.maximum(areas, 1)))
     center = np.median(points[labels == main], axis=0)
     chosen = [main]
-    for label in np.flatnonzero(attended > config.attended * np.maximum(areas, 1)):
-        near = np.linalg.norm(np.median(points[labels == label], axis=0) - center) < 0.7 * diameter
-        if near and label != main:
-            chosen.append(int(label))
+    for piece in np.flatnonzero(attended > config.attended * np.maximum(areas, 1)):
+        near = np.linalg.norm(np.median(points[labels == piece], axis=0) - center) < 0.7 * diameter
+        if near and piece != main:
+            chosen.append(int(piece))
     return np.isin(labels, chosen)

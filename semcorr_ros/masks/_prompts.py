@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
@@ -64,8 +64,10 @@ def from_region(region: Bool[Tensor, "height width"]) -> Prompt:
     cells = region.cpu().numpy()
     rows, columns = np.nonzero(cells)
     box = (float(columns.min()), float(rows.min()), float(columns.max()), float(rows.max()))
-    # The border of the image is not an outline of the object.
-    depth = ndimage.distance_transform_edt(np.pad(cells, 1, mode="edge"))[1:-1, 1:-1]
+    # The border of the image is not an outline of the object, unless nothing else is.
+    framed = np.pad(cells, 1, constant_values=not cells.all()).astype(np.uint8)
+    depth = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    depth = np.sqrt(np.rint(depth.astype(np.float64) ** 2))  # of whole numbers, exactly
     y, x = np.indices(cells.shape)
     deepest = float(depth.max())
     points: list[tuple[float, float]] = []

@@ -50,8 +50,8 @@ class AnnotationMasks(MaskProvider):
         if path is None:
             return None
         try:
+            # A palette image must stay indices: OpenCV would give its colours.
             with Image.open(path) as image:
-                # A palette image must stay indices: converting it would give colours.
                 index = np.array(image if image.mode in ("P", "L", "1", "I;16") else image.convert("L"))
         except (UnidentifiedImageError, OSError, SyntaxError) as error:
             raise ValueError(f"{path} is not a readable image: {error}") from error

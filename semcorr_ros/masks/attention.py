@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from scipy import ndimage
@@ -19,6 +20,7 @@ from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Observation, Proto
 from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
 from semcorr_ros.masks._depth_segments import segment_by_depth
 from semcorr_ros.masks._otsu import otsu_threshold
+from semcorr_ros.masks._pieces import label
 
 CHUNK = 256  # prototypes at a time: 3600 cells x 1000 prototypes need not be in memory at once
 BORDER = 15  # the ring of border cells is 1 / BORDER of the longer side wide
@@ -169,9 +171,8 @@ def _components(
     keep: float,
 ) -> Bool[Tensor, "height width"]:
     """The connected pieces that are large and, by their median, look like the class."""
-    labels, count = ndimage.label(cells.cpu().numpy())
-    index = list(range(1, count + 1))
-    alike = ndimage.median(likeness.cpu().numpy(), labels, index) if count else []
-    sizes = {i: int((labels == i).sum()) for i, value in zip(index, alike, strict=True) if value >= accepted}
-    large = [i for i, size in sizes.items() if size >= keep * max(sizes.values())]
-    return torch.isin(torch.from_numpy(labels), torch.tensor(large, dtype=torch.int64)).to(cells.device)
+    labels, areas = label(cells.cpu().numpy())
+    values = likeness.cpu().numpy()
+    alike = [i for i in range(1, len(areas)) if np.median(values[labels == i]) >= accepted]
+    large = [i for i in alike if areas[i] >= keep * areas[alike].max()]
+    return torch.from_numpy(np.isin(labels, large)).to(cells.device)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, DepthMap, Observation
 from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
 from semcorr_ros.masks._otsu import otsu_threshold
+from semcorr_ros.masks._pieces import largest
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,7 @@ def depth_cutoff_mask(
     if not inside.any():
         return inside
     limit = _between_near_and_far(depth.values[inside]) if far is None else far
-    labels, count = ndimage.label((inside & (depth.values < limit)).cpu().numpy())
-    if count == 0:
-        return torch.zeros_like(inside)
-    largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    return torch.from_numpy(labels == largest).to(inside.device)
+    return largest(inside & (depth.values < limit))
 
 
 def _between_near_and_far(depths: Float[Tensor, "pixel"]) -> float:

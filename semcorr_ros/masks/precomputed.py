@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import cv2
 import torch
 from jaxtyping import Bool
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
 from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
+from semcorr_ros.storage import decode
 
 THRESHOLD = 127
 
@@ -52,11 +52,7 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> Bool[Tensor, "height w
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no mask {path}")
-    try:
-        with Image.open(path) as image:
-            values = np.array(image.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is not a readable image: {error}") from error
+    values = decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, str(path))
     if values.shape != size:
         (h, w), (height, width) = values.shape, size
         raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}")

@@ -6,18 +6,16 @@ That transport puts 12 bytes before a 16-bit PNG: an int32 and two float32, quan
 
 from __future__ import annotations
 
-import io
 import struct
 from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.storage import decode
 
 HEADER = struct.Struct("<iff")
-MAX_PIXELS = 64_000_000  # a few bytes may claim to be an image of any size: refused before allocation
-FORMATS = ("JPEG", "PNG")
 
 
 def is_compressed(message: Any) -> bool:
@@ -29,7 +27,7 @@ def color(message: Any) -> np.ndarray:
     """RGB (h, w, 3) uint8. Raises Refusal BAD_ENCODING."""
     if "compressedDepth" in message.format:
         raise Refusal(Code.BAD_ENCODING, f"format {message.format!r} is depth, not color")
-    return np.array(_decode(message, bytes(message.data)).convert("RGB"))
+    return cv2.cvtColor(_decode(message, bytes(message.data), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def depth(message: Any) -> np.ndarray:
@@ -65,27 +63,17 @@ def _metres(values: np.ndarray, a: float, b: float) -> np.ndarray:
 
 
 def _sixteen_bits(message: Any, data: bytes) -> np.ndarray:
-    picture = _decode(message, data)
-    if not picture.mode.startswith("I"):
+    values = _decode(message, data, cv2.IMREAD_UNCHANGED)
+    if values.dtype != np.uint16 or values.ndim != 2:
         raise Refusal(
             Code.BAD_ENCODING,
-            f"depth must be a 16-bit PNG, got mode {picture.mode} ({message.format!r})",
+            f"depth must be a gray PNG of 16 bits, got {values.dtype} {values.shape} ({message.format!r})",
         )
-    return np.array(picture).astype(np.float32)
+    return values.astype(np.float32)
 
 
-def _decode(message: Any, data: bytes) -> Image.Image:
+def _decode(message: Any, data: bytes, flags: int) -> np.ndarray:
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
-        if picture.width * picture.height > MAX_PIXELS:
-            raise Refusal(
-                Code.BAD_ENCODING,
-                f"a compressed image of {picture.width}x{picture.height} is larger than {MAX_PIXELS} pixels",
-            )
-        picture.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Refusal(
-            Code.BAD_ENCODING,
-            f"{len(data)} bytes of format {message.format!r} are no {' or '.join(FORMATS)} image: {error}",
-        ) from error
-    return picture
+        return decode(data, flags, f"a message of {len(data)} bytes and format {message.format!r}")
+    except ValueError as error:
+        raise Refusal(Code.BAD_ENCODING, str(error)) from error

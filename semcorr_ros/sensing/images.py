@@ -1,12 +1,11 @@
-"""Image messages to tensors, honouring step, byte order and encoding. No cv_bridge, and no copy where
-none is needed.
-"""
+"""Image messages to tensors, honouring step, byte order and encoding; no copy where none is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
@@ -14,25 +13,28 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.sensing import bayer, compressed, yuv
+from semcorr_ros.sensing import compressed
+from semcorr_ros.storage import MAX_PIXELS
 
-# encoding -> (element type, channels, order of R, G, B among them); 8UC3 is BGR, as in cv_bridge
-COLOR = {
-    "rgb8": (np.uint8, 3, (0, 1, 2)),
-    "bgr8": (np.uint8, 3, (2, 1, 0)),
-    "8UC3": (np.uint8, 3, (2, 1, 0)),
-    "rgba8": (np.uint8, 4, (0, 1, 2)),
-    "bgra8": (np.uint8, 4, (2, 1, 0)),
-    "mono8": (np.uint8, 1, (0, 0, 0)),
-    "8UC1": (np.uint8, 1, (0, 0, 0)),
-    "mono16": (np.uint16, 1, (0, 0, 0)),
-    "rgb16": (np.uint16, 3, (0, 1, 2)),
-    "bgr16": (np.uint16, 3, (2, 1, 0)),
-}
-# encoding -> (channels per stored pixel, conversion to RGB)
-MOSAICS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
-    **{f"bayer_{order}8": (1, bayer.demosaic(order)) for order in bayer.ORDERS},
-    **{name: (2, yuv.unpack(luma_first)) for name, luma_first in yuv.ENCODINGS.items()},
+AS_IS = -1
+BAYER = ("rggb", "bggr", "gbrg", "grbg")  # colors of the first two rows' first two pixels
+# encoding -> (element type, stored channels, OpenCV's conversion to RGB); 8UC3 is BGR, as in cv_bridge
+COLOR: dict[str, tuple[type, int, int]] = {
+    "rgb8": (np.uint8, 3, AS_IS),
+    "bgr8": (np.uint8, 3, cv2.COLOR_BGR2RGB),
+    "8UC3": (np.uint8, 3, cv2.COLOR_BGR2RGB),
+    "rgba8": (np.uint8, 4, cv2.COLOR_RGBA2RGB),
+    "bgra8": (np.uint8, 4, cv2.COLOR_BGRA2RGB),
+    "mono8": (np.uint8, 1, cv2.COLOR_GRAY2RGB),
+    "8UC1": (np.uint8, 1, cv2.COLOR_GRAY2RGB),
+    "mono16": (np.uint16, 1, cv2.COLOR_GRAY2RGB),
+    "rgb16": (np.uint16, 3, AS_IS),
+    "bgr16": (np.uint16, 3, cv2.COLOR_BGR2RGB),
+    "yuv422": (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
+    "uyvy": (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
+    "yuv422_yuy2": (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
+    "yuyv": (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
+    **{f"bayer_{order}8": (np.uint8, 1, getattr(cv2, f"COLOR_Bayer{order.upper()}2RGB")) for order in BAYER},
 }
 MILLIMETRES = 1e-3
 NEAREST, FARTHEST = 1e-4, 1e4  # metres; other numbers are no distance that a camera measured
@@ -46,17 +48,23 @@ def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
     """RGB of an Image or CompressedImage, in color or gray. Raises Refusal BAD_ENCODING."""
     if compressed.is_compressed(message):
         return torch.from_numpy(compressed.color(message))
-    if message.encoding in MOSAICS:
-        channels, to_rgb = MOSAICS[message.encoding]
-        return torch.from_numpy(to_rgb(_elements(message, np.dtype(np.uint8), channels)))
     if message.encoding not in COLOR:
-        raise _unsupported(message, (*COLOR, *MOSAICS))
-    element, channels, order = COLOR[message.encoding]
+        raise _unsupported(message, COLOR)
+    element, channels, conversion = COLOR[message.encoding]
+    if channels == 2 and message.width % 2:
+        sentence = (
+            f"{message.encoding} needs an even width, got {message.width}: two pixels share their color"
+        )
+        raise Refusal(Code.BAD_ENCODING, sentence)
     pixels = _elements(message, np.dtype(element), channels)
     if element is np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
-    if order != (0, 1, 2) or channels != 3:
-        pixels = pixels[..., list(order)]
+    if message.encoding.startswith("bayer"):
+        # OpenCV leaves out the border: let the pattern go on beyond it, mirrored.
+        framed = cv2.copyMakeBorder(pixels, 2, 2, 2, 2, cv2.BORDER_REFLECT_101)
+        pixels = cv2.cvtColor(framed, conversion)[2:-2, 2:-2]
+    elif conversion != AS_IS:
+        pixels = cv2.cvtColor(pixels, conversion)
     return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
 
 
@@ -99,10 +107,10 @@ def _valid(metres: np.ndarray) -> np.ndarray:
 
 def _elements(message: Any, element: np.dtype, channels: int) -> np.ndarray:
     """(h, w, channels) in native byte order; a view of the message where it has no padding."""
-    if message.width * message.height > compressed.MAX_PIXELS:
+    if message.width * message.height > MAX_PIXELS:
         raise Refusal(
             Code.BAD_ENCODING,
-            f"an image of {message.width}x{message.height} is larger than {compressed.MAX_PIXELS} pixels",
+            f"an image of {message.width}x{message.height} is larger than {MAX_PIXELS} pixels",
         )
     row = message.width * channels * element.itemsize
     data = np.frombuffer(message.data, np.uint8)

@@ -16,8 +16,6 @@ from semcorr_ros.action import AlignClass
 from sensor_msgs.msg import RegionOfInterest
 from std_srvs.srv import Trigger
 
-from semcorr_ros.methods.semalign3d.class_file import write_class
-
 Goal, Result = AlignClass.Goal, AlignClass.Result
 LONG_STEPS = 10_000_000  # hours: what ends, was ended
 

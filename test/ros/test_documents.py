@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ros.test_interface import live, policy_of  # noqa: F401 - a fixture
 
+from semcorr_ros import storage
 from semcorr_ros.methods.semalign3d import class_file
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code
@@ -19,7 +20,7 @@ from semcorr_ros.ros import class_bank, demonstration_file, demonstrations, regi
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.quality_of_service import SERVICES
-from semcorr_ros.sensing import compressed, images
+from semcorr_ros.sensing import images
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERFACES = (ROOT / "docs/interfaces.md").read_text()
@@ -63,9 +64,9 @@ def test_every_topic_service_and_action_is_named(live):  # noqa: F811
 
 
 def test_every_encoding_is_named():
-    plain = [name for name in images.COLOR if "bayer" not in name] + [*images.MOSAICS]
-    named = set(re.sub(r"bayer_\*8", " ".join(images.MOSAICS), INTERFACES).replace(",", " ").split())
-    assert {*plain, *images.DEPTH} - {"mono16"} <= named | {"16UC1", "32FC1"}
+    mosaics = " ".join(name for name in images.COLOR if "bayer" in name)
+    named = set(re.sub(r"bayer_\*8", mosaics, INTERFACES).replace(",", " ").split())
+    assert {*images.COLOR, *images.DEPTH} - {"mono16"} <= named | {"16UC1", "32FC1"}
     assert "mono16" in named
 
 
@@ -77,7 +78,7 @@ def test_limits_are_those_of_the_code():
     mebibyte = 2**20
     assert class_bank.LARGEST_FILE == 2**30
     assert said == [
-        compressed.MAX_PIXELS // 10**6,
+        storage.MAX_PIXELS // 10**6,
         images.UNLIKELY,
         transfer.MAX_POINTS,
         regions.MOST,

@@ -8,6 +8,7 @@ import zlib
 import camera_messages
 import numpy as np
 import pytest
+from PIL import Image
 
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import images
@@ -56,6 +57,19 @@ def test_yuv(encoding, yuv, rgb):
     np.testing.assert_allclose(got.reshape(-1, 3).astype(int), np.tile(rgb, (24, 1)), atol=2)
 
 
+@pytest.mark.parametrize("encoding", ["yuv422", "yuyv"])
+def test_pairs_of_pixels_need_an_even_width(encoding):
+    said = str(refused(camera_messages.image(np.zeros((4, 5, 2), np.uint8), encoding)))
+    assert f"{encoding} needs an even width, got 5" in said
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (5, 3)])
+def test_a_mosaic_of_any_size_is_gray_where_the_scene_is(size):
+    got = images.color_from_message(camera_messages.image(np.full(size, 90, np.uint8), "bayer_grbg8"))
+    assert got.shape == (*size, 3)
+    assert got.unique().tolist() == [90]
+
+
 def test_sixteen_bit_colors():
     pixels = np.array([[[0, 256, 65535]]], np.uint16)
     assert images.color_from_message(camera_messages.image(pixels, "rgb16")).tolist() == [[[0, 1, 255]]]
@@ -72,6 +86,14 @@ def test_png_and_jpeg_color():
         message = camera_messages.compressed(camera_messages.encoded(rgb, kind, **options), form)
         got = images.color_from_message(message).numpy()
         np.testing.assert_allclose(got.astype(int), rgb, atol=tolerance)
+
+
+def test_a_camera_on_its_side_is_not_turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = camera_messages.encoded(smooth(), "PNG", exif=exif)
+    got = images.color_from_message(camera_messages.compressed(data, "rgb8; png compressed bgr8"))
+    assert (got.numpy() == smooth()).all()
 
 
 def test_gray_jpeg_becomes_rgb():
@@ -127,8 +149,12 @@ def test_a_png_without_header_is_depth_too():
 
 def test_what_is_no_image_is_refused():
     good = camera_messages.encoded(smooth(), "PNG")
-    for data in (b"", b"\x89PNG", good[: len(good) // 2], b"x" * 1000):
-        refused(camera_messages.compressed(data, "rgb8; png compressed"))
+    photo = camera_messages.encoded(smooth(), "JPEG", quality=95)
+    cut_off = (good[: len(good) // 2], photo[: len(photo) // 2], photo[:-2])
+    for data in (b"", b"\x89PNG", *cut_off, b"x" * 1000):
+        assert "is not a readable JPEG or PNG image" in str(
+            refused(camera_messages.compressed(data, "rgb8; png"))
+        )
     assert "RVL" in str(
         refused(camera_messages.compressed(bytes(50), "16UC1; compressedDepth rvl"), depth=True)
     )
