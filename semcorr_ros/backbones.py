@@ -6,13 +6,25 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from semcorr_ros import plugins
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.artifacts import CategoryInfo
 
 DEFAULT = "efficientnet_lite"
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
-OPTIONS = "backbone_options"  # key of ClassRepresentation.provenance
+OPTIONS = "backbone_options"  # key of a class's provenance
+
+
+class Built(Protocol):
+    """A class of any method that was built on features."""
+
+    @property
+    def info(self) -> CategoryInfo: ...
+    @property
+    def backbone(self) -> str: ...
+    @property
+    def provenance(self) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,12 @@ def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
     return None if text is None else tuple(shlex.split(text))
 
 
-def origin_of(model: ClassRepresentation) -> Origin:
+def origin_of(model: Built) -> Origin:
     """Of a class that was read."""
     return Origin(model.info.name, model.backbone, options_of(model.provenance))
 
 
-def check(model: ClassRepresentation, computed: str, path: str | Path = "") -> None:
+def check(model: Built, computed: str, path: str | Path = "") -> None:
     """Raises ValueError where the class cannot be compared with features of the backbone `computed`."""
     if model.backbone != computed:
         raise ValueError(mismatch(origin_of(model), computed, path))

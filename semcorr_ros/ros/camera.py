@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import RegionOfInterest
 
-from semcorr_ros.msg import Regions
+from semcorr_ros.msg import Region, Regions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.regions import MOST, RegionInputs
 from semcorr_ros.ros.session import NodeState
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.regions import MOST
 from semcorr_ros.sensing.synchronizer import Synchronizer
 from semcorr_ros.serving.counters import Counters
 
 PATIENCE = 2.0  # seconds without regions after which "auto" looks at whole images again
+QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)  # of regions
 WAITING = 5  # pictures that wait for their regions: a detector needs its time
 
 
@@ -119,3 +124,68 @@ class Camera:
             self._counters.drop(Code.SYNC_MISS, sentence)
         if pair is not None:
             self._on_moment(Moment(self._name, pair["picture"], pair["regions"]))
+
+
+class RegionInputs:
+    """Subscribes to `regions` and, where vision_msgs is installed, `detections`, beside a camera's image."""
+
+    def __init__(
+        self, node: Node, camera: str, aliases: Mapping[str, str], on_regions: Callable[[Regions], None]
+    ):
+        self._node, self._on_regions, self._aliases = node, on_regions, aliases
+        prefix = f"{camera}/" if camera else ""
+        group = MutuallyExclusiveCallbackGroup()
+        streams: list[tuple[type, str, Callable[[Any], None]]] = [(Regions, "regions", self._take_regions)]
+        detections = detection_type()
+        if detections is not None:
+            streams.append((detections, "detections", self._take_detections))
+        self._subscriptions = [
+            node.create_subscription(kind, prefix + name, take, QOS, callback_group=group)
+            for kind, name, take in streams
+        ]
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def _take_regions(self, message: Regions) -> None:
+        for region in message.regions:
+            region.class_name = self._aliases.get(region.class_name, region.class_name)
+        self._on_regions(message)
+
+    def _take_detections(self, message: Any) -> None:
+        self._take_regions(regions_from_detections(message))
+
+
+def detection_type() -> type | None:
+    """vision_msgs/Detection2DArray, where it is installed."""
+    try:
+        from vision_msgs.msg import Detection2DArray
+    except ImportError:
+        return None
+    return Detection2DArray
+
+
+def regions_from_detections(message: Any) -> Regions:
+    """Boxes of a vision_msgs/Detection2DArray, each under its best hypothesis. Turned boxes are widened."""
+    regions = Regions(header=message.header)
+    for detection in message.detections:
+        best = max(detection.results, key=lambda result: result.hypothesis.score, default=None)
+        if best is None:
+            continue
+        center = detection.bbox.center
+        at = getattr(center, "position", center)  # vision_msgs 4, and 3 before it
+        c, s = abs(math.cos(center.theta)), abs(math.sin(center.theta))
+        w, h = detection.bbox.size_x, detection.bbox.size_y
+        width, height = w * c + h * s, w * s + h * c
+        numbers = (at.x - width / 2, at.y - height / 2, at.x + width / 2, at.y + height / 2)
+        if not all(map(math.isfinite, numbers)):
+            continue
+        left, top, right, bottom = (max(0, round(value)) for value in numbers)
+        roi = RegionOfInterest(x_offset=left, y_offset=top, width=right - left, height=bottom - top)
+        region = Region(class_name=best.hypothesis.class_id, instance_id=detection.id, roi=roi)
+        region.score = float(best.hypothesis.score)
+        regions.regions.append(region)
+    return regions

@@ -105,7 +105,7 @@ class Kernels:
         return f"the alignment kernels are being compiled, for {seconds:.0f} s now ({library.COST})"
 
     def _let_configure_wait(self) -> None:
-        """Answer the service change_state to `configure` once they are ready, without holding the executor."""
+        """Answer change_state to `configure` once they are ready, without holding the executor till then."""
         service: Any = self._node._service_change_state
         change: Callable[[Any, Any], Any] = service.callback
 

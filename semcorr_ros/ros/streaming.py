@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros import regions as regions_of_interest
 from semcorr_ros.ros.camera import Moment
 from semcorr_ros.ros.outputs import Found, Outputs
 from semcorr_ros.ros.results import describe, renamed, sighting
 from semcorr_ros.ros.running import FailureLog
 from semcorr_ros.ros.session import NodeState, Session
+from semcorr_ros.sensing import regions as regions_of_interest
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.identities import Identities, Sighting, duplicates
 from semcorr_ros.sensing.judgement import low_score

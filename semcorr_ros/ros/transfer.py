@@ -158,7 +158,10 @@ def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Pictu
 
 
 def place_in(picture: Picture, roi: Any) -> Place:
-    """Where to look in a picture; roi: a RegionOfInterest, or None for all of it. Raises Refusal BAD_REQUEST for a region outside of it."""
+    """Where to look in a picture; roi: a RegionOfInterest, or None for all of it.
+
+    Raises Refusal BAD_REQUEST for a region outside of it.
+    """
     if roi is None:
         return ANYWHERE
     height, width = picture.frame().image.shape[:2]

@@ -57,7 +57,7 @@ class Record:
 
 
 def write_record(path: Path, record: Record) -> Info:
-    """Write atomically. Raises ValueError for messages that are too large, OSError where nothing can be written."""
+    """Write atomically. Raises ValueError for messages that are too large, OSError where it cannot."""
     check_size(record)
     header = describe(record)
     tensors = {"points": record.points.reshape(-1, 2).float()}

@@ -50,7 +50,7 @@ class Perception:
     """Networks, which all classes share, and alignment settings on one device."""
 
     def __init__(self, providers: LiveProviders, device: str, quality: str, seed: int):
-        """quality: a preset of the alignment, or a YAML file. Raises ValueError, OSError for one that is none."""
+        """quality: a preset of the alignment or a YAML file. Raises ValueError, OSError for neither."""
         self.device, self._providers = device, providers
         self._quality = quality
         settings = _alignment_config(quality, "")  # a mistake in it should show at start
