@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+from semcorr_ros.msg import Regions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.regions import RegionInputs
 from semcorr_ros.ros.session import NodeState
 from semcorr_ros.sensing.picture import Picture
-from semcorr_ros.sensing.regions import MOST, Marks, RegionPairs
+from semcorr_ros.sensing.regions import MOST, Marks, RegionPairs, marks_from_detections, marks_from_regions
 from semcorr_ros.serving.counters import Counters
+
+REGIONS_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
@@ -99,3 +103,42 @@ class Camera:
         if len(marks.marks) > MOST:
             self._counters.add("regions left out", len(marks.marks) - MOST)
         self._pairs.take_marks(marks)
+
+
+class RegionInputs:
+    """Subscribes to `regions` and, where vision_msgs is installed, `detections`, beside a camera's image."""
+
+    def __init__(self, node: Node, camera: str, aliases: Mapping[str, str], take: Callable[[Marks], None]):
+        self._node = node
+        prefix = f"{camera}/" if camera else ""
+        group = MutuallyExclusiveCallbackGroup()
+
+        def regions(message: Any) -> None:
+            take(marks_from_regions(message, aliases))
+
+        def detections(message: Any) -> None:
+            take(marks_from_detections(message, aliases))
+
+        streams: list[tuple[type, str, Callable[[Any], None]]] = [(Regions, "regions", regions)]
+        kind = detection_type()
+        if kind is not None:
+            streams.append((kind, "detections", detections))
+        self._subscriptions = [
+            node.create_subscription(kind, prefix + name, take, REGIONS_QOS, callback_group=group)
+            for kind, name, take in streams
+        ]
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+
+def detection_type() -> type | None:
+    """Import vision_msgs/Detection2DArray, where it is installed."""
+    try:
+        from vision_msgs.msg import Detection2DArray
+    except ImportError:
+        return None
+    return Detection2DArray

@@ -48,13 +48,13 @@ class Requests:
 
     def submit(self, work: Callable[[KeepGoing], Any], seconds: float, lane: str) -> tuple[Future, Job]:
         """The job, and the future of its result or exception. Raises Refusal INACTIVE, BUSY."""
-        executor = self._node.executor
-        future: Future = Future(executor=executor)
+        node = self._node
+        future: Future = Future(executor=node.executor)
 
         def deliver(outcome: Any) -> None:
             future.set_result(outcome)
-            if executor is not None:
-                executor.wake()  # the waiting coroutine is resumed by the executor's next turn
+            if node.executor is not None:
+                node.executor.wake()  # the waiting coroutine is resumed by the executor's next turn
 
         session = self._state.session
         job = Job(

@@ -14,12 +14,12 @@ from sensor_msgs.msg import Image
 
 from semcorr_ros.methods.semalign3d import class_file
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code, Refusal
-from semcorr_ros.ros import demonstrations
 from semcorr_ros.ros.camera import Camera
-from semcorr_ros.ros.regions import MOST
 from semcorr_ros.ros.transfer import MAX_POINTS, Transfer
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.regions import MOST
+from semcorr_ros.serving import demonstrations
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.serving.counters import Counters
 from semcorr_ros.serving.demonstration_file import Record
@@ -70,8 +70,7 @@ def test_an_answer_repeats_no_more_than_can_be_read(bank):
 def test_neither_do_diagnostics():
     counters = Counters()
     counters.drop(Code.UNKNOWN, LONG)
-    texts = [item.value for item in counters.message("node").status[0].values]
-    assert max(map(len, texts)) <= LONGEST_MESSAGE
+    assert max(map(len, counters.report().values.values())) <= LONGEST_MESSAGE
 
 
 @pytest.mark.parametrize("field", ["points", "keypoint_names"])
@@ -87,12 +86,10 @@ def test_lists_of_a_request(bank, field):
 
 def test_regions_of_an_image():
     counters, passed = Counters(), []
-    camera = SimpleNamespace(
-        _node=SimpleNamespace(counters=counters), _pair=lambda stream, message: passed.append(message)
-    )
+    camera = SimpleNamespace(_counters=counters, _pair=lambda stream, message: passed.append(message))
     Camera._take_regions(camera, Regions(regions=[Region(label=i) for i in range(MOST + 7)]))
     assert [region.label for region in passed[0].regions] == list(range(MOST))
-    assert {item.key: item.value for item in counters.message("").status[0].values}["regions left out"] == "7"
+    assert counters.report().values["regions left out"] == "7"
 
 
 def test_demonstrations_kept_in_memory(monkeypatch):

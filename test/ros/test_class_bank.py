@@ -15,8 +15,8 @@ from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros import class_bank
 from semcorr_ros.ros.session import Session
+from semcorr_ros.serving import resident
 from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
 from semcorr_ros.serving.resident import tensor_bytes
 
@@ -144,7 +144,7 @@ def test_a_class_that_is_being_read_holds_nobody_up(bank, folder, monkeypatch):
         return read_class(*given)
 
     bank.unload("apple")
-    monkeypatch.setattr(class_bank, "read_class", slow)
+    monkeypatch.setattr(resident, "read_class", slow)
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(bank.load, folder / "apple.safetensors")
         try:

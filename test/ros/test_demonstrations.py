@@ -9,6 +9,7 @@ import numpy as np
 import pear_camera
 import pytest
 import torch
+from builtin_interfaces.msg import Time
 from ros.conftest import call, spin_until
 from ros.test_perceive import Camera, inline, xyz
 from semcorr_ros.msg import Point2D
@@ -19,6 +20,7 @@ from std_srvs.srv import Trigger
 
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
+from semcorr_ros.sensing import compressed
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.demonstration_file import Record, read_info, read_record, write_record
 from semcorr_ros.serving.demonstrations import Demonstrations
@@ -39,7 +41,7 @@ def settings(settings, tmp_path_factory):
 
 @pytest.fixture
 def record(shot):
-    header = Header(frame_id="optical")
+    header = Header(stamp=Time(sec=7, nanosec=9), frame_id="optical")
     picture = Picture(
         conversions.color_message(shot.image, header),
         conversions.camera_message(shot.camera, header),
@@ -140,20 +142,30 @@ def test_messages_come_back_byte_for_byte(record, tmp_path):
     assert (read.id, read.class_name, read.names) == ("grip", "pear", ("left", "right"))
     assert torch.equal(read.points, record.points)
     for name in ("image", "depth"):
-        assert getattr(read.picture, name) == getattr(record.picture, name)
+        check_same(getattr(read.picture, name), getattr(record.picture, name))
     assert read.picture.camera_info.k.tolist() == record.picture.camera_info.k.tolist()
     assert read_info(path) == info
     assert list(tmp_path.iterdir()) == [path]  # no temporary file is left
 
 
 def test_a_compressed_picture_is_kept_as_it_came(record, tmp_path):
-    image = CompressedImage(header=Header(frame_id="optical"), format="rgb8; jpeg compressed bgr8")
+    image = CompressedImage(header=record.picture.header, format="rgb8; jpeg compressed bgr8")
     image.data = record.picture.image.data[:1000]
-    compressed = Record("jpeg", "pear", Picture(image), torch.zeros(0, 2), ())
-    write_record(tmp_path / "jpeg.safetensors", compressed)
+    packed = Record("jpeg", "pear", Picture(image), torch.zeros(0, 2), ())
+    write_record(tmp_path / "jpeg.safetensors", packed)
     read = read_record(tmp_path / "jpeg.safetensors")
-    assert read.picture.image == image
+    check_same(read.picture.image, image)
+    assert compressed.is_compressed(read.picture.image)
     assert read.picture.camera_info is None
+
+
+def check_same(read, message) -> None:
+    """Every field of the message, down to the last byte."""
+    assert (read.header.stamp.sec, read.header.stamp.nanosec) == (7, 9)
+    assert read.header.frame_id == message.header.frame_id
+    for name in set(message.get_fields_and_field_types()) - {"header", "data"}:
+        assert getattr(read, name) == getattr(message, name), name
+    assert bytes(read.data) == bytes(message.data)
 
 
 def test_damaged_and_foreign_files_are_left_out_and_named(record, tmp_path):

@@ -16,11 +16,12 @@ from semcorr_ros import storage
 from semcorr_ros.methods.semalign3d import class_file
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code
-from semcorr_ros.ros import class_bank, demonstration_file, demonstrations, regions, transfer
+from semcorr_ros.ros import transfer
 from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.quality_of_service import SERVICES
-from semcorr_ros.sensing import images
+from semcorr_ros.sensing import images, regions
+from semcorr_ros.serving import demonstration_file, demonstrations, resident
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERFACES = (ROOT / "docs/interfaces.md").read_text()
@@ -76,7 +77,7 @@ def test_limits_are_those_of_the_code():
         int(number.replace(",", "")) for text in limits.values() for number in re.findall(r"[\d,]*\d", text)
     ]
     mebibyte = 2**20
-    assert class_bank.LARGEST_FILE == 2**30
+    assert resident.LARGEST_FILE == 2**30
     assert said == [
         storage.MAX_PIXELS // 10**6,
         images.UNLIKELY,

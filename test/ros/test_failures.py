@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from semcorr_ros.ros.failures import FailureLog
+from semcorr_ros.ros.running import FailureLog
 
 
 class Node:

@@ -13,7 +13,6 @@ import camera_messages
 import numpy as np
 import pytest
 import rclpy
-from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -27,7 +26,7 @@ from semcorr_ros.ros import conversions
 from semcorr_ros.ros.inputs import ADAPT_PERIOD, Inputs
 from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.frame import read_frame
-from semcorr_ros.serving.counters import Counters
+from semcorr_ros.serving.counters import Counters, Level
 
 SIZE = (48, 64)
 RGB = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
@@ -189,7 +188,7 @@ def test_an_uncalibrated_camera_and_foreign_frames(bench):
     b.send((image, conversions.color_message(RGB, header())))
     assert spin_until(b.node, lambda: b.pictures)
     assert b.count(Code.FRAME_MISMATCH) == 1
-    told = {item.key: item.value for item in b.counters.message("b").status[0].values}
+    told = b.counters.report().values
     assert "left_optical" in told["why FRAME_MISMATCH"]
 
 
@@ -210,11 +209,11 @@ def test_a_quality_that_does_not_fit_is_named_and_can_be_overridden(bench):
     finally:
         other.kill()
         other.wait()
-    status = b.counters.message("b").status[0]
-    why = {item.key: item.value for item in status.values}["why QOS_INCOMPATIBLE"]
+    status = b.counters.report()
+    why = status.values["why QOS_INCOMPATIBLE"]
     assert "offers best_effort" in why
     assert "subscribed with reliable" in why
-    assert status.level != DiagnosticStatus.OK
+    assert status.level != Level.OK
 
 
 def reliabilities(b: Bench, topic: str) -> list[str]:
@@ -268,7 +267,7 @@ def test_what_the_middleware_lost_is_named_with_the_way_out(bench):
     assert b.count(Code.MESSAGE_LOST) == 1
     with pytest.raises(Refusal, match=f"no image has arrived .*MESSAGE_LOST: {topic}: 3 messages"):
         b.inputs.latest(5.0)
-    told = {item.key: item.value for item in b.counters.message("b").status[0].values}
+    told = b.counters.report().values
     assert "fastdds_large_images.xml" in told["fix MESSAGE_LOST"]
 
 

@@ -19,8 +19,9 @@ from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
 from semcorr_ros.ros import conversions
-from semcorr_ros.ros.regions import places, regions_from_detections
+from semcorr_ros.ros.camera import regions_from_detections
 from semcorr_ros.sensing.frame import Frame
+from semcorr_ros.sensing.regions import places
 
 HEIGHT, WIDTH = pear_camera.SIZE
 

@@ -24,7 +24,7 @@ from semcorr_ros.artifacts import Correspondences, KeypointState
 from semcorr_ros.geometry import cameras, rotations
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.refusal import Code
-from semcorr_ros.ros import markers, messages, overlay
+from semcorr_ros.ros import drawing, messages
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +118,13 @@ def test_markers_and_overlay_leave_out_what_is_unknown(model):
     edged = replace(model, info=replace(model.info, edges=((0, 1), (1, 2))))
     found = messages.keypoint_messages(["a", "b", "c"], _correspondences(states, xyz), 0.1)
     instance = messages.instance_message(edged, found, "pear_0")
-    drawn = markers.markers(Header(frame_id="cam"), [instance]).markers
+    drawn = drawing.markers(Header(frame_id="cam"), [instance]).markers
     kinds = {marker.ns.rpartition("/")[2]: marker for marker in drawn[1:]}
     assert len(kinds["keypoints"].points) == 2
     assert len(kinds["skeleton"].points) == 2
     assert {marker.header.frame_id for marker in drawn} == {"cam"}
     picture = np.zeros((40, 60, 3), np.uint8)
-    assert overlay.draw_overlay(picture, [instance]).any()
+    assert drawing.draw_overlay(picture, [instance]).any()
     assert not picture.any()
 
 

@@ -25,6 +25,7 @@ from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check
+from semcorr_ros.ros.session import perception_from
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
 
@@ -76,7 +77,7 @@ def test_networks_over_dds_say_what_they_say_here(start, ros, folder, model, fab
 
 def here(folder, shot, parameters, measured):
     """Positions of the keypoints as this process finds them, and what it looked at."""
-    perception = Perception(parameters)
+    perception = perception_from(parameters)
     bank = ClassBank(perception.device, perception.backbone)
     resident = bank.load(folder / "pear.safetensors")
     messages = inline(shot, "target", depth=measured)
@@ -130,7 +131,7 @@ def test_the_first_active_class_chooses_the_backbone(tmp_path):
     assert chosen_for(classes=files[1:]) == "tiny"
     assert chosen_for(classes=files, active_classes=("toy", "photo")) == "tiny"
     assert chosen_for(classes=files[1:], backbone="efficientnet_lite") == "efficientnet_lite"
-    perception = Perception(Parameters(classes=files))
+    perception = perception_from(Parameters(classes=files))
     bank = ClassBank(perception.device, perception.backbone)
     bank.load(files[0])
     with pytest.raises(Refusal, match=r"build_class --backbone efficientnet_lite .*toy") as caught:

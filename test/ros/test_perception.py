@@ -12,6 +12,7 @@ from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Refusal
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.parameters import Parameters
+from semcorr_ros.ros.session import perception_from
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
 
@@ -24,7 +25,7 @@ MOST_STEPS = 5  # between two looks at whether to go on
 def test_the_optimizer_ends_at_the_next_look_and_looks_all_the_time(model, engine, tmp_path):
     write_class(tmp_path / "pear.safetensors", model)
     (tmp_path / "quality.yaml").write_text(f"engine: {engine}\noptimize: {{steps: 200}}\n")
-    perception = Perception(Parameters(backbone="fabricated", quality=str(tmp_path / "quality.yaml")))
+    perception = perception_from(Parameters(backbone="fabricated", quality=str(tmp_path / "quality.yaml")))
     resident = ClassBank("cpu", perception.backbone).load(tmp_path / "pear.safetensors")
     shot = pear_camera.shoot(model, 70)
     header = Header(frame_id="optical")

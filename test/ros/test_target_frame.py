@@ -12,11 +12,11 @@ import pytest
 import torch
 from geometry_msgs.msg import Point, Quaternion, Transform, Vector3
 from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
-from semcorr_ros.ros.target_frame import TargetFrame, as_arrays
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, super_fibonacci, to_quaternion
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.transforms import TargetFrame, as_arrays
 
 TURN = super_fibonacci(9)[4].double()
 SHIFT = np.array([0.5, -0.2, 1.0])

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from diagnostic_msgs.msg import DiagnosticStatus
-
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.refusal import Code
-from semcorr_ros.serving.counters import Counters
+from semcorr_ros.serving.counters import Counters, Level, Report
 
 
-def status(counters: Counters) -> DiagnosticStatus:
-    return counters.message("node").status[0]
+def status(counters: Counters) -> Report:
+    return counters.report()
 
 
 def values(counters: Counters) -> dict[str, str]:
-    return {item.key: item.value for item in status(counters).values}
+    return status(counters).values
 
 
 def test_from_silence_to_health_and_back():
     counters = Counters()
-    assert (status(counters).level, status(counters).message) == (
-        DiagnosticStatus.WARN,
+    assert (status(counters).level, status(counters).text) == (
+        Level.WARN,
         "no image has arrived",
     )
     counters.add("images received")
     counters.add("pictures published")
     got = status(counters)
-    assert (got.level, got.message) == (DiagnosticStatus.OK, "looking at images")
-    assert status(counters).message == "images no longer arrive"
+    assert (got.level, got.text) == (Level.OK, "looking at images")
+    assert status(counters).text == "images no longer arrive"
 
 
 def test_what_is_lost_is_named_with_its_fix():
@@ -37,8 +35,8 @@ def test_what_is_lost_is_named_with_its_fix():
     assert counters.drop(Code.SYNC_MISS, "stamps differ a lot") is False
     counters.drop(Code.NO_DEPTH, "none")
     got = status(counters)
-    assert got.level == DiagnosticStatus.ERROR
-    assert got.message.startswith("SYNC_MISS (2 ")
+    assert got.level == Level.ERROR
+    assert got.text.startswith("SYNC_MISS (2 ")
     told = values(counters)
     assert told["dropped SYNC_MISS"] == "2"
     assert told["why SYNC_MISS"] == "stamps differ a lot"
@@ -48,10 +46,10 @@ def test_what_is_lost_is_named_with_its_fix():
 def test_why_nothing_arrives_goes_before_that_nothing_arrives():
     counters = Counters()
     counters.drop(Code.NO_IMAGE, "a caller asked")
-    assert status(counters).message == "no image has arrived"
+    assert status(counters).text == "no image has arrived"
     counters.drop(Code.MESSAGE_LOST, "/image: 3 messages were lost")
     got = status(counters)
-    assert (got.level, got.message.split()[0]) == (DiagnosticStatus.ERROR, "MESSAGE_LOST")
+    assert (got.level, got.text.split()[0]) == (Level.ERROR, "MESSAGE_LOST")
 
 
 def test_a_loss_among_successes_is_a_warning_and_old_ones_are_forgiven():
@@ -59,10 +57,10 @@ def test_a_loss_among_successes_is_a_warning_and_old_ones_are_forgiven():
     counters.add("images received")
     counters.add("pictures published")
     counters.drop(Code.LOW_SCORE, "unsure")
-    assert status(counters).level == DiagnosticStatus.WARN
+    assert status(counters).level == Level.WARN
     counters.add("images received")
     got = status(counters)
-    assert (got.level, got.message) == (DiagnosticStatus.OK, "looking at images")
+    assert (got.level, got.text) == (Level.OK, "looking at images")
 
 
 def test_what_is_harmless_is_counted_but_no_warning():
@@ -70,7 +68,7 @@ def test_what_is_harmless_is_counted_but_no_warning():
     counters.add("images received")
     counters.drop(Code.PREEMPTED, "a request came first")
     counters.drop("PREEMPTED", "a request came first")
-    assert status(counters).level == DiagnosticStatus.OK
+    assert status(counters).level == Level.OK
     assert values(counters)["dropped PREEMPTED"] == "2"
 
 
@@ -84,7 +82,7 @@ def test_a_callers_mistake_is_no_error_of_the_node():
     counters = Counters()
     counters.add("images received")
     counters.drop(Code.CLASS_UNKNOWN, "no class 'spoon' is loaded")
-    assert status(counters).level == DiagnosticStatus.WARN
+    assert status(counters).level == Level.WARN
 
 
 def test_durations_in_milliseconds():
