@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from semcorr_ros import config, pipeline
 from semcorr_ros.artifacts import FeatureMap, Observation
+from semcorr_ros.devices import choose_device
 from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
@@ -20,6 +21,7 @@ from semcorr_ros.methods.semalign3d.alignment import engine, presets
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.ros.class_bank import Resident
+from semcorr_ros.ros.declaration import parameter
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.refusal import Code, Refusal
@@ -75,9 +77,7 @@ class Perception:
     """Networks, which all classes share, and alignment settings on one device."""
 
     def __init__(self, parameters: Parameters):
-        self.device = _device(parameters.device)
-        if parameters.threads:
-            torch.set_num_threads(parameters.threads)
+        self.device = choose_device(parameters, parameter)
         self._providers = providers_from(parameters, self.device)
         self._quality = parameters.quality
         settings = _alignment_config(self._quality, "")  # a mistake in it should show at start
@@ -177,15 +177,6 @@ def _on_step(task: Task) -> Callable[[int, int, float], bool]:
 
 def _stopped() -> Refusal:
     return Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
-
-
-def _device(name: str) -> str:
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used here: {error}") from error
-    return device
 
 
 def _alignment_config(quality: str, category: str) -> alignment.Config:

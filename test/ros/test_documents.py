@@ -13,10 +13,10 @@ import yaml
 from ros.test_interface import live, policy_of  # noqa: F401 - a fixture
 
 from semcorr_ros.methods.semalign3d import class_file
+from semcorr_ros.options import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code
 from semcorr_ros.ros import class_bank, demonstration_file, demonstrations, regions, transfer
-from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.quality_of_service import SERVICES
 from semcorr_ros.sensing import compressed, images
