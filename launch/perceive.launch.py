@@ -4,6 +4,7 @@ ros2 launch semcorr_ros perceive.launch.py classes:=/data/mug.safetensors image:
     camera_info:=/camera/color/camera_info depth:=/camera/aligned_depth_to_color/image_raw rviz:=true
 """
 
+import dataclasses
 import os
 from collections.abc import Callable
 
@@ -15,6 +16,21 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
+from semcorr_ros.node_options import Parameters
+from semcorr_ros.options import choices_of
+
+LISTS = ("classes", "active_classes")
+PARAMETERS = {item.name: item for item in dataclasses.fields(Parameters)}
+
+
+def _parameter(name: str) -> tuple[str, str]:
+    """Of an argument that is a parameter of the node: default, and what the node says of it."""
+    return (
+        "",
+        f"{PARAMETERS[name].metadata['doc']}{' (separated by commas)' if name in LISTS else ''}; not given = as in params_file",
+    )
+
+
 SHARE = FindPackageShare("semcorr_ros")
 DEFAULT_PARAMETERS = PathJoinSubstitution([SHARE, "config", "perceive.yaml"])
 ARGUMENTS = {
@@ -22,17 +38,17 @@ ARGUMENTS = {
     "use_sim_time": ("false", "take the time from /clock"),
     "params_file": (DEFAULT_PARAMETERS, "YAML file with parameters of the nodes"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
-    "autostart": ("", "false under a lifecycle manager; empty = as in params_file"),
-    "device": ("", "torch device, e.g. cuda:0; empty = as in params_file"),
-    "classes": ("", "class files, separated by commas; empty = as in params_file"),
-    "active_classes": ("", "names of classes to align to every image, separated by commas"),
+    "autostart": _parameter("autostart"),
+    "device": _parameter("device"),
+    "classes": _parameter("classes"),
+    "active_classes": _parameter("active_classes"),
     "image": ("image", "topic of the color image"),
     "camera_info": ("camera_info", "topic of its calibration"),
     "depth": ("depth", "topic of the depth image that is registered to the color image"),
     "regions": ("regions", "topic of a detector's regions of interest"),
     "detections": ("detections", "topic of a detector's vision_msgs/Detection2DArray"),
-    "image_transport": ("", "raw, or compressed = <image>/compressed; empty = as in params_file"),
-    "depth_transport": ("", "raw, or compressedDepth = <depth>/compressedDepth; empty = as in params_file"),
+    "image_transport": _parameter("image_transport"),
+    "depth_transport": _parameter("depth_transport"),
     "camera": ("none", "simulated = start scene_camera as well, where semcorr_lab is installed"),
     "rviz": ("false", "start RViz as well, where it is installed"),
     "fixed_frame": ("camera_optical_frame", "RViz' fixed frame: the frame_id of the image, or one tf2 knows"),
@@ -46,7 +62,6 @@ ARGUMENTS = {
 }
 TOPICS = ("image", "camera_info", "depth", "regions", "detections")
 TEXTS = ("device", "image_transport", "depth_transport")
-LISTS = ("classes", "active_classes")
 SWITCHES = ("use_sim_time", "autostart", "rviz", "foxglove", "respawn")
 CHOICES = {"camera": ("none", "simulated"), "dds_profile": ("", "large_images")}
 SHOWN = ("semcorr/markers", "semcorr/overlay", "image", "depth", "camera_info")  # in rviz/perceive.rviz
@@ -59,6 +74,10 @@ def start(context: LaunchContext) -> list[Action]:
     for name, allowed in {**CHOICES, **dict.fromkeys(SWITCHES, ("true", "false"))}.items():
         if given[name].lower() not in allowed and (name, given[name]) != ("autostart", ""):
             raise ValueError(f"{name} must be {' or '.join(filter(None, allowed))}, got {given[name]!r}")
+    for name in TEXTS:
+        allowed = choices_of(PARAMETERS[name])
+        if given[name] and allowed and given[name] not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given[name]!r}")
     share = SHARE.perform(context)
     actions = _profile(share, given["dds_profile"])
     security = ["--enclave", given["enclave"]] if given["enclave"] else []

@@ -10,8 +10,8 @@ from pathlib import Path
 from semcorr_ros.artifacts import Built
 from semcorr_ros.errors import BackboneMismatchError
 from semcorr_ros.features import FEATURES
+from semcorr_ros.provider_options import DEFAULT_BACKBONE as DEFAULT
 
-DEFAULT = "efficientnet_lite"
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
 OPTIONS = "backbone_options"  # key of a class's provenance
 

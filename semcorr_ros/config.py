@@ -8,6 +8,8 @@ from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
+from semcorr_ros.options import check
+
 T = TypeVar("T")
 
 
@@ -21,7 +23,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
     if unknown:
         raise ValueError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}")
     converted = {key: _convert(hints[key], value, f"{where}.{key}") for key, value in values.items()}
-    return cls(**converted)
+    return check(cls(**converted), lambda _, name: f"{where}.{name}")
 
 
 def load(cls: type[T], path: str | Path) -> T:

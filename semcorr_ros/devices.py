@@ -1,11 +1,15 @@
-"""Results on another device."""
+"""The device that torch computes on, and results on another one."""
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
+import torch
 from torch import Tensor
+
+from semcorr_ros.options import Spell
+from semcorr_ros.provider_options import ComputeOptions
 
 Tree = TypeVar("Tree")
 
@@ -18,3 +22,18 @@ def moved(tree: Tree, device: str) -> Tree:
         there = {field.name: moved(getattr(tree, field.name), device) for field in fields(tree)}
         return cast(Tree, replace(tree, **there))
     return tree
+
+
+def choose_device(options: ComputeOptions, spell: Spell) -> str:
+    """Take over the number of threads and return the torch device. Raises ValueError for one that is not
+    there."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"{spell(options, 'device')} {device} cannot be used here: {error}") from error
+    return device

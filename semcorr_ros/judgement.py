@@ -8,10 +8,10 @@ import torch
 
 from semcorr_ros.artifacts import Correspondences, KeypointState, Observation, Pose
 from semcorr_ros.backbones import name_of
+from semcorr_ros.provider_options import MIN_SCORE
 from semcorr_ros.refusal import Code, Refusal
 
-MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
-# The same by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the
+# MIN_SCORE by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the
 # confidences in training photographs of another class are below it.
 MIN_SCORE_ON: dict[str, float] = {"efficientnet_lite": 0.3}
 # A point scores the object's confidence times 0.5 to 1, by its looks: compared with min_score itself, all

@@ -122,9 +122,17 @@ def by_name(texts: Sequence[str], names: Sequence[str], where: str) -> dict[str,
 
 
 def names(package: str) -> list[str]:
-    """List the modules of a package that are plug-ins: all whose name begins with a letter."""
-    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
-    return sorted(name for name in {module.name for module in found} if not name.startswith("_"))
+    """List the modules of a package that are plug-ins: all whose name begins with a letter.
+
+    Nothing is imported, not even the package, whose `__init__` may need torch.
+    """
+    if package in sys.modules:
+        folders = list(sys.modules[package].__path__)
+    else:
+        top, *inner = package.split(".")
+        folders = [str(Path(root, *inner)) for root in importlib.import_module(top).__path__]
+    found = {module.name for module in pkgutil.iter_modules(folders)}
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def load_module(package: str, name: str) -> ModuleType:

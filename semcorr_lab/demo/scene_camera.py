@@ -22,8 +22,8 @@ from semcorr_lab.synthetic.render import Rendering, render
 from semcorr_lab.synthetic.turntable import Turntable
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.options import NEVER, option
 from semcorr_ros.ros import conversions, declaration, running
-from semcorr_ros.ros.declaration import NEVER, param
 from semcorr_ros.ros.messages import instance_message
 
 QOS = QoSProfile(depth=2)  # reliable, as camera drivers publish (REP 2003)
@@ -36,21 +36,21 @@ TURNTABLE = ("category", "seed", "views", "azimuth_deg", "reach_deg", "elevation
 class Settings:
     """Parameters. The views are rendered once: none can be changed later."""
 
-    category: str = param("mug", "what stands on the floor", change=NEVER)
-    seed: int = param(0, "which object of the category, on which floor", 0, 2**31, change=NEVER)
-    views: int = param(24, "points on the circle; the pictures repeat after them", 1, 10000, change=NEVER)
-    rate: float = param(10.0, "pictures per second", 0.01, 1000.0, change=NEVER)
-    width: int = param(640, "pixels", 16, 8192, change=NEVER)
-    height: int = param(480, "pixels", 16, 8192, change=NEVER)
-    azimuth_deg: float = param(
+    category: str = option("mug", "what stands on the floor", change=NEVER)
+    seed: int = option(0, "which object of the category, on which floor", 0, 2**31, change=NEVER)
+    views: int = option(24, "points on the circle; the pictures repeat after them", 1, 10000, change=NEVER)
+    rate: float = option(10.0, "pictures per second", 0.01, 1000.0, change=NEVER)
+    width: int = option(640, "pixels", 16, 8192, change=NEVER)
+    height: int = option(480, "pixels", 16, 8192, change=NEVER)
+    azimuth_deg: float = option(
         180.0, "middle of the arc; 0 looks at the object's front", -360.0, 360.0, change=NEVER
     )
-    reach_deg: float = param(
+    reach_deg: float = option(
         180.0, "to both sides of the middle; 180 = the whole circle", 0.0, 180.0, change=NEVER
     )
-    elevation_deg: float = param(35.0, "of the camera above the floor", -80.0, 80.0, change=NEVER)
-    horizontal_fov_deg: float = param(50.0, "field of view", 1.0, 149.0, change=NEVER)
-    frame_id: str = param("camera_optical_frame", "frame of all messages", change=NEVER)
+    elevation_deg: float = option(35.0, "of the camera above the floor", -80.0, 80.0, change=NEVER)
+    horizontal_fov_deg: float = option(50.0, "field of view", 1.0, 149.0, change=NEVER)
+    frame_id: str = option("camera_optical_frame", "frame of all messages", change=NEVER)
 
 
 @dataclass(frozen=True)

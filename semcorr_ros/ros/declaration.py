@@ -1,24 +1,22 @@
-"""ROS parameters from a dataclass: declared with description, range and when they may be changed."""
+"""ROS parameters from a dataclass of options: declared with description, range and when they may change."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 
-ALWAYS, UNCONFIGURED, NEVER = "always", "unconfigured", "never"  # when a parameter may be changed
+from semcorr_ros.options import ALWAYS, NEVER, UNCONFIGURED, check
 
 Settings = TypeVar("Settings")
 
 
-def param(default: Any, doc: str, low: float | None = None, high: float | None = None, **more: Any) -> Any:
-    """A field of a dataclass of settings. more: `change`, when it may be changed."""
-    about = {"doc": doc, "low": low, "high": high, "change": UNCONFIGURED} | more
-    return dataclasses.field(default=default, metadata=about)
+def parameter(holder: object, name: str) -> str:
+    """How messages name a field that is a ROS parameter."""
+    return f"the parameter {name}"
 
 
 def declare(node: Node, kind: type[Settings]) -> Settings:
@@ -34,21 +32,14 @@ def declare(node: Node, kind: type[Settings]) -> Settings:
 
 
 def read(node: Node, kind: type[Settings], changes: dict[str, Any]) -> Settings:
-    """The declared values with `changes` applied. Raises ValueError for NaN."""
+    """Read the declared values with `changes` applied. Raises ValueError naming one that is not allowed."""
     values = {}
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]
         value = changes.get(item.name, node.get_parameter(item.name).value)
         if isinstance(item.default, tuple):
             value = tuple(entry for entry in value or () if entry)
-        check_number(item.name, value)
         values[item.name] = value
-    return kind(**values)
-
-
-def check_number(name: str, value: Any) -> None:
-    """Raises ValueError for a float that is none."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{name} must be a number, got {value}")
+    return check(kind(**values), parameter)
 
 
 def _descriptor(item: dataclasses.Field) -> ParameterDescriptor:

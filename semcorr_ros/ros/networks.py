@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from semcorr_ros import backbones
 from semcorr_ros.backbones import Origin
-from semcorr_ros.depth import DEPTH
-from semcorr_ros.features import FEATURES, FeatureExtractor
-from semcorr_ros.live_providers import DEFAULT_MASKS, LiveProviders, live_depth, live_masks
-from semcorr_ros.masks import MASKS
+from semcorr_ros.live_providers import LiveProviders, live_providers
 from semcorr_ros.methods import read_origin
-from semcorr_ros.registry import Plugin
+from semcorr_ros.ros.declaration import parameter
 from semcorr_ros.ros.parameters import Parameters
-
-DEVICE = {"device": "the parameter device"}  # what plug-ins are not told by their own options
-OWN = DEVICE | {"weights": "the parameter weights", "precision": "the parameter precision"}
 
 
 def providers_from(parameters: Parameters, device: str) -> LiveProviders:
-    """Features, masks and depth. Raises ValueError naming the parameter that cannot be used,
-    FileNotFoundError for missing weights, ImportError naming the extra."""
-    common = {"device": device}
-    built_on = origin_from(parameters)
-    backbone = backbones.chosen(parameters.backbone, built_on)
-    if parameters.precision:
-        _check_precision(parameters, backbone)
-        common["precision"] = parameters.precision
-    return LiveProviders(
-        features=_features(parameters, backbone, built_on, common),
-        depth=live_depth(parameters.depth_network, parameters.depth_options, "depth_options", common, DEVICE),
-        masks=live_masks(parameters.masks, parameters.mask_options, "mask_options", common, DEVICE),
-    )
+    """Features, masks and depth. Raises as `live_providers`, naming the parameter."""
+    return live_providers((parameters, parameters, parameters), device, origin_from(parameters), parameter)
 
 
 def origin_from(parameters: Parameters) -> Origin | None:
@@ -42,24 +22,3 @@ def origin_from(parameters: Parameters) -> Origin | None:
     found = [read_origin(path) for path in parameters.classes]
     active = [one for name in parameters.active_classes for one in found if one.category == name]
     return next(iter(active + found), None)
-
-
-def _features(
-    parameters: Parameters, name: str, built_on: Origin | None, common: dict[str, str]
-) -> FeatureExtractor:
-    texts = backbones.with_those_of(built_on, name, parameters.backbone_options)
-    plugin = FEATURES.load(name)
-    given = plugin.parse(texts, "backbone_options", OWN)
-    if parameters.weights:
-        given["weights"] = parameters.weights
-    return plugin.make(given, common)
-
-
-def _check_precision(parameters: Parameters, backbone: str) -> None:
-    """Raises ValueError where no network has a choice."""
-    plugins: dict[str, Plugin[Any]] = {backbone: FEATURES.load(backbone)}
-    plugins |= {name: MASKS.load(name) for name in parameters.masks or DEFAULT_MASKS}
-    plugins |= {name: DEPTH.load(name) for name in [parameters.depth_network] if name}
-    if not any(plugin.has_setting("precision") for plugin in plugins.values()):
-        listed = ", ".join(plugins)
-        raise ValueError(f"precision {parameters.precision!r} means nothing to {listed}")

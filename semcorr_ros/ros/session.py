@@ -12,10 +12,12 @@ import torch
 
 from semcorr_ros.answer import Answer
 from semcorr_ros.backbones import beware
+from semcorr_ros.devices import choose_device
 from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.methods import DEFAULT, METHODS, Quality
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.declaration import parameter
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.transfer import Transfer
@@ -82,9 +84,7 @@ class Session:
         nobody else.
         """
         try:
-            self.device = _device(settings.device)
-            if settings.threads:
-                torch.set_num_threads(settings.threads)
+            self.device = choose_device(settings, parameter)
             self.finder = Finder(providers_from(settings, self.device), settings.min_score, settings.seed)
             METHODS.load(DEFAULT).check(Quality(settings.quality))  # a mistake in it should show at start
             self.bank = _filled_bank(settings, self.device, self.finder.backbone)
@@ -174,15 +174,6 @@ class Session:
                 Code.OUT_OF_MEMORY,
                 f"the device is full, although every idle class was evicted: {_first_line(error)}",
             ) from None
-
-
-def _device(name: str) -> str:
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used here: {error}") from error
-    return device
 
 
 def _filled_bank(settings: Parameters, device: str, backbone: str) -> ClassBank:

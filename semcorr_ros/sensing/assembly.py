@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from semcorr_ros.provider_options import DEPTH_CHOICES
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.calibration import intrinsics
 from semcorr_ros.sensing.synchronizer import Synchronizer
 
-DEPTH_CHOICES = ("auto", "required", "none")
 DEPTH_PATIENCE = 1.0  # seconds without depth after which "auto" goes on without it
 NEVER = -float("inf")
 

@@ -14,10 +14,10 @@ from ros.test_interface import live, policy_of  # noqa: F401 - a fixture
 
 from semcorr_ros import storage
 from semcorr_ros.methods.semalign3d import class_file
+from semcorr_ros.options import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code
 from semcorr_ros.ros import transfer
-from semcorr_ros.ros.declaration import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.quality_of_service import SERVICES
 from semcorr_ros.sensing import images, regions

@@ -16,7 +16,7 @@ from rclpy.parameter import Parameter
 from ros.conftest import call
 from ros.test_lifecycle import change, state
 from ros.test_perceive import inline, xyz
-from semcorr_ros.serving.perception import Perception, Task
+from semcorr_ros.serving.perception import Task
 from semcorr_ros.srv import TransferKeypoints
 
 from semcorr_ros import pipeline

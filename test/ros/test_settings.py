@@ -19,7 +19,8 @@ from ros.conftest import call
 from semcorr_ros.srv import ListClasses, LoadClass
 
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.ros.parameters import ALWAYS, NEVER, UNCONFIGURED, Parameters, check
+from semcorr_ros.options import ALWAYS, NEVER, UNCONFIGURED
+from semcorr_ros.ros.parameters import Parameters, check
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config/perceive.yaml").read_text())["/**"]

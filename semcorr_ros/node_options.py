@@ -1,0 +1,96 @@
+"""Parameters of the perceive node: which there are, what is allowed, and when they may be changed.
+
+ros/parameters.py declares them, and launch/perceive.launch.py offers some of them; this file needs no ROS.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from semcorr_ros.options import ALWAYS, NEVER, option
+from semcorr_ros.provider_options import (
+    DEPTH_CHOICES,
+    AlignmentOptions,
+    ComputeOptions,
+    DepthOptions,
+    FeatureOptions,
+    JudgementOptions,
+    MaskOptions,
+    StreamOptions,
+)
+
+# What Inputs subscribes to; each follows the remapping of the plain topic, as with image_transport.
+IMAGE_TRANSPORTS = ("raw", "compressed")
+DEPTH_TRANSPORTS = ("raw", "compressedDepth")
+
+CAMERA_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")  # one part of a topic name
+
+
+@dataclass(frozen=True)
+class ClassesOptions:
+    """What is looked for, and when it begins."""
+
+    autostart: bool = option(
+        True, "configure and activate at start; false under a lifecycle manager", change=NEVER
+    )
+    classes: tuple[str, ...] = option((), "class files to load at start")
+    active_classes: tuple[str, ...] = option(
+        (), "classes aligned to every image; others only on demand", change=ALWAYS
+    )
+
+
+@dataclass(frozen=True)
+class Parameters(
+    StreamOptions,
+    JudgementOptions,
+    AlignmentOptions,
+    DepthOptions,
+    MaskOptions,
+    FeatureOptions,
+    ComputeOptions,
+    ClassesOptions,
+):
+    """All of the node's; the fields of the last base come first."""
+
+    max_rate: float = option(10.0, "images per second looked at; 0 = no limit", 0.0, 1000.0, change=ALWAYS)
+    image_transport: str = option(
+        "raw", f"of the color image: {', '.join(IMAGE_TRANSPORTS)}", choices=IMAGE_TRANSPORTS
+    )
+    depth_transport: str = option(
+        "raw", f"of the depth image: {', '.join(DEPTH_TRANSPORTS)}", choices=DEPTH_TRANSPORTS
+    )
+    max_image_age: float = option(
+        2.0, "seconds after which an image is too old; 0 = never", 0.0, 3600.0, change=ALWAYS
+    )
+    request_timeout: float = option(
+        30.0, "seconds a request may take that names no timeout", 0.01, 3600.0, change=ALWAYS
+    )
+    queue_size: int = option(4, "requests that may wait; more are refused as BUSY", 1, 1000)
+    target_frame: str = option("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
+    broadcast_tf: bool = option(True, "broadcast a transform per object, where tf2 is installed")
+    cameras: tuple[str, ...] = option(
+        (), "cameras by name, each with topics below it, e.g. left/image; empty = one without a name"
+    )
+    regions: str = option(
+        "auto", f"use of detectors' regions of interest: {', '.join(DEPTH_CHOICES)}", choices=DEPTH_CHOICES
+    )
+    class_aliases: tuple[str, ...] = option((), "names of a detector's classes, e.g. cup=mug")
+    max_instances: int = option(
+        1, "objects per class and image where no detector says more", 1, 100, change=ALWAYS
+    )
+    memory_budget_mb: float = option(
+        0.0,
+        "device memory of the classes; beyond it the least recently used are evicted; 0 = no limit",
+        0.0,
+        1e6,
+    )
+    class_folder: str = option(
+        "", "load_class only reads files in this folder; empty = anywhere", change=NEVER
+    )
+    demonstration_folder: str = option(
+        "~/.ros/semcorr_ros/demonstrations",
+        "where store_demonstration writes; empty = in memory only",
+        change=NEVER,
+    )
+    max_demonstrations: int = option(1000, "demonstrations that may be stored", 0, 100000)

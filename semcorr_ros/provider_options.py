@@ -1,0 +1,131 @@
+"""Options that the command line and the node share: networks, alignment, judgement, streams.
+
+The node's parameters (ros/parameters.py) inherit from these groups; verbs hold them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from semcorr_ros.options import ALWAYS, option
+from semcorr_ros.registry import names
+
+DEFAULT_BACKBONE = "efficientnet_lite"
+PRECISIONS = ("fp32", "fp16", "bf16")
+DEPTH_CHOICES = ("auto", "required", "none")
+MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
+
+
+@dataclass(frozen=True)
+class ComputeOptions:
+    """Where torch computes."""
+
+    device: str = option("auto", "torch device; auto = cuda where there is one")
+    threads: int = option(0, "CPU threads of torch; 0 = its own choice", 0, 1024, metavar="N")
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """The backbone."""
+
+    backbone: str = option(
+        "",
+        f"feature extractor; empty = that of the classes, without any {DEFAULT_BACKBONE}",
+        choices=partial(names, "semcorr_ros.features"),
+        metavar="NAME",
+    )
+    weights: str = option("", "weights of the backbone; empty = its own default", metavar="PATH")
+    backbone_options: tuple[str, ...] = option(
+        (),
+        "other settings of the backbone, e.g. layout=unpadded; empty = those of the classes",
+        flag="backbone-option",
+        several=True,
+        metavar="KEY=VALUE",
+    )
+    precision: str = option(
+        "",
+        f"of the networks for features, masks and depth: {', '.join(PRECISIONS)}; empty = their own",
+        choices=PRECISIONS,
+    )
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """Who outlines objects in pictures that no data set lies beside."""
+
+    masks: tuple[str, ...] = option(
+        (),
+        "who outlines objects, the first with an answer, e.g. sam; empty = attention",
+        choices=partial(names, "semcorr_ros.masks"),
+        metavar="NAME",
+    )
+    mask_options: tuple[str, ...] = option(
+        (),
+        "settings of `masks`, e.g. sam.size=base",
+        flag="mask-option",
+        several=True,
+        metavar="NAME.KEY=VALUE",
+    )
+
+
+@dataclass(frozen=True)
+class DepthOptions:
+    """Depth of pictures that come without."""
+
+    depth_network: str = option(
+        "",
+        "gives depth to images without, e.g. depth_anything; empty = none",
+        choices=partial(names, "semcorr_ros.depth"),
+        metavar="NAME",
+    )
+    depth_options: tuple[str, ...] = option(
+        (),
+        "settings of `depth_network`, e.g. model=metric-indoor",
+        flag="depth-option",
+        several=True,
+        metavar="KEY=VALUE",
+    )
+
+
+@dataclass(frozen=True)
+class AlignmentOptions:
+    """How a class is aligned."""
+
+    quality: str = option(
+        "fast",
+        "fast; tracking (start from the last picture); paper (its own constants); or a YAML file",
+    )
+    seed: int = option(
+        0, "every alignment starts from this random seed: same image, same answer", 0, 2**31, metavar="N"
+    )
+
+
+@dataclass(frozen=True)
+class JudgementOptions:
+    """What counts as found."""
+
+    min_score: float = option(
+        -1.0,
+        "confidence below which an object counts as not found; -1 = the backbone's own, "
+        f"{MIN_SCORE:g} or more",
+        -1.0,
+        1.0,
+        change=ALWAYS,
+        metavar="X",
+    )
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How image and depth are put together."""
+
+    depth: str = option(
+        "auto",
+        f"use of the depth stream: {', '.join(DEPTH_CHOICES)}",
+        choices=DEPTH_CHOICES,
+        flag="depth-mode",
+    )
+    sync_slop: float = option(
+        0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0, metavar="S"
+    )
