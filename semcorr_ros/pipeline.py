@@ -16,6 +16,7 @@ from semcorr_ros.masks import MaskProvider, attention
 from semcorr_ros.matching import View, aligned
 from semcorr_ros.matching._placed_points import PlacedPoints, locate
 from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.observations import first_mask, unannotated
 
@@ -57,7 +58,7 @@ def observe(
 def align(
     model: ClassRepresentation,
     seen: Observation,
-    config: alignment.Config,
+    config: AlignmentConfig,
     generator: torch.Generator,
     on_step: alignment.StepCallback | None = None,
 ) -> Alignment:

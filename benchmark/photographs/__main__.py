@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmark.photographs import report, runs, splits
 from semcorr_ros import config, plugins
 from semcorr_ros.datasets import Dataset
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.storage import atomic_path, write_image, write_json
 
 
@@ -93,8 +93,8 @@ def _place(args: argparse.Namespace, category: str, name: str) -> runs.Place:
     return runs.Place(folder, category, backbone, tuple(args.build.split()), args.work / "cache")
 
 
-def _alignment(args: argparse.Namespace) -> Config | None:
-    return config.load(Config, args.alignment) if args.alignment else None
+def _alignment(args: argparse.Namespace) -> AlignmentConfig | None:
+    return config.load(AlignmentConfig, args.alignment) if args.alignment else None
 
 
 def _write(args: argparse.Namespace, results: list[dict[str, Any]], lines: list[str]) -> str:

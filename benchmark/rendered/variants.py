@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from semcorr_ros import plugins
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 
@@ -15,7 +15,7 @@ class Variant:
     """One row of the table."""
 
     matcher: str
-    config: Config = field(default_factory=Config)
+    config: AlignmentConfig = field(default_factory=AlignmentConfig)
     depth: bool = True  # sensor depth is given
     camera: bool = True  # the focal length is given
     masks: str = "annotation"  # who says where the object is
@@ -28,7 +28,7 @@ FEWEST = 0.2
 
 def variants(category: str) -> dict[str, Variant]:
     """All rows by name, for one category (Table 5 of the paper singles out bottles)."""
-    ours = Config()
+    ours = AlignmentConfig()
     rows = {name: Variant(name) for name in plugins.available("matching") if name != "aligned"}
     rows["aligned"] = Variant("aligned", ours)
     rows["aligned, fewer images"] = Variant("aligned", ours, share=FEWER)  # what ablations compare with

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from semcorr_ros import config
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
 
@@ -33,8 +33,8 @@ def add_alignment_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def alignment_from(args: argparse.Namespace, category: str) -> Config:
+def alignment_from(args: argparse.Namespace, category: str) -> AlignmentConfig:
     """The constants for a category. Raises ValueError or FileNotFoundError for a bad file."""
-    found = config.load(Config, args.alignment) if args.alignment else preset(args.quality, category)
+    found = config.load(AlignmentConfig, args.alignment) if args.alignment else preset(args.quality, category)
     kept = tuple(term for term in found.objective.terms if term not in args.without)
     return replace(found, objective=replace(found.objective, terms=kept))

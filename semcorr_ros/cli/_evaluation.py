@@ -26,7 +26,7 @@ from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.memory import peak_memory
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin
 from semcorr_ros.observations import Providers
@@ -195,7 +195,7 @@ def _class_path(args: argparse.Namespace, category: str) -> Path | None:
     return args.class_file or (args.class_dir and args.class_dir / f"{category}.safetensors")
 
 
-def _settings(bench: Bench, category: str, constants: Config) -> dict[str, Any]:
+def _settings(bench: Bench, category: str, constants: AlignmentConfig) -> dict[str, Any]:
     """What a prediction depends on besides the pairs and the code."""
     args = bench.args
     path = _class_path(args, category)

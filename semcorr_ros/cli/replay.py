@@ -20,7 +20,7 @@ from semcorr_ros import backbones
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
 from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.plugins import EXTRAS
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if warning := backbones.beware(backbone):
         LOG.warning(warning)
 
-    def constants(category: str) -> Config:
+    def constants(category: str) -> AlignmentConfig:
         return preset(args.quality, category)
 
     settings = replay.Settings(

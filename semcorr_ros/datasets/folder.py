@@ -23,15 +23,7 @@ import torch
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets import _class_facts
-from semcorr_ros.datasets._listed import (
-    SPLITS,
-    Listed,
-    box_of,
-    by_split,
-    first_file,
-    pair_of,
-    require,
-)
+from semcorr_ros.datasets._listed import SPLITS, Listed, box_of, by_split, first_file, pair_of, require
 from semcorr_ros.storage import image_size, read_json
 
 FILE = "keypoints.json"

@@ -17,6 +17,7 @@ from semcorr_ros.artifacts import AnnotatedImage, Camera, Observation
 from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
 from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.storage import read_tensors, write_tensors
@@ -33,7 +34,7 @@ class Setup:
     samples: dict[str, AnnotatedImage]  # by name
     providers: Providers
     model: ClassRepresentation | None
-    config: alignment.Config
+    config: AlignmentConfig
     seed: int = 0
     flip: tuple[int, ...] | None = None  # keypoint ids after mirroring; None: no adaptive flip
 

@@ -16,8 +16,7 @@ from semcorr_ros.matching import View
 from semcorr_ros.matching._placed_points import PlacedPoints, depth_window, locate
 from semcorr_ros.matching._visibility import visible_share
 from semcorr_ros.methods.semalign3d.alignment import schedules
-from semcorr_ros.methods.semalign3d.alignment.evidence import Config as EvidenceConfig
-from semcorr_ros.methods.semalign3d.alignment.evidence import log_semantic
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, log_semantic
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 NEEDS_ALIGNMENT = True

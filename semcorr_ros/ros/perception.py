@@ -15,8 +15,7 @@ from semcorr_ros import config, pipeline
 from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
-from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import engine, presets
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, engine, presets
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.ros.class_bank import Resident
@@ -188,7 +187,7 @@ def _device(name: str) -> str:
     return device
 
 
-def _alignment_config(quality: str, category: str) -> alignment.Config:
+def _alignment_config(quality: str, category: str) -> AlignmentConfig:
     if quality.endswith((".yaml", ".yml")):
-        return config.load(alignment.Config, quality)
+        return config.load(AlignmentConfig, quality)
     return presets.preset(quality, category)

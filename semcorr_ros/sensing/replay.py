@@ -17,7 +17,7 @@ from semcorr_ros.features import ImageRef
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.matching._uncertainty import pose_covariance
-from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 from semcorr_ros.refusal import Code, Refusal
@@ -44,7 +44,7 @@ class Replay:
 
     models: list[ClassRepresentation]
     providers: LiveProviders
-    config: Callable[[str], alignment.Config]  # constants of the alignment, by class
+    config: Callable[[str], AlignmentConfig]  # constants of the alignment, by class
     settings: Settings = field(default_factory=Settings)
     dropped: Counter[str] = field(default_factory=Counter)  # by name of the reason
     reasons: dict[str, str] = field(default_factory=dict)  # the latest sentence of each

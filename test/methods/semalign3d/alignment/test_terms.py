@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from semcorr_ros import plugins
-from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import evidence, objective
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, evidence, objective
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, ImageSamples
 from semcorr_ros.methods.semalign3d.alignment.terms import background, depth, reconstruction
 from test.methods.semalign3d.alignment import fabricated
@@ -17,7 +17,7 @@ from test.methods.semalign3d.alignment import fabricated
 def scene():
     model = fabricated.make_class()
     seen, truth = fabricated.observe(model, 30, 20)
-    clues = evidence.gather_evidence(model, seen, evidence.Config(), torch.Generator().manual_seed(0))
+    clues = evidence.gather_evidence(model, seen, EvidenceConfig(), torch.Generator().manual_seed(0))
     return model, clues, truth
 
 
@@ -152,4 +152,4 @@ def test_objective_skips_terms_of_weight_zero(scene):
 
 def test_every_term_has_a_schedule():
     assert set(objective.SCHEDULE_OF_TERM) == set(plugins.available("methods.semalign3d.alignment.terms"))
-    assert set(alignment.Config().objective.terms) == set(objective.SCHEDULE_OF_TERM)
+    assert set(AlignmentConfig().objective.terms) == set(objective.SCHEDULE_OF_TERM)
