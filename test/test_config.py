@@ -3,7 +3,7 @@
 import pytest
 
 from semcorr_ros import config
-from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 
 
 def test_nested_values_and_defaults(tmp_path):
@@ -11,24 +11,24 @@ def test_nested_values_and_defaults(tmp_path):
     path.write_text(
         "optimize: {steps: 7, lr: 1}\nobjective: {terms: [depth], schedules: {depth: [[0, 2.5]]}}\n"
     )
-    loaded = config.load(alignment.Config, path)
+    loaded = config.load(AlignmentConfig, path)
     assert (loaded.optimize.steps, loaded.optimize.lr) == (7, 1.0)
     assert loaded.objective.terms == ("depth",)
     assert loaded.objective.schedules.depth == ((0, 2.5),)
-    assert loaded.select == alignment.Config().select
+    assert loaded.select == AlignmentConfig().select
 
 
 def test_empty_file_gives_the_defaults(tmp_path):
     (tmp_path / "c.yaml").write_text("")
-    assert config.load(alignment.Config, tmp_path / "c.yaml") == alignment.Config()
+    assert config.load(AlignmentConfig, tmp_path / "c.yaml") == AlignmentConfig()
 
 
 def test_unknown_key_lists_the_allowed_ones():
     with pytest.raises(ValueError, match=r"optimize: unknown key 'stepz'; allowed: .*steps"):
-        config.from_dict(alignment.Config, {"optimize": {"stepz": 1}})
+        config.from_dict(AlignmentConfig, {"optimize": {"stepz": 1}})
 
 
 @pytest.mark.parametrize("value", ["many", 1.5])
 def test_wrong_type_is_named(value):
     with pytest.raises(ValueError, match=r"steps: expected int"):
-        config.from_dict(alignment.Config, {"optimize": {"steps": value}})
+        config.from_dict(AlignmentConfig, {"optimize": {"steps": value}})

@@ -23,7 +23,7 @@ from benchmark.photographs import report, runs, splits
 from semcorr_ros import config
 from semcorr_ros.datasets import DATASETS, Dataset
 from semcorr_ros.features import FEATURES
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.storage import atomic_path, write_image, write_json
 
 
@@ -94,8 +94,8 @@ def _place(args: argparse.Namespace, category: str, name: str) -> runs.Place:
     return runs.Place(folder, category, backbone, tuple(args.build.split()), args.work / "cache")
 
 
-def _alignment(args: argparse.Namespace) -> Config | None:
-    return config.load(Config, args.alignment) if args.alignment else None
+def _alignment(args: argparse.Namespace) -> AlignmentConfig | None:
+    return config.load(AlignmentConfig, args.alignment) if args.alignment else None
 
 
 def _write(args: argparse.Namespace, results: list[dict[str, Any]], lines: list[str]) -> str:

@@ -23,7 +23,7 @@ from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.features import FEATURES
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.masks import MASKS
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.class_file import read_class
@@ -70,7 +70,7 @@ def build(place: Place) -> None:
         raise RuntimeError(f"build_class failed for {place.category} in {place.folder}")
 
 
-def setup(place: Place, alignment: Config | None = None) -> Setup:
+def setup(place: Place, alignment: AlignmentConfig | None = None) -> Setup:
     """What `evaluation` needs: pixels alone, the object found by attention, neither depth nor camera."""
     dataset = DATASETS.load("folder").build(place.folder)
     samples = {sample.name: sample for sample in dataset.images(place.category, "test")}

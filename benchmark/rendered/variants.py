@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from semcorr_ros.matching import MATCHING
 
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.registry import names
@@ -17,7 +17,7 @@ class Variant:
     """One row of the table."""
 
     matcher: str
-    config: Config = field(default_factory=Config)
+    config: AlignmentConfig = field(default_factory=AlignmentConfig)
     depth: bool = True  # sensor depth is given
     camera: bool = True  # the focal length is given
     masks: str = "annotation"  # who says where the object is
@@ -30,7 +30,7 @@ FEWEST = 0.2
 
 def variants(category: str) -> dict[str, Variant]:
     """All rows by name, for one category (Table 5 of the paper singles out bottles)."""
-    ours = Config()
+    ours = AlignmentConfig()
     rows = {name: Variant(name) for name in names(MATCHING) if name != "aligned"}
     rows["aligned"] = Variant("aligned", ours)
     rows["aligned, fewer images"] = Variant("aligned", ours, share=FEWER)  # what ablations compare with

@@ -20,17 +20,17 @@ from benchmark.structure.views import Scene, scene
 from semcorr_lab.synthetic import categories
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
 from semcorr_ros.methods.semalign3d.artifacts import Views
-from semcorr_ros.methods.semalign3d.building.config import Config as BuildConfig
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.sparse_cloud import sparse_cloud
-from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.lift import Structure, lift
 from semcorr_ros.structure.sightings import collect
 
 
 def lifted(truth: Scene, seed: int = 0) -> tuple[Structure, float]:
     """A scene's structure, and the seconds it took."""
-    config = Config()
+    config = LiftConfig()
     start = time.perf_counter()
     found = collect(truth.images, truth.info, config.focal)
     structure = lift(found.sights, found.flip, config, torch.Generator().manual_seed(seed))

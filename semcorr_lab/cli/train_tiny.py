@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.training.feature_quality import quality
 from semcorr_lab.training.rendered_samples import RenderedSample, Request, fill_cache, read_sample
-from semcorr_lab.training.tiny_backbone import Config, train
+from semcorr_lab.training.tiny_backbone import TrainingConfig, train
 from semcorr_lab.training.tiny_classes import class_codebook
 from semcorr_lab.training.tiny_targets import Codebook
 from semcorr_ros.features import tiny
@@ -29,7 +29,7 @@ _DRAWN = 4  # of them, with --picture
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
-    default = Config()
+    default = TrainingConfig()
     parser.description = __doc__
     parser.add_argument("--work", type=Path, default=Path("runs/train_tiny"), help="pictures and checkpoint")
     parser.add_argument("--output", type=Path, default=tiny.WEIGHTS, help="weights file to write")
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, categories: tuple[str, ...], codebook: Codebook) -> dict[str, object]:
-    config = Config(
+    config = TrainingConfig(
         steps=args.steps,
         batch=args.batch,
         sides=tuple(args.sides),

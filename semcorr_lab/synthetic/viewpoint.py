@@ -86,10 +86,3 @@ def frame_object(
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = rotation, center - rotated_center
     return cameras.centered(float(focal), size), pose
-
-
-def viewing_angles(camera_from_object: Float[np.ndarray, "4 4"]) -> tuple[float, float]:
-    """Azimuth and elevation in degrees of the viewing direction, ignoring where the object is in the
-    image. Inverse of `camera_axes`."""
-    x, y, z = -camera_from_object[2, :3]
-    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arcsin(np.clip(z, -1, 1))))

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from semcorr_lab.timing.machine import Machine
-from semcorr_ros.methods.semalign3d.alignment import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import kept_at
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
@@ -78,7 +78,7 @@ def counted(work: Callable[[], object], times: float = 1.0) -> Work:
     return Work(times * flops, times * counter.bytes, times * counter.launches, counter.largest)
 
 
-def of_alignment(model: ClassRepresentation, config: Config, starts: int, focals: int) -> Work:
+def of_alignment(model: ClassRepresentation, config: AlignmentConfig, starts: int, focals: int) -> Work:
     """Of the compiled engine, from the sizes of its loops. focals: how many are tried."""
     points, keypoints = len(model.dense.weight), len(model.sparse)
     optimize, pool = config.optimize, config.evidence.samples

@@ -15,7 +15,8 @@ from semcorr_lab.timing.subject import Frame
 from semcorr_ros.artifacts import Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment.optimize import Config as Optimize
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.alignment.tracking import FOLLOWING, Tracker
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation, View
@@ -35,13 +36,13 @@ class Subject:
     device: str = "cpu"
     engine: str = "auto"  # of the alignments that are not by autograd
 
-    def preset(self, name: str) -> alignment.Config:
+    def preset(self, name: str) -> AlignmentConfig:
         """Its settings, on this engine."""
         return replace(preset(name, self.model.info.name), engine=self.engine)
 
 
 def align(
-    model: ClassRepresentation, seen: Observation, config: alignment.Config, seed: int = 0
+    model: ClassRepresentation, seen: Observation, config: AlignmentConfig, seed: int = 0
 ) -> alignment.Alignment:
     """Align with a generator of its own."""
     return alignment.align(model, seen, config, torch.Generator().manual_seed(seed))
@@ -54,7 +55,7 @@ def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
     reference = replace(paper, engine="reference")
     timed = functools.partial(measure, device=subject.device)
 
-    def aligned(config: alignment.Config, camera: bool = True) -> Callable[[int], object]:
+    def aligned(config: AlignmentConfig, camera: bool = True) -> Callable[[int], object]:
         def work(run: int) -> object:
             seen = pictures[run % len(pictures)]
             return align(model, seen if camera else replace(seen, camera=None, depth=None), config)
@@ -131,10 +132,10 @@ def _points_on(frame: Frame) -> Tensor:
     return torch.stack([columns[pick], rows[pick]], -1).float()
 
 
-def search_sizes(steps: int, starts: int) -> alignment.Config:
+def search_sizes(steps: int, starts: int) -> AlignmentConfig:
     """Our settings with other numbers of steps and starts; as many survive in proportion."""
     ours = preset("fast")
-    survivors = tuple((knot, max(1, kept * starts // 16)) for knot, kept in Optimize().survivors)
+    survivors = tuple((knot, max(1, kept * starts // 16)) for knot, kept in OptimizeConfig().survivors)
     return replace(
         ours,
         initialize=replace(ours.initialize, count=starts),

@@ -35,7 +35,7 @@ _OPTIMIZER_STATE = ("momentum", "step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
-class Config:
+class TrainingConfig:
     """Training schedule.
 
     The committed weights: these defaults, continued with `--sides 160 160 240` up to 5200 steps and with
@@ -67,7 +67,7 @@ class _State:
 def train(
     samples: Sequence[RenderedSample],
     codebook: Codebook,
-    config: Config,
+    config: TrainingConfig,
     checkpoint: Path,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> TinyNetwork:
@@ -102,7 +102,7 @@ def train(
 class _Batches(Dataset[Batch]):
     """Batch number i of a run, made from nothing but the seed and i."""
 
-    def __init__(self, samples: Sequence[RenderedSample], config: Config):
+    def __init__(self, samples: Sequence[RenderedSample], config: TrainingConfig):
         self._samples, self._config = samples, config
 
     def __getitem__(self, step: int) -> Batch:
@@ -113,7 +113,7 @@ class _Batches(Dataset[Batch]):
         return make_batch([self._samples[i] for i in chosen], side, side // STRIDE, generator)
 
 
-def side_at(step: int, config: Config) -> int:
+def side_at(step: int, config: TrainingConfig) -> int:
     """Side of the training pictures at a step, pixels."""
     reached = 0.0
     for side, share in zip(config.sides, config.shares, strict=True):
@@ -157,7 +157,7 @@ def _anchor_loss(f: Tensor, t: Tensor, anchors: Tensor) -> Tensor:
     return -(goal * functional.log_softmax(_SHARPNESS * f @ anchors.T, dim=-1)).sum(-1)
 
 
-def _start(config: Config) -> _State:
+def _start(config: TrainingConfig) -> _State:
     if len(config.sides) != len(config.shares) or any(side % 16 or side < 64 for side in config.sides):
         raise ValueError(f"sides must be multiples of 16, at least 64, with one share each: {config.sides}")
     # Layer initialization knows only the global generator; it is restored afterwards.
@@ -170,7 +170,7 @@ def _start(config: Config) -> _State:
     return _State(network.train(), average, _optimizers(network, config))
 
 
-def _optimizers(network: TinyNetwork, config: Config) -> tuple[torch.optim.Optimizer, ...]:
+def _optimizers(network: TinyNetwork, config: TrainingConfig) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices between hidden layers, AdamW for the first and last layer and vectors."""
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
@@ -184,7 +184,7 @@ def _optimizers(network: TinyNetwork, config: Config) -> tuple[torch.optim.Optim
     return muon, adam
 
 
-def _one_step(state: _State, batch: Batch, codebook: Codebook, config: Config) -> float:
+def _one_step(state: _State, batch: Batch, codebook: Codebook, config: TrainingConfig) -> float:
     images = batch.images.to(config.device, memory_format=torch.channels_last)
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
@@ -203,7 +203,7 @@ def _one_step(state: _State, batch: Batch, codebook: Codebook, config: Config) -
     return float(value.detach())
 
 
-def _pace(step: int, config: Config) -> float:
+def _pace(step: int, config: TrainingConfig) -> float:
     """Share of the highest learning rate at a step: a linear warm-up, then half a cosine."""
     warm = max(1.0, config.warm_up * config.steps)
     if step < warm:
@@ -224,7 +224,7 @@ def _average(state: _State) -> None:
             kept.copy_(new)
 
 
-def _save(state: _State, config: Config, path: Path) -> None:
+def _save(state: _State, config: TrainingConfig, path: Path) -> None:
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
     for name, parameter in state.network.named_parameters():
@@ -234,7 +234,7 @@ def _save(state: _State, config: Config, path: Path) -> None:
     write_tensors(path, tensors, {"step": state.step, "config": _identity(config)})
 
 
-def _restore(state: _State, config: Config, path: Path) -> None:
+def _restore(state: _State, config: TrainingConfig, path: Path) -> None:
     tensors, header = read_tensors(path, config.device)
     if header.get("config") != _identity(config):
         raise ValueError(
@@ -251,7 +251,7 @@ def _restore(state: _State, config: Config, path: Path) -> None:
                 optimizer.state[parameter] = {k: v for k, v in kept.items() if v is not None}
 
 
-def _identity(config: Config) -> dict[str, object]:
+def _identity(config: TrainingConfig) -> dict[str, object]:
     """What must agree for a run to go on: all but where it runs, how long, at which sizes. As in JSON."""
     elsewhere = ("device", "workers", "steps", "sides", "shares")
     values = {key: value for key, value in dataclasses.asdict(config).items() if key not in elsewhere}

@@ -18,7 +18,7 @@ from torch import Tensor
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, DepthMap
 from semcorr_ros.depth import DepthPlugin, Prepared
 from semcorr_ros.depth._interpolation import interpolate
-from semcorr_ros.structure.config import Config as LiftConfig
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.describe import describe, warnings
 from semcorr_ros.structure.lift import Structure, lift
 from semcorr_ros.structure.sentences import parse

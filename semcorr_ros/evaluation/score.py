@@ -83,15 +83,6 @@ def score(
     return numbers
 
 
-def pair_scores(
-    pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol, alpha: float = 0.1
-) -> dict[int, float]:
-    """Share of correct keypoints of every predicted pair that has any."""
-    predicted = {i: pair for i, pair in pairs.items() if i in journal.predictions and len(pair.keypoint_ids)}
-    answers = _answers(predicted, journal, protocol)
-    return {i: float(a.correct(alpha).double().mean()) for i, a in zip(predicted, answers, strict=True)}
-
-
 def mean_errors(pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol) -> dict[int, float]:
     """Per predicted pair with keypoints: mean error as a fraction of the box or image, each at most 1.
 

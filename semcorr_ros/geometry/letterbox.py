@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.geometry import grid
@@ -60,36 +60,6 @@ def to_canvas(points: Float[Tensor, "*batch 2"], place: Placement) -> Float[Tens
 def to_image(points: Float[Tensor, "*batch 2"], place: Placement) -> Float[Tensor, "*batch 2"]:
     """Pixels of the canvas to pixels of the image."""
     return (points - _like(place.corner, points)) / _like(place.scale, points)
-
-
-def pixels_to_cells(
-    pixels: Float[Tensor, "*batch 2"], place: Placement, cells: tuple[int, int]
-) -> Float[Tensor, "*batch 2"]:
-    """Continuous (column, row) on the (h, w) cells of the canvas; the centre of cell (r, c) is (c, r)."""
-    return grid.pixels_to_cells(to_canvas(pixels, place), cells, place.canvas)
-
-
-def cells_to_pixels(
-    columns_rows: Float[Tensor, "*batch 2"], place: Placement, cells: tuple[int, int]
-) -> Float[Tensor, "*batch 2"]:
-    """Pixel of the image at a continuous (column, row) on the (h, w) cells of the canvas."""
-    (h, w), (height, width) = cells, place.canvas
-    per_cell = _like((width / w, height / h), columns_rows)
-    return to_image((columns_rows + 0.5) * per_cell, place)
-
-
-def cell_numbers(
-    pixels: Float[Tensor, "*batch 2"], place: Placement, cells: tuple[int, int] = (CELLS, CELLS)
-) -> Int[Tensor, "*batch"]:
-    """Number of the cell of the canvas that a pixel of the image lies in, row by row.
-
-    -1 off the canvas, and on its far border: mirrored x = 0 lands there.
-    """
-    (h, w), (height, width) = cells, place.canvas
-    places = to_canvas(pixels, place)
-    columns, rows = (places * w / width)[..., 0].long(), (places * h / height)[..., 1].long()
-    inside = ((places >= 0) & (places < _like((width, height), places))).all(-1)
-    return torch.where(inside, w * rows + columns, -1)
 
 
 def cut_out(

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.geometry.rotations import from_vector
-from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.state import Sightings, State, choose
 
 SIZE_WEIGHT = 20.0  # of the mean shape's squared RMS radius being 1
@@ -31,7 +31,7 @@ class Terms:
 
     slip: float
     perspective: float  # factor on the strength of perspective: 0 is scaled orthographic
-    config: Config
+    config: LiftConfig
     basis: Float[Tensor, "keypoint 3 free"]
     move_shape: bool = True  # False: only the cameras and mode weights
 

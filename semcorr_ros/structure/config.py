@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Config:
+class LiftConfig:
     """Defaults suit 8 to 200 pictures with up to 30 keypoints; chosen on training photographs."""
 
     focal: float = 1.5  # of cameras that are not known, in units of the longer side of the image

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.structure.adjust import Terms, adjust, costs, projected, rotated
-from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.modes import with_modes
 from semcorr_ros.structure.poses import exchanged, hiding_costs, look_again
 from semcorr_ros.structure.reversal import Nearer, Verdict, decide, reversed_depth
@@ -43,7 +43,7 @@ class Structure:
 def lift(
     sights: Sightings,
     flip: tuple[int, ...] | None,
-    config: Config,
+    config: LiftConfig,
     generator: torch.Generator,
     sentences: Sequence[Nearer] = (),
 ) -> Structure:
@@ -62,7 +62,7 @@ def lift(
 def _lift(
     sights: Sightings,
     flip: tuple[int, ...] | None,
-    config: Config,
+    config: LiftConfig,
     generator: torch.Generator,
     sentences: Sequence[Nearer],
 ) -> Structure:
@@ -75,11 +75,11 @@ def _lift(
     return replace(_structure(state, seen, swapped, terms, verdict), symmetric=flip is not None)
 
 
-def _terms(config: Config, basis: Tensor, slip: float, perspective: float = 1.0) -> Terms:
+def _terms(config: LiftConfig, basis: Tensor, slip: float, perspective: float = 1.0) -> Terms:
     return Terms(slip, perspective, config, basis)
 
 
-def _rigid(sights: Sightings, basis: Tensor, config: Config, generator: torch.Generator) -> list[State]:
+def _rigid(sights: Sightings, basis: Tensor, config: LiftConfig, generator: torch.Generator) -> list[State]:
     """A rigid solution and its reversal, with perspective."""
     state = first_states(sights, basis, config.starts, generator)
     for slip in COARSE:

@@ -8,7 +8,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from semcorr_ros.weights import _locate
 from semcorr_ros.weights._manifest import Model
@@ -60,11 +59,6 @@ def _from_hub(model: Model, folder: Path | None) -> Path:
             f"{model.id} at {model.revision} cannot be reached or does not exist: {error}"
         ) from error
     return Path(str(found))
-
-
-def _network_errors(errors: Any) -> list[type[Exception]]:
-    """Those that, by version of the hub's package, are no OSError."""
-    return [getattr(errors, name) for name in ("HTTPError", "XetDownloadError") if hasattr(errors, name)]
 
 
 def _from_github(model: Model, folder: Path, on_progress: Progress) -> Path:

@@ -10,7 +10,7 @@ from semcorr_ros.datasets._class_facts import from_spair
 from semcorr_ros.evaluation import geo_aware
 from semcorr_ros.evaluation.breakdown import azimuth_difference, breakdowns
 from semcorr_ros.evaluation.journal import Prediction, open_journal
-from semcorr_ros.evaluation.score import Protocol, pair_scores, score
+from semcorr_ros.evaluation.score import Protocol, score
 
 
 def pair(ids, source="a", target="b", **difficulty):
@@ -84,4 +84,3 @@ def test_score_with_a_protocol(tmp_path):
     assert box["geo_aware"]["keypoints"] == 2
     image = score({7: asked}, journal, Protocol(samples, threshold="image"))
     assert image["pck"]["per_image"]["0.1"] == 1.0
-    assert pair_scores({7: asked}, journal, Protocol(samples)) == {7: pytest.approx(2 / 3)}

@@ -18,7 +18,6 @@ def test_a_landscape_image():  # T1
     assert (place.scale, place.corner, place.content) == ((1.68, 1.68), (0, 105), (630, 840))
     point = torch.tensor([100.0, 50.0])
     torch.testing.assert_close(letterbox.to_canvas(point, place), torch.tensor([168.0, 189.0]))
-    assert int(letterbox.cell_numbers(point, place)) == 792  # column 12, row 13
     assert place.scale[0] * pck.box_size((0, 0, 300, 120)) * 0.1 == pytest.approx(50.4)
 
 
@@ -30,22 +29,13 @@ def test_a_real_annotation_of_ap10k():  # T1b: 9284, 1200 x 867 pixels, bbox 66,
     assert place.scale[0] * pck.box_size((66, 192, 66 + 1092, 192 + 512)) == pytest.approx(764.4)
 
 
-def test_a_point_on_the_far_border_has_no_cell():  # mirrored x = 0 lands on 840
-    place = letterbox.letterboxed((840, 840))
-    points = torch.tensor([[840.0, 10.0], [839.9, 10.0], [-1.0, 0.0]])
-    assert letterbox.cell_numbers(points, place).tolist() == [-1, 59, -1]
-
-
 @pytest.mark.parametrize("place", PLACEMENTS)
-def test_cells_and_pixels_go_there_and_back(place):
-    cells = tuple(side // (14 if side % 14 == 0 else 16) for side in place.canvas)
+def test_image_and_canvas_map_there_and_back(place):
     height, width = place.size
     points = torch.tensor([[0.0, 0.0], [width - 1.0, height - 1.0], [width / 2, height / 3]])
-    there = letterbox.pixels_to_cells(points, place, cells)
-    torch.testing.assert_close(letterbox.cells_to_pixels(there, place, cells), points, atol=1e-3, rtol=1e-5)
-    centers = torch.stack(torch.meshgrid(torch.arange(cells[1]), torch.arange(cells[0]), indexing="xy"), -1)
-    pixels = letterbox.cells_to_pixels(centers.reshape(-1, 2).float(), place, cells)
-    assert letterbox.cell_numbers(pixels, place, cells).tolist() == list(range(cells[0] * cells[1]))
+    there = letterbox.to_canvas(points, place)
+    assert ((there >= 0) & (there <= torch.tensor(place.canvas[::-1]))).all()
+    torch.testing.assert_close(letterbox.to_image(there, place), points, atol=1e-3, rtol=1e-5)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -55,8 +45,8 @@ def test_unpadded_agrees_with_the_cells_of_a_feature_map(size):
     assert all(side % 14 == 0 for side in place.canvas)
     cells = place.canvas[0] // 14, place.canvas[1] // 14
     wanted = grid.cell_centers(cells, size)
-    numbers = torch.stack(torch.meshgrid(torch.arange(cells[1]), torch.arange(cells[0]), indexing="xy"), -1)
-    torch.testing.assert_close(letterbox.cells_to_pixels(numbers.float(), place, cells), wanted)
+    found = letterbox.to_image(grid.cell_centers(cells, place.canvas), place)
+    torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("side", [840, 960])
@@ -64,8 +54,7 @@ def test_unpadded_agrees_with_the_cells_of_a_feature_map(size):
 def test_what_is_cut_out_stays_where_it_was(size, side):
     """Cells that hold their own place in the image: after cutting out, each tells its new centre."""
     place = letterbox.letterboxed(size, side)
-    numbers = torch.stack(torch.meshgrid(torch.arange(60), torch.arange(60), indexing="xy"), -1)
-    own_place = letterbox.cells_to_pixels(numbers.float(), place, (60, 60))
+    own_place = letterbox.to_image(grid.cell_centers((60, 60), place.canvas), place)
     found = letterbox.cut_out(own_place, place)
     assert max(found.shape[:2]) == 60
     torch.testing.assert_close(found, grid.cell_centers(found.shape[:2], size), atol=1e-2, rtol=1e-4)

@@ -8,6 +8,7 @@ from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.masks import _agreement
 from semcorr_ros.methods.semalign3d import alignment
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_trust_is_a_factor_of_the_confidence_of_given_masks_only(scene):
     half = replace(seen, mask=next(_halves(seen.mask)))
 
     def confidence(observed):
-        config = replace(alignment.Config(), optimize=replace(alignment.Config().optimize, steps=20))
+        config = replace(AlignmentConfig(), optimize=replace(AlignmentConfig().optimize, steps=20))
         return float(alignment.align(model, observed, config, torch.Generator().manual_seed(0)).confidence[0])
 
     own, given = confidence(replace(half, mask_is_given=False)), confidence(half)

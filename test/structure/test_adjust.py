@@ -7,7 +7,7 @@ import torch
 
 from semcorr_ros.geometry.rotations import from_vector
 from semcorr_ros.structure import adjust
-from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.state import Sightings, State, symmetric_basis
 
 VIEWS, MODES, FLIP = 3, 2, (1, 0, 2, 3, 5, 4, 6)
@@ -28,7 +28,7 @@ def _problem():
     seen = torch.rand(VIEWS, len(FLIP), generator=generator) > 0.2
     ones = torch.ones(VIEWS, dtype=torch.float64)
     sights = Sightings(draw(VIEWS, len(FLIP), 2), seen, 50 * ones, 400 * ones, torch.zeros(VIEWS).bool())
-    return state, sights, adjust.Terms(0.1, 1.0, Config(), basis)
+    return state, sights, adjust.Terms(0.1, 1.0, LiftConfig(), basis)
 
 
 def _slope(state, sights, terms, cameras, shape):
@@ -56,7 +56,7 @@ def test_cameras_and_shape_together_are_found_again():
     generator = torch.Generator().manual_seed(5)
     off = 0.03 * torch.randn(1, VIEWS, 7 + MODES, generator=generator, dtype=torch.float64)
     start = adjust._moved(state, off, 0.05 * torch.ones_like(state.shape))
-    loose = replace(terms, config=Config(mode_size=10.0, relief=10.0, roll=100.0))
+    loose = replace(terms, config=LiftConfig(mode_size=10.0, relief=10.0, roll=100.0))
     moved, _ = adjust.adjust(start, exact, loose, 60)
     before = adjust.annotation_costs(start, exact, loose).mean()
     after = adjust.annotation_costs(moved, exact, loose).mean()

@@ -9,7 +9,7 @@ import torch
 from benchmark.structure.__main__ import lifted, shape_error
 from benchmark.structure.views import scene
 from semcorr_lab.synthetic import categories
-from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.lift import lift
 from semcorr_ros.structure.sightings import collect
 
@@ -82,9 +82,9 @@ def test_a_wrong_flip_table_is_left_aside():
 
 def test_the_same_seed_gives_the_same_numbers():
     truth, first = _found("mug")
-    found = collect(truth.images, truth.info, Config.focal)
+    found = collect(truth.images, truth.info, LiftConfig.focal)
     state = torch.random.get_rng_state()
-    again = lift(found.sights, found.flip, Config(), torch.Generator().manual_seed(0))
+    again = lift(found.sights, found.flip, LiftConfig(), torch.Generator().manual_seed(0))
     assert torch.equal(first.points, again.points)
     assert torch.equal(state, torch.random.get_rng_state()), "no global randomness"
 
@@ -92,4 +92,4 @@ def test_the_same_seed_gives_the_same_numbers():
 @pytest.mark.parametrize("bad", [{"slip": 0.0}, {"starts": 0}, {"modes": -1}, {"relief": -1.0}])
 def test_constants_out_of_range_are_named(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
-        Config(**bad)
+        LiftConfig(**bad)

@@ -8,7 +8,7 @@ import torch
 from benchmark.structure.views import scene
 from semcorr_ros.depth import keypoints
 from semcorr_ros.structure import lift as lifting
-from semcorr_ros.structure.config import Config
+from semcorr_ros.structure.config import LiftConfig
 from semcorr_ros.structure.describe import warnings
 from semcorr_ros.structure.sightings import collect
 
@@ -137,7 +137,7 @@ def test_a_flip_table_without_pairs_is_told_where_it_flattens_the_shape(mugs):
     identity = tuple(range(len(mugs.info.keypoint_names)))
     collected = collect(mugs.images, replace(mugs.info, flip=identity), 1.5)
     generator = torch.Generator().manual_seed(0)
-    structure = lifting._lift(collected.sights, collected.flip, Config(), generator, ())
+    structure = lifting._lift(collected.sights, collected.flip, LiftConfig(), generator, ())
     told = warnings(structure, collected, mugs.info)
     assert any("pairs no keypoints" in one for one in told)
     assert not any("in one plane" in one for one in told)

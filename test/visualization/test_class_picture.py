@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from semcorr_ros.methods.semalign3d.building.build import build
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.visualization.class_picture import BACKGROUND, TILE_PX, class_picture, feature_colors
 
 
 @pytest.fixture(scope="module")
 def model():
     samples = [picture.sample for picture in builders.pictures(8, seed=0)]
-    config = Config(dense_points=150, surface_points=200, max_combinations=300)
+    config = BuildConfig(dense_points=150, surface_points=200, max_combinations=300)
     return build(builders.BEAST, builders.lazy(samples), config, torch.Generator().manual_seed(0))[0]
 
 

@@ -28,10 +28,10 @@ def check(quality: Quality) -> None:
     engine.choose(settings.engine, settings.objective)
 
 
-def settings_for(quality: Quality, category: str) -> alignment.Config:
+def settings_for(quality: Quality, category: str) -> alignment.AlignmentConfig:
     """Constants of the alignment for a category. Raises ValueError or FileNotFoundError for a bad file."""
     if quality.name not in presets.PRESETS and Path(quality.name).suffix:
-        found = config.load(alignment.Config, quality.name)
+        found = config.load(alignment.AlignmentConfig, quality.name)
     else:
         found = presets.preset(quality.name, category)
     terms = tuple(term for term in found.objective.terms if term not in quality.without)

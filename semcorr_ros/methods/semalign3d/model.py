@@ -98,7 +98,7 @@ class SemAlign3D:
     """A class and the constants that it is aligned with."""
 
     representation: ClassRepresentation
-    settings: alignment.Config
+    settings: alignment.AlignmentConfig
     tracks: bool = False  # start at the last picture's placement
     recognizes: bool = True
 

@@ -7,11 +7,11 @@ from lab.training.test_tiny_targets import fabricated_codebook
 
 from semcorr_lab.training import tiny_backbone
 from semcorr_lab.training.tiny_augment import Batch, make_batch
-from semcorr_lab.training.tiny_backbone import Config, loss, train
+from semcorr_lab.training.tiny_backbone import TrainingConfig, loss, train
 from semcorr_lab.training.tiny_targets import fit_codebook
 from semcorr_ros.features._tiny_network import CHANNELS
 
-TINY = Config(steps=4, batch=2, sides=(64,), shares=(1.0,), bfloat16=False, warm_up=0.0)
+TINY = TrainingConfig(steps=4, batch=2, sides=(64,), shares=(1.0,), bfloat16=False, warm_up=0.0)
 
 
 @pytest.fixture(scope="module")

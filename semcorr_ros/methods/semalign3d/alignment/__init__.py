@@ -11,39 +11,44 @@ from semcorr_ros import backbones
 from semcorr_ros.artifacts import Camera, Observation
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.masks._agreement import trust
-from semcorr_ros.methods.semalign3d.alignment import engine, evidence, initialize, objective, optimize, select
-from semcorr_ros.methods.semalign3d.alignment.optimize import StepCallback
+from semcorr_ros.methods.semalign3d.alignment import engine
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
+from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig, Starts, choose_starts
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig, Optimized, StepCallback
+from semcorr_ros.methods.semalign3d.alignment.select import Ranking, SelectConfig, rank
+from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 
 @dataclass(frozen=True)
-class Config:
+class AlignmentConfig:
     """All constants of the alignment; config/alignment_*.yaml hold presets."""
 
-    evidence: evidence.Config = field(default_factory=evidence.Config)
-    initialize: initialize.Config = field(default_factory=initialize.Config)
-    objective: objective.Config = field(default_factory=objective.Config)
-    optimize: optimize.Config = field(default_factory=optimize.Config)
-    select: select.Config = field(default_factory=select.Config)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    initialize: InitializeConfig = field(default_factory=InitializeConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    optimize: OptimizeConfig = field(default_factory=OptimizeConfig)
+    select: SelectConfig = field(default_factory=SelectConfig)
     engine: str = "auto"  # one of engine.ENGINES: they differ in speed, not in what they compute
 
 
 def align(
     model: ClassRepresentation,
     seen: Observation,
-    config: Config,
+    config: AlignmentConfig,
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Alignment:
     """Place and deform the class so that it explains the image; hypotheses come best first.
 
-    Raises ValueError when the image was encoded by another backbone than the class, or its object
-    mask is empty.
+    Raises ValueError if the image was encoded by another backbone than the class, or if its object mask is
+    empty.
     """
 
-    def starts(clues: evidence.Evidence) -> initialize.Starts:
+    def starts(evidence: Evidence) -> Starts:
         score = engine.choose(config.engine, config.objective).score
-        return initialize.choose_starts(model, clues, config.initialize, generator, score)
+        return choose_starts(model, evidence, config.initialize, generator, score)
 
     return align_from(model, seen, (config, starts), generator, on_step)
 
@@ -51,47 +56,27 @@ def align(
 def align_from(
     model: ClassRepresentation,
     seen: Observation,
-    how: tuple[Config, Callable[[evidence.Evidence], initialize.Starts]],
+    how: tuple[AlignmentConfig, Callable[[Evidence], Starts]],
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Alignment:
-    """`align` from given starts: (settings, starts for the evidence of this image). Raises as `align`."""
+    """Align from given starts: `how` holds the settings, and makes the starts from the evidence.
+
+    Raises as `align`.
+    """
     config, starts = how
     work = engine.choose(config.engine, config.objective)
-    clues = gather(model, seen, config, generator)
-    found = work.optimize(
-        model, clues, starts(clues), (config.optimize, config.objective), generator, on_step
-    )
-    return settle(model, seen, clues, found, config)
-
-
-def gather(
-    model: ClassRepresentation, seen: Observation, config: Config, generator: torch.Generator
-) -> evidence.Evidence:
-    """What the image says about the class: the first step of `align`. Raises as `align`."""
     backbones.check(model, seen.features.backbone)
-    return evidence.gather_evidence(model, seen, config.evidence, generator)
-
-
-@torch.no_grad()
-def settle(
-    model: ClassRepresentation,
-    seen: Observation,
-    clues: evidence.Evidence,
-    found: optimize.Optimized,
-    config: Config,
-) -> Alignment:
-    """Optimised hypotheses, ranked and in depth units: the last step of `align`."""
-    ranking = select.rank(model, clues, found, (config.select, config.objective))
-    return _to_depth_units(model, seen, clues, found, ranking)
+    evidence = gather_evidence(model, seen, config.evidence, generator)
+    configs = config.optimize, config.objective
+    found = work.optimize(model, evidence, starts(evidence), configs, generator, on_step)
+    with torch.no_grad():
+        ranking = rank(model, evidence, found, (config.select, config.objective))
+        return _to_depth_units(model, seen, evidence, found, ranking)
 
 
 def _to_depth_units(
-    model: ClassRepresentation,
-    seen: Observation,
-    clues: evidence.Evidence,
-    found: optimize.Optimized,
-    ranking: select.Ranking,
+    model: ClassRepresentation, seen: Observation, evidence: Evidence, found: Optimized, ranking: Ranking
 ) -> Alignment:
     """Scale working units so that the visible surface lies at the observed depth.
 
@@ -100,26 +85,24 @@ def _to_depth_units(
     keypoints, focal = found.keypoints[ranking.order], found.focal[ranking.order]
     canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
     scale, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
-    if clues.object_depth > 0:
-        unit = clues.object_depth / found.surface_depth[ranking.order]
+    if evidence.object_depth > 0:
+        unit = evidence.object_depth / found.surface_depth[ranking.order]
     else:
         unit = (model.metric_scale or 1.0) / scale
     keypoints = keypoints * unit[:, None, None]
     scale, rotation, translation = fit_similarity(canonical, keypoints[:, model.seen])
+    frame = evidence.frame
+    estimated = Camera(float(focal[0]) * frame.pixels_per_unit, frame.center, seen.features.image_size)
     return Alignment(
         keypoints=keypoints,
         dense=model.dense.barycentric @ keypoints,
         rotation=rotation,
         translation=translation,
         scale=scale,
-        focal=focal * clues.frame.pixels_per_unit[0],
+        focal=focal * frame.pixels_per_unit[0],
         energy=ranking.energy,
         energy_by_term=ranking.by_term,
         confidence=ranking.confidence * (trust(model, seen) if seen.mask_is_given else 1.0),
-        camera=seen.camera or _found_camera(clues, float(focal[0]), seen.features.image_size),
-        metric=seen.depth is not None and seen.depth.metric and clues.object_depth > 0,
+        camera=seen.camera or estimated,
+        metric=seen.depth is not None and seen.depth.metric and evidence.object_depth > 0,
     )
-
-
-def _found_camera(clues: evidence.Evidence, focal: float, size: tuple[int, int]) -> Camera:
-    return Camera(focal * clues.frame.pixels_per_unit, clues.frame.center, size)

@@ -16,7 +16,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)
-class Config:
+class ConfidenceConfig:
     """Where the three parts of the confidence turn; tuned on rendered images (docs/accuracy.md)."""
 
     sigma: float = 0.05  # of p_spatial, when counting what is explained
@@ -29,14 +29,14 @@ class Config:
 
 def confidence(
     model: ClassRepresentation,
-    seen: Evidence,
+    evidence: Evidence,
     state: State,
     ranked: tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]],
-    config: Config,
+    config: ConfidenceConfig,
 ) -> Float[Tensor, "hypothesis"]:
     """In [0, 1]: explained x not spilled x likely shape x no rival. `ranked`: energy, unweighted terms."""
     energy, terms = ranked
-    sure = explained(model, seen, state, config.sigma)
+    sure = explained(model, evidence, state, config.sigma)
     if "geometry" in terms:
         strain = (terms["geometry"] - config.usual_strain).clamp_min(0) / config.strain
         sure = sure * torch.exp(-strain)
@@ -45,13 +45,13 @@ def confidence(
 
 
 def explained(
-    model: ClassRepresentation, seen: Evidence, state: State, sigma: float
+    model: ClassRepresentation, evidence: Evidence, state: State, sigma: float
 ) -> Float[Tensor, "hypothesis"]:
     """How much of the object is explained, times how much of the class lies on the object."""
     weights = {"reconstruction": 1.0, "background": 1.0}
-    _, values = objective.evaluate(replace(state, sigma_dense=sigma), seen, model, weights)
-    cell = seen.background.step.prod()
-    full = float(seen.background.share.sum() * cell)  # area of the background
+    _, values = objective.evaluate(replace(state, sigma_dense=sigma), evidence, model, weights)
+    cell = evidence.background.step.prod()
+    full = float(evidence.background.share.sum() * cell)  # area of the background
     spill = values["background"] * full / (2 * torch.pi * sigma**2)  # 1 when wholly on background
     return (-values["reconstruction"] * (1 - spill.clamp(0, 1))).clamp(0, 1)
 

@@ -21,7 +21,8 @@ from torch import Tensor
 from semcorr_ros.methods.semalign3d.alignment import compiled, objective, reference
 from semcorr_ros.methods.semalign3d.alignment.compiled import library
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
-from semcorr_ros.methods.semalign3d.alignment.optimize import Config, Optimized, StepCallback
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig, Optimized, StepCallback
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -33,7 +34,7 @@ class Engine(Protocol):
     """The two loops an alignment spends its time in."""
 
     def score(
-        self, model: ClassRepresentation, seen: Evidence, starts: Starts, sigma: float, samples: int
+        self, model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
     ) -> Float[Tensor, "start"]:
         """Dense reconstruction likelihood of the undeformed class at every start, from a few samples."""
         ...
@@ -41,9 +42,9 @@ class Engine(Protocol):
     def optimize(
         self,
         model: ClassRepresentation,
-        seen: Evidence,
+        evidence: Evidence,
         starts: Starts,
-        configs: tuple[Config, objective.Config],
+        configs: tuple[OptimizeConfig, ObjectiveConfig],
         generator: torch.Generator,
         on_step: StepCallback | None = None,
     ) -> Optimized:
@@ -54,7 +55,7 @@ class Engine(Protocol):
         ...
 
 
-def choose(name: str, terms: objective.Config) -> Engine:
+def choose(name: str, terms: ObjectiveConfig) -> Engine:
     """The engine of that name; "auto" is the fastest that can do it.
 
     Compiles the kernels where that has not been done: which takes seconds. Raises ValueError for an unknown
@@ -75,11 +76,6 @@ def choose(name: str, terms: objective.Config) -> Engine:
         _refuse(name, "the package triton is not installed (pip install triton)")
     engine: Engine = importlib.import_module("semcorr_ros.methods.semalign3d.alignment.fused")
     return engine
-
-
-def wants_kernels(name: str, terms: objective.Config) -> bool:
-    """Would `choose` take the compiled kernels, if they can be had?"""
-    return name == "compiled" or (name == "auto" and not _without_kernel(terms))
 
 
 def _compiled() -> Engine | None:
@@ -110,7 +106,7 @@ def _refuse(name: str, why: str) -> NoReturn:
     raise ValueError(f"engine {name!r}: {why}; use 'auto' or 'reference'")
 
 
-def _without_kernel(terms: objective.Config) -> str:
+def _without_kernel(terms: ObjectiveConfig) -> str:
     """Weighted terms that only the reference engine knows, separated by commas."""
     plans = {term: getattr(terms.schedules, objective.SCHEDULE_OF_TERM[term]) for term in terms.terms}
     weighted = {term for term, plan in plans.items() if any(value for _, value in plan)}

@@ -17,7 +17,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)
-class Config:
+class EvidenceConfig:
     """Constants of the evidence."""
 
     samples: int = 1024  # image points in the pool; each step looks at a part of it
@@ -31,7 +31,7 @@ class Config:
 
 
 def gather_evidence(
-    model: ClassRepresentation, seen: Observation, config: Config, generator: torch.Generator
+    model: ClassRepresentation, seen: Observation, config: EvidenceConfig, generator: torch.Generator
 ) -> Evidence:
     """Evidence for aligning `model` to `seen`. Raises NotFoundError for an empty mask."""
     frame = image_frame(seen)
@@ -74,7 +74,7 @@ def image_frame(seen: Observation) -> ImageFrame:
 
 
 def log_semantic(
-    features: Float[Tensor, "sample channel"], prototypes: Prototypes, config: Config
+    features: Float[Tensor, "sample channel"], prototypes: Prototypes, config: EvidenceConfig
 ) -> Float[Tensor, "sample point"]:
     """log p_sem of Eq. 4: how typical the similarity of a sample to each prototype is."""
     deviation = features @ prototypes.features.T - prototypes.similarity_mean

@@ -18,7 +18,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)
-class Config:
+class InitializeConfig:
     """How the starts are chosen."""
 
     count: int = 16
@@ -55,32 +55,38 @@ Score = Callable[[ClassRepresentation, Evidence, Starts, float, int], Tensor]
 
 
 def choose_starts(
-    model: ClassRepresentation, seen: Evidence, config: Config, generator: torch.Generator, score: Score
+    model: ClassRepresentation,
+    evidence: Evidence,
+    config: InitializeConfig,
+    generator: torch.Generator,
+    score: Score,
 ) -> Starts:
     """`count` starts, shared equally between the focal lengths in question.
 
-    score(model, seen, candidate starts, sigma, samples): see engine.Engine.
+    score(model, evidence, candidate starts, sigma, samples): see engine.Engine.
     """
-    focals = config.focals if seen.focal is None else (seen.focal,)
+    focals = config.focals if evidence.focal is None else (evidence.focal,)
     per_focal = max(1, config.count // len(focals))
-    chosen = [_starts_of_focal(model, seen, config, (focal, per_focal), generator, score) for focal in focals]
-    return place(torch.cat(chosen), torch.tensor(focals).repeat_interleave(per_focal).to(chosen[0]), seen)
+    chosen = [
+        _starts_of_focal(model, evidence, config, (focal, per_focal), generator, score) for focal in focals
+    ]
+    return place(torch.cat(chosen), torch.tensor(focals).repeat_interleave(per_focal).to(chosen[0]), evidence)
 
 
 def place(
-    rotation: Float[Tensor, "hypothesis 3 3"], focal: Float[Tensor, "hypothesis"], seen: Evidence
+    rotation: Float[Tensor, "hypothesis 3 3"], focal: Float[Tensor, "hypothesis"], evidence: Evidence
 ) -> Starts:
     """Put the class, at scale 1, where its RMS radius projects to the object's."""
-    surface = focal * math.sqrt(2 / 3) / seen.radius
+    surface = focal * math.sqrt(2 / 3) / evidence.radius
     depth = surface + SURFACE_TO_CENTER
-    xy = seen.center / focal[:, None] * depth[:, None]
+    xy = evidence.center / focal[:, None] * depth[:, None]
     return Starts(rotation, torch.cat([xy, depth[:, None]], -1), focal, surface)
 
 
 def _starts_of_focal(
     model: ClassRepresentation,
-    seen: Evidence,
-    config: Config,
+    evidence: Evidence,
+    config: InitializeConfig,
     wanted: tuple[float, int],
     generator: torch.Generator,
     score: Score,
@@ -89,12 +95,12 @@ def _starts_of_focal(
     if not config.scored:
         return rotations.from_quaternion(torch.randn(count, 4, generator=generator)).to(device)
     candidates = _candidates(model, config)
-    starts = place(candidates, torch.full((len(candidates),), focal).to(candidates), seen)
-    scores = score(model, seen, starts, config.sigma, config.samples)
+    starts = place(candidates, torch.full((len(candidates),), focal).to(candidates), evidence)
+    scores = score(model, evidence, starts, config.sigma, config.samples)
     return candidates[best_distinct(candidates, -scores, count, config.separation_deg)]
 
 
-def _candidates(model: ClassRepresentation, config: Config) -> Float[Tensor, "candidate 3 3"]:
+def _candidates(model: ClassRepresentation, config: InitializeConfig) -> Float[Tensor, "candidate 3 3"]:
     """The training viewpoints, upright viewpoints all round, and evenly spread rotations."""
     spread = rotations.super_fibonacci(config.spread_rotations).to(model.sparse)
     return torch.cat([model.view_rotations, _upright_views().to(model.sparse), spread])

@@ -13,12 +13,12 @@ from torch import Tensor
 from semcorr_ros.methods.semalign3d.alignment import shape_space
 from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
-from semcorr_ros.methods.semalign3d.alignment.optimize import Config
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
-def pack(model: ClassRepresentation, starts: Starts, config: Config) -> Float[Tensor, "start number"]:
+def pack(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> Float[Tensor, "start number"]:
     """A row for every start."""
     if config.parametrization == "free_keypoints":
         leaves = [FreeKeypoints.start(model, starts).positions]
@@ -29,10 +29,10 @@ def pack(model: ClassRepresentation, starts: Starts, config: Config) -> Float[Te
     return torch.cat(rows, 1).to(torch.float32).contiguous()
 
 
-def rates(model: ClassRepresentation, seen: Evidence, config: Config) -> Float[Tensor, "number"]:
+def rates(model: ClassRepresentation, evidence: Evidence, config: OptimizeConfig) -> Float[Tensor, "number"]:
     """Learning rate of every number; 0 for a focal length that is known."""
     residual = 3 * len(model.sparse)
-    focal = [0.0 if seen.focal is not None else 1.0]
+    focal = [0.0 if evidence.focal is not None else 1.0]
     if config.parametrization == "free_keypoints":
         relative = [1.0] * residual + focal
     else:

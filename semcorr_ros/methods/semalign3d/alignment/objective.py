@@ -26,24 +26,24 @@ SCHEDULE_OF_TERM = {
 
 
 @dataclass(frozen=True)
-class Config:
+class ObjectiveConfig:
     """Which terms, and how they are weighed over the steps."""
 
     terms: tuple[str, ...] = tuple(SCHEDULE_OF_TERM)
     schedules: schedules.Schedules = field(default_factory=schedules.Schedules)
 
 
-def weights_at(config: Config, step: float) -> dict[str, float]:
+def weights_at(config: ObjectiveConfig, step: float) -> dict[str, float]:
     """Weight of every configured term at a step of the 1000-step schedule."""
     return {
         term: schedules.at(getattr(config.schedules, SCHEDULE_OF_TERM[term]), step) for term in config.terms
     }
 
 
-def sigmas_at(config: Config, step: float, seen: Evidence) -> tuple[float, float]:
+def sigmas_at(config: ObjectiveConfig, step: float, evidence: Evidence) -> tuple[float, float]:
     """Sigma of p_spatial for the dense cloud and for the keypoints, normalized units."""
     plan = config.schedules
-    size = seen.radius / schedules.REFERENCE_RADIUS if plan.sigma_follows_size else 1.0
+    size = evidence.radius / schedules.REFERENCE_RADIUS if plan.sigma_follows_size else 1.0
     return size * schedules.at(plan.sigma_dense, step), size * schedules.at(plan.sigma_sparse, step)
 
 
@@ -51,14 +51,14 @@ def make_state(
     model: ClassRepresentation,
     keypoints: Float[Tensor, "hypothesis keypoint 3"],
     placement: tuple[Float[Tensor, "hypothesis"], Float[Tensor, "hypothesis"]],
-    seen: Evidence,
+    evidence: Evidence,
     sigmas: tuple[float, float],
 ) -> State:
     """The state the terms see, over all image samples; `placement` is (focal, surface depth)."""
     focal, surface_depth = placement
     dense = model.dense.barycentric @ keypoints
     facing = (model.dense.prototypes.facing, model.sparse_prototypes.facing)
-    if not seen.visibility:
+    if not evidence.visibility:
         facing = (None, None)
     return State(
         keypoints=keypoints,
@@ -69,16 +69,16 @@ def make_state(
         surface_depth=surface_depth,
         sigma_dense=sigmas[0],
         sigma_sparse=sigmas[1],
-        dense_samples=seen.dense,
-        sparse_samples=seen.sparse,
+        dense_samples=evidence.dense,
+        sparse_samples=evidence.sparse,
     )
 
 
 def evaluate(
-    state: State, seen: Evidence, model: ClassRepresentation, weights: dict[str, float]
+    state: State, evidence: Evidence, model: ClassRepresentation, weights: dict[str, float]
 ) -> tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]]:
     """Total energy per hypothesis, and the unweighted terms. A term of weight 0 is not computed."""
-    values = {term: TERMS.load(term).energy(state, seen, model) for term, weight in weights.items() if weight}
+    values = {term: TERMS.load(term).energy(state, evidence, model) for term, weight in weights.items() if weight}
     total = torch.zeros_like(state.focal)
     for term, value in values.items():
         total = total + weights[term] * value

@@ -18,7 +18,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 @dataclass(frozen=True)
-class Config:
+class OptimizeConfig:
     """Optimiser constants (Table 5); steps other than 1000 rescale the schedules."""
 
     parametrization: str = "shape_space"
@@ -43,12 +43,12 @@ class Optimized:
 StepCallback = Callable[[int, int, float], bool]
 
 
-def scheduled_at(config: Config, step: int) -> float:
+def scheduled_at(config: OptimizeConfig, step: int) -> float:
     """Where in the 1000-step schedule a step (from 0) is."""
     return config.begin + step * (1000.0 - config.begin) / config.steps
 
 
-def kept_at(config: Config, step: int, count: int) -> int:
+def kept_at(config: OptimizeConfig, step: int, count: int) -> int:
     """How many of `count` hypotheses are left after a step (from 0)."""
     scheduled = scheduled_at(config, step)
     return min([kept for knot, kept in config.survivors if scheduled >= knot] + [count])
@@ -59,7 +59,7 @@ def draws(pool: int, batch: int, steps: int, generator: torch.Generator) -> Int[
     return torch.stack([torch.randint(pool, (2, batch), generator=generator) for _ in range(steps)])
 
 
-def steps_until_cut(config: Config, done: int, count: int, most: int) -> int:
+def steps_until_cut(config: OptimizeConfig, done: int, count: int, most: int) -> int:
     """Steps that go by, at most `most`, before some of `count` hypotheses are dropped or the search ends."""
     most = min(most, config.steps - done)
     for ahead in range(1, most):

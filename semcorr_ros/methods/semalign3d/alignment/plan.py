@@ -9,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment import objective
-from semcorr_ros.methods.semalign3d.alignment.optimize import Config, scheduled_at
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig, scheduled_at
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.alignment.terms.background import axis, blur
 
@@ -32,9 +33,9 @@ class Plan:
 class Planner:
     """Makes the plans of one image; the maps are on its device, the rest is on the CPU."""
 
-    def __init__(self, seen: Evidence, configs: tuple[Config, objective.Config]):
-        self._seen, (self._config, self._terms) = seen, configs
-        grid = seen.background
+    def __init__(self, evidence: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]):
+        self._evidence, (self._config, self._terms) = evidence, configs
+        grid = evidence.background
         rows, columns = grid.share.shape
         x, squared_x = axis(columns, grid.origin[0], grid.step[0])
         y, squared_y = axis(rows, grid.origin[1], grid.step[1])
@@ -46,7 +47,7 @@ class Planner:
         """Of the `count` steps after `done`."""
         when = [scheduled_at(self._config, done + i) for i in range(count)]
         weights = [objective.weights_at(self._terms, at) for at in when]
-        sigmas = [objective.sigmas_at(self._terms, at, self._seen) for at in when]
+        sigmas = [objective.sigmas_at(self._terms, at, self._evidence) for at in when]
         different = list(dict.fromkeys(dense for dense, _ in sigmas))
         needed = any(at.get("background") for at in weights)
         return Plan(
@@ -59,7 +60,7 @@ class Planner:
         )
 
     def _blurred(self, sigmas: list[float]) -> Float[Tensor, "map row column"]:
-        grid = self._seen.background
+        grid = self._evidence.background
         if not sigmas:
             return grid.share.new_zeros(0, 0, 0)
         return torch.stack([blur(grid, self._squared, sigma) for sigma in sigmas])

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from semcorr_ros.methods.semalign3d.alignment import (
-    Config,
-    evidence,
-    initialize,
-    objective,
-    optimize,
-    schedules,
-    select,
-)
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, schedules
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
+from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
+from semcorr_ros.methods.semalign3d.alignment.select import SelectConfig
 
 PRESETS = ("fast", "paper", "tracking")
 
 
-def preset(name: str, category: str = "") -> Config:
+def preset(name: str, category: str = "") -> AlignmentConfig:
     """Settings by name; the paper's depend on the category (Table 5 singles out bottles).
 
     "tracking" searches like "fast"; whoever has a stream follows its objects with tracking.py.
@@ -23,14 +20,14 @@ def preset(name: str, category: str = "") -> Config:
     Raises ValueError listing the choices.
     """
     if name in ("fast", "tracking"):
-        return Config()
+        return AlignmentConfig()
     if name == "paper":
         plan = schedules.PAPER_BOTTLE if category == "bottle" else schedules.PAPER
-        return Config(
-            evidence=evidence.Config(one_sided=False, relief_trust=0.0, visibility=False),
-            initialize=initialize.Config(scored=False),
-            objective=objective.Config(schedules=plan),
-            optimize=optimize.Config(parametrization="free_keypoints", lr=5e-3, steps=1000, survivors=()),
-            select=select.Config(),
+        return AlignmentConfig(
+            evidence=EvidenceConfig(one_sided=False, relief_trust=0.0, visibility=False),
+            initialize=InitializeConfig(scored=False),
+            objective=ObjectiveConfig(schedules=plan),
+            optimize=OptimizeConfig(parametrization="free_keypoints", lr=5e-3, steps=1000, survivors=()),
+            select=SelectConfig(),
         )
     raise ValueError(f"unknown preset {name!r}; available: {', '.join(PRESETS)}")

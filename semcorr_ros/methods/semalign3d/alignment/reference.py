@@ -16,8 +16,9 @@ from torch import Tensor
 from semcorr_ros.methods.semalign3d.alignment import objective
 from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import (
-    Config,
+    OptimizeConfig,
     Optimized,
     StepCallback,
     kept_at,
@@ -37,26 +38,28 @@ PARAMETRIZATIONS: dict[str, type[ShapeSpace] | type[FreeKeypoints]] = {
 
 def optimize(
     model: ClassRepresentation,
-    seen: Evidence,
+    evidence: Evidence,
     starts: Starts,
-    configs: tuple[Config, objective.Config],
+    configs: tuple[OptimizeConfig, ObjectiveConfig],
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Optimized:
     """Minimise the objective from every start; see engine.Engine."""
     config, terms = configs
-    search = Search(model, starts, config, fixed_focal=seen.focal is not None)
+    search = Search(model, starts, config, fixed_focal=evidence.focal is not None)
     for step in range(config.steps):
         scheduled = scheduled_at(config, step)
-        rows = torch.randint(len(seen.dense.points), (2, config.batch), generator=generator)
-        rows = rows.to(seen.dense.points.device)
-        glimpse = replace(seen, dense=seen.dense.subset(rows[0]), sparse=seen.sparse.subset(rows[1]))
+        rows = torch.randint(len(evidence.dense.points), (2, config.batch), generator=generator)
+        rows = rows.to(evidence.dense.points.device)
+        glimpse = replace(
+            evidence, dense=evidence.dense.subset(rows[0]), sparse=evidence.sparse.subset(rows[1])
+        )
         state = objective.make_state(
             model,
             search.keypoints(),
             search.placement(),
             glimpse,
-            objective.sigmas_at(terms, scheduled, seen),
+            objective.sigmas_at(terms, scheduled, evidence),
         )
         total, _ = objective.evaluate(state, glimpse, model, objective.weights_at(terms, scheduled))
         search.descend(total)
@@ -71,11 +74,11 @@ def optimize(
 
 @torch.no_grad()
 def score(
-    model: ClassRepresentation, seen: Evidence, starts: Starts, sigma: float, samples: int
+    model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
 ) -> Float[Tensor, "start"]:
     """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
-    few = torch.arange(min(samples, len(seen.dense.points)))
-    glimpse = replace(seen, dense=seen.dense.subset(few))
+    few = torch.arange(min(samples, len(evidence.dense.points)))
+    glimpse = replace(evidence, dense=evidence.dense.subset(few))
     scores = []
     for part in torch.arange(len(starts.focal)).split(64):
         keypoints = model.sparse @ starts.rotation[part].mT + starts.translation[part, None]
@@ -88,7 +91,9 @@ def score(
 class Search:
     """Hypotheses on their way: the leaf tensors, their optimiser, and what each was placed with."""
 
-    def __init__(self, model: ClassRepresentation, starts: Starts, config: Config, fixed_focal: bool) -> None:
+    def __init__(
+        self, model: ClassRepresentation, starts: Starts, config: OptimizeConfig, fixed_focal: bool
+    ) -> None:
         self.model, self.config, self.fixed_focal = model, config, fixed_focal
         self.surface_depth = starts.surface_depth
         self.log_focal = starts.focal.log()

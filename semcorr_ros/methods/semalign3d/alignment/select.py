@@ -10,6 +10,8 @@ from torch import Tensor
 
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.methods.semalign3d.alignment import confidence, objective
+from semcorr_ros.methods.semalign3d.alignment.confidence import ConfidenceConfig
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import Optimized
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State, project
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -19,12 +21,12 @@ SIGHT_LINE = 0.3  # class points this near (in object radii) to a line of sight 
 
 
 @dataclass(frozen=True)
-class Config:
+class SelectConfig:
     """Weights of the two checks, in units of energy."""
 
     depth_order: float = 0.5  # cost of a depth order that contradicts the depth map everywhere
     facing_away: float = 1e3  # cost of a flat class that shows its back
-    confidence: confidence.Config = field(default_factory=confidence.Config)
+    confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Ranking:
 
 def rank(
     model: ClassRepresentation,
-    seen: Evidence,
+    evidence: Evidence,
     found: Optimized,
-    configs: tuple[Config, objective.Config],
+    configs: tuple[SelectConfig, ObjectiveConfig],
 ) -> Ranking:
     """Order hypotheses by the final objective over all image points, plus the two checks."""
     config, terms = configs
@@ -49,17 +51,17 @@ def rank(
         model,
         found.keypoints,
         (found.focal, found.surface_depth),
-        seen,
-        objective.sigmas_at(terms, 1000.0, seen),
+        evidence,
+        objective.sigmas_at(terms, 1000.0, evidence),
     )
-    energy, by_term = objective.evaluate(state, seen, model, objective.weights_at(terms, 1000.0))
-    by_term["depth_order"] = depth_order(state, seen.radius)
+    energy, by_term = objective.evaluate(state, evidence, model, objective.weights_at(terms, 1000.0))
+    by_term["depth_order"] = depth_order(state, evidence.radius)
     energy = energy + config.depth_order * by_term["depth_order"]
     if model.info.flat:
         by_term["facing_away"] = facing_away(model, found.keypoints)
         energy = energy + config.facing_away * by_term["facing_away"]
     order = energy.argsort()
-    sure = confidence.confidence(model, seen, state, (energy, by_term), config.confidence)
+    sure = confidence.confidence(model, evidence, state, (energy, by_term), config.confidence)
     return Ranking(order, energy[order], {name: value[order] for name, value in by_term.items()}, sure[order])
 
 

@@ -28,10 +28,6 @@ class ImageFrame:
         """Pixels to normalized image coordinates."""
         return (pixels - self.center) / self.pixels_per_unit
 
-    def to_pixels(self, points: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
-        """Normalized image coordinates to pixels."""
-        return points * self.pixels_per_unit + self.center
-
 
 @dataclass(frozen=True)
 class ImageSamples:

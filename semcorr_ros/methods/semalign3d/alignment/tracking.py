@@ -9,23 +9,24 @@ import torch
 from semcorr_ros.artifacts import Observation
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import evidence, initialize, optimize
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, initialize
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
-from semcorr_ros.methods.semalign3d.alignment.optimize import StepCallback
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig, StepCallback
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 SHRINK = 0.1  # ridge, in variances of a mode, when a shape is written in modes
 
 # Few steps from nearby: sigma begins where the full search is after two fifths of its steps.
-FOLLOWING = alignment.Config(
-    evidence=evidence.Config(samples=512, candidates=1536),
-    optimize=optimize.Config(steps=40, batch=192, begin=400.0, survivors=((700, 1),)),
+FOLLOWING = AlignmentConfig(
+    evidence=EvidenceConfig(samples=512, candidates=1536),
+    optimize=OptimizeConfig(steps=40, batch=192, begin=400.0, survivors=((700, 1),)),
 )
 
 
 @dataclass(frozen=True)
-class Config:
+class TrackingConfig:
     """When an object counts as lost."""
 
     min_confidence: float = 0.3  # below, the whole search is done again
@@ -36,10 +37,13 @@ class Tracker:
     """The last placement of one object. One instance per object and camera; not thread safe."""
 
     def __init__(
-        self, model: ClassRepresentation, search: alignment.Config, config: Config | None = None
+        self,
+        model: ClassRepresentation,
+        search: AlignmentConfig,
+        config: TrackingConfig | None = None,
     ) -> None:
         """search: settings of the first picture, and of those after the object was lost."""
-        self.model, self.search, self.config = model, search, config or Config()
+        self.model, self.search, self.config = model, search, config or TrackingConfig()
         self.following = replace(FOLLOWING, engine=search.engine)
         self.last: Alignment | None = None
         self.searches = 0  # how often the whole search was done
@@ -69,32 +73,36 @@ def follow(
     model: ClassRepresentation,
     seen: Observation,
     last: Alignment,
-    config: alignment.Config,
+    config: AlignmentConfig,
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Alignment:
     """`align`, started at the best hypothesis of the last picture. Raises ValueError as `align` does."""
 
-    def starts(clues: Evidence) -> Starts:
-        return resume(model, clues, last)
+    def starts(evidence: Evidence) -> Starts:
+        return resume(model, evidence, last)
 
     return alignment.align_from(model, seen, (config, starts), generator, on_step)
 
 
-def resume(model: ClassRepresentation, clues: Evidence, last: Alignment) -> Starts:
+def resume(model: ClassRepresentation, evidence: Evidence, last: Alignment) -> Starts:
     """Two starts: where the object was, and there but moved to where its pixels are now."""
     scale, rotation = last.scale[:1], last.rotation[:1]
-    focal = last.focal[:1] / clues.frame.pixels_per_unit[0]
+    focal = last.focal[:1] / evidence.frame.pixels_per_unit[0]
     translation = last.translation[:1] / scale
-    surface = clues.object_depth / scale if clues.object_depth > 0 else focal * (2 / 3) ** 0.5 / clues.radius
+    surface = (
+        evidence.object_depth / scale
+        if evidence.object_depth > 0
+        else focal * (2 / 3) ** 0.5 / evidence.radius
+    )
     modes, residual = in_modes(model, last)
     pixels = cameras.project(last.dense[0], last.camera)
-    before = clues.frame.normalize(pixels).mean(0)
+    before = evidence.frame.normalize(pixels).mean(0)
     moved = translation.clone()
-    if clues.object_depth > 0:
+    if evidence.object_depth > 0:
         moved[:, 2] = surface + initialize.SURFACE_TO_CENTER
         moved[:, :2] = moved[:, :2] * moved[:, 2:] / translation[:, 2:]
-    moved[:, :2] += (clues.center - before) / focal * moved[:, 2:]
+    moved[:, :2] += (evidence.center - before) / focal * moved[:, 2:]
     return Starts(
         rotation.expand(2, -1, -1),
         torch.cat([translation, moved]),

@@ -18,7 +18,7 @@ from torch import Tensor
 from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, BetaStatistics
 from semcorr_ros.methods.semalign3d.building.beta_fit import cap_concentration, fit_beta, widen
 from semcorr_ros.methods.semalign3d.building.combinations import all_edge_pairs, all_frames
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 from semcorr_ros.methods.semalign3d.building.select_combinations import select_informative
 
@@ -34,7 +34,7 @@ def beta_statistics(
     points: Float[Tensor, "view keypoint 3"],
     weight: Float[Tensor, "view keypoint"],
     copies: int,
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
 ) -> BetaStatistics:
     """Fit both families to views in canonical units.
@@ -67,7 +67,7 @@ def _family(
     measures: Measures,
     data: tuple[Tensor, Tensor, Tensor],
     copies: int,
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
 ) -> BetaFamily:
     points, noisy, weight = data
@@ -102,7 +102,7 @@ def _moments(
 
 
 def _fit(
-    indices: Tensor, images: Tensor, measures: Measures, data: tuple[Tensor, Tensor], config: Config
+    indices: Tensor, images: Tensor, measures: Measures, data: tuple[Tensor, Tensor], config: BuildConfig
 ) -> BetaFamily:
     noisy, weight = data
     kept = []

@@ -16,7 +16,7 @@ from semcorr_ros import __version__
 from semcorr_ros.artifacts import CategoryInfo, Prototypes
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation, DenseCloud
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.dense_cloud import (
     MergedCloud,
     cluster_surface,
@@ -41,7 +41,7 @@ from semcorr_ros.methods.semalign3d.building.training import Training, lift
 def build(
     info: CategoryInfo,
     samples: Sequence[LazySample],
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
     progress: Progress | None = None,
 ) -> tuple[ClassRepresentation, dict[str, Any]]:
@@ -98,7 +98,7 @@ def _check_recognition(report: Report, training: Training) -> None:
         )
 
 
-def _keypoint_prototypes(training: Training, sparse: SparseCloud, config: Config) -> Prototypes:
+def _keypoint_prototypes(training: Training, sparse: SparseCloud, config: BuildConfig) -> Prototypes:
     features = [view.features for view in training.evidence]
     if training.permutation is not None:
         order = torch.tensor(training.permutation)
@@ -114,7 +114,7 @@ def _keypoint_prototypes(training: Training, sparse: SparseCloud, config: Config
 def _dense(
     merged: MergedCloud,
     keypoints: tuple[Tensor, SparseCloud, Prototypes],
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
     report: Report,
 ) -> DenseCloud:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Config:
+class BuildConfig:
     """Defaults suit 5 to 200 images with up to 30 keypoints."""
 
     mirror: bool = True  # double the views by mirroring where the flip table passes its check

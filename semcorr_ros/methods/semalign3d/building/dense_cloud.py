@@ -21,7 +21,7 @@ from semcorr_ros.methods.semalign3d.building.barycentric import (
     not_collinear,
     sparse_affine_weights,
 )
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.kmeans import kmeans
 
 CARRY_RIDGE = 0.03  # of single views: their keypoints are noisy, so weights are kept small
@@ -57,7 +57,7 @@ def carry_surface(
 
 
 def cluster_surface(
-    merged: MergedCloud, config: Config, generator: torch.Generator
+    merged: MergedCloud, config: BuildConfig, generator: torch.Generator
 ) -> tuple[Float[Tensor, "cluster 3"], Float[Tensor, "cluster"]]:
     """Centers of the clusters that are dense enough, and their share of all merged points.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, FeatureMap
 from semcorr_ros.geometry.grid import features_at
 from semcorr_ros.geometry.neighborhood import maximum_around
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.keypoint_depth import keypoint_depths, usable_pixels
 from semcorr_ros.methods.semalign3d.building.samples import Sample
 
@@ -42,7 +42,7 @@ def check_sample(sample: Sample) -> None:
     for what, got in (
         ("depth map", tuple(sample.depth.values.shape)),
         ("feature map", tuple(sample.features.image_size)),
-        ("mask", size if sample.mask is None else tuple(sample.mask.shape)),
+        ("mask", tuple(sample.mask.shape)),
     ):
         if got != size:
             raise ValueError(
@@ -70,11 +70,9 @@ def keypoint_features(
     return features_at(features, pixels.nan_to_num()) * known
 
 
-def observe(
-    sample: Sample, mask: Bool[Tensor, "height width"], config: Config, generator: torch.Generator
-) -> Evidence:
+def observe(sample: Sample, config: BuildConfig, generator: torch.Generator) -> Evidence:
     """Reduce an image to what the build needs. Raises ValueError saying why it is of no use."""
-    depth = sample.depth.values.float()
+    depth, mask = sample.depth.values.float(), sample.mask
     usable = usable_pixels(depth, mask)
     if not mask.any():
         raise ValueError("the object mask is empty")
@@ -115,7 +113,7 @@ def _half(values: Tensor | None) -> Tensor | None:
     return None if values is None else values.half()
 
 
-def _surface_pixels(depth: Tensor, usable: Tensor, config: Config, generator: torch.Generator) -> Tensor:
+def _surface_pixels(depth: Tensor, usable: Tensor, config: BuildConfig, generator: torch.Generator) -> Tensor:
     """Random usable pixels (P, 2) away from depth steps, where two surfaces mix."""
     solid = usable & (_relief(depth, usable) <= config.depth_edge * _range(depth[usable]))
     rows, columns = (solid if solid.sum() >= 0.25 * usable.sum() else usable).nonzero(as_tuple=True)

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.building.combinations import all_edge_pairs, shown_by
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import Evidence
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures
 from semcorr_ros.methods.semalign3d.building.lift_views import lift_views, mirror_points
@@ -57,7 +57,7 @@ class _Problem:
 def focal_lengths(
     evidence: Sequence[Evidence],
     flip: tuple[int, ...] | None,
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
     start: Float[Tensor, "view"] | None = None,
 ) -> Float[Tensor, "view"]:
@@ -84,7 +84,7 @@ def _problem(
     evidence: Sequence[Evidence],
     known: Tensor,
     flip: tuple[int, ...] | None,
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
 ) -> _Problem:
     views = lift_views(evidence, torch.ones(len(evidence)))
@@ -108,7 +108,7 @@ def _prior(log_focal: Tensor) -> Tensor:
     return 0.5 * ((log_focal - torch.tensor(TYPICAL_FOCAL).log()) / TYPICAL_SPREAD) ** 2
 
 
-def _search(problem: _Problem, config: Config) -> Float[Tensor, "view"]:
+def _search(problem: _Problem, config: BuildConfig) -> Float[Tensor, "view"]:
     """Best common focal length, then every view's best given the mean of all, on a grid."""
     low, high = (torch.tensor(f).log() for f in config.focal_range)
     grid = torch.linspace(float(low), float(high), GRID)
@@ -124,7 +124,7 @@ def _search(problem: _Problem, config: Config) -> Float[Tensor, "view"]:
     return grid[best]
 
 
-def _descend(problem: _Problem, start: Tensor, config: Config) -> Float[Tensor, "view"]:
+def _descend(problem: _Problem, start: Tensor, config: BuildConfig) -> Float[Tensor, "view"]:
     low, high = (float(torch.tensor(f).log()) for f in config.focal_range)
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.geometry.neighborhood import maximum_around
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 
 NEAR_SHARE = 0.2  # of the window's weight that the nearer surface needs to win
 SLOPE_RIDGE = 0.01  # squared windows: a few pixels do not tell a slope
@@ -38,7 +38,7 @@ def keypoint_depths(
     depth: Float[Tensor, "height width"],
     usable: Bool[Tensor, "height width"],
     keypoints: Float[Tensor, "keypoint 2"],
-    config: Config,
+    config: BuildConfig,
 ) -> Float[Tensor, "keypoint"]:
     """Depth of every keypoint, 0 where it cannot be read. NaN keypoints give 0."""
     side = max(depth.shape)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from semcorr_ros.geometry.similarity import apply_similarity
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.dense_cloud import MergedCloud, carry_surface
 from semcorr_ros.methods.semalign3d.building.lift_views import lift_surface, mirror_points
 from semcorr_ros.methods.semalign3d.building.sparse_cloud import SparseCloud
@@ -16,7 +16,7 @@ TRUSTED = 0.3  # a keypoint with less weight must not carry the surface around i
 
 
 def merge_surfaces(
-    training: Training, sparse: SparseCloud, points: Tensor, config: Config
+    training: Training, sparse: SparseCloud, points: Tensor, config: BuildConfig
 ) -> tuple[MergedCloud, float]:
     """Surface points of all aligned views on the canonical shape, and the share that was kept."""
     carried, features, facing, source, total = [], [], [], [], 0

@@ -18,7 +18,7 @@ class Sample:
     annotated: AnnotatedImage
     features: FeatureMap
     depth: DepthMap
-    mask: Bool[Tensor, "height width"] | None = None  # None: attention to the class's keypoints
+    mask: Bool[Tensor, "height width"]
     mirrored_features: FeatureMap | None = None  # encoded from the mirrored image
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.methods.semalign3d.artifacts import Views
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.gauge import Gauge, canonical_gauge
 from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
@@ -41,7 +41,7 @@ class SparseCloud:
     gauge: Gauge
 
 
-def sparse_cloud(views: Views, info: CategoryInfo, mirror: bool, config: Config) -> SparseCloud:
+def sparse_cloud(views: Views, info: CategoryInfo, mirror: bool, config: BuildConfig) -> SparseCloud:
     """Recover the class's shape. Raises ValueError if the views share too few keypoints."""
     start, placed, _ = mean_shape(views, log_distances(views))
     if placed.sum() < MIN_PLACED:

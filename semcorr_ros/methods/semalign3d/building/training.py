@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.methods.semalign3d.artifacts import Views
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import Evidence
 from semcorr_ros.methods.semalign3d.building.flip_check import FlipCheck, check_flip
 from semcorr_ros.methods.semalign3d.building.focal_lengths import focal_lengths
@@ -43,7 +43,7 @@ class Training:
 def lift(
     info: CategoryInfo,
     evidence: list[Evidence],
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
     report: Report,
 ) -> Training:
@@ -72,7 +72,7 @@ def _checked(
     views: Views,
     evidence: list[Evidence],
     info: CategoryInfo,
-    config: Config,
+    config: BuildConfig,
     generator: torch.Generator,
 ) -> tuple[FlipCheck, list[Evidence], tuple[str, ...]]:
     """The check of the flip table, the evidence with swapped sides exchanged, and whose they were."""

@@ -13,8 +13,7 @@ from torch import Tensor
 from semcorr_ros.artifacts import Correspondences, Prototypes
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.methods.semalign3d.alignment import schedules
-from semcorr_ros.methods.semalign3d.alignment.evidence import Config as EvidenceConfig
-from semcorr_ros.methods.semalign3d.alignment.evidence import log_semantic
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, log_semantic
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
 from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, depth_window, locate
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share

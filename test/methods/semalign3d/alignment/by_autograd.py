@@ -5,13 +5,20 @@ from dataclasses import replace
 import torch
 
 from semcorr_ros.devices import moved
-from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import evidence, initialize, objective, reference
+from semcorr_ros.methods.semalign3d.alignment import (
+    AlignmentConfig,
+    evidence,
+    initialize,
+    objective,
+    reference,
+)
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
 from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
+from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
 from semcorr_ros.methods.semalign3d.alignment.shape_space import ShapeSpace
 from test.methods.semalign3d.alignment import fabricated
 
-CONFIG = alignment.Config()
+CONFIG = AlignmentConfig()
 
 
 def clues(model, camera=True, depth=True, visibility=True):
@@ -20,12 +27,16 @@ def clues(model, camera=True, depth=True, visibility=True):
     seen = replace(seen, camera=seen.camera if camera else None, depth=seen.depth if depth else None)
     there = moved(seen, model.sparse.device)
     generator = torch.Generator().manual_seed(1)
-    return evidence.gather_evidence(model, there, evidence.Config(visibility=visibility), generator)
+    return evidence.gather_evidence(model, there, EvidenceConfig(visibility=visibility), generator)
 
 
 def starts(model, seen, count):
     return initialize.choose_starts(
-        model, seen, initialize.Config(count=count), torch.Generator().manual_seed(2), reference.score
+        model,
+        seen,
+        InitializeConfig(count=count),
+        torch.Generator().manual_seed(2),
+        reference.score,
     )
 
 

@@ -7,7 +7,9 @@ import torch
 
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import initialize, optimize
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
+from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS, preset
 from test.methods.semalign3d.alignment import fabricated
 
@@ -29,7 +31,7 @@ def _pixel_error(found, truth):
 )
 def test_recovers_metric_pose_with_depth(model, azimuth, elevation, modes):
     seen, truth = fabricated.observe(model, azimuth, elevation, modes)
-    found = alignment.align(model, seen, alignment.Config(), torch.Generator().manual_seed(0))
+    found = alignment.align(model, seen, AlignmentConfig(), torch.Generator().manual_seed(0))
     assert found.metric
     assert (found.keypoints[0] - truth.keypoints).norm(dim=-1).median() < 0.25 * RADIUS
     assert _pixel_error(found, truth).median() < 3
@@ -42,14 +44,14 @@ def test_recovers_metric_pose_with_depth(model, azimuth, elevation, modes):
 def test_recovers_pixels_without_depth_and_camera(model, azimuth):
     seen, truth = fabricated.observe(model, azimuth, 15, (0.5, 0.5))
     seen = replace(seen, depth=None, camera=None)
-    found = alignment.align(model, seen, alignment.Config(), torch.Generator().manual_seed(0))
+    found = alignment.align(model, seen, AlignmentConfig(), torch.Generator().manual_seed(0))
     assert not found.metric
     assert _pixel_error(found, truth).median() < 4
 
 
 def test_same_seed_same_answer_and_batch_order_best_first(model):
     seen, _ = fabricated.observe(model, 100, 20)
-    config = replace(alignment.Config(), optimize=replace(alignment.Config().optimize, steps=20))
+    config = replace(AlignmentConfig(), optimize=replace(AlignmentConfig().optimize, steps=20))
     first = alignment.align(model, seen, config, torch.Generator().manual_seed(5))
     second = alignment.align(model, seen, config, torch.Generator().manual_seed(5))
     assert torch.equal(first.keypoints, second.keypoints)
@@ -76,14 +78,17 @@ def test_foreign_backbone_is_refused(model):
     seen, _ = fabricated.observe(model, 100, 20)
     foreign = replace(seen, features=replace(seen.features, backbone="other:2"))
     with pytest.raises(ValueError, match=r"fabricated:1.*other:2"):
-        alignment.align(model, foreign, alignment.Config(), torch.Generator())
+        alignment.align(model, foreign, AlignmentConfig(), torch.Generator())
 
 
 def test_empty_mask_is_refused(model):
     seen, _ = fabricated.observe(model, 100, 20)
     with pytest.raises(ValueError, match="mask is empty"):
         alignment.align(
-            model, replace(seen, mask=torch.zeros_like(seen.mask)), alignment.Config(), torch.Generator()
+            model,
+            replace(seen, mask=torch.zeros_like(seen.mask)),
+            AlignmentConfig(),
+            torch.Generator(),
         )
 
 
@@ -93,7 +98,7 @@ def test_invalid_depth_is_ignored(model):
     found = alignment.align(
         model,
         replace(seen, depth=replace(seen.depth, values=bad)),
-        alignment.Config(),
+        AlignmentConfig(),
         torch.Generator().manual_seed(0),
     )
     assert not found.metric
@@ -108,7 +113,7 @@ def test_callback_sees_progress_and_can_stop(model):
         steps.append((step, total))
         return len(steps) < 3
 
-    config = alignment.Config()
+    config = AlignmentConfig()
     alignment.align(model, seen, config, torch.Generator().manual_seed(0), on_step)
     assert len(steps) == 3
     assert steps[0][0] <= 5, "a cancelled goal must not wait for more"
@@ -118,9 +123,9 @@ def test_callback_sees_progress_and_can_stop(model):
 def test_survivors_keep_the_best(model):
     seen, _ = fabricated.observe(model, 100, 20)
     config = replace(
-        alignment.Config(),
-        optimize=optimize.Config(steps=20, survivors=((500.0, 4),)),
-        initialize=initialize.Config(count=8),
+        AlignmentConfig(),
+        optimize=OptimizeConfig(steps=20, survivors=((500.0, 4),)),
+        initialize=InitializeConfig(count=8),
     )
     found = alignment.align(model, seen, config, torch.Generator().manual_seed(0))
     assert len(found.energy) == 4
@@ -129,6 +134,6 @@ def test_survivors_keep_the_best(model):
 def test_flat_class_never_faces_away():
     model = fabricated.make_class(flat=True)
     seen, _ = fabricated.observe(model, 180, 10)
-    found = alignment.align(model, seen, alignment.Config(), torch.Generator().manual_seed(0))
+    found = alignment.align(model, seen, AlignmentConfig(), torch.Generator().manual_seed(0))
     away = found.energy_by_term["facing_away"]
     assert (away.diff() >= 0).all()

@@ -10,6 +10,7 @@ from semcorr_ros.devices import moved
 from semcorr_ros.geometry.rotations import from_quaternion
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import (
+    AlignmentConfig,
     compiled,
     engine,
     initialize,
@@ -19,12 +20,12 @@ from semcorr_ros.methods.semalign3d.alignment import (
 )
 from semcorr_ros.methods.semalign3d.alignment.compiled import descent, step
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import class_tables, image_tables
-from semcorr_ros.methods.semalign3d.alignment.optimize import Config
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS, Planner
 from test.methods.semalign3d.alignment import by_autograd, fabricated
 from test.methods.semalign3d.alignment.kernels import forgotten_kernels
 
-CONFIG = alignment.Config()
+CONFIG = AlignmentConfig()
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def _compare_gradient(model, clues, parametrization, terms):
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_the_first_steps_agree(model, parametrization, camera):
     clues = by_autograd.clues(model, camera=camera)
-    config = Config(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
+    config = OptimizeConfig(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
     results, energies = [], []
     for work in (reference, compiled):
         seen_energies = []

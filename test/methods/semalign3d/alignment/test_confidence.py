@@ -6,7 +6,7 @@ import torch
 
 from semcorr_ros.geometry import rotations
 from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import confidence
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, confidence
 from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
 from test.methods.semalign3d.alignment import fabricated
 
@@ -40,7 +40,7 @@ def test_features_of_something_else_give_no_confidence():
     noise = torch.randn(seen.features.values.shape, generator=torch.Generator().manual_seed(1))
     noise = torch.nn.functional.normalize(noise, dim=-1)
     other = replace(seen, features=replace(seen.features, values=noise))
-    config = alignment.Config()
+    config = AlignmentConfig()
     config = replace(config, optimize=replace(config.optimize, steps=60))
     right = alignment.align(model, seen, config, torch.Generator().manual_seed(0)).confidence[0]
     wrong = alignment.align(model, other, config, torch.Generator().manual_seed(0)).confidence[0]

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from semcorr_ros.devices import moved
-from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import reference
-from semcorr_ros.methods.semalign3d.alignment.optimize import Config
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, reference
+from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS
 from test.methods.semalign3d.alignment import by_autograd, fabricated
 
@@ -17,7 +16,7 @@ pytest.importorskip("triton", reason="pip install triton")
 from semcorr_ros.methods.semalign3d.alignment import fused
 from semcorr_ros.methods.semalign3d.alignment.fused import descent
 
-CONFIG = alignment.Config()
+CONFIG = AlignmentConfig()
 BEST = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -58,7 +57,7 @@ def _compare_gradient(model, clues, parametrization, terms):
 
 def test_the_first_steps_and_a_cut_agree(model):
     clues = by_autograd.clues(model, camera=False)
-    config = Config(steps=6, survivors=((984, 2),), lr=0.005, begin=976.0, batch=64)
+    config = OptimizeConfig(steps=6, survivors=((984, 2),), lr=0.005, begin=976.0, batch=64)
     plain, fast = (
         work.optimize(
             model, clues, by_autograd.starts(model, clues, 3), (config, CONFIG.objective),

@@ -7,12 +7,11 @@ import torch
 
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.methods.semalign3d.alignment import objective
-from semcorr_ros.methods.semalign3d.alignment.evidence import Config as EvidenceConfig
-from semcorr_ros.methods.semalign3d.alignment.evidence import gather_evidence
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.alignment.terms import symmetry
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from test.methods.semalign3d.alignment import fabricated
 
 NAMES = ("nose", "tail", "fin", "left tip", "right tip", "left root", "right root", "left stab", "right stab")
@@ -49,7 +48,7 @@ def _plane_class(independent: bool = False):
     base = fabricated.make_class(len(NAMES))
     center, radius = PLANE.mean(0), (PLANE - PLANE.mean(0)).square().sum(-1).mean().sqrt()
     shapes = (_planes(40, independent, generator) - center) / radius
-    statistics = beta_statistics(shapes, torch.ones(shapes.shape[:2]), 1, Config(), generator)
+    statistics = beta_statistics(shapes, torch.ones(shapes.shape[:2]), 1, BuildConfig(), generator)
     _, singular, vectors = torch.linalg.svd((shapes - shapes.mean(0)).flatten(1), full_matrices=False)
     modes = (singular[:2, None] * vectors[:2] / 40**0.5).view(2, -1, 3)
     mean = (PLANE - center) / radius

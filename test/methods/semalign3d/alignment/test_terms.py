@@ -16,7 +16,7 @@ from test.methods.semalign3d.alignment import fabricated
 def scene():
     model = fabricated.make_class()
     seen, truth = fabricated.observe(model, 30, 20)
-    clues = evidence.gather_evidence(model, seen, evidence.Config(), torch.Generator().manual_seed(0))
+    clues = evidence.gather_evidence(model, seen, EvidenceConfig(), torch.Generator().manual_seed(0))
     return model, clues, truth
 
 
@@ -151,4 +151,4 @@ def test_objective_skips_terms_of_weight_zero(scene):
 
 def test_every_term_has_a_schedule():
     assert set(objective.SCHEDULE_OF_TERM) == set(TERMS.names())
-    assert set(alignment.Config().objective.terms) == set(objective.SCHEDULE_OF_TERM)
+    assert set(alignment.AlignmentConfig().objective.terms) == set(objective.SCHEDULE_OF_TERM)

@@ -7,7 +7,8 @@ import torch
 
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import evidence, tracking
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, evidence, tracking
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
 from test.methods.semalign3d.alignment import fabricated
 
 RADIUS = 0.05  # of the fabricated object, metres
@@ -28,7 +29,7 @@ def _turning(model, azimuth):
 
 @pytest.mark.parametrize("depth", [True, False])
 def test_follows_a_turning_object_without_searching(model, depth):
-    tracker = tracking.Tracker(model, alignment.Config())
+    tracker = tracking.Tracker(model, AlignmentConfig())
     for azimuth in range(40, 130, 6):
         seen, truth = _turning(model, azimuth)
         found = tracker.update(seen if depth else replace(seen, depth=None), _generator())
@@ -41,7 +42,7 @@ def test_follows_a_turning_object_without_searching(model, depth):
 
 
 def test_an_object_that_turned_round_is_searched_for(model):
-    tracker = tracking.Tracker(model, alignment.Config())
+    tracker = tracking.Tracker(model, AlignmentConfig())
     tracker.update(_turning(model, 40)[0], _generator())
     seen, truth = _turning(model, 220)
     found = tracker.update(seen, _generator())
@@ -51,7 +52,7 @@ def test_an_object_that_turned_round_is_searched_for(model):
 
 
 def test_a_failure_does_not_leave_a_stale_pose(model):
-    tracker = tracking.Tracker(model, alignment.Config())
+    tracker = tracking.Tracker(model, AlignmentConfig())
     seen, _ = _turning(model, 40)
     tracker.update(seen, _generator())
     with pytest.raises(ValueError, match="mask is empty"):
@@ -63,8 +64,8 @@ def test_a_failure_does_not_leave_a_stale_pose(model):
 
 def test_resumes_exactly_where_it_was(model):
     seen, _ = _turning(model, 70)
-    last = alignment.align(model, seen, alignment.Config(), _generator())
-    clues = evidence.gather_evidence(model, seen, evidence.Config(), _generator())
+    last = alignment.align(model, seen, AlignmentConfig(), _generator())
+    clues = evidence.gather_evidence(model, seen, EvidenceConfig(), _generator())
     starts = tracking.resume(model, clues, last)
     placed = starts.shape(model) @ starts.rotation.mT + starts.translation[:, None]
     torch.testing.assert_close(placed[0] * last.scale[0], last.keypoints[0], rtol=1e-3, atol=1e-4)

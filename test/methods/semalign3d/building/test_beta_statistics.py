@@ -4,7 +4,7 @@ import torch
 from beast_views import views_of
 
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 
 
@@ -16,7 +16,7 @@ def _canonical(pictures):
 
 
 def _fit(points, weight, **changes):
-    return beta_statistics(points, weight, 1, Config(**changes), torch.Generator().manual_seed(0))
+    return beta_statistics(points, weight, 1, BuildConfig(**changes), torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_parameters_are_usable_and_capped(fitted):
         assert len(family.indices) > 100
         for values in (family.alpha, family.beta):
             assert (values > 1).all()
-            assert (values <= Config().max_concentration + 1e-3).all()
+            assert (values <= BuildConfig().max_concentration + 1e-3).all()
 
 
 def test_frames_tell_the_handedness(fitted):

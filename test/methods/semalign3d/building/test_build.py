@@ -8,11 +8,11 @@ from beast_views import mean_keypoints, shape_error
 from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
 from semcorr_ros.methods.semalign3d.building.build import build
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.samples import LazySample
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 
-QUICK = Config(dense_points=300, surface_points=300, max_combinations=800)
+QUICK = BuildConfig(dense_points=300, surface_points=300, max_combinations=800)
 
 
 def _build(samples, info=builders.BEAST, config=QUICK, progress=None):
@@ -195,13 +195,6 @@ def test_mirroring_can_be_switched_off(pictures):
     _, report = _build([picture.sample for picture in pictures[:8]], config=replace(QUICK, mirror=False))
     assert report["views"] == 8
     assert report["flip"]["reason"] == "mirroring is switched off"
-
-
-def test_without_masks_the_object_is_found_by_attention(pictures):
-    samples = [replace(picture.sample, mask=None) for picture in pictures[:10]]
-    model, report = _build(samples)
-    assert report["images"] >= 8
-    assert shape_error(model.sparse, mean_keypoints()) < 0.15
 
 
 def test_progress_grows_to_the_end(pictures):

@@ -2,7 +2,7 @@ import builders
 import torch
 from beast_views import mean_keypoints
 
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.dense_cloud import (
     MergedCloud,
     carry_surface,
@@ -44,7 +44,7 @@ def test_sparse_clusters_and_clusters_of_one_view_are_dropped():
     points = torch.cat([solid, lone, stray])
     view = torch.cat([torch.arange(4000) % 8, torch.zeros(400), torch.arange(3)]).float()
     merged = MergedCloud(points, torch.zeros(len(points), 2).half(), torch.zeros_like(points), view)
-    centers, weight = cluster_surface(merged, Config(dense_points=60), generator)
+    centers, weight = cluster_surface(merged, BuildConfig(dense_points=60), generator)
     assert centers.norm(dim=-1).max() < 2
     assert len(weight) == len(centers) > 20
     assert 0.8 < weight.sum() < 1

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from semcorr_ros.artifacts import DepthMap
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import annotated_pixels, check_sample, observe
 
 
@@ -15,7 +15,7 @@ def sample():
 
 
 def _observe(sample):
-    return observe(sample, sample.mask, Config(surface_points=200), torch.Generator().manual_seed(0))
+    return observe(sample, BuildConfig(surface_points=200), torch.Generator().manual_seed(0))
 
 
 def test_evidence_is_small_and_knows_what_is_annotated(sample):

@@ -4,7 +4,7 @@ import builders
 import pytest
 import torch
 
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import observe
 from semcorr_ros.methods.semalign3d.building.focal_lengths import focal_lengths
 
@@ -13,13 +13,13 @@ def _evidence(count, seed, known_camera=False):
     pictures = builders.pictures(count, seed, known_camera=known_camera)
     generator = torch.Generator().manual_seed(0)
     truth = torch.tensor([float(picture.camera.focal[0]) / 160 for picture in pictures])
-    return [observe(p.sample, p.sample.mask, Config(), generator) for p in pictures], truth
+    return [observe(p.sample, BuildConfig(), generator) for p in pictures], truth
 
 
 @pytest.mark.parametrize("flip", [None, builders.FLIP])
 def test_focal_lengths_are_recovered_in_spite_of_shape_variation(flip):
     evidence, truth = _evidence(30, seed=1)
-    found = focal_lengths(evidence, flip, Config(), torch.Generator().manual_seed(0))
+    found = focal_lengths(evidence, flip, BuildConfig(), torch.Generator().manual_seed(0))
     error = (found / truth - 1).abs()
     assert error.median() < 0.1
     assert error.median() < 0.5 * (1.3 / truth - 1).abs().median()  # far better than a typical lens
@@ -28,14 +28,14 @@ def test_focal_lengths_are_recovered_in_spite_of_shape_variation(flip):
 def test_known_cameras_are_kept_and_help_the_others():
     evidence, truth = _evidence(20, seed=2, known_camera=True)
     mixed = [view if i % 2 else replace(view, camera=None) for i, view in enumerate(evidence)]
-    found = focal_lengths(mixed, None, Config(), torch.Generator().manual_seed(0))
+    found = focal_lengths(mixed, None, BuildConfig(), torch.Generator().manual_seed(0))
     assert torch.allclose(found[1::2], truth[1::2])
     assert (found[::2] / truth[::2] - 1).abs().median() < 0.15
 
 
 def test_too_little_evidence_gives_a_typical_lens_within_bounds():
     evidence, _ = _evidence(2, seed=4)
-    found = focal_lengths(evidence, None, Config(), torch.Generator().manual_seed(0))
-    low, high = Config().focal_range
+    found = focal_lengths(evidence, None, BuildConfig(), torch.Generator().manual_seed(0))
+    low, high = BuildConfig().focal_range
     assert torch.isfinite(found).all()
     assert ((found >= low) & (found <= high)).all()

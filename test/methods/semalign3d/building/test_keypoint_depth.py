@@ -1,6 +1,6 @@
 import torch
 
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.keypoint_depth import keypoint_depths, usable_pixels
 
 
@@ -15,7 +15,7 @@ def _scene():
 
 
 def _read(depth, mask, *pixels):
-    return keypoint_depths(depth, usable_pixels(depth, mask), torch.tensor(pixels), Config())
+    return keypoint_depths(depth, usable_pixels(depth, mask), torch.tensor(pixels), BuildConfig())
 
 
 def test_depth_on_a_smooth_surface_is_exact():

@@ -2,7 +2,7 @@ import builders
 import torch
 
 from semcorr_ros.geometry.cameras import mirrored, project
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import observe
 from semcorr_ros.methods.semalign3d.building.lift_views import (
     add_mirrored,
@@ -15,7 +15,7 @@ from semcorr_ros.methods.semalign3d.building.lift_views import (
 def _evidence(known_camera):
     pictures = builders.pictures(4, seed=1, known_camera=known_camera)
     generator = torch.Generator().manual_seed(0)
-    return pictures, [observe(p.sample, p.sample.mask, Config(), generator) for p in pictures]
+    return pictures, [observe(p.sample, BuildConfig(), generator) for p in pictures]
 
 
 def test_lifted_keypoints_lie_on_the_instance():

@@ -10,7 +10,7 @@ from beast_views import shape_error
 
 from semcorr_lab.synthetic import categories
 from semcorr_ros.methods.semalign3d.artifacts import Views
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import signed_volumes
 from semcorr_ros.methods.semalign3d.building.procrustes import generalized_procrustes
@@ -47,7 +47,7 @@ def test_the_sparse_cloud_is_accurate_and_not_its_mirror_image(category):
     info = categories.load(category).INFO
     views, whole = _views(category)
     both = add_mirrored(views, info.flip)
-    cloud = sparse_cloud(both, info, True, Config())
+    cloud = sparse_cloud(both, info, True, BuildConfig())
     everything = torch.ones(whole.shape[:2], dtype=torch.bool)
     complete = add_mirrored(Views(whole, everything, views.mirrored, views.names), info.flip)
     truth, _, _ = generalized_procrustes(complete, whole.mean(0), everything[0])

@@ -4,7 +4,7 @@ from beast_views import mean_keypoints, shape_error
 
 from semcorr_ros.methods.semalign3d.artifacts import BetaStatistics
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures
 from semcorr_ros.methods.semalign3d.building.procrustes import normalize_shape
 from semcorr_ros.methods.semalign3d.building.refine_shape import log_likelihood, refine_shape
@@ -15,7 +15,7 @@ PLACED = torch.ones(11, dtype=torch.bool)
 def _statistics():
     generator = torch.Generator().manual_seed(1)
     shapes = torch.stack([builders.keypoints_of(builders.beast(generator, 0.05)) for _ in range(20)])
-    return beta_statistics(shapes * 1.5, torch.ones(20, 11), 1, Config(), generator)
+    return beta_statistics(shapes * 1.5, torch.ones(20, 11), 1, BuildConfig(), generator)
 
 
 def test_refinement_raises_the_likelihood_and_lowers_the_error():

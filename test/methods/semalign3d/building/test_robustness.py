@@ -16,21 +16,21 @@ import torch
 from beast_views import mean_keypoints, shape_error
 from spoiled import DEPTHS, spoil, with_bad_depth
 
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import observe
 from semcorr_ros.methods.semalign3d.building.report import Report
 from semcorr_ros.methods.semalign3d.building.sparse_cloud import sparse_cloud
 from semcorr_ros.methods.semalign3d.building.training import lift
 
 SEEDS = (0, 1, 2, 3)
-QUICK = Config(surface_points=50)
+QUICK = BuildConfig(surface_points=50)
 
 
 def _clouds(seed, swapped=(), bad_depth=(), known_camera=True, config=QUICK, flip=builders.FLIP):
     pictures = builders.pictures(30, seed, 0.15, known_camera)
     samples = spoil([picture.sample for picture in pictures], builders.FLIP, swapped, bad_depth)
     generator = torch.Generator().manual_seed(0)
-    evidence = [observe(sample, sample.mask, config, generator) for sample in samples]
+    evidence = [observe(sample, config, generator) for sample in samples]
     info = replace(builders.BEAST, flip=flip)
     training = lift(info, evidence, config, generator, Report())
     return training, sparse_cloud(training.views, info, training.flip.accepted, config), pictures

@@ -12,13 +12,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from semcorr_ros.methods.semalign3d.alignment import numbers, objective
+from semcorr_ros.methods.semalign3d.alignment import numbers
 from semcorr_ros.methods.semalign3d.alignment.compiled import layout, step
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import Array, class_tables, image_tables
 from semcorr_ros.methods.semalign3d.alignment.compiled.threads import share_out
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import (
-    Config,
+    OptimizeConfig,
     Optimized,
     StepCallback,
     draws,
@@ -35,27 +36,27 @@ CHUNK = 5  # steps between looking at cuts and at `on_step`
 
 def optimize(
     model: ClassRepresentation,
-    seen: Evidence,
+    evidence: Evidence,
     starts: Starts,
-    configs: tuple[Config, objective.Config],
+    configs: tuple[OptimizeConfig, ObjectiveConfig],
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Optimized:
     """Minimise the objective from every start; see engine.Engine."""
     config, device = configs[0], model.sparse.device
     free = config.parametrization == "free_keypoints"
-    known, image = class_tables(model, seen.visibility), image_tables(seen)
-    evidence = layout.of_class(known), layout.of_image(image, known)
-    rates, planner = numbers.rates(model, seen, config).cpu().numpy(), Planner(seen, configs)
+    known, image = class_tables(model, evidence.visibility), image_tables(evidence)
+    tables = layout.of_class(known), layout.of_image(image, known)
+    rates, planner = numbers.rates(model, evidence, config).cpu().numpy(), Planner(evidence, configs)
     search = _start(model, starts, config)
     done = 0
     while done < config.steps:
         count = steps_until_cut(config, done, len(search.value), CHUNK)
-        rows = draws(len(seen.dense.points), config.batch, count, generator)
+        rows = draws(len(evidence.dense.points), config.batch, count, generator)
         coming = plan(planner.plan(done, count), done, rates, rows)
 
         def work(part: slice, search: step.Search = search, coming: step.Plan = coming) -> None:
-            step.go(step.Search(*(array[part] for array in search)), known, evidence, coming, free)
+            step.go(step.Search(*(array[part] for array in search)), known, tables, coming, free)
 
         share_out(work, len(search.value))
         done += count
@@ -77,7 +78,7 @@ def _keypoints(search: step.Search) -> Tensor:
     return torch.from_numpy(search.points).mT.contiguous()
 
 
-def _start(model: ClassRepresentation, starts: Starts, config: Config) -> step.Search:
+def _start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> step.Search:
     rows = numbers.pack(model, starts, config).cpu().numpy()
     count = len(rows)
     return step.Search(

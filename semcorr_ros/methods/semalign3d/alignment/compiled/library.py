@@ -113,7 +113,7 @@ def _folders() -> Iterator[Path]:
     """Where a library may lie."""
     if not os.environ.get(FOLDER_VARIABLE):
         for root in semcorr_ros.__path__:  # the sources, and the install space of colcon
-            yield Path(root) / "alignment" / "compiled"
+            yield Path(root, *__package__.split(".")[1:])
     yield from _kept()
 
 

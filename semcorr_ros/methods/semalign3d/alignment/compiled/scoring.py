@@ -16,21 +16,21 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def score(
-    model: ClassRepresentation, seen: Evidence, starts: Starts, sigma: float, samples: int
+    model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
 ) -> Float[Tensor, "start"]:
     """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
-    few = torch.arange(min(samples, len(seen.dense.points)))
-    known, glimpse = class_tables(model, seen.visibility), sample_tables(seen.dense.subset(few))
+    few = torch.arange(min(samples, len(evidence.dense.points)))
+    known, glimpse = class_tables(model, evidence.visibility), sample_tables(evidence.dense.subset(few))
     points = floats((model.sparse @ starts.rotation.mT + starts.translation[:, None]).mT)
     focal, surface = floats(starts.focal), floats(starts.surface_depth)
     found = np.zeros(len(points), np.float32)
-    evidence = layout.of_class(known), layout.of_samples(glimpse, known.barycentric.shape[1])
+    tables = layout.of_class(known), layout.of_samples(glimpse, known.barycentric.shape[1])
 
     def work(rows: slice) -> None:
         some = points[rows]
         count = len(some)
         library.load().semcorr_score(
-            *evidence, layout.floats(some, count, 3, len(model.sparse)), layout.floats(focal[rows], count),
+            *tables, layout.floats(some, count, 3, len(model.sparse)), layout.floats(focal[rows], count),
             layout.floats(surface[rows], count), count, sigma, layout.floats(found[rows], count),
         )  # fmt: skip
 

@@ -41,7 +41,7 @@ class Class:
     """What does not change from image to image. L keypoints, N dense points, M modes."""
 
     sparse: Array  # (L, 3)
-    seen: Index
+    seen: Index  # rows of the keypoints that were ever annotated
     modes: Array  # (M, 3 L)
     barycentric: Array  # (L, N)
     facing: Array | None  # (3, N); None when points may explain pixels from behind
@@ -112,9 +112,9 @@ def class_tables(model: ClassRepresentation, visibility: bool) -> Class:
     )
 
 
-def image_tables(seen: Evidence) -> Image:
+def image_tables(evidence: Evidence) -> Image:
     """Copy an image's evidence out of its tensors."""
-    return Image(sample_tables(seen.dense), sample_tables(seen.sparse))
+    return Image(sample_tables(evidence.dense), sample_tables(evidence.sparse))
 
 
 def sample_tables(samples: ImageSamples) -> Samples:

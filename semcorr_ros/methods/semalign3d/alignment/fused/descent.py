@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semcorr_ros.methods.semalign3d.alignment import numbers, objective
+from semcorr_ros.methods.semalign3d.alignment import numbers
 from semcorr_ros.methods.semalign3d.alignment.fused.kernel import COLUMNS, descend
 from semcorr_ros.methods.semalign3d.alignment.fused.tables import (
     Class,
@@ -22,8 +22,9 @@ from semcorr_ros.methods.semalign3d.alignment.fused.tables import (
     semantic_table,
 )
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
+from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import (
-    Config,
+    OptimizeConfig,
     Optimized,
     StepCallback,
     draws,
@@ -57,7 +58,7 @@ def optimize(
     model: ClassRepresentation,
     seen: Evidence,
     starts: Starts,
-    configs: tuple[Config, objective.Config],
+    configs: tuple[OptimizeConfig, ObjectiveConfig],
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Optimized:
@@ -81,7 +82,7 @@ def optimize(
     return Optimized(_keypoints(model, search), search.numbers[:, -1].exp(), search.surface)
 
 
-def start(model: ClassRepresentation, starts: Starts, config: Config) -> Search:
+def start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> Search:
     """At rest at the starts."""
     packed = numbers.pack(model, starts, config)
     count = len(packed)
@@ -105,14 +106,16 @@ class Work:
 
     model: ClassRepresentation
     seen: Evidence
-    configs: tuple[Config, objective.Config]
+    configs: tuple[OptimizeConfig, ObjectiveConfig]
     known: Class
     samples: Tensor
     semantic: tuple[Tensor, Tensor]
     planner: Planner
 
     @staticmethod
-    def prepare(model: ClassRepresentation, seen: Evidence, configs: tuple[Config, objective.Config]) -> Work:
+    def prepare(
+        model: ClassRepresentation, seen: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]
+    ) -> Work:
         """Tables of everything that stays the same over the steps."""
         known = class_tables(model, seen.visibility, numbers.rates(model, seen, configs[0]))
         semantic = semantic_table(seen.dense), semantic_table(seen.sparse)

@@ -14,9 +14,9 @@ LOOKUP_PER_CELL = 2  # lookup nodes per grid cell
 MARGIN = 0.25  # how far the lookup reaches beyond the image, as a share of its size
 
 
-def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
+def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """1/N sum_i E_xy in background [p_spatial(xy, i)]."""
-    return lookup(project(state.dense, state), seen.background, state.sigma_dense).mean(-1)
+    return lookup(project(state.dense, state), evidence.background, state.sigma_dense).mean(-1)
 
 
 PLUGIN = Term(energy)

@@ -14,7 +14,7 @@ from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_
 EPSILON = 1e-4  # keeps the log density and its gradient finite at the ends of [0, 1]
 
 
-def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
+def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """Mean negative log density over the five measures, each relative to its mode.
 
     Eq. 10 sums densities; their logarithm, which the authors' released code uses too, keeps pulling

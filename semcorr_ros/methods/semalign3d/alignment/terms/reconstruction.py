@@ -11,7 +11,7 @@ from semcorr_ros.methods.semalign3d.alignment.terms import Term
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
-def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
+def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """-E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the dense cloud (Eq. 7, 8)."""
     placed = project_with_relief(state.dense, state)
     return -likelihood(placed, state.log_visible, state.dense_samples, state.focal, state.sigma_dense).mean(

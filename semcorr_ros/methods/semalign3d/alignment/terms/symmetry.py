@@ -21,7 +21,7 @@ MAX_ASYMMETRY = 0.1  # RMS log ratio in the mean shape above which the flip tabl
 TINY = 1e-8  # squared distance, working units, that keeps logarithms finite
 
 
-def energy(state: State, seen: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
+def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """Half the mean squared deviation of log(d_ij / d_mirrored(ij)), in standard deviations."""
     pairs = mirrored_pairs(model)
     usual = log_ratios(model.sparse, pairs)
