@@ -14,12 +14,12 @@ from jaxtyping import Bool, Float, UInt8
 from semcorr_ros import backbones, methods
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import DepthMap, Frame
-from semcorr_ros.features import FEATURES
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry import cameras
-from semcorr_ros.live_providers import LiveProviders, live_masks
+from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
 from semcorr_ros.places import Box, Place
+from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
 
 
 def load(
@@ -37,13 +37,11 @@ def load(
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    origin, common = methods.read_origin(class_file), {"device": device}
-    name = backbones.chosen("", origin)
-    plugin = FEATURES.load(name)
-    extractor = plugin.make(plugin.parse(backbones.with_those_of(origin, name, ()), str(class_file)), common)
-    providers = LiveProviders(features=extractor, masks=live_masks((), (), "", common, {}))
+    options = FeatureOptions(), MaskOptions(), DepthOptions()
+    origin = methods.read_origin(class_file)
+    providers = live_providers(options, device, origin, lambda group, name: name)
     model = methods.load(class_file, device, Quality(quality))
-    backbones.check(model, extractor.backbone, class_file)
+    backbones.check(model, providers.features.backbone, class_file)
     return LoadedClass(model, Finder(providers, min_score, seed))
 
 
