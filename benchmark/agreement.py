@@ -25,9 +25,9 @@ from benchmark.rendered import runs, scenes
 from benchmark.rendered.variants import Variant
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.synthetic.source import ProceduralSource
-from semcorr_ros.evaluation.views import read_alignment
 from semcorr_ros.methods.semalign3d.alignment.engine import ENGINES
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
+from semcorr_ros.methods.semalign3d.alignment_file import read_alignment
 from semcorr_ros.storage import write_json
 
 ENERGY, PCK = 0.005, 0.01  # how much worse is still the same

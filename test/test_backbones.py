@@ -7,7 +7,8 @@ from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros import backbones
 from semcorr_ros.backbones import Origin
-from semcorr_ros.methods.semalign3d.class_file import read_origin, write_class
+from semcorr_ros.methods import read_origin
+from semcorr_ros.methods.semalign3d.class_file import write_class
 
 LITE = Origin("mug", "efficientnet_lite:0123", ("side=320", "size=0"))
 

@@ -10,6 +10,7 @@ from semcorr_ros.datasets import DATASETS
 from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import FEATURES
 from semcorr_ros.masks import MASKS
+from semcorr_ros.methods import METHODS
 from semcorr_ros.methods.semalign3d.alignment.terms import TERMS
 from semcorr_ros.registry import Plugin, load_module, names
 from semcorr_ros.workers import ENGINES
@@ -50,9 +51,9 @@ REGISTRIES = {
     "datasets": DATASETS,
     "workers": ENGINES,
     "terms": TERMS,
+    "methods": METHODS,
 }
 MODULES = {
-    "semcorr_ros.matching": ("NEEDS_ALIGNMENT", "match"),
     "semcorr_lab.synthetic.categories": ("INFO", "generate"),
     "semcorr_ros.cli": ("add_arguments", "run"),
 }

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from benchmark.photographs import runs
+from semcorr_ros.answer import Answer, subset
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.storage import read_image
-from semcorr_ros.visualization.overlay import draw_alignment
 
 TILE = 360  # pixels, longer side
 SURE = 0.5  # confidence from which an answer counts as confident
@@ -31,7 +31,7 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     ]
     for category, count in dict.fromkeys((r["category"], r["training"]) for r in results):
         rows = [r for r in results if (r["category"], r["training"]) == (category, count)]
-        cells = [_pair_cell(rows, method) for method in runs.METHODS]
+        cells = [_pair_cell(rows, method) for method in runs.COMPARED]
         own = _cell([[p["pck"][str(a)] for r in rows for p in r["photos"]] for a in runs.ALPHAS])
         wrong = sum(is_wrong(p) and p["confidence"] > SURE for r in rows for p in r["photos"])
         shown = sum(len(r["photos"]) for r in rows)
@@ -72,11 +72,13 @@ def contact_sheet(found: Setup, outcome: runs.Outcome) -> UInt8[Tensor, "h w 3"]
 
 
 def _tile(found: Setup, views: Views, photo: runs.Photo) -> Image.Image:
-    assert found.model is not None
     sample = found.samples[photo.name]
     try:
-        aligned, _, _ = runs.answer(found, sample, views)
-        picture = draw_alignment(views.view(photo.name).seen.image, found.model, aligned)
+        placed, points, _ = runs.answer(sample, views)
+        nothing = subset(points, torch.zeros(0, dtype=torch.long))
+        info, confidence = found.model.info, placed.confidence
+        answer = Answer(info, (), nothing, confidence, placed.pose, placed=placed)
+        picture = answer.draw()
     except FAILURES:
         picture = read_image(sample.image_path)
     image = Image.fromarray(picture.numpy())

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from semcorr_ros.matching import MATCHING
 
-from semcorr_ros import pipeline
 from semcorr_ros.__main__ import main as verb
 from semcorr_ros.artifacts import AnnotatedImage, Correspondences
 from semcorr_ros.datasets import DATASETS
@@ -23,14 +21,14 @@ from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.features import FEATURES
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.masks import MASKS
+from semcorr_ros.methods import FAST, METHODS, OWN, Placed
 from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
-from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.class_file import read_class
+from semcorr_ros.methods.semalign3d.model import SemAlign3D
 from semcorr_ros.observations import Providers
-from semcorr_ros.registry import load_module
 
-METHODS = ("nearest_neighbor", "window_soft_argmax", "aligned")
+COMPARED = ("nearest_neighbor", "window_soft_argmax", OWN)
 ALPHAS = (0.1, 0.05)
 
 
@@ -74,12 +72,12 @@ def setup(place: Place, alignment: AlignmentConfig | None = None) -> Setup:
     """What `evaluation` needs: pixels alone, the object found by attention, neither depth nor camera."""
     dataset = DATASETS.load("folder").build(place.folder)
     samples = {sample.name: sample for sample in dataset.images(place.category, "test")}
-    model = read_class(place.class_file)
     store = DiskStore(place.cache, int(20e9), "cpu")
     providers = Providers(
         features=DiskCache(_extractor(place.backbone), store), masks=(MASKS.load("attention").make({}, {}),)
     )
-    return Setup(samples, providers, model, alignment or preset("fast", place.category))
+    constants = alignment or preset("fast", place.category)
+    return Setup(samples, providers, SemAlign3D(read_class(place.class_file), constants))
 
 
 @dataclass(frozen=True)
@@ -95,50 +93,54 @@ def run(place: Place, found: Setup, tick: Callable[[], Any] = lambda: None) -> O
     """Answer all pairs by every method, and look at every photograph."""
     dataset = DATASETS.load("folder").build(place.folder)
     pairs = dict(enumerate(dataset.pairs(place.category, "test")))
-    what = {"class": place.class_file.read_bytes(), "alignment": found.config}
+    what = {"class": place.class_file.read_bytes(), "alignment": _constants(found)}
     key = predict.key(list(pairs.values()), what)
     methods = []
-    for method in METHODS:
+    for method in COMPARED:
         journal = open_journal(place.folder / f"{method}_{key}" / "predictions.jsonl")
-        failed = predict.predict(pairs, found, load_module(MATCHING, method), journal, tick)
+        own = found
+        if method != OWN:
+            own = replace(found, model=METHODS.load(method).load(None, "cpu", FAST), whole_image=True)
+        failed = predict.predict(pairs, own, journal, tick)
         methods.append({"method": method, "failed": len(failed), **score(pairs, journal)})
-    views = Views(found, True, place.folder / f"aligned_{key}" / "alignments")
-    return Outcome(methods, [_photo(found, sample, views) for sample in found.samples.values()], views)
+    views = Views(found, place.folder / f"aligned_{key}" / "alignments")
+    return Outcome(methods, [_photo(sample, views) for sample in found.samples.values()], views)
 
 
 def sureness(place: Place, found: Setup, others: dict[str, AnnotatedImage]) -> list[float]:
     """Confidence of the class in photographs of other things; 0 where it is not found."""
-    key = predict.key([], {"class": place.class_file.read_bytes(), "alignment": found.config})
-    views = Views(replace(found, samples=others), True, place.folder / f"others_{key}")
+    key = predict.key([], {"class": place.class_file.read_bytes(), "alignment": _constants(found)})
+    views = Views(replace(found, samples=others), place.folder / f"others_{key}")
     sure = []
     for name in others:
         try:
-            aligned = views.view(name).aligned
-            sure.append(float(aligned.confidence[0]) if aligned else 0.0)
+            sure.append(views.view(name).confidence)
         except FAILURES:
             sure.append(0.0)
     return sure
 
 
-def answer(
-    found: Setup, sample: AnnotatedImage, views: Views
-) -> tuple[Alignment, Correspondences, torch.Tensor]:
+def answer(sample: AnnotatedImage, views: Views) -> tuple[Placed, Correspondences, torch.Tensor]:
     """The class in a photograph, its annotated keypoints there, and their ids. Raises ValueError."""
-    assert found.model is not None
-    view = views.view(sample.name)
-    assert view.aligned is not None
-    ids = (sample.visible & found.model.seen).nonzero()[:, 0]
-    return view.aligned, pipeline.transfer_keypoints(found.model, view.seen, view.aligned, ids), ids
+    model, placed = views.setup.model, views.view(sample.name)
+    known = torch.tensor([name in model.known for name in model.info.keypoint_names])
+    ids = (sample.visible & known).nonzero()[:, 0]
+    return placed, placed.keypoints(ids), ids
 
 
-def _photo(found: Setup, sample: AnnotatedImage, views: Views) -> Photo:
+def _constants(found: Setup) -> AlignmentConfig:
+    assert isinstance(found.model, SemAlign3D)
+    return found.model.settings
+
+
+def _photo(sample: AnnotatedImage, views: Views) -> Photo:
     try:
-        aligned, points, ids = answer(found, sample, views)
+        placed, points, ids = answer(sample, views)
     except FAILURES as error:
         return Photo(sample.name, 0.0, dict.fromkeys(map(str, ALPHAS), 0.0), str(error))
     size, target = box_size(sample.bbox), sample.keypoints[ids]
     pck = {str(a): float(correct(points.points, target, a * size).float().mean()) for a in ALPHAS}
-    return Photo(sample.name, float(aligned.confidence[0]), pck)
+    return Photo(sample.name, placed.confidence, pck)
 
 
 def _extractor(arguments: tuple[str, ...]) -> Any:

@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from semcorr_ros.matching import View
 from torch import Tensor
 
-from semcorr_ros import pipeline
 from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.evaluation.pck import box_size
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods import Model, Placed
 
 GOOD = 0.5  # share of keypoints within 0.1 of the box from which an alignment counts as good
 
@@ -36,14 +34,13 @@ class ImageErrors:
         return self.pck >= GOOD
 
 
-def errors(
-    model: ClassRepresentation, sample: AnnotatedImage, view: View, root: Path, truth: Path
-) -> ImageErrors | None:
+def errors(model: Model, sample: AnnotatedImage, view: Placed, root: Path, truth: Path) -> ImageErrors | None:
     """None for an image in which no keypoint of the class is visible."""
-    ids = (sample.visible & model.seen).nonzero()[:, 0]
-    if len(ids) == 0 or view.aligned is None:
+    known = torch.tensor([name in model.known for name in model.info.keypoint_names])
+    ids, pose = (sample.visible & known).nonzero()[:, 0], view.pose
+    if len(ids) == 0 or pose is None:
         return None
-    found = pipeline.transfer_keypoints(model, view.seen, view.aligned, ids)
+    found = view.keypoints(ids)
     near = (found.points - sample.keypoints[ids]).norm(dim=-1) < 0.1 * box_size(sample.bbox)
     with np.load(truth / sample.category / f"{sample.name}.npz", allow_pickle=False) as file:
         real = torch.from_numpy(file["keypoints"]).float()[ids]
@@ -51,10 +48,10 @@ def errors(
     distance = distance[torch.isfinite(distance)]
     return ImageErrors(
         name=sample.name,
-        rotation_deg=_angle(view.aligned.rotation[0], _true_rotation(root, sample), model.info.symmetric),
+        rotation_deg=_angle(pose.rotation, _true_rotation(root, sample), model.info.symmetric),
         position_mm=float(1000 * distance.median()) if len(distance) else float("nan"),
         pck=float(near.float().mean()),
-        confidence=float(view.aligned.confidence[0]),
+        confidence=view.confidence,
     )
 
 

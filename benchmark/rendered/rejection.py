@@ -18,26 +18,27 @@ from semcorr_lab.synthetic.raycast import RayCaster
 from semcorr_lab.synthetic.render import Rendering, render
 from semcorr_lab.synthetic.scene import SceneConfig, sample_scene
 from semcorr_lab.synthetic.source import ProceduralSource
-from semcorr_ros import pipeline
-from semcorr_ros.artifacts import DepthMap
-from semcorr_ros.evaluation.views import FAILURES
-from semcorr_ros.features import FEATURES, FeatureExtractor, ImageRef
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.artifacts import DepthMap, Frame
+from semcorr_ros.finder import Finder
+from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods.semalign3d.class_file import read_class
-from semcorr_ros.zoom import zoomed
+from semcorr_ros.methods.semalign3d.model import SemAlign3D
+from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
 
 SEED = 21
 
 
 def without_object(place: Place, variant: Variant, count: int, tick: Callable[[int], object]) -> list[float]:
     """Confidence of the class in pictures without any object of it; 0 where it is refused."""
-    extractor, model = FEATURES.load(place.backbone).make({}, {}), read_class(place.class_file)
+    options = FeatureOptions(backbone=place.backbone), MaskOptions(), DepthOptions()
+    finder = Finder(live_providers(options, "cpu", None, lambda group, name: name))
+    model = SemAlign3D(read_class(place.class_file), variant.config)
     found = []
     for picture in pictures(place.category, count):
-        try:
-            found.append(_confidence(model, picture, extractor, variant))
-        except FAILURES:
-            found.append(0.0)
+        depth = DepthMap(torch.from_numpy(picture.depth), True)
+        frame = Frame(torch.from_numpy(picture.image), picture.camera, depth)
+        confidence = finder.find(model, finder.scene(frame)).confidence
+        found.append(confidence if confidence == confidence else 0.0)
         tick(1)
     return found
 
@@ -55,15 +56,3 @@ def pictures(category: str, count: int) -> Iterator[Rendering]:
         if bodies:
             yield render(replace(scene, bodies=bodies, caster=RayCaster([body.mesh for body in bodies])))
             count -= 1
-
-
-def _confidence(
-    model: ClassRepresentation, picture: Rendering, extractor: FeatureExtractor, variant: Variant
-) -> float:
-    ref = ImageRef(torch.from_numpy(picture.image))
-    depth = DepthMap(torch.from_numpy(picture.depth), True)
-    extras = pipeline.Extras(depth=depth, camera=picture.camera)
-    seen = pipeline.observe(model, ref.image, extractor.encode(ref), extras)
-    seen = zoomed(seen, ref, extractor)
-    aligned = pipeline.align(model, seen, variant.config, torch.Generator().manual_seed(0))
-    return float(aligned.confidence[0])

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semcorr_ros.matching import MATCHING
-
 from benchmark.rendered import measures
 from benchmark.rendered.variants import Variant
 from semcorr_ros.__main__ import main as verb
@@ -23,9 +21,10 @@ from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.features import FEATURES
 from semcorr_ros.masks import MASKS
+from semcorr_ros.methods import FAST, METHODS, OWN
 from semcorr_ros.methods.semalign3d.class_file import read_class
+from semcorr_ros.methods.semalign3d.model import SemAlign3D
 from semcorr_ros.observations import Providers
-from semcorr_ros.registry import load_module
 from semcorr_ros.workers import Crew
 
 
@@ -87,7 +86,10 @@ def make_setup(place: Place, variant: Variant, images_of: str = "") -> Setup:
         depth=DEPTH.load("sensor").make({}, {}) if variant.depth else None,
         masks=(MASKS.load(variant.masks).make({}, {}),),
     )
-    return Setup(samples, providers, read_class(place.class_file), variant.config)
+    if variant.matcher != OWN:
+        model = METHODS.load(variant.matcher).load(None, "cpu", FAST)
+        return Setup(samples, providers, model, whole_image=True)
+    return Setup(samples, providers, SemAlign3D(read_class(place.class_file), variant.config))
 
 
 def run(
@@ -96,7 +98,7 @@ def run(
     """Scores of the pairs, and errors of the images where the class is aligned. JSON-ready."""
     setup = make_setup(place, variant)
     journal, row = answer(place, setup, (name, variant), workers, tick)
-    if load_module(MATCHING, variant.matcher).NEEDS_ALIGNMENT:
+    if not setup.whole_image:
         row["per_image"] = [vars(e) for e in _errors(place, setup, journal.path.parent)]
     return row
 
@@ -107,14 +109,13 @@ def answer(
     """Predictions of a row, (name, variant), beside them its alignments; and their scores."""
     name, variant = what
     pairs = chosen_pairs(place, list(setup.samples), variant.share)
-    matcher = load_module(MATCHING, variant.matcher)
     key = predict.key(list(pairs.values()), {"variant": variant, "class": place.class_file.read_bytes()})
     folder = place.work / "runs" / place.setting / place.category / f"{name.replace(' ', '_')}_{key}"
     journal = open_journal(folder / "predictions.jsonl")
     names = sorted({image for pair in pairs.values() for image in (pair.source, pair.target)})
-    if matcher.NEEDS_ALIGNMENT:
+    if not setup.whole_image:
         align_ahead(partial(make_setup, place, variant), names, journal, Crew(workers=workers), tick)
-    failed = predict.predict(pairs, setup, matcher, journal)
+    failed = predict.predict(pairs, setup, journal)
     row: dict[str, Any] = {"category": place.category, "setting": place.setting, "method": name}
     row |= {"images": len(names), "failed": sorted(set(failed.values())), **score(pairs, journal)}
     return journal, row
@@ -126,12 +127,11 @@ def run_wrong_class(
     """Confidence of the class on images of another category, object masks given; 0 where it is refused."""
     setup = make_setup(place, variant, other)
     key = predict.key([], {"variant": variant, "class": place.class_file.read_bytes()})
-    views = Views(setup, True, place.work / "runs" / place.setting / place.category / f"on_{other}_{key}")
+    views = Views(setup, place.work / "runs" / place.setting / place.category / f"on_{other}_{key}")
     found = []
     for name in sorted(setup.samples)[:count]:
         try:
-            aligned = views.view(name).aligned
-            found.append(float(aligned.confidence[0]) if aligned else 0.0)
+            found.append(views.view(name).confidence)
         except FAILURES:
             found.append(0.0)
         tick(1)
@@ -147,8 +147,7 @@ def chosen_pairs(place: Place, names: list[str], share: float) -> dict[int, Imag
 
 
 def _errors(place: Place, setup: Setup, folder: Path) -> list[measures.ImageErrors]:
-    assert setup.model is not None
-    views = Views(setup, True, folder / "alignments")
+    views = Views(setup, folder / "alignments")
     found = []
     for name in sorted(path.stem for path in folder.glob("alignments/*.safetensors")):
         try:

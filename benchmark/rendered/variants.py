@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from semcorr_ros.matching import MATCHING
-
+from semcorr_ros.methods import DEFAULT, METHODS
 from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
-from semcorr_ros.registry import names
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ FEWEST = 0.2
 def variants(category: str) -> dict[str, Variant]:
     """All rows by name, for one category (Table 5 of the paper singles out bottles)."""
     ours = AlignmentConfig()
-    rows = {name: Variant(name) for name in names(MATCHING) if name != "aligned"}
+    rows = {name: Variant(name) for name in METHODS.names() if name != DEFAULT}
     rows["aligned"] = Variant("aligned", ours)
     rows["aligned, fewer images"] = Variant("aligned", ours, share=FEWER)  # what ablations compare with
     rows["paper"] = Variant("aligned", preset("paper", category), share=FEWEST)

@@ -11,7 +11,8 @@ from semcorr_ros import backbones
 from semcorr_ros.__main__ import main
 from semcorr_ros.cli import _data_arguments as data
 from semcorr_ros.features import efficientnet_lite, tiny
-from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin, write_class
+from semcorr_ros.methods import read_origin
+from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 from semcorr_ros.storage import write_image
 
 

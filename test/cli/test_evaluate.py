@@ -6,9 +6,9 @@ import numpy as np
 import pear_folder
 import pytest
 import spair_folder
-from semcorr_ros.matching import nearest_neighbor
 
 from semcorr_ros.cli import evaluate
+from semcorr_ros.methods import nearest_neighbor
 
 
 def run(*arguments):

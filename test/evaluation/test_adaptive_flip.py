@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from semcorr_ros.matching import nearest_neighbor
 from torch.nn.functional import interpolate
 
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
@@ -13,6 +12,7 @@ from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.features import _template
 from semcorr_ros.masks import MaskProvider
+from semcorr_ros.methods import FAST, nearest_neighbor
 from semcorr_ros.observations import Providers
 from semcorr_ros.storage import write_image
 
@@ -55,7 +55,8 @@ def scene(tmp_path):
             bbox=(0.0, 0.0, WIDTH - 1.0, HEIGHT - 1.0),
         )
     extractor = _template.build(_template.ThumbnailSettings(layout="unpadded", side=WIDTH))
-    return samples, Setup(samples, Providers(extractor), None, None, flip=FLIP)
+    model = nearest_neighbor.PLUGIN.load(None, "cpu", FAST)
+    return samples, Setup(samples, Providers(extractor), model, flip=FLIP, whole_image=True)
 
 
 def pair_of(samples, source, target, ids=(0, 1, 2)):
@@ -66,7 +67,7 @@ def pair_of(samples, source, target, ids=(0, 1, 2)):
 
 def errors(tmp_path, setup, pair):
     journal = open_journal(tmp_path / "run" / "p.jsonl")
-    assert predict.predict({0: pair}, setup, nearest_neighbor, journal) == {}
+    assert predict.predict({0: pair}, setup, journal) == {}
     return (journal.predictions[0].points - pair.target_keypoints).norm(dim=-1)
 
 

@@ -1,4 +1,4 @@
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import spair_folder
@@ -11,6 +11,7 @@ from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.score import score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.methods._features import FeatureModel
 from semcorr_ros.observations import Providers
 
 
@@ -28,15 +29,15 @@ class Features(FeatureExtractor):
 
 
 def shifted_by(pixels):
-    """A matcher that answers the source pixel, moved to the right."""
+    """A model that answers the source pixel, moved to the right."""
 
-    def match(model, source, target, points):
+    def match(source, target, points):
         n = len(points)
         state = torch.full((n,), int(KeypointState.VISIBLE))
         moved = points + torch.tensor([pixels, 0.0])
         return Correspondences(moved, torch.ones(n), state, torch.full((n, 3), torch.nan))
 
-    return SimpleNamespace(NEEDS_ALIGNMENT=False, match=match)
+    return FeatureModel(match)
 
 
 @pytest.fixture
@@ -51,14 +52,14 @@ def bench(tmp_path):
     data = spair71k.build(folder.root)
     samples = {s.name: s for s in data.images("chair", "test")}
     pairs = dict(enumerate(data.pairs("chair", "test")))
-    return pairs, Setup(samples, Providers(Features()), None, None)
+    return pairs, Setup(samples, Providers(Features()), shifted_by(0.0), whole_image=True)
 
 
 def test_every_image_is_encoded_once_and_failed_pairs_are_named(bench, tmp_path):
     pairs, setup = bench
     journal = open_journal(tmp_path / "run" / "p.jsonl")
     steps = []
-    failed = predict.predict(pairs, setup, shifted_by(0.0), journal, lambda: steps.append(1))
+    failed = predict.predict(pairs, setup, journal, lambda: steps.append(1))
     assert sorted(setup.providers.features.calls) == sorted(setup.samples)
     assert len(steps) == len(pairs) == 12
     assert len(failed) == 6
@@ -71,7 +72,7 @@ def test_every_image_is_encoded_once_and_failed_pairs_are_named(bench, tmp_path)
 def test_score_uses_the_target_box_and_strict_comparison(bench, tmp_path, shift, wanted):
     pairs, setup = bench
     journal = open_journal(tmp_path / "p.jsonl")
-    predict.predict(pairs, setup, shifted_by(shift), journal)
+    predict.predict(pairs, replace(setup, model=shifted_by(shift)), journal)
     result = score(pairs, journal)
     assert result["pairs"] == 6
     assert result["keypoints"] == 24
@@ -80,30 +81,40 @@ def test_score_uses_the_target_box_and_strict_comparison(bench, tmp_path, shift,
     assert result["pck"]["per_image"]["0.01"] == (1.0 if shift == 0 else 0.0)
     assert result["pck_dagger"]["0.1"] <= wanted
     assert result["seconds_per_image"] > 0
-    assert "kap" not in result
+    assert set(result["kap"]) == {"0.1", "0.05", "0.01"}
 
 
 def test_a_second_run_only_does_what_is_missing(bench, tmp_path):
     pairs, setup = bench
     good = {i: p for i, p in pairs.items() if "000005" not in p.source + p.target}
     first = dict(list(good.items())[:2])
-    predict.predict(first, setup, shifted_by(0.0), open_journal(tmp_path / "p.jsonl"))
+    predict.predict(first, setup, open_journal(tmp_path / "p.jsonl"))
     again = open_journal(tmp_path / "p.jsonl")
     assert sorted(again.predictions) == sorted(first)
-    predict.predict(good, setup, shifted_by(9.0), again)
+    predict.predict(good, replace(setup, model=shifted_by(9.0)), again)
     result = score(good, open_journal(tmp_path / "p.jsonl"))
     assert result["pck"]["per_image"]["0.1"] == pytest.approx(2 / 6)
 
 
-def test_kap_where_the_matcher_offers_a_similarity(bench, tmp_path):
+def test_kap_is_kept_for_scoring_without_the_features(bench, tmp_path):
     pairs, setup = bench
-    matcher = shifted_by(0.0)
-    matcher.similarity = lambda model, source, target, points: torch.rand(len(points), 3, 4)
-    journal = open_journal(tmp_path / "p.jsonl")
-    predict.predict(pairs, setup, matcher, journal)
+    predict.predict(pairs, setup, open_journal(tmp_path / "p.jsonl"))
     result = score(pairs, open_journal(tmp_path / "p.jsonl"))
-    assert set(result["kap"]) == {"0.1", "0.05", "0.01"}
     assert 0 < result["kap"]["0.1"] <= 1
+
+
+def test_code_is_part_of_the_key_unless_it_is_named(tmp_path):
+    for name in (
+        "zoom.py",
+        "methods/new/kernel.cpp",
+        "cli/align.py",
+        "evaluation/tables.py",
+        "evaluation/kap.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(path.relative_to(tmp_path)) for path in predict.code(tmp_path)]
+    assert found == counted
 
 
 def test_nothing_done_gives_no_number(bench, tmp_path):

@@ -8,6 +8,8 @@ from semcorr_ros.artifacts import Camera, FeatureMap
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.evaluation import views
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.methods import FAST, nearest_neighbor
+from semcorr_ros.methods.semalign3d.alignment_file import read_alignment, write_alignment
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.observations import Providers
 
@@ -38,8 +40,8 @@ def flat(found):
 
 def test_an_alignment_survives_the_disk(tmp_path):
     found = fabricated_alignment()
-    views.write_alignment(tmp_path / "a.safetensors", found)
-    again = views.read_alignment(tmp_path / "a.safetensors")
+    write_alignment(tmp_path / "a.safetensors", found)
+    again = read_alignment(tmp_path / "a.safetensors")
     for name, value in flat(found).items():
         if isinstance(value, torch.Tensor):
             torch.testing.assert_close(flat(again)[name], value)
@@ -47,14 +49,13 @@ def test_an_alignment_survives_the_disk(tmp_path):
             assert flat(again)[name] == value, name
 
 
-def test_a_matcher_that_aligns_needs_a_class(tmp_path):
-    setup = views.Setup({}, None, None, None)
-    with pytest.raises(ValueError, match="class file"):
-        views.Views(setup, True, tmp_path)
+def setup_of(samples, extractor=None):
+    model = nearest_neighbor.PLUGIN.load(None, "cpu", FAST)
+    return views.Setup(samples, Providers(extractor), model, whole_image=True)
 
 
 def test_an_image_fails_with_the_same_reason_each_time(tmp_path):
-    unknown = views.Views(views.Setup({}, None, None, None), False, tmp_path)
+    unknown = views.Views(setup_of({}), tmp_path)
     for _ in range(2):
         with pytest.raises(ValueError, match="a: no readable image"):
             unknown.view("a")
@@ -75,7 +76,7 @@ def test_a_failing_image_is_tried_once(tmp_path):
     spair_folder.write_folder(tmp_path)
     samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
     extractor = CountingFeatures()
-    seen = views.Views(views.Setup(samples, Providers(extractor), None, None), False, tmp_path)
+    seen = views.Views(setup_of(samples, extractor), tmp_path)
     name = next(iter(samples))
     for _ in range(3):
         with pytest.raises(ValueError, match="damaged"):
@@ -102,7 +103,7 @@ class PairFeatures(FeatureExtractor):
 def test_features_of_a_pair_are_asked_for_where_there_are_such(tmp_path):
     spair_folder.write_folder(tmp_path)
     samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
-    seen = views.Views(views.Setup(samples, Providers(PairFeatures()), None, None), False, tmp_path)
+    seen = views.Views(setup_of(samples, PairFeatures()), tmp_path)
     first, second = list(samples)[:2]
     for one, other in ((first, second), (second, first), (first, first)):
         source, target = seen.pair(one, other)

@@ -173,10 +173,10 @@ def test_attention_says_nothing_without_a_class_or_resemblance(tmp_path):
     assert (found & observed.mask).sum() > 0.8 * (found | observed.mask).sum()
 
 
-def test_class_prototypes_are_those_of_seen_keypoints_and_of_the_surface():
+def test_prototypes_are_those_of_seen_keypoints_and_of_the_surface():
     model = fabricated.make_class()
     model.seen[3] = False
-    table = attention.class_prototypes(model)
+    table = model.prototypes
     assert len(table.features) == len(table.similarity_mean) == len(model.sparse) - 1 + 400
     assert torch.equal(table.features[3], model.sparse_prototypes.features[4])
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 
 import pear_camera
 import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros.conftest import call, spin_until
-from ros.test_perceive import inline
-from semcorr_ros.matching import View
-from semcorr_ros.msg import ClassCatalogue
-from semcorr_ros.srv import ListClasses, TransferKeypoints
 
-from semcorr_ros import pipeline
-from semcorr_ros.masks._depth_segments import diameter
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import Frame
+from semcorr_ros.features import FEATURES
+from semcorr_ros.finder import Finder
+from semcorr_ros.live_providers import LiveProviders
+from semcorr_ros.masks import MASKS
 from semcorr_ros.methods.semalign3d.alignment import presets
 from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.methods.semalign3d.model import SemAlign3D
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.serving.class_size import AGREEING, KEPT, SURE, agreed, size_shown
 from semcorr_ros.serving.resident import tensor_bytes
@@ -72,7 +70,7 @@ def test_a_class_learns_its_size_once(bank, model):
     assert show(bank, 0.048) == pytest.approx(0.05)
     assert told == [pytest.approx(0.05)]
     assert bank.hold("pear").model.metric_scale == pytest.approx(0.05)
-    assert diameter(bank.hold("pear").model) > 0 == diameter(model)
+    assert bank.hold("pear").model.diameter > 0 == model.diameter
     assert show(bank, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == pytest.approx(0.05)
     (said,) = bank.said
     assert "'pear' was built without a metric size; as seen here, 0.05 metres" in said
@@ -110,50 +108,21 @@ def test_an_evicted_class_keeps_what_it_learned_and_another_file_does_not(bank, 
 
 
 @pytest.fixture(scope="module")
-def view(model) -> View:
+def answer(model) -> Answer:
     shot = pear_camera.shoot(model, 70)
-    image = torch.from_numpy(shot.image)
     depth = fabricated.DepthMap(torch.from_numpy(shot.depth), True)
-    extras = pipeline.Extras(depth=depth, camera=shot.camera)
-    seen = pipeline.observe(model, image, pear_camera.read_features(image), extras)
-    found = pipeline.align(model, seen, presets.preset("fast", "pear"), torch.Generator().manual_seed(0))
-    return View(seen, found)
+    features = FEATURES.load("fabricated").make({}, {})
+    masks = MASKS.load("attention").make({}, {})
+    finder = Finder(LiveProviders(features, masks=(masks,)), seed=0)
+    scene = finder.scene(Frame(torch.from_numpy(shot.image), shot.camera, depth))
+    return finder.find(SemAlign3D(model, presets.preset("fast", "pear")), scene)
 
 
-def test_a_sure_placement_at_measured_depth_shows_the_size(view):
-    assert float(view.aligned.confidence[0]) > SURE
-    assert size_shown(view, sensor=True) == pytest.approx(0.05, rel=0.1)
-    unsure = replace(view.aligned, confidence=torch.full_like(view.aligned.confidence, SURE - 0.01))
-    assert size_shown(View(view.seen, unsure), sensor=True) == 0
-    assert size_shown(view, sensor=False) == 0  # a network's metres
-    assert size_shown(View(view.seen, replace(view.aligned, metric=False)), sensor=True) == 0
-    assert size_shown(View(replace(view.seen, camera=None), view.aligned), sensor=True) == 0
-
-
-def test_over_dds_the_catalogue_tells_the_size(start, ros, folder, model):
-    node = start(
-        "perceive",
-        {
-            "__node": "sizer",
-            "backbone": "fabricated",
-            "threads": "1",
-            "quality": str(folder / "quick.yaml"),
-            "classes": f"[{folder}/pear.safetensors]",
-        },
-    )
-    told = []
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    ros.create_subscription(ClassCatalogue, "/sizer/classes", lambda message: told.append(message), latched)
-    for azimuth in (60, 70, 80, 90):
-        shot = pear_camera.shoot(model, azimuth)
-        for depth in (False, True):
-            request = TransferKeypoints.Request(class_name="pear", **inline(shot, "target", depth=depth))
-            answer = call(ros, TransferKeypoints, "/sizer/transfer_keypoints", request)
-            assert answer.success, answer.message
-            assert answer.pose.metric == depth
-    listed = call(ros, ListClasses, "/sizer/list_classes", ListClasses.Request()).classes[0]
-    assert listed.metric_scale == pytest.approx(0.05, rel=0.1)
-    assert spin_until(ros, lambda: bool(told) and told[-1].classes[0].metric_scale == listed.metric_scale)
-    status, output = node.stop(signal.SIGINT)
-    assert status == 0, output
-    assert output.count("was built without a metric size") == 1
+def test_a_sure_placement_at_measured_depth_shows_the_size(answer):
+    assert answer.confidence > SURE
+    assert size_shown(answer, sensor=True) == pytest.approx(0.05, rel=0.1)
+    assert size_shown(replace(answer, confidence=SURE - 0.01), sensor=True) == 0
+    assert size_shown(answer, sensor=False) == 0  # a network's metres
+    assert size_shown(replace(answer, pose=replace(answer.pose, metric=False)), sensor=True) == 0
+    placed = replace(answer.placed, seen=replace(answer.placed.seen, camera=None))
+    assert size_shown(replace(answer, placed=placed), sensor=True) == 0

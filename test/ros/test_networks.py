@@ -16,16 +16,15 @@ from rclpy.parameter import Parameter
 from ros.conftest import call
 from ros.test_lifecycle import change, state
 from ros.test_perceive import inline, xyz
-from semcorr_ros.serving.perception import Task
 from semcorr_ros.srv import TransferKeypoints
 
-from semcorr_ros import pipeline
 from semcorr_ros.features import efficientnet_lite, tiny
+from semcorr_ros.finder import Finder
+from semcorr_ros.methods import Quality
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters, check
-from semcorr_ros.ros.session import perception_from
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
 
@@ -77,15 +76,13 @@ def test_networks_over_dds_say_what_they_say_here(start, ros, folder, model, fab
 
 def here(folder, shot, parameters, measured):
     """Positions of the keypoints as this process finds them, and what it looked at."""
-    perception = perception_from(parameters)
-    bank = ClassBank(perception.device, perception.backbone)
-    resident = bank.load(folder / "pear.safetensors")
+    finder = Finder(providers_from(parameters, "cpu"), parameters.min_score, parameters.seed)
+    bank = ClassBank("cpu", finder.backbone, quality=Quality(parameters.quality))
+    model = bank.load(folder / "pear.safetensors").model
     messages = inline(shot, "target", depth=measured)
     picture = Picture(*(messages.get(f"target_{name}") for name in ("image", "camera_info", "depth")))
-    view = perception.view(resident, picture, Task(keep_going=lambda: True))
-    ids = resident.model.seen.nonzero()[:, 0]
-    found = pipeline.transfer_keypoints(resident.model, view.seen, view.aligned, ids)
-    return found.xyz.numpy(), view.seen
+    answer = finder.find(model, picture.scene(finder.scene)).only(model.known)
+    return answer.xyz.numpy(), answer.placed.seen
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import pear_camera
 import pytest
 from std_msgs.msg import Header
 
+from semcorr_ros.finder import Finder, Watch
+from semcorr_ros.methods import Quality
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Refusal
 from semcorr_ros.ros import conversions
+from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
-from semcorr_ros.ros.session import perception_from
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
 
@@ -25,8 +27,10 @@ MOST_STEPS = 5  # between two looks at whether to go on
 def test_the_optimizer_ends_at_the_next_look_and_looks_all_the_time(model, engine, tmp_path):
     write_class(tmp_path / "pear.safetensors", model)
     (tmp_path / "quality.yaml").write_text(f"engine: {engine}\noptimize: {{steps: 200}}\n")
-    perception = perception_from(Parameters(backbone="fabricated", quality=str(tmp_path / "quality.yaml")))
-    resident = ClassBank("cpu", perception.backbone).load(tmp_path / "pear.safetensors")
+    parameters = Parameters(backbone="fabricated")
+    finder = Finder(providers_from(parameters, "cpu"))
+    bank = ClassBank("cpu", finder.backbone, quality=Quality(str(tmp_path / "quality.yaml")))
+    pear = bank.load(tmp_path / "pear.safetensors").model
     shot = pear_camera.shoot(model, 70)
     header = Header(frame_id="optical")
     picture = Picture(
@@ -44,7 +48,7 @@ def test_the_optimizer_ends_at_the_next_look_and_looks_all_the_time(model, engin
             return answers[-1]
 
         with contextlib.suppress(Refusal):
-            perception.view(resident, picture, Task(keep_going))
+            finder.find(pear, picture.scene(finder.scene), watch=Watch(keep_going))
         return answers
 
     assert len(look(until=10_000)) >= 200 / MOST_STEPS

@@ -12,13 +12,14 @@ import torch
 from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.__main__ import main
-from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.artifacts import DepthMap, Frame
 from semcorr_ros.features import FeatureExtractor
-from semcorr_ros.live_providers import LiveProviders, live_depth, live_masks
+from semcorr_ros.live_providers import live_providers
 from semcorr_ros.masks import MaskProvider, attention, sam
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.sensing.frame import Frame, with_depth
-from semcorr_ros.sensing.place import Place, observe_at, pieces
+from semcorr_ros.observations import look_for, scene_of_frame, with_depth
+from semcorr_ros.places import Place, candidates
+from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
 from semcorr_ros.storage import read_json, write_image
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
@@ -54,15 +55,12 @@ def frame(model):
 
 
 def test_in_a_box_a_provider_outlines_what_attention_found(model, frame):
-    features, masks = Features().encode(frame), (Halves(),)
+    features, masks = Features(), (Halves(),)
     x, y, w, h = box = (40, 20, 50, 60)
-    seen = observe_at(Place(box=box), frame, features, model, LiveProviders(Features(), masks=masks))
-    plain = observe_at(
-        Place(box=box),
-        frame,
-        features,
-        model,
-        LiveProviders(Features(), masks=(attention.build(attention.AttentionSettings()),)),
+    scene = scene_of_frame(frame, features)
+    seen = look_for(scene, features, masks, model, Place(box=box))
+    plain = look_for(
+        scene, features, (attention.build(attention.AttentionSettings()),), model, Place(box=box)
     )
     assert torch.equal(masks[0].rough, plain.mask)
     assert masks[0].box[0] <= x
@@ -74,12 +72,12 @@ def test_in_a_box_a_provider_outlines_what_attention_found(model, frame):
 
 
 def test_a_detectors_mask_is_not_questioned_but_ours_is(model, frame):
-    features, masks = Features().encode(frame), (Halves(),)
-    providers = LiveProviders(Features(), masks=masks)
-    (piece,) = pieces(frame, features, model, 2)
+    features, masks = Features(), (Halves(),)
+    scene = scene_of_frame(frame, features)
+    (piece,) = candidates(scene.seen(), model, 2)
     assert piece.rough
-    guessed = observe_at(piece, frame, features, model, providers)
-    told = observe_at(replace(piece, rough=False), frame, features, model, providers)
+    guessed = look_for(scene, features, masks, model, piece)
+    told = look_for(scene, features, masks, model, replace(piece, rough=False))
     assert torch.equal(told.mask, piece.mask)
     assert not torch.equal(guessed.mask, piece.mask)
 
@@ -102,13 +100,20 @@ def test_a_network_gives_depth_only_where_no_sensor_did(frame):
 
 def test_names_become_providers(tmp_path):
     mask_networks.save_sam(tmp_path / "sam")
-    options = ("sam.candidate=best", f"sam.weights={tmp_path / 'sam'}", "attention.keep=0.5")
-    common = {"device": "cpu", "precision": "bf16"}
-    chosen = live_masks(("sam", "attention"), options, "masks", common, {})
-    assert (chosen[0]._settings.candidate, chosen[0]._settings.precision) == ("best", "bf16")
-    assert chosen[1].config.keep == 0.5
-    assert isinstance(live_masks((), (), "masks", common, {})[0], attention.AttentionMasks)
-    assert live_depth("", (), "depth", common, {}) is None
+    given = ("sam.candidate=best", f"sam.weights={tmp_path / 'sam'}", "attention.keep=0.5")
+    masks = MaskOptions(masks=("sam", "attention"), mask_options=given)
+    features = FeatureOptions(backbone="tiny", precision="bf16")
+    chosen = live_providers((features, masks, DepthOptions()), "cpu", None, lambda group, name: name)
+    assert (chosen.masks[0]._settings.candidate, chosen.masks[0]._settings.precision) == ("best", "bf16")
+    assert chosen.masks[1].config.keep == 0.5
+    plain = live_providers(
+        (FeatureOptions(backbone="tiny"), MaskOptions(), DepthOptions()),
+        "cpu",
+        None,
+        lambda group, name: name,
+    )
+    assert isinstance(plain.masks[0], attention.AttentionMasks)
+    assert plain.depth is None
 
 
 @pytest.fixture(scope="module")

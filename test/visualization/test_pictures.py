@@ -4,13 +4,15 @@ import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
 
+from semcorr_ros.answer import Answer, nowhere
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.methods.semalign3d.model import Aligned
 from semcorr_ros.visualization import palette
 from semcorr_ros.visualization.canvas import Canvas
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
-from semcorr_ros.visualization.overlay import draw_alignment
+from semcorr_ros.visualization.overlay import draw_answer
 
 GRAY = torch.full((60, 80, 3), 128, dtype=torch.uint8)
 
@@ -77,10 +79,15 @@ def aligned_truth(model):
     )
 
 
+def draw(model, aligned, longer_side=1280):
+    placed = Aligned(model, None, aligned)
+    return draw_answer(GRAY, Answer(model.info, (), nowhere(0), 0.5, placed.pose, placed=placed), longer_side)
+
+
 def test_overlay_draws_where_the_class_is():
     model = fabricated.make_class()
     aligned = aligned_truth(model)
-    picture = draw_alignment(GRAY, model, aligned, longer_side=640)
+    picture = draw(model, aligned, longer_side=640)
     assert picture.shape == (480, 640, 3)
     pixels = (8 * (cameras.project(aligned.keypoints[0], aligned.camera) + 0.5)).long()
     assert all(picture[y, x].min() > 230 for x, y in pixels.tolist()), "white keypoints"
@@ -92,7 +99,7 @@ def test_overlay_leaves_out_what_was_never_seen_or_is_behind_the_camera():
     aligned = aligned_truth(model)
     unseen = dataclasses.replace(model, seen=torch.zeros_like(model.seen))
     behind = dataclasses.replace(aligned, keypoints=-aligned.keypoints, dense=-aligned.dense)
-    for picture in (draw_alignment(GRAY, unseen, behind), draw_alignment(GRAY, model, behind)):
+    for picture in (draw(unseen, behind), draw(model, behind)):
         assert not changed(picture)[60:].any()
 
 

@@ -78,7 +78,9 @@ def evaluate(
     state: State, evidence: Evidence, model: ClassRepresentation, weights: dict[str, float]
 ) -> tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]]:
     """Total energy per hypothesis, and the unweighted terms. A term of weight 0 is not computed."""
-    values = {term: TERMS.load(term).energy(state, evidence, model) for term, weight in weights.items() if weight}
+    values = {
+        term: TERMS.load(term).energy(state, evidence, model) for term, weight in weights.items() if weight
+    }
     total = torch.zeros_like(state.focal)
     for term, value in values.items():
         total = total + weights[term] * value

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from semcorr_ros.matching import View
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, CategoryInfo, DepthMap, FeatureMap, Observation, Prototypes
@@ -18,6 +17,7 @@ from semcorr_ros.methods.semalign3d.artifacts import (
     BetaStatistics,
     ClassRepresentation,
     DenseCloud,
+    View,
 )
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
-from semcorr_ros.matching import _uncertainty
-from semcorr_ros.matching._uncertainty import point_covariance, pose_covariance
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras, rotations
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.methods.semalign3d.matching import uncertainty
+from semcorr_ros.methods.semalign3d.matching.uncertainty import point_covariance, pose_covariance
 
 SCALE = 0.06
 NINETY = {3: 6.25, 6: 10.64}  # of the chi-squared distribution
@@ -56,7 +56,7 @@ def test_noise_of_the_stated_size_is_covered_at_the_stated_rate(model):
     for _ in range(300):
         noise = torch.randn(placed.shape, generator=generator) * SCALE
         along = (noise * ray).sum(-1, keepdim=True) * ray
-        error = _uncertainty.SEEN * (noise - along) + _uncertainty.ALONG * along
+        error = uncertainty.SEEN * (noise - along) + uncertainty.ALONG * along
         rates.append(inside(error, point_covariance(placed, placed, visible(len(placed)), aligned)))
     assert 0.87 < sum(rates) / len(rates) < 0.93
 
@@ -66,11 +66,11 @@ def test_the_pose_of_noisy_keypoints_is_covered_at_least_at_the_stated_rate(mode
     aligned = alignment(model)
     covariance = pose_covariance(model, aligned)
     assert torch.linalg.eigvalsh(covariance).min() > 0
-    ideal = covariance / torch.outer(*2 * [torch.tensor([_uncertainty.SHIFT] * 3 + [_uncertainty.TURN] * 3)])
+    ideal = covariance / torch.outer(*2 * [torch.tensor([uncertainty.SHIFT] * 3 + [uncertainty.TURN] * 3)])
     generator = torch.Generator().manual_seed(1)
     errors = []
     for _ in range(600):
-        noise = _uncertainty.HIDDEN * SCALE * torch.randn(aligned.keypoints[0].shape, generator=generator)
+        noise = uncertainty.HIDDEN * SCALE * torch.randn(aligned.keypoints[0].shape, generator=generator)
         _, rotation, translation = fit_similarity(model.sparse[None], (aligned.keypoints[0] + noise)[None])
         turn = rotations.to_vector(rotation[0] @ aligned.rotation[0].T)
         errors.append(torch.cat([translation[0] - aligned.translation[0], turn]))

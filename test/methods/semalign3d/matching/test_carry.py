@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-import torch
 from methods.semalign3d.alignment import fabricated
-from semcorr_ros.matching import aligned
-from semcorr_ros.matching._visibility import visible_share
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras
+from semcorr_ros.methods.semalign3d.matching.carry import carry
+from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def test_points_seen_from_both_sides_are_found(scene, with_depth):
     asked, expected = _shared_points(source, target)
     if not with_depth:
         source = replace(source, seen=replace(source.seen, depth=None))
-    error = (aligned.match(model, source, target, asked).points - expected).norm(dim=-1)
+    error = (carry(model, source, target, asked).points - expected).norm(dim=-1)
     assert len(error) > 30
     assert error.median() < 1.5
     assert error.quantile(0.9) < 5
@@ -42,12 +41,6 @@ def test_points_seen_from_both_sides_are_found(scene, with_depth):
 def test_an_image_matched_to_itself_answers_the_question(scene):
     model, source, _ = scene
     asked, _ = _shared_points(*scene[1:])
-    found = aligned.match(model, source, source, asked)
+    found = carry(model, source, source, asked)
     assert (found.points - asked).norm(dim=-1).median() < 1
     assert (found.state == KeypointState.VISIBLE).float().mean() > 0.9
-
-
-def test_matching_without_alignment_is_refused(scene):
-    model, source, target = scene
-    with pytest.raises(ValueError, match="needs the class aligned"):
-        aligned.match(model, source, replace(target, aligned=None), torch.zeros(1, 2))

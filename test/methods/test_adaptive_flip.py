@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from semcorr_ros.matching import _adaptive_flip
 
 from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.methods import _adaptive_flip
 
 
 def of_angles(rows, size=None):

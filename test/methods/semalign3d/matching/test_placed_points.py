@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
-from semcorr_ros.matching import View
-from semcorr_ros.matching._placed_points import PlacedPoints, locate, refine
 
 from semcorr_ros.artifacts import DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.methods.semalign3d.artifacts import View
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate, refine
 
 
 @pytest.fixture(scope="module")
