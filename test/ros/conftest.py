@@ -14,7 +14,7 @@ import pytest
 from domains import own_domain
 from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 rclpy = pytest.importorskip("rclpy")
