@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from semcorr_ros.msg import Regions
 from semcorr_ros.ros.inputs import Inputs
+from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.ros.refusal import Code
 from semcorr_ros.ros.regions import MOST, RegionInputs
 from semcorr_ros.ros.streaming import Moment
 from semcorr_ros.sensing.assembly import stamp_of
-from semcorr_ros.sensing.synchronizer import Synchronizer
 
 if TYPE_CHECKING:
     from semcorr_ros.ros.perceive import PerceiveNode
@@ -30,7 +30,7 @@ class Camera:
         settings = node.settings
         self._mode = settings.regions
         self._regions_arrived = -float("inf")
-        self._pairs = Synchronizer(("picture", "regions"), settings.sync_slop, WAITING)
+        self._pairs = synchronizer(("picture", "regions"), settings.sync_slop, WAITING)
         transports = (settings.image_transport, settings.depth_transport)
         self.inputs = Inputs(node, settings.depth, settings.sync_slop, node.counters, name, transports)
         self.inputs.on_picture = self._take_picture

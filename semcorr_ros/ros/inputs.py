@@ -14,6 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.counters import Counters
 from semcorr_ros.ros.listener import Listener
+from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.perception import Picture
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
 
@@ -43,7 +44,7 @@ class Inputs:
     ):
         """transports: of image and depth; keys of IMAGE_TRANSPORTS and DEPTH_TRANSPORTS."""
         self._node, self._counters, self._camera = node, counters, camera
-        self._assembler = Assembler(depth, slop, time.monotonic, self._drop)
+        self._assembler = Assembler(depth, slop, time.monotonic, self._drop, synchronizer)
         self._latest: Picture | None = None
         self._trouble = ""  # of the transport; what never arrives has no other explanation
         self._frames: dict[str, str] = {}

@@ -19,6 +19,7 @@ from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import engine, presets
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.ros.bridge import color_from_message
 from semcorr_ros.ros.class_bank import Resident
 from semcorr_ros.ros.networks import providers_from
 from semcorr_ros.ros.parameters import Parameters
@@ -67,7 +68,7 @@ class Picture:
     def frame(self) -> Frame:
         """Decoded and rectified, once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
         if self.decoded is None:
-            self.decoded = read_frame(self.image, self.camera_info, self.depth)
+            self.decoded = read_frame(self.image, self.camera_info, self.depth, color_from_message)
         return self.decoded
 
 
