@@ -18,7 +18,8 @@ def lay_out(
 ) -> UInt8[Tensor, "canvas_height canvas_width 3"]:
     """The image on its canvas, on the CPU; padding is black. Raises ValueError for another kind of image.
 
-    Lanczos with antialiasing on 8-bit values, which torch does not offer: published features are made so.
+    Lanczos with antialiasing on 8-bit values, which neither torch nor OpenCV offers: published features are
+    made so.
     """
     if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != torch.uint8:
         raise ValueError(f"expected an RGB image uint8 (H, W, 3), got {image.dtype} {tuple(image.shape)}")

@@ -98,6 +98,7 @@ def _stretch(image: UInt8[Tensor, "height width 3"]) -> Tensor:
     side = (GRID * STRIDE, GRID * STRIDE)
     if pixels.device.type != "cpu":  # the antialiased uint8 kernel exists on the CPU only
         pixels = pixels.float()
+    # Antialiased, as in training; OpenCV does not.
     resized = functional.interpolate(pixels, size=side, mode="bilinear", align_corners=False, antialias=True)
     return resized.float() / 255
 

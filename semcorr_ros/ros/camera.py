@@ -14,6 +14,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from semcorr_ros.msg import Regions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.inputs import Inputs
+from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.session import NodeState
 from semcorr_ros.sensing.picture import Picture
@@ -84,6 +85,7 @@ class Camera:
             time.monotonic,
             counters.drop,
             lambda picture, marks: on_moment(Moment(name, picture, marks)),
+            synchronizer,
         )
         transports = (settings.image_transport, settings.depth_transport)
         self.inputs = Inputs(node, settings.depth, settings.sync_slop, counters, name, transports)

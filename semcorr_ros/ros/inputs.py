@@ -12,6 +12,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.bridge import color_from_message
+from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.quality_of_service import Listener
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
 from semcorr_ros.sensing.picture import Picture
@@ -43,7 +45,7 @@ class Inputs:
     ):
         """transports: of image and depth; keys of IMAGE_TRANSPORTS and DEPTH_TRANSPORTS."""
         self._node, self._counters, self._camera = node, counters, camera
-        self._assembler = Assembler(depth, slop, time.monotonic, self._drop)
+        self._assembler = Assembler(depth, slop, time.monotonic, self._drop, synchronizer)
         self._latest: Picture | None = None
         self._trouble = ""  # of the transport; what never arrives has no other explanation
         self._frames: dict[str, str] = {}
@@ -116,7 +118,7 @@ class Inputs:
         if moment is None:
             return
         self._check_frames()
-        self._latest = Picture(moment.image, moment.camera_info, moment.depth)
+        self._latest = Picture(moment.image, moment.camera_info, moment.depth, color_from_message)
         self._arrived = time.monotonic()
         self.on_picture(self._latest)
 

@@ -15,6 +15,7 @@ from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.judgement import low_score
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.ros.bridge import color_from_message
 from semcorr_ros.ros.messages import error_of, instance_message, pose_message
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
@@ -147,7 +148,8 @@ def has_image(message: Image) -> bool:
 
 def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Picture:
     """Picture of the optional messages of a request."""
-    return Picture(image, camera_info if camera_info.k[0] != 0 else None, depth if has_image(depth) else None)
+    calibration = camera_info if camera_info.k[0] != 0 else None
+    return Picture(image, calibration, depth if has_image(depth) else None, color_from_message)
 
 
 def check_points(points: Sequence[Any], names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ The node feeds it from subscriptions and `replay` from a bag, so both see the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +31,20 @@ class Moment:
 class Assembler:
     """`take` every message in the order of arrival. O(1), decodes nothing."""
 
-    def __init__(self, depth: str, slop: float, now: Callable[[], float], drop: Callable[[Code, str], Any]):
+    def __init__(
+        self,
+        depth: str,
+        slop: float,
+        now: Callable[[], float],
+        drop: Callable[[Code, str], Any],
+        synchronizer: Callable[[Sequence[str], float], Any] = Synchronizer,
+    ):
         """depth: one of DEPTH_CHOICES; slop: seconds by which stamps may differ; now: a clock in seconds;
-        drop: told about every message that is left out, and why."""
+        drop: told about every message that is left out, and why; synchronizer: makes what pairs messages."""
         if depth not in DEPTH_CHOICES:
             raise ValueError(f"depth must be one of {', '.join(DEPTH_CHOICES)}, got {depth!r}")
         self._depth_mode, self._now, self._drop = depth, now, drop
-        self._synchronizer = Synchronizer(("image", "depth"), slop)
+        self._synchronizer = synchronizer(("image", "depth"), slop)
         self._slop = slop
         self._info: Any = None
         self._arrived = dict.fromkeys(("image", "depth"), NEVER)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+
+from jaxtyping import UInt8
+from torch import Tensor
 
 from semcorr_ros.artifacts import Frame
 from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
@@ -14,9 +18,17 @@ from semcorr_ros.sensing import calibration, images
 SMALLEST_BOX = 4  # pixels
 
 
-def read_frame(image: Any, camera_info: Any | None, depth: Any | None) -> Frame:
-    """Decode and rectify. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
-    color = images.color_from_message(image)
+def read_frame(
+    image: Any,
+    camera_info: Any | None,
+    depth: Any | None,
+    to_rgb: Callable[[Any], UInt8[Tensor, "height width 3"]] = images.color_from_message,
+) -> Frame:
+    """Decode, by `to_rgb` what is color, and rectify.
+
+    Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED.
+    """
+    color = to_rgb(image)
     size = (int(color.shape[0]), int(color.shape[1]))
     camera = None if camera_info is None else calibration.camera_from_message(camera_info, size)
     lens = None if camera is None else calibration.lens_from_message(camera_info, camera)

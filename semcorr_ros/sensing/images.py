@@ -48,16 +48,8 @@ def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
     """RGB of an Image or CompressedImage, in color or gray. Raises Refusal BAD_ENCODING."""
     if compressed.is_compressed(message):
         return torch.from_numpy(compressed.color(message))
-    if message.encoding not in COLOR:
-        raise _unsupported(message, COLOR)
-    element, channels, conversion = COLOR[message.encoding]
-    if channels == 2 and message.width % 2:
-        sentence = (
-            f"{message.encoding} needs an even width, got {message.width}: two pixels share their color"
-        )
-        raise Refusal(Code.BAD_ENCODING, sentence)
-    pixels = _elements(message, np.dtype(element), channels)
-    if element is np.uint16:
+    pixels, conversion = stored_color(message), COLOR[message.encoding][2]
+    if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     if message.encoding.startswith("bayer"):
         # OpenCV leaves out the border: let the pattern go on beyond it, mirrored.
@@ -66,6 +58,17 @@ def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
     elif conversion != AS_IS:
         pixels = cv2.cvtColor(pixels, conversion)
     return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+
+
+def stored_color(message: Any) -> np.ndarray:
+    """View the pixels of a color or gray Image as stored, (h, w, channels). Raises Refusal BAD_ENCODING."""
+    if message.encoding not in COLOR:
+        raise _unsupported(message, COLOR)
+    element, channels, _ = COLOR[message.encoding]
+    if channels == 2 and message.width % 2:
+        sentence = f"{message.encoding} needs an even width, got {message.width}: pairs share their color"
+        raise Refusal(Code.BAD_ENCODING, sentence)
+    return _elements(message, np.dtype(element), channels)
 
 
 def depth_from_message(message: Any) -> DepthMap:

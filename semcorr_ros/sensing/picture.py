@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from semcorr_ros.artifacts import Frame
 from semcorr_ros.observations import Scene
 from semcorr_ros.places import ANYWHERE, Place
 from semcorr_ros.sensing.frame import box_from_message, read_frame
+from semcorr_ros.sensing.images import color_from_message
 
 
 @dataclass
@@ -19,6 +22,7 @@ class Picture:
     image: Any  # Image or CompressedImage
     camera_info: Any | None = None
     depth: Any | None = None
+    to_rgb: Callable[[Any], Tensor] = color_from_message
     decoded: Frame | None = None
     encoded: Scene | None = None
 
@@ -30,7 +34,7 @@ class Picture:
     def frame(self) -> Frame:
         """Decode and rectify, once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
         if self.decoded is None:
-            self.decoded = read_frame(self.image, self.camera_info, self.depth)
+            self.decoded = read_frame(self.image, self.camera_info, self.depth, self.to_rgb)
         return self.decoded
 
     def scene(self, encode: Callable[[Frame], Scene]) -> Scene:

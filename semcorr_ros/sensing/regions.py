@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -116,12 +116,14 @@ class RegionPairs:
         now: Callable[[], float],
         drop: Callable[[Code, str], object],
         on_pair: Callable[[Picture, Marks | None], object],
+        synchronizer: Callable[[Sequence[str], float, int], Any] = Synchronizer,
     ) -> None:
         """mode: "auto", "required", "none". slop: seconds by which stamps may differ. now: a clock in
-        seconds. drop: told what is left out. on_pair: gets pictures; None: there is no detector."""
+        seconds. drop: told what is left out. on_pair: gets pictures; None: there is no detector.
+        synchronizer: makes what pairs messages."""
         self._mode, self._now, self._drop, self._on_pair = mode, now, drop, on_pair
         self._arrived = -math.inf
-        self._pairs = Synchronizer(("picture", "regions"), slop, WAITING)
+        self._pairs = synchronizer(("picture", "regions"), slop, WAITING)
 
     def expect_marks(self) -> None:
         """Wait for the marks of the first picture, too: they are known to come."""

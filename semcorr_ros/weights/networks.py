@@ -76,7 +76,10 @@ def check_choice(name: str, value: str, choices: Any) -> None:
 def resized(
     image: UInt8[Tensor, "h w 3"], size: tuple[int, int], filter: Image.Resampling
 ) -> UInt8[Tensor, "height width 3"]:
-    """Antialiased, on 8-bit values and the CPU, as image processors do it without torchvision."""
+    """Resample antialiased, on 8-bit values and the CPU, as image processors do it without torchvision.
+
+    Not by OpenCV, which does not antialias: the networks were published with these pixels.
+    """
     height, width = size
     picture = Image.fromarray(image.cpu().numpy()).resize((width, height), filter)
     return torch.from_numpy(np.array(picture))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -91,6 +92,23 @@ def test_depth_is_not_blended():
 def test_unknown_models_are_refused(model, coefficients, said):
     with pytest.raises(ValueError, match=said):
         distortion.make_lens(model, coefficients, FOCAL, CENTER, SIZE)
+
+
+def test_a_longer_image_than_can_be_resampled_is_refused():
+    with pytest.raises(ValueError, match="an image of 40000x2 cannot be rectified"):
+        distortion.make_lens("plumb_bob", COEFFICIENTS["plumb_bob"], FOCAL, CENTER, (2, 40000))
+    widest = distortion.make_lens(
+        "plumb_bob", COEFFICIENTS["plumb_bob"], FOCAL, CENTER, (2, distortion.LARGEST_SIDE)
+    )
+    assert distortion.rectify_depth(torch.ones(widest.size), widest).shape == widest.size
+
+
+def test_a_picture_is_black_beyond_the_fold():
+    strong = lens("plumb_bob", (-0.3, 0.0, 0.0, 0.0, 0.0))
+    wide = dataclasses.replace(strong, focal=(40.0, 40.0))
+    straight = distortion.rectify_image(torch.full((*SIZE, 3), 200, dtype=torch.uint8), wide)
+    assert straight[48, 63].tolist() == [200] * 3
+    assert straight[0, 0].tolist() == [0] * 3  # at 2.0 of 1.05, where the polynomial comes back
 
 
 @pytest.mark.parametrize("coefficients", [(), (0.0,) * 5, (0.0,) * 14])

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
+from semcorr_ros.refusal import Refusal
+from semcorr_ros.ros import bridge, pairing
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.synchronizer import Synchronizer
 
@@ -42,6 +44,50 @@ def test_depth_as_cv_bridge(encoding):
     np.testing.assert_allclose(images.depth_from_message(message).values.numpy(), theirs * unit, rtol=1e-6)
 
 
+@pytest.mark.parametrize("encoding", images.COLOR)
+def test_the_node_decodes_the_same_pixels_with_and_without_cv_bridge(encoding):
+    element, channels, _ = images.COLOR[encoding]
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(element).max, (24, 32, channels), element)
+    message = camera_messages.image(pixels[..., 0] if channels == 1 else pixels, encoding)
+    wanted = images.color_from_message(message)
+    assert (bridge.color_from_message(_ros(message)) == wanted).all()
+    rows = np.pad(message.data.reshape(24, -1), ((0, 0), (0, 5)))  # cv_bridge would shift them
+    message.data, message.step = rows.reshape(-1), rows.shape[1]
+    assert (bridge.color_from_message(_ros(message)) == wanted).all()
+    message.height += 1
+    with pytest.raises(Refusal, match="needs rows of"):
+        bridge.color_from_message(_ros(message))
+
+
+def test_cv_bridge_is_used_where_it_is():
+    pytest.importorskip("cv_bridge", reason="only in a full ROS 2 installation")
+    assert bridge.BRIDGE is not None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_node_pairs_the_same_messages_with_and_without_message_filters(seed):
+    """Regular streams, then the bag starts again: same pairs, same count of what was given up."""
+    found = []
+    for made in (Synchronizer(("image", "depth"), 0.05), pairing.synchronizer(("image", "depth"), 0.05)):
+        rng, pairs = np.random.default_rng(seed), []
+        for _ in range(2):
+            stamps = {name: 5 + np.cumsum(rng.uniform(0.02, 0.2, 40)) for name in ("image", "depth")}
+            for at, stream in sorted((float(at), name) for name in stamps for at in stamps[name]):
+                message = _stamped(at)
+                matched = made.add(stream, _seconds(message), message)
+                if matched is not None:
+                    pairs.append((_seconds(matched["image"]), _seconds(matched["depth"])))
+        found.append((pairs, made.dropped))
+        assert made.add("image", -1.0, _stamped(-1.0)) is None  # rclpy raises for such a stamp
+    assert found[0] == found[1]
+    assert len(found[0][0]) > 10
+
+
+def test_message_filters_is_used_where_it_is():
+    pytest.importorskip("message_filters", reason="only in a full ROS 2 installation")
+    assert isinstance(pairing.synchronizer(("a", "b"), 0.1), pairing.FilterSynchronizer)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_pairs_as_message_filters(seed):
     filters = pytest.importorskip("message_filters", reason="only in a full ROS 2 installation")
@@ -55,8 +101,7 @@ def test_pairs_as_message_filters(seed):
     own = Synchronizer(("image", "depth"), 0.05)
     ours = []
     for at, name in order:
-        message = Image()
-        message.header.stamp.sec, message.header.stamp.nanosec = int(at), round(at % 1 * 1e9)
+        message = _stamped(at)
         inputs[name].signalMessage(message)
         matched = own.add(name, _seconds(message), message)
         if matched is not None:
@@ -69,6 +114,12 @@ def _ros(message) -> Image:
     built = Image(**fields)
     built.data.frombytes(message.data.tobytes())
     return built
+
+
+def _stamped(at: float) -> Image:
+    message = Image()
+    message.header.stamp.sec, message.header.stamp.nanosec = int(at // 1), round(at % 1 * 1e9)
+    return message
 
 
 def _seconds(message: Image) -> float:

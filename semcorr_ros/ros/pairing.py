@@ -1,0 +1,64 @@
+"""Pair streams by message_filters where the ROS installation has it, else by `sensing`: the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from semcorr_ros.sensing.synchronizer import Synchronizer
+
+try:
+    import message_filters
+except ImportError:
+    message_filters = None
+
+
+def synchronizer(streams: Sequence[str], slop: float, depth: int = 10) -> Synchronizer | FilterSynchronizer:
+    """Make what pairs messages of `streams` whose stamps differ by less than `slop` seconds."""
+    return (Synchronizer if message_filters is None else FilterSynchronizer)(streams, slop, depth)
+
+
+class FilterSynchronizer:
+    """ApproximateTimeSynchronizer with the interface of `sensing.synchronizer.Synchronizer`.
+
+    It does not count what it gives up, forget what is older than a pair, or notice a bag that starts again.
+    """
+
+    def __init__(self, streams: Sequence[str], slop: float, depth: int = 10):
+        self._inputs = {stream: message_filters.SimpleFilter() for stream in streams}
+        self._filter = message_filters.ApproximateTimeSynchronizer([*self._inputs.values()], depth, slop)
+        self._filter.registerCallback(self._take)
+        self._matched: dict[str, Any] | None = None
+        self.dropped = 0  # messages that left a queue unmatched
+
+    def add(self, stream: str, stamp: float, message: Any) -> dict[str, Any] | None:
+        """Take in one message; the matching set with it, or None."""
+        queue = self._filter.queues[list(self._inputs).index(stream)]
+        if queue and stamp < min(queue) * 1e-9 - 1.0:
+            self.clear()
+        before, self._matched = self._queued() + 1, None
+        if stamp >= 0:  # rclpy knows no earlier time
+            self._inputs[stream].signalMessage(message)
+        self.dropped += before - self._queued() - len(self._matched or ())
+        if self._matched is not None:
+            self._forget_older(self._matched)
+        return self._matched
+
+    def clear(self) -> None:
+        """Forget everything queued."""
+        self.dropped += self._queued()
+        for queue in self._filter.queues:
+            queue.clear()
+
+    def _take(self, *messages: Any) -> None:
+        self._matched = dict(zip(self._inputs, messages, strict=True))
+
+    def _queued(self) -> int:
+        return sum(map(len, self._filter.queues))
+
+    def _forget_older(self, matched: dict[str, Any]) -> None:
+        for queue, message in zip(self._filter.queues, matched.values(), strict=True):
+            stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+            for old in [key for key in queue if key < stamp]:
+                del queue[old]
+                self.dropped += 1
