@@ -23,7 +23,7 @@ def draw_alignment(
     aligned: Alignment,
     longer_side: int = 1280,
     refused: str = "",
-) -> UInt8[Tensor, "height width 3"]:
+) -> UInt8[Tensor, "rows columns 3"]:
     """The best hypothesis over its image, enlarged to `longer_side`.
 
     Dense points have the color of their canonical place (x, y, z as red, green, blue), near ones
@@ -52,7 +52,7 @@ def draw_alignment(
 
 def draw_refusal(
     image: UInt8[Tensor, "height width 3"], text: str, longer_side: int = 1280
-) -> UInt8[Tensor, "height width 3"]:
+) -> UInt8[Tensor, "rows columns 3"]:
     """An image in which nothing was found, in a red frame with the reason."""
     canvas = Canvas(image, longer_side)
     _frame(canvas)

@@ -25,12 +25,6 @@ from semcorr_ros.refusal import Code
 pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 
 
-@pytest.fixture(scope="module")
-def settings(settings):
-    """With all the steps: what is waited for is the compiler."""
-    return {name: value for name, value in settings.items() if name != "quality"}
-
-
 def fresh_machine(folder, **more: str) -> dict[str, str]:
     """Environment of a process: an empty home, no kernels, and a compiler that waits for the file `go`."""
     for name in ("home", "tmp"):
