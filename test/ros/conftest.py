@@ -14,14 +14,14 @@ import pytest
 from domains import own_domain
 from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("semcorr_ros.msg", reason="generated messages are missing: make setup")
 
 ROOT = Path(__file__).resolve().parents[2]
-UP_TIME = 60.0
+UP_TIME = 180.0  # beside other work, a node that takes 8 s takes a minute
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,7 +96,7 @@ class NodeProcess:
         """Exit status and everything printed."""
         self.process.send_signal(number)
         try:
-            output, _ = self.process.communicate(timeout=30)
+            output, _ = self.process.communicate(timeout=UP_TIME)
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()
