@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.machinery
 import sys
 from collections.abc import Callable
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import jaxtyping
 from beartype import beartype
@@ -34,18 +35,27 @@ def install() -> None:
 
 
 def check(function: Callable) -> Callable:
-    """Hold `function` to those of its annotations that mention a shape.
+    """Hold `function` to those of its annotations that are shapes.
 
     The others are mypy's: here they would forbid the doubles and the wrong arguments that tests pass on purpose.
     """
     hints = function.__annotations__
-    if not any(map(_has_shape, hints.values())):
+    if not any(map(_is_shape, hints.values())):
         return function
-    hints.update({name: Any for name, hint in hints.items() if not _has_shape(hint)})
+    hints.update({name: Any for name, hint in hints.items() if not _is_shape(hint)})
     return beartype(function)
 
 
-def _has_shape(hint: Any) -> bool:
+def _is_shape(hint: Any) -> bool:
+    """A shape, or a choice or tuple with one; not a list or dict, of which beartype looks at one item by chance."""
     if isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray):
         return True
-    return any(map(_has_shape, get_args(hint)))
+    parts = get_args(hint)
+    whole = get_origin(hint) in (tuple, Union, UnionType) and Ellipsis not in parts
+    return whole and any(map(_is_shape, parts)) and not any(map(_by_chance, parts))
+
+
+def _by_chance(hint: Any) -> bool:
+    parts = get_args(hint)
+    nested = get_origin(hint) not in (None, tuple, Union, UnionType) or Ellipsis in parts
+    return bool(parts) and (nested or any(map(_by_chance, parts)))

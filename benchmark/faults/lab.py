@@ -23,8 +23,8 @@ from std_msgs.msg import Header
 from benchmark.faults.camera import Picture, write_picture
 
 ROOT = Path(__file__).resolve().parents[2]
-UP = 60.0  # seconds until a node answers
-ANSWER = 60.0
+UP = 180.0  # seconds until a node answers
+ANSWER = 180.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 

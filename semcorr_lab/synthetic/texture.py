@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ def paint(rng: np.random.Generator, size: float, kind: str | None = None, dark: 
     )
 
 
-def solid(color: Float[np.ndarray, "3"]) -> Texture:
+def solid(color: Float[np.ndarray, "3"] | Sequence[float]) -> Texture:
     """One color everywhere."""
     tile = np.asarray(color, np.float32).reshape(1, 1, 3)
     return Texture(tile, 1.0, np.eye(2, dtype=np.float32), np.zeros(2, np.float32))

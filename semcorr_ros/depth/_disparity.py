@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
@@ -56,7 +56,7 @@ DECODINGS = {"release": as_released, "inverse": inverted, "shifted": shifted}
 
 def _usable(
     disparity: DisparityMap, zero: bool = False
-) -> tuple[Float[Tensor, "height width"], Float[Tensor, ""]]:
+) -> tuple[Bool[Tensor, "height width"], Float[Tensor, ""]]:
     values = disparity.values
     usable = torch.isfinite(values) & ((values >= 0) if zero else (values > 0))
     return usable, torch.where(usable, values, 0).max()

@@ -40,7 +40,7 @@ def layers(
     unet: Any,
     latents: Float[Tensor, "batch 4 height width"],
     timestep: int,
-    text: Float[Tensor, "batch token width"],
+    text: Float[Tensor, "batch token channel"],
     freeu: FreeU | None = None,
 ) -> dict[str, Float[Tensor, "batch channel h w"]]:
     """One pass of a diffusers UNet2DConditionModel as far as s3."""

@@ -10,7 +10,7 @@ from torch import Tensor
 def fit_similarity(
     source: Float[Tensor, "*batch point 3"],
     target: Float[Tensor, "*batch point 3"],
-    weights: Float[Tensor, "*batch point"] | None = None,
+    weights: Float[Tensor, "*#batch point"] | None = None,
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
     """Scale, proper rotation and translation with target ~ scale * rotation @ source + translation."""
     w = torch.ones_like(source[..., 0]) if weights is None else weights.expand(source.shape[:-1])

@@ -64,9 +64,7 @@ def _score(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "cand
     return view_costs(state, sights, terms) + hiding_costs(state, sights, terms.basis)
 
 
-def _all_around(
-    state: State, sights: Sightings, terms: Terms
-) -> tuple[State, Float[Tensor, "sector+1 view"]]:
+def _all_around(state: State, sights: Sightings, terms: Terms) -> tuple[State, Float[Tensor, "choice view"]]:
     """The current camera and the best one of every sector, adjusted, the shape held."""
     grid = upright_grid()
     rows = torch.arange(len(grid)).chunk(SECTORS)

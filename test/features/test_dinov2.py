@@ -150,10 +150,11 @@ def authors_positions(learned, rows, columns):
 def test_positions_are_resampled_as_in_the_hub(folders):
     network = folders["dinov2"][1]
     learned = network.embeddings.position_embeddings.detach()
-    found = _dino_tokens.hub_positions(learned, 14, torch.zeros(1), 8 * 14, 6 * 14)
+    unused = torch.zeros(1, 1, 1)
+    found = _dino_tokens.hub_positions(learned, 14, unused, 8 * 14, 6 * 14)
     torch.testing.assert_close(found[:, :1], learned[:, :1])
     torch.testing.assert_close(found[0, 1:], authors_positions(learned, 8, 6), atol=1e-5, rtol=0)
-    assert _dino_tokens.hub_positions(learned, 14, torch.zeros(1), 70, 70) is learned
+    assert _dino_tokens.hub_positions(learned, 14, unused, 70, 70) is learned
     tokens = torch.zeros(1, 1 + 48, 32)
     assert not torch.allclose(
         found, network.embeddings.interpolate_pos_encoding(tokens, 8 * 14, 6 * 14), atol=1e-3
@@ -233,6 +234,7 @@ def test_bad_settings_are_named(folders, options, message):
         build(folders, **options)
 
 
+@pytest.mark.usefixtures("wrong_shapes")
 def test_an_image_of_another_kind_is_refused(folders):
     with pytest.raises(ValueError, match="RGB image uint8"):
         build(folders).encode(ImageRef(torch.zeros(8, 8, 3)))

@@ -153,6 +153,7 @@ def test_weights_that_cannot_be_used_are_named(tmp_path):
         build(cut, size=0)
 
 
+@pytest.mark.usefixtures("wrong_shapes")
 def test_pictures_that_cannot_be_encoded_are_refused(extractors):
     with pytest.raises(ValueError, match="RGB"):
         extractors[2].encode(ImageRef(torch.zeros(64, 64, 3)))

@@ -106,6 +106,7 @@ def test_bad_weights_are_named(untrained, tmp_path):
         tiny.build(tiny.TinySettings(weights=str(old)))
 
 
+@pytest.mark.usefixtures("wrong_shapes")
 def test_bad_images_are_refused(extractor):
     with pytest.raises(ValueError, match="RGB"):
         extractor.encode_image(torch.zeros(64, 64, 3))

@@ -30,6 +30,7 @@ def test_mirrored_camera_sees_the_mirrored_scene():
 
 
 @pytest.mark.parametrize("bad", [torch.eye(2), torch.diag(torch.tensor([-1.0, 1.0, 1.0])), K * torch.nan])
+@pytest.mark.usefixtures("wrong_shapes")
 def test_bad_matrix_is_named(bad):
     with pytest.raises(ValueError, match="K must be"):
         cameras.from_matrix(bad, (480, 640))

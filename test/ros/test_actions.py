@@ -10,7 +10,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration
 from rclpy.action import ActionClient
-from ros.conftest import call, spin_until
+from ros.conftest import UP_TIME, call, spin_until
 from ros.test_perceive import Camera, xyz
 from semcorr_ros.action import AlignClass
 from sensor_msgs.msg import RegionOfInterest
@@ -35,7 +35,7 @@ def quick(start, settings, ros, camera):
     """Client of a node that needs a fraction of a second."""
     node = start("perceive", settings | {"__node": "quick"})
     client = Client(ros, "quick")
-    assert spin_until(ros, lambda: client.run(class_name="pear").error_code == Result.NONE, 60)
+    assert spin_until(ros, lambda: client.run(class_name="pear").error_code == Result.NONE)
     yield client
     client.close()
     status, output = node.stop()
@@ -65,7 +65,7 @@ class Client:
     def __init__(self, ros, name: str):
         self.ros = ros
         self._client = ActionClient(ros, AlignClass, f"/{name}/align_class")
-        assert self._client.wait_for_server(60)
+        assert self._client.wait_for_server(UP_TIME)
 
     def send(self, **fields):
         feedback = []

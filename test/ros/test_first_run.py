@@ -14,7 +14,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from methods.semalign3d.alignment.test_kernel_library import slow_compiler
 from rclpy.action import ActionClient
-from ros.conftest import call, spin_until
+from ros.conftest import UP_TIME, call, spin_until
 from ros.test_lifecycle import classes, state
 from ros.test_perceive import inline
 from semcorr_ros.action import AlignClass
@@ -23,12 +23,6 @@ from semcorr_ros.srv import LoadClass, TransferKeypoints
 from semcorr_ros.refusal import Code
 
 pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
-
-
-@pytest.fixture(scope="module")
-def settings(settings):
-    """With all the steps: what is waited for is the compiler."""
-    return {name: value for name, value in settings.items() if name != "quality"}
 
 
 def fresh_machine(folder, **more: str) -> dict[str, str]:
@@ -56,7 +50,7 @@ def test_it_is_said_what_is_waited_for_and_then_answered(start, ros, model, sett
     told: list[DiagnosticStatus] = []
     subscription = statuses(ros, told)
     client = ros.create_client(TransferKeypoints, "/fresh/transfer_keypoints")
-    assert client.wait_for_service(60)
+    assert client.wait_for_service(UP_TIME)
     request = TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
     early = call(ros, TransferKeypoints, "/fresh/transfer_keypoints", request)
     assert (early.error_code, early.success) == (Code.PREPARING, False)
@@ -94,7 +88,7 @@ def test_a_lifecycle_manager_is_answered_when_they_are_ready(start, ros, setting
     early = TransferKeypoints.Request(class_name="pear")
     assert call(ros, TransferKeypoints, "/held/transfer_keypoints", early).error_code == Code.INACTIVE
     client = ros.create_client(ChangeState, "/held/change_state")
-    assert client.wait_for_service(60)
+    assert client.wait_for_service(UP_TIME)
     transition = Transition(id=Transition.TRANSITION_CONFIGURE)
     answer = client.call_async(ChangeState.Request(transition=transition))
 
@@ -167,7 +161,7 @@ def test_a_home_that_cannot_be_written_to(start, ros, model, settings, tmp_path)
 def _goal(ros, name: str) -> AlignClass.Result:
     client = ActionClient(ros, AlignClass, f"/{name}/align_class")
     try:
-        assert client.wait_for_server(60)
+        assert client.wait_for_server(UP_TIME)
         sent = client.send_goal_async(AlignClass.Goal(class_name="pear"))
         assert spin_until(ros, sent.done)
         result = sent.result().get_result_async()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from ros.conftest import ROOT, spin_until
+from ros.conftest import ROOT, UP_TIME, spin_until
 
 PROFILE = ROOT / "config/fastdds_large_images.xml"
 IMAGES = 6
@@ -99,7 +99,7 @@ def _printed(profile: Path) -> str:
         env={**os.environ, VARIABLE: str(profile)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=UP_TIME,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

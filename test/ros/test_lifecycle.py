@@ -15,7 +15,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
-from ros.conftest import call, spin_until
+from ros.conftest import UP_TIME, call, spin_until
 from ros.test_perceive import inline
 from semcorr_ros.srv import ListClasses, LoadClass, TransferKeypoints
 
@@ -24,7 +24,7 @@ from semcorr_ros.methods.semalign3d.class_file import write_class
 Response = TransferKeypoints.Response
 
 
-def change(ros, node: str, transition: int, seconds: float = 60.0) -> bool:
+def change(ros, node: str, transition: int, seconds: float = UP_TIME) -> bool:
     request = ChangeState.Request(transition=Transition(id=transition))
     return call(ros, ChangeState, f"/{node}/change_state", request, seconds).success
 
@@ -94,7 +94,7 @@ def test_a_configure_that_fails_says_why_and_can_be_repeated(start, ros, setting
 
 def test_with_autostart_a_missing_class_file_ends_the_process(start, ros, settings, tmp_path):
     node = start("perceive", settings | {"classes": f"[{tmp_path / 'gone.safetensors'}]"})
-    output, _ = node.process.communicate(timeout=60)
+    output, _ = node.process.communicate(timeout=UP_TIME)
     assert node.process.returncode == 2, output
     assert "gone.safetensors" in output
     assert "Traceback" not in output
@@ -109,7 +109,7 @@ def test_transitions_do_not_wait_for_inference(start, ros, model, settings, tmp_
     hold.touch()
     node = start("perceive", settings | {"__node": "long"}, FABRICATED_ORDERS=str(tmp_path))
     client = ros.create_client(TransferKeypoints, "/long/transfer_keypoints")
-    assert client.wait_for_service(60)
+    assert client.wait_for_service(UP_TIME)
     request = TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
     answer = client.call_async(request)
     assert spin_until(ros, lambda: (tmp_path / "holding").exists())
@@ -140,7 +140,7 @@ def test_a_class_is_loaded_beside_inference(start, ros, settings, model, tmp_pat
     write_class(tmp_path / "plum.safetensors", replace(model, info=replace(model.info, name="plum")))
     node = start("perceive", settings | {"__node": "busy"}, FABRICATED_ORDERS=str(tmp_path))
     client = ros.create_client(TransferKeypoints, "/busy/transfer_keypoints")
-    assert client.wait_for_service(60)
+    assert client.wait_for_service(UP_TIME)
     request = TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
     answer = client.call_async(request)
     assert spin_until(ros, lambda: (tmp_path / "holding").exists())
@@ -161,7 +161,7 @@ def test_the_process_ends_although_the_model_does_not(start, ros, model, setting
     (tmp_path / "busy").touch()
     node = start("perceive", settings | {"__node": "stubborn"}, FABRICATED_ORDERS=str(tmp_path))
     client = ros.create_client(TransferKeypoints, "/stubborn/transfer_keypoints")
-    assert client.wait_for_service(60)
+    assert client.wait_for_service(UP_TIME)
     client.call_async(
         TransferKeypoints.Request(class_name="pear", **inline(pear_camera.shoot(model, 70), "target"))
     )

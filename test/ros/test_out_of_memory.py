@@ -8,7 +8,7 @@ import pear_camera
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionClient
-from ros.conftest import call, spin_until
+from ros.conftest import UP_TIME, call, spin_until
 from ros.test_perceive import Camera, inline
 from semcorr_ros.action import AlignClass
 from semcorr_ros.msg import Point2D
@@ -119,7 +119,7 @@ def test_goals_demonstrations_and_pictures_of_the_stream(node, ros, model, setti
     subscription = ros.create_subscription(DiagnosticArray, "/diagnostics", take, 5)
     goals = ActionClient(ros, AlignClass, f"/{NODE}/align_class")
     try:
-        assert goals.wait_for_server(60)
+        assert goals.wait_for_server(UP_TIME)
         assert spin_until(ros, lambda: goal(ros, goals).error_code == AlignClass.Result.NONE)
         full.touch()
         # The latest picture may have been encoded while there was room.
@@ -156,7 +156,7 @@ def goal(ros, goals: ActionClient) -> AlignClass.Result:
 def test_a_start_without_room_names_it_and_ends(start, settings, orders, full):
     full.touch()
     node = start("perceive", settings | {"__node": "stillborn"}, FABRICATED_ORDERS=str(orders))
-    output, _ = node.process.communicate(timeout=60)
+    output, _ = node.process.communicate(timeout=UP_TIME)
     assert node.process.returncode == 2, output
     assert "backbone and classes do not fit the device 'auto': CUDA out of memory" in output
     assert "Traceback" not in output

@@ -15,7 +15,7 @@ from methods.semalign3d.alignment import fabricated
 from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter, parameter_value_to_python
-from ros.conftest import call
+from ros.conftest import UP_TIME, call
 from semcorr_ros.srv import ListClasses, LoadClass
 
 from semcorr_ros.methods.semalign3d.class_file import write_class
@@ -182,7 +182,7 @@ def test_an_unconfigured_node_takes_everything_but_files_outside_of_its_folder(t
 def test_an_active_class_that_is_not_loaded_is_told_at_start(start, folder):
     parameters = {"classes": f"[{folder / 'pear.safetensors'}]", "active_classes": "[paer]"}
     node = start("perceive", {"backbone": "fabricated", "__node": "misspelled", **parameters})
-    output, _ = node.process.communicate(timeout=60)
+    output, _ = node.process.communicate(timeout=UP_TIME)
     assert node.process.returncode == 2, output
     assert "active_classes: no class paer is loaded; loaded: pear" in output
     assert "Traceback" not in output
@@ -203,7 +203,7 @@ def test_the_simulated_camera_says_that_nothing_can_be_changed(start, ros):
 
 def test_a_value_out_of_range_is_refused_at_start(start):
     node = start("scene_camera", {"rate": "-1.0"})
-    output, _ = node.process.communicate(timeout=60)
+    output, _ = node.process.communicate(timeout=UP_TIME)
     assert node.process.returncode == 2, output
     assert "rate" in output
     assert "Traceback" not in output

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from geometry_msgs.msg import Point, Quaternion, Transform, Vector3
+from ros.conftest import UP_TIME
 from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
 from std_msgs.msg import Header
 
@@ -129,7 +130,7 @@ def test_a_node_that_cannot_transform_says_so_at_start(start):
     if importlib.util.find_spec("tf2_ros"):
         pytest.skip("tf2_ros is installed here")
     node = start("perceive", {"backbone": "fabricated", "target_frame": "base_link", "__node": "moved"})
-    output, _ = node.process.communicate(timeout=60)
+    output, _ = node.process.communicate(timeout=UP_TIME)
     assert node.process.returncode == 2
     assert "target_frame 'base_link' needs tf2_ros" in output
     assert "Traceback" not in output

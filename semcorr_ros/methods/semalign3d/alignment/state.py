@@ -21,8 +21,8 @@ MIN_DEPTH = 0.05  # working units; a point behind the camera projects as if it w
 class ImageFrame:
     """Maps pixels to normalized image coordinates and back."""
 
-    center: Float[Tensor, "2"]  # principal point, pixels
-    pixels_per_unit: Float[Tensor, "2"]  # max(H, W), in y times fy / fx
+    center: Float[Tensor, "*image 2"]  # principal point, pixels
+    pixels_per_unit: Float[Tensor, "*image 2"]  # max(H, W), in y times fy / fx
 
     def normalize(self, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
         """Pixels to normalized image coordinates."""
@@ -33,10 +33,10 @@ class ImageFrame:
 class ImageSamples:
     """Image points drawn by attention (Eq. 7), with what was seen there."""
 
-    points: Float[Tensor, "sample 2"]  # normalized image coordinates
-    log_semantic: Float[Tensor, "sample point"]  # log p_sem against every class point (Eq. 4)
-    relief: Float[Tensor, "sample"]  # depth / object depth - 1; 0 where there is no valid depth
-    relief_weight: Float[Tensor, "sample"]  # weight of a squared relief error; 0 = no valid depth
+    points: Float[Tensor, "*image sample 2"]  # normalized image coordinates
+    log_semantic: Float[Tensor, "*image sample point"]  # log p_sem against every class point (Eq. 4)
+    relief: Float[Tensor, "*image sample"]  # depth / object depth - 1; 0 where there is no valid depth
+    relief_weight: Float[Tensor, "*image sample"]  # weight of a squared relief error; 0 = no valid depth
 
     def subset(self, rows: Int[Tensor, "batch"]) -> ImageSamples:
         """The given rows only."""
@@ -49,21 +49,24 @@ class ImageSamples:
 class BackgroundGrid:
     """Share of background per cell of a regular grid over the image."""
 
-    share: Float[Tensor, "row column"]  # in [0, 1]
-    origin: Float[Tensor, "2"]  # normalized coordinates (x, y) of the centre of cell (0, 0)
-    step: Float[Tensor, "2"]  # cell size (x, y), normalized
+    share: Float[Tensor, "*image row column"]  # in [0, 1]
+    origin: Float[Tensor, "*image 2"]  # normalized coordinates (x, y) of the centre of cell (0, 0)
+    step: Float[Tensor, "*image 2"]  # cell size (x, y), normalized
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The image, reduced to what the energy needs. Built once per image by evidence.py."""
+    """The image, reduced to what the energy needs. Built once per image by evidence.py.
+
+    `image` dimensions are those of several images side by side (stacked.py); of one image, there are none.
+    """
 
     frame: ImageFrame
     dense: ImageSamples  # against the dense cloud
     sparse: ImageSamples  # against the keypoints
     background: BackgroundGrid
     visibility: bool  # only class points on the near side may explain a pixel
-    center: Float[Tensor, "2"]  # centroid of the object in the image, normalized
+    center: Float[Tensor, "*image 2"]  # centroid of the object in the image, normalized
     radius: float  # RMS distance of the object's pixels to the centroid, normalized
     object_depth: float  # median depth of the object's surface, in depth units; 0 = no depth
     focal: float | None  # known focal length, normalized

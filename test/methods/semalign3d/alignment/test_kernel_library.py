@@ -30,10 +30,10 @@ def nothing_compiled(monkeypatch, tmp_path):
 
 
 def slow_compiler(folder: Path) -> str:
-    """A compiler that says it has begun and waits for the file `go`; then the real one does the work."""
+    """A compiler that says it has begun and waits for the file `go`; then the quick one does the work."""
     script = folder / "slow_compiler"
     script.write_text(
-        f'#!/bin/sh\ntouch {folder}/begun\nwhile [ ! -e {folder}/go ]; do sleep 0.02; done\nexec c++ "$@"\n'
+        f'#!/bin/sh\ntouch {folder}/begun\nwhile [ ! -e {folder}/go ]; do sleep 0.02; done\nexec c++ "$@" -O0\n'
     )
     script.chmod(0o755)
     return str(script)
