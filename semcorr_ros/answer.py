@@ -79,7 +79,7 @@ class Answer:
         edges = tuple((row[a], row[b]) for a, b in self.edges if a in row and b in row)
         return replace(self, names=tuple(names), points=subset(self.points, rows), edges=edges)
 
-    def draw(self, image: UInt8[Tensor, "height width 3"] | None = None) -> UInt8[Tensor, "height width 3"]:
+    def draw(self, image: UInt8[Tensor, "height width 3"] | None = None) -> UInt8[Tensor, "rows columns 3"]:
         """Draw the object; a refused one in a red frame with the reason.
 
         image: RGB, without the lens's distortion (default: the one that was looked at).

@@ -66,16 +66,10 @@ class ReportingLifecycleNode(LifecycleNode):
         return self._transition(self.deactivate)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """From inactive to unconfigured."""
+        """To unconfigured; on shutdown to finalized, from any state."""
         return self._transition(self.clean_up)
 
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """From any state to finalized."""
-        return self._transition(self.clean_up)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Back to unconfigured."""
-        return self._transition(self.clean_up)
+    on_shutdown = on_error = on_cleanup
 
     def _transition(self, act: Callable[[], None]) -> TransitionCallbackReturn:
         self._failure = None

@@ -47,31 +47,31 @@ class PerceiveNode(ReportingLifecycleNode):
         self._warnings = running.WarningsOfTheRest(self)
         settings = parameters.declare(self)
         self._kernels = Kernels(self, self.start_late if settings.autostart else None)
-        self._state = NodeState(settings, self.label, self._kernels.check)
+        self.state = NodeState(settings, self.label, self._kernels.check)
         self._counters = Counters()
         self._catalogue, self._outputs = Catalogue(self), Outputs(self)
         self._streaming = Streaming(
-            self._state, self._outputs, self._counters, self.failures, self.get_logger()
+            self.state, self._outputs, self._counters, self.failures, self.get_logger()
         )
-        self._cameras = Cameras(self, self._state, self._counters, self._streaming.offer)
+        self._cameras = Cameras(self, self.state, self._counters, self._streaming.offer)
         self._serve()
-        self._diagnostics = Diagnostics(self, self._counters, self._kernels, self._state)
+        self._diagnostics = Diagnostics(self, self._counters, self._kernels, self.state)
         self.add_on_set_parameters_callback(self._change)
         self.create_timer(EXPIRY_PERIOD, self._expire, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if settings.autostart and self._kernels.ready:
             self.start()
 
     def _serve(self) -> None:
-        requests = Requests(self, self._state, self._counters, self.failures)
-        goals = AlignAction(self, requests, self._state, self._cameras, self._outputs)
-        TransferService(requests, self._state, self._cameras, self._outputs)
-        ClassServices(requests, self._state, goals.preempt)
-        DemonstrationServices(requests, self._state, self._cameras)
+        requests = Requests(self, self.state, self._counters, self.failures)
+        goals = AlignAction(self, requests, self.state, self._cameras, self._outputs)
+        TransferService(requests, self.state, self._cameras, self._outputs)
+        ClassServices(requests, self.state, goals.preempt)
+        DemonstrationServices(requests, self.state, self._cameras)
 
     def configure(self) -> None:
         """Load backbone and classes. On failure everything stays as it was."""
         self._kernels.finish()
-        settings = self._state.settings
+        settings = self.state.settings
         session = Session(settings, self._streaming.look, self.get_logger().warning, self.failures.add)
         try:
             self._outputs.open(settings.cameras, settings.target_frame, settings.broadcast_tf)
@@ -81,25 +81,25 @@ class PerceiveNode(ReportingLifecycleNode):
             raise
         session.bank.on_change = lambda: self._catalogue.publish(session.bank.all())
         session.bank.on_change()
-        self._state.current = session
+        self.state.current = session
         session.announce(self.get_logger())
 
     def activate(self) -> None:
         """Subscribe."""
         self._cameras.open()
-        self._state.active = True
+        self.state.active = True
 
     def deactivate(self) -> None:
         """Unsubscribe and answer who waits; what is loaded stays."""
-        self._state.active = False
+        self.state.active = False
         self._cameras.close()
-        if self._state.current is not None:
-            self._state.current.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
+        if self.state.current is not None:
+            self.state.current.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
 
     def clean_up(self) -> None:
         """Free the memory of backbone and classes; of what still runs, once it has stopped."""
         self.deactivate()
-        session, self._state.current = self._state.current, None
+        session, self.state.current = self.state.current, None
         if session is not None:
             session.bank.on_change = lambda: None
             session.close(timeout=0.0)
@@ -110,18 +110,18 @@ class PerceiveNode(ReportingLifecycleNode):
         """Stop the threads: the process ends. False if one does not stop in time."""
         self._kernels.close()
         self._warnings.close()
-        session = self._state.current
+        session = self.state.current
         if session is None or session.close(CLOSING_TIME):
             return True
         self.get_logger().warning("what is being computed did not stop in time")
         return False
 
     def _expire(self) -> None:
-        if self._state.current is not None:
-            self._state.current.expire()
+        if self.state.current is not None:
+            self.state.current.expire()
 
     def _change(self, changes: list[Parameter]) -> SetParametersResult:
-        session = self._state.current
+        session = self.state.current
         activates = session is not None and any(change.name == "active_classes" for change in changes)
         try:
             settings = parameters.updated(self, changes, configured=session is not None)
@@ -129,7 +129,7 @@ class PerceiveNode(ReportingLifecycleNode):
                 session.bank.activate(set(settings.active_classes))
         except (ValueError, Refusal) as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self._state.settings = settings
+        self.state.settings = settings
         if session is not None and activates:
             session.forget()  # what follows an object holds on to the tensors of its class
         return SetParametersResult(successful=True)

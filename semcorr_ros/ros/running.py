@@ -17,7 +17,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from types import FrameType
-from typing import Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -33,14 +32,6 @@ class Fatal(Exception):  # noqa: N818 - says what it does, not what went wrong
     def __init__(self, message: str, status: int = 1):
         super().__init__(message)
         self.status = status
-
-
-class Closing(Protocol):
-    """A node with threads or files to give back before it is destroyed."""
-
-    def close(self) -> bool:
-        """Called once, after the last callback. False if a thread still runs."""
-        ...
 
 
 def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) -> int:

@@ -21,7 +21,7 @@ RED = (230, 40, 40)
 
 def draw_answer(
     image: UInt8[Tensor, "height width 3"], answer: Answer, longer_side: int = 1280
-) -> UInt8[Tensor, "height width 3"]:
+) -> UInt8[Tensor, "rows columns 3"]:
     """Draw a placed class over its image, enlarged to `longer_side`.
 
     Surface points have the color of their canonical place (x, y, z as red, green, blue), near ones
@@ -41,7 +41,7 @@ def draw_answer(
 
 def draw_refusal(
     image: UInt8[Tensor, "height width 3"], text: str, longer_side: int = 1280
-) -> UInt8[Tensor, "height width 3"]:
+) -> UInt8[Tensor, "rows columns 3"]:
     """An image in which nothing was found, in a red frame with the reason."""
     canvas = Canvas(image, longer_side)
     _frame(canvas)

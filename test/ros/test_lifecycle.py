@@ -204,8 +204,8 @@ def test_cleanup_frees_the_classes(ros, settings, fabricated_backbone):
     node = PerceiveNode(parameter_overrides=values)
     try:
         node.trigger_configure()
-        model = weakref.ref(node.session.bank.get("pear").model)
-        extractor = weakref.ref(node.session.perception._providers.features)
+        model = weakref.ref(node.state.session.bank.get("pear").model)
+        extractor = weakref.ref(node.state.session.perception._providers.features)
         node.trigger_activate()
         node.trigger_deactivate()
         assert model() is not None
