@@ -15,7 +15,7 @@ def best_distinct(
     count: int,
     angle_deg: float,
 ) -> list[int]:
-    """Indices by rising energy; those within `angle_deg` of a better one only fill up to `count`."""
+    """Order hypotheses by rising energy; those within `angle_deg` of a better one only fill up to `count`."""
     cosine = (torch.einsum("aij,bij->ab", rotations, rotations) - 1) / 2
     close = cosine > math.cos(math.radians(angle_deg))
     order = energy.argsort().tolist()

@@ -19,13 +19,13 @@ class FreeKeypoints:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> FreeKeypoints:
-        """The class at the starts."""
+        """Begin with the class at the starts."""
         return FreeKeypoints(starts.shape(model) @ starts.rotation.mT + starts.translation[:, None])
 
     def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
-        """Keypoints in the camera frame, working units."""
+        """Compute keypoints in the camera frame, working units."""
         return self.positions
 
     def parameters(self, lr: float) -> list[dict[str, object]]:
-        """One group: every coordinate moves at the same rate."""
+        """Return one group: every coordinate moves at the same rate."""
         return [{"params": [self.positions], "lr": lr}]

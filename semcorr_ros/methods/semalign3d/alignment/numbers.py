@@ -1,4 +1,4 @@
-"""The numbers of a hypothesis as one row, for the engines that have no autograd.
+"""Pack the numbers of a hypothesis into one row, for the engines that have no autograd.
 
 For the shape space quaternion (x, y, z, w), translation, log scale, mode coefficients, residual (L, 3),
 log focal length; for free keypoints their positions (L, 3) and the log focal length.
@@ -19,7 +19,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def pack(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> Float[Tensor, "start number"]:
-    """A row for every start."""
+    """Pack every start into a row."""
     if config.parametrization == "free_keypoints":
         leaves = [FreeKeypoints.start(model, starts).positions]
     else:
@@ -30,7 +30,7 @@ def pack(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> 
 
 
 def rates(model: ClassRepresentation, evidence: Evidence, config: OptimizeConfig) -> Float[Tensor, "number"]:
-    """Learning rate of every number; 0 for a focal length that is known."""
+    """Return the learning rate of every number; 0 for a focal length that is known."""
     residual = 3 * len(model.sparse)
     focal = [0.0 if evidence.focal is not None else 1.0]
     if config.parametrization == "free_keypoints":

@@ -76,7 +76,10 @@ def optimize(
 def score(
     model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
 ) -> Float[Tensor, "start"]:
-    """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
+    """Compute the dense reconstruction likelihood of the undeformed class at the starts.
+
+    See engine.Engine.
+    """
     few = torch.arange(min(samples, len(evidence.dense.points)))
     glimpse = replace(evidence, dense=evidence.dense.subset(few))
     scores = []

@@ -33,7 +33,7 @@ class ShapeSpace:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> ShapeSpace:
-        """The class at the starts."""
+        """Begin with the class at the starts."""
         count, like = len(starts.focal), starts.translation
         quaternion = torch.stack([rotations.to_quaternion(r) for r in starts.rotation])
         modes, residual = starts.modes, starts.residual
@@ -46,13 +46,13 @@ class ShapeSpace:
         )
 
     def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
-        """Keypoints in the camera frame, working units."""
+        """Compute keypoints in the camera frame, working units."""
         shape = model.sparse + torch.einsum("bm,mld->bld", self.modes, model.shape_modes) + self.residual
         scaled = self.log_scale.exp()[:, None, None] * shape
         return scaled @ rotations.from_quaternion(self.quaternion).mT + self.translation[:, None]
 
     def parameters(self, lr: float) -> list[dict[str, object]]:
-        """Parameter groups with their learning rates."""
+        """List parameter groups with their learning rates."""
         pose = [self.quaternion, self.translation, self.log_scale]
         return [
             {"params": pose, "lr": lr},

@@ -12,7 +12,7 @@ NEWTON_STEPS = 12
 def fit_beta(
     samples: Float[Tensor, "sample combination measure"], weight: Float[Tensor, "sample combination #measure"]
 ) -> tuple[Float[Tensor, "combination measure"], Float[Tensor, "combination measure"]]:
-    """Alpha and beta from samples inside (0, 1); NaN where all samples coincide or there are none.
+    """Fit alpha and beta to samples inside (0, 1); NaN where all samples coincide or there are none.
 
     The likelihood depends on the samples by E[log x] and E[log(1 - x)] alone, and is concave.
     """
@@ -46,7 +46,7 @@ def cap_concentration(alpha: Tensor, beta: Tensor, cap: float) -> tuple[Tensor, 
 
 
 def _newton(log_alpha: Tensor, log_beta: Tensor, log_x: Tensor, log_rest: Tensor) -> tuple[Tensor, Tensor]:
-    """One step on (log alpha, log beta); steps are limited, so a poor start cannot overshoot."""
+    """Take one step on (log alpha, log beta); steps are limited, so a poor start cannot overshoot."""
     alpha, beta = log_alpha.exp(), log_beta.exp()
     total = torch.digamma(alpha + beta)
     gradient_a = alpha * (log_x - torch.digamma(alpha) + total)

@@ -56,7 +56,7 @@ def beta_statistics(
 
 
 def _fill(points: Tensor, weight: Tensor) -> Tensor:
-    """Invisible keypoints moved to the view's centroid: their combinations have no weight anyway."""
+    """Move invisible keypoints to the view's centroid: their combinations have no weight anyway."""
     seen = (weight > 0)[..., None]
     centroid = (points * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp_min(1)
     return torch.where(seen, points, centroid)
@@ -86,7 +86,7 @@ def _family(
 def _moments(
     indices: Int[Tensor, "combination 4"], measures: Measures, points: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """How many views show a combination, and the RMS spread of its measures."""
+    """Count the views that show a combination, and compute the RMS spread of its measures."""
     counts, spreads = [], []
     for rows in indices.split(CHUNK):
         share = weight[:, rows].prod(-1)

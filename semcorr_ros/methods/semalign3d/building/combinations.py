@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 def all_edge_pairs(keypoints: int) -> Int[Tensor, "combination 4"]:
-    """Unordered pairs of distinct undirected edges (i < j), those that share a vertex included."""
+    """List unordered pairs of distinct undirected edges (i < j), those that share a vertex included."""
     edges = torch.combinations(torch.arange(keypoints), 2)
     pairs = torch.combinations(torch.arange(len(edges)), 2)
     return edges[pairs].reshape(-1, 4)
 
 
 def all_frames(keypoints: int) -> Int[Tensor, "combination 4"]:
-    """The four cyclic rotations of every 4-subset: a triangle and a vertex seen from its corner."""
+    """List the four cyclic rotations of every 4-subset: a triangle and a vertex seen from its corner."""
     subsets = torch.combinations(torch.arange(keypoints), 4)
     return torch.cat([subsets.roll(-turn, dims=1) for turn in range(4)])
 

@@ -59,7 +59,7 @@ def carry_surface(
 def cluster_surface(
     merged: MergedCloud, config: BuildConfig, generator: torch.Generator
 ) -> tuple[Float[Tensor, "cluster 3"], Float[Tensor, "cluster"]]:
-    """Centers of the clusters that are dense enough, and their share of all merged points.
+    """Find the centers of the clusters that are dense enough, and their share of all merged points.
 
     A cluster is dropped if it holds few points, or points of a single view where others could
     have confirmed them: both are what wrong depth leaves behind.
@@ -79,7 +79,7 @@ def express_by_keypoints(
     keypoints: Float[Tensor, "keypoint 3"],
     placed: Bool[Tensor, "keypoint"],
 ) -> Float[Tensor, "cluster keypoint"]:
-    """Affine weights of the placed keypoints that reproduce the centers, at most eight per row."""
+    """Compute affine weights of the placed keypoints that reproduce the centers, at most eight per row."""
     weights = torch.zeros(len(centers), len(placed))
     weights[:, placed] = sparse_affine_weights(centers, keypoints[placed], ANCHORS)
     return weights

@@ -14,7 +14,7 @@ ITERATIONS = 12
 def kmeans(
     points: Float[Tensor, "point 3"], count: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "cluster 3"], Int[Tensor, "point"]]:
-    """Centers and the cluster of every point. At most as many clusters as points; none is empty."""
+    """Find centers and the cluster of every point. At most as many clusters as points; none is empty."""
     data = points.double().numpy()
     start = torch.randperm(len(points), generator=generator)[: min(count, len(points))]
     centers = data[start.sort().values.numpy()]

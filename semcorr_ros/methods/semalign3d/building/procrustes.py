@@ -91,7 +91,7 @@ def normalize_shape(
 def fixes_similarity(
     weight: Float[Tensor, "view keypoint"], target: Float[Tensor, "view keypoint 3"]
 ) -> Bool[Tensor, "view"]:
-    """Views with at least three weighted target points that do not lie on a line."""
+    """Find views with at least three weighted target points that do not lie on a line."""
     share = weight / weight.sum(-1, keepdim=True).clamp_min(1e-12)
     centered = target - (share[..., None] * target).sum(1, keepdim=True)
     extents = torch.linalg.eigvalsh((share[..., None] * centered).mT @ centered).clamp_min(0).sqrt()

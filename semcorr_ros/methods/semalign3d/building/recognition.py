@@ -1,4 +1,4 @@
-"""Are the annotations where they seem to be? Then a keypoint looks alike from image to image.
+"""Check whether the annotations are where they seem to be. Then a keypoint looks alike from image to image.
 
 Geometry cannot tell coordinates of another scale, exchanged x and y or a turned picture from right ones, if
 all images have them: the shape is as consistent. What the pictures show there is not.
@@ -27,7 +27,7 @@ class Recognition:
 
     @property
     def skill(self) -> float:
-        """0: no better than guessing, 1: always right."""
+        """Scale the share: 0 is no better than guessing, 1 is always right."""
         return (self.share - self.by_chance) / max(1 - self.by_chance, 1e-6)
 
 

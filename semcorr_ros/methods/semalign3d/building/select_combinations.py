@@ -12,7 +12,7 @@ PAIRS = torch.combinations(torch.arange(4), 2).tolist()
 def select_informative(
     indices: Int[Tensor, "combination 4"], spread: Float[Tensor, "combination"], budget: int, keypoints: int
 ) -> Int[Tensor, "chosen"]:
-    """Rows with the smallest spread, sorted; half of the budget goes round all keypoint pairs first.
+    """Choose the rows with the smallest spread, sorted; half of the budget goes round all pairs first.
 
     Long edges have the smallest spread: without the round, small parts would be left out.
     """
@@ -29,7 +29,7 @@ def select_informative(
 
 
 def _first_of_each_pair(rows: Tensor, per_pair: int, keypoints: int) -> Tensor:
-    """Which rows are among the first `per_pair` that hold some pair of keypoints."""
+    """Find which rows are among the first `per_pair` that hold some pair of keypoints."""
     ordered = rows.sort(-1).values
     keys = torch.stack([ordered[:, a] * keypoints + ordered[:, b] for a, b in PAIRS], -1)
     real = torch.stack([ordered[:, a] != ordered[:, b] for a, b in PAIRS], -1)
@@ -40,7 +40,7 @@ def _first_of_each_pair(rows: Tensor, per_pair: int, keypoints: int) -> Tensor:
 
 
 def _rank_in_group(key: Tensor) -> Tensor:
-    """How many earlier rows have the same key."""
+    """Count the earlier rows with the same key."""
     ordered, order = key.sort(stable=True)
     start = torch.searchsorted(ordered, ordered)
     rank = torch.empty_like(key)

@@ -92,7 +92,7 @@ def _start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -
 
 
 def plan(when: Plan, done: int, rates: Array, rows: Int[Tensor, "step 2 batch"]) -> step.Plan:
-    """Schedules of the steps after `done`, and the image points they look at."""
+    """Lay out the schedules of the steps after `done`, and the image points they look at."""
     drawn = rows.numpy().astype(np.int32)
     return step.Plan(
         done=done,

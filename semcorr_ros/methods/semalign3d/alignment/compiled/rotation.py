@@ -9,7 +9,7 @@ from semcorr_ros.methods.semalign3d.alignment.compiled.tables import Array, Inde
 
 
 def fit_rotation(canonical: Array, points: Array, seen: Index) -> Array:
-    """Proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the seen keypoints.
+    """Fit the proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the seen keypoints.
 
     The identity where points are not finite.
     """

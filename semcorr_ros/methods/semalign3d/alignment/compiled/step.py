@@ -14,9 +14,9 @@ def descend(search: Search, known: Class, image: Image, plan: Plan, free: bool) 
 
 
 def go(
-    search: Search, known: Class, evidence: tuple[layout.Class, layout.Image], plan: Plan, free: bool
+    search: Search, known: Class, tables: tuple[layout.Class, layout.Image], plan: Plan, free: bool
 ) -> None:
-    """`descend` for a class and an image whose addresses have been taken before."""
+    """Go the steps of `plan`; `tables`: a class and an image whose addresses have been taken before."""
     keypoints, numbers = len(known.sparse), search.numbers.shape[1]
     steps, rows = layout.of_plan(plan, numbers), layout.of_search(search, keypoints)
-    library.load().semcorr_descend(rows, *evidence, steps, int(free))
+    library.load().semcorr_descend(rows, *tables, steps, int(free))
