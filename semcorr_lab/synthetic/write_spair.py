@@ -21,38 +21,16 @@ from semcorr_lab.synthetic.instance import Instance
 from semcorr_lab.synthetic.render import Rendering
 from semcorr_ros import rendered
 from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.datasets.pf_pascal import CATEGORIES as VOC
 from semcorr_ros.storage import atomic_path, write_json
 
-# Class ids of PASCAL VOC, which SPair's Segmentation uses; a category without one gets 21.
-_VOC = [
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-]
 _JPEG_QUALITY = 92
 _MAX_MILLIMETRES = 65535
 
 
 def class_id(category: str) -> int:
-    """Pixel value of the category in Segmentation."""
-    return _VOC.index(category) + 1 if category in _VOC else len(_VOC) + 1
+    """Return a category's pixel value in Segmentation: its id in PASCAL VOC, or 21 where it has none."""
+    return VOC.index(category) + 1 if category in VOC else len(VOC) + 1
 
 
 def sample_paths(root: Path, category: str, stem: str) -> dict[str, Path]:

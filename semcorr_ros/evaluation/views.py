@@ -53,7 +53,10 @@ class Views:
         self._seen: OrderedDict[str, Observation] = OrderedDict()
 
     def view(self, name: str) -> View:
-        """Raises ValueError with the reason if this image cannot be used, each time it is asked for."""
+        """Return the view of an image.
+
+        Raises ValueError with the reason if this image cannot be used, each time it is asked for.
+        """
         if name in self._failures:
             raise ValueError(self._failures[name])
         started = time.perf_counter()
@@ -67,7 +70,10 @@ class Views:
         return View(seen, aligned)
 
     def pair(self, source: str, target: str) -> tuple[View, View]:
-        """Both views; with features of this very pair where the backbone has such. Raises as `view`."""
+        """Return both views.
+
+        With features of this very pair where the backbone has such. Raises as `view`.
+        """
         views = self.view(source), self.view(target)
         encode_pair = getattr(self.setup.providers.features, "encode_pair", None)
         if encode_pair is None or self._needs_alignment:
@@ -85,7 +91,10 @@ class Views:
         return first, second
 
     def mirrored(self, name: str) -> View | None:
-        """The left/right mirrored image; None where the backbone cannot encode it. Raises as `view`."""
+        """Return the left/right mirrored image.
+
+        None where the backbone cannot encode it. Raises as `view`.
+        """
         key = f"{name} mirrored"
         if key not in self._seen:
             seen = self.view(name).seen
@@ -98,7 +107,7 @@ class Views:
         return View(self._seen[key])
 
     def mask(self, name: str) -> Bool[Tensor, "height width"] | None:
-        """The object, where a mask provider knows it, also for methods whose features ignore it."""
+        """Return the object, where a mask provider knows it, also for methods whose features ignore it."""
         if name not in self._masks:
             sample, seen = self.setup.samples[name], self.view(name).seen
             found = (one.mask(sample, seen, self.setup.model) for one in self.setup.providers.masks)
@@ -141,12 +150,12 @@ class Views:
 
 
 def alignment_path(folder: Path, name: str) -> Path:
-    """Where the alignment of an image is kept."""
+    """Name the file where the alignment of an image is kept."""
     return folder / f"{name}.safetensors"
 
 
 def write_alignment(path: Path, found: Alignment) -> None:
-    """One alignment as a safetensors file, atomically."""
+    """Write an alignment as a safetensors file, atomically."""
     tensors = {
         field.name: getattr(found, field.name)
         for field in dataclasses.fields(found)
@@ -158,7 +167,7 @@ def write_alignment(path: Path, found: Alignment) -> None:
 
 
 def read_alignment(path: Path, device: str = "cpu") -> Alignment:
-    """Raises ValueError for a damaged file."""
+    """Read an alignment. Raises ValueError for a damaged file."""
     tensors, header = read_tensors(path, device)
     camera = Camera(tensors.pop("camera.focal"), tensors.pop("camera.principal_point"), tuple(header["size"]))
     terms: dict[str, Tensor] = {}

@@ -28,7 +28,10 @@ def make_lens(
     principal_point: tuple[float, float],
     size: tuple[int, int],
 ) -> Lens | None:
-    """None where there is nothing to correct. Raises ValueError for a model or count that is not known."""
+    """Make a lens.
+
+    None where there is nothing to correct. Raises ValueError for a model or count that is not known.
+    """
     if not any(coefficients):
         return None
     if model not in COEFFICIENTS:
@@ -47,7 +50,7 @@ def make_lens(
 
 
 def to_image(ideal: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Where the lens shows what a pinhole camera would show at `ideal` pixels.
+    """Compute where the lens shows what a pinhole camera would show at `ideal` pixels.
 
     NaN beyond the angle at which the polynomial folds back: no image pixel shows that.
     """
@@ -56,7 +59,7 @@ def to_image(ideal: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*ba
 
 
 def to_ideal(pixels: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Inverse of `to_image`, by Newton's method; NaN where no direction is shown at a pixel."""
+    """Invert `to_image` by Newton's method; NaN where no direction is shown at a pixel."""
     focal, center = _intrinsics(pixels, lens)
     wanted = ((pixels - center) / focal).double()
     found = wanted.clone()
@@ -68,7 +71,10 @@ def to_ideal(pixels: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*b
 
 
 def rectify_image(image: UInt8[Tensor, "height width 3"], lens: Lens) -> UInt8[Tensor, "height width 3"]:
-    """The picture a pinhole camera with the same K would take; black where the lens shows nothing."""
+    """Resample to the picture a pinhole camera with the same K would take.
+
+    Black where the lens shows nothing.
+    """
     grid = _sampling_grid(lens).to(image.device)
     planes = image.permute(2, 0, 1)[None].float()
     found = torch.nn.functional.grid_sample(planes, grid, "bilinear", "zeros", align_corners=True)
@@ -76,7 +82,7 @@ def rectify_image(image: UInt8[Tensor, "height width 3"], lens: Lens) -> UInt8[T
 
 
 def rectify_depth(depth: Float[Tensor, "height width"], lens: Lens) -> Float[Tensor, "height width"]:
-    """Depth along optical z, resampled without blending surfaces; 0 where the lens shows nothing."""
+    """Resample depth along optical z without blending surfaces; 0 where the lens shows nothing."""
     grid = _sampling_grid(lens).to(depth.device)
     found = torch.nn.functional.grid_sample(depth[None, None], grid, "nearest", "zeros", align_corners=True)
     return found[0, 0]
@@ -96,14 +102,14 @@ def _intrinsics(pixels: Tensor, lens: Lens) -> tuple[Tensor, Tensor]:
 
 
 def _distort(xy: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Normalized directions (x / z, y / z), ideal to shown."""
+    """Map normalized directions (x / z, y / z), ideal to shown."""
     squared = (xy**2).sum(-1, keepdim=True)
     bent = xy * _gain(squared, lens) + _tangential(xy, squared, lens)
     return torch.where(squared.sqrt() <= _fold(lens), bent, torch.nan)
 
 
 def _gain(squared: Tensor, lens: Lens) -> Tensor:
-    """Shown radius over ideal radius, for a squared ideal radius."""
+    """Divide the shown by the ideal radius, for a squared ideal radius."""
     k = lens.coefficients
     if lens.model == "equidistant":
         radius = squared.sqrt().clamp_min(1e-9)
@@ -128,7 +134,7 @@ def _tangential(xy: Tensor, squared: Tensor, lens: Lens) -> Tensor:
 
 
 def _jacobian(xy: Tensor, lens: Lens) -> Float[Tensor, "*batch 2 2"]:
-    """Of `_distort`, by central differences."""
+    """Differentiate `_distort` by central differences."""
     step = 1e-6
     columns = []
     for axis in torch.eye(2, dtype=xy.dtype, device=xy.device) * step:
@@ -138,7 +144,7 @@ def _jacobian(xy: Tensor, lens: Lens) -> Float[Tensor, "*batch 2 2"]:
 
 @functools.lru_cache(maxsize=64)
 def _fold(lens: Lens) -> float:
-    """Ideal radius up to which the shown radius grows."""
+    """Find the ideal radius up to which the shown radius grows."""
     radius = torch.linspace(0, WIDEST, 4001, dtype=torch.float64)
     shown = radius * _gain(radius**2, lens)
     falling = (shown.diff() <= 0).nonzero()

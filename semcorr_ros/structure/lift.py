@@ -47,7 +47,9 @@ def lift(
     generator: torch.Generator,
     sentences: Sequence[Nearer] = (),
 ) -> Structure:
-    """The better of a solution and its depth reversal; the same generator state gives the same structure.
+    """Find the better of a solution and its depth reversal.
+
+    The same generator state gives the same structure.
 
     A flip table that the keypoints do not obey is left aside. Raises ValueError if the sentences do not tell
     the two apart.
@@ -66,13 +68,13 @@ def _lift(
     generator: torch.Generator,
     sentences: Sequence[Nearer],
 ) -> Structure:
-    basis = symmetric_basis(sights.seen.shape[1], flip)
+    basis = symmetric_basis(sights.visible.shape[1], flip)
     first = _rigid(sights, basis, config, generator)
     solved = [_deforming(one, sights, flip, _terms(config, basis, config.slip)) for one in first]
     terms = _terms(config, basis, config.slip)
     verdict = decide([(state, believed) for state, believed, _ in solved], terms, sentences)
-    state, seen, swapped = solved[verdict.winner]
-    return replace(_structure(state, seen, swapped, terms, verdict), symmetric=flip is not None)
+    state, believed, swapped = solved[verdict.winner]
+    return replace(_structure(state, believed, swapped, terms, verdict), symmetric=flip is not None)
 
 
 def _terms(config: LiftConfig, basis: Tensor, slip: float, perspective: float = 1.0) -> Terms:
@@ -80,7 +82,7 @@ def _terms(config: LiftConfig, basis: Tensor, slip: float, perspective: float = 
 
 
 def _rigid(sights: Sightings, basis: Tensor, config: LiftConfig, generator: torch.Generator) -> list[State]:
-    """A rigid solution and its reversal, with perspective."""
+    """Find a rigid solution and its reversal, with perspective."""
     state = first_states(sights, basis, config.starts, generator)
     for slip in COARSE:
         state, cost = adjust(state, sights, _terms(config, basis, slip, 0.0), FIRST_STEPS)
@@ -96,8 +98,8 @@ def _rigid(sights: Sightings, basis: Tensor, config: LiftConfig, generator: torc
 def _deforming(
     state: State, sights: Sightings, flip: tuple[int, ...] | None, terms: Terms
 ) -> tuple[State, Sightings, Tensor]:
-    """One candidate to the end: cameras sought again, sides exchanged, modes."""
-    config, swapped = terms.config, torch.zeros(len(sights.seen), dtype=torch.bool)
+    """Take one candidate to the end: cameras sought again, sides exchanged, modes."""
+    config, swapped = terms.config, torch.zeros(len(sights.visible), dtype=torch.bool)
     coarse = replace(terms, slip=COARSE[-1])
     for _ in range(config.rounds):
         state, _ = adjust(look_again(state, sights, coarse), sights, coarse, config.steps)
@@ -117,11 +119,11 @@ def _total(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "cand
 
 def _structure(state: State, sights: Sightings, swapped: Tensor, terms: Terms, verdict: Verdict) -> Structure:
     turned = rotated(state, terms.basis)
-    seen, scale, strength = projected(turned, state, sights, terms.perspective)
+    places, scale, strength = projected(turned, state, sights, terms.perspective)
     focal = sights.focal * state.focal_log[0].exp()
     depth = (1 / strength + turned[..., 2])[0]
-    across = seen[0] * (sights.radius / focal)[:, None, None] * depth[..., None]
-    error = (seen - sights.points)[0].norm(dim=-1) * sights.seen / scale[0]
+    across = places[0] * (sights.radius / focal)[:, None, None] * depth[..., None]
+    error = (places - sights.points)[0].norm(dim=-1) * sights.visible / scale[0]
     return Structure(
         shape=torch.einsum("kap,p->ka", terms.basis, state.shape[0, 0]),
         points=torch.cat([across, depth[..., None]], -1),

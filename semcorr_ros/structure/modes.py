@@ -12,7 +12,7 @@ from semcorr_ros.structure.state import Sightings, State
 
 
 def with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> State:
-    """`state`, which has none, with modes of one standard deviation each and their weights."""
+    """Give `state`, which has none, modes of one standard deviation each and their weights."""
     views, free = state.scale_log.shape[1], state.shape.shape[-1]
     count = min(count, views - 1, free)
     if count < 1:
@@ -26,11 +26,11 @@ def with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> Sta
 
 
 def _deviations(state: State, sights: Sightings, terms: Terms) -> Tensor:
-    """Free coordinates (B, V, P) of the least that moves every picture's keypoints onto their places."""
-    seen, scale, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
-    error = sights.points - seen
-    trust = sights.seen / (1 + error.square().sum(-1) / terms.slip**2)
+    """Find free coordinates (B, V, P) of the least that moves a picture's keypoints onto their places."""
+    places, scale, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
+    error = sights.points - places
+    trust = sights.visible / (1 + error.square().sum(-1) / terms.slip**2)
     across = error * trust[..., None] / scale[..., None]
     moved = torch.einsum("bvkr,bvra->bvka", across, state.rotation[..., :2, :])
-    often = torch.einsum("kap,vk->vp", terms.basis.square(), sights.seen.double()).clamp_min(1)
+    often = torch.einsum("kap,vk->vp", terms.basis.square(), sights.visible.double()).clamp_min(1)
     return torch.einsum("kap,bvka->bvp", terms.basis, moved) / often

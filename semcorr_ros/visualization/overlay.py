@@ -24,7 +24,7 @@ def draw_alignment(
     longer_side: int = 1280,
     refused: str = "",
 ) -> UInt8[Tensor, "height width 3"]:
-    """The best hypothesis over its image, enlarged to `longer_side`.
+    """Draw the best hypothesis over its image, enlarged to `longer_side`.
 
     Dense points have the color of their canonical place (x, y, z as red, green, blue), near ones
     cover far ones. Keypoints the class never saw are left out. refused: why nobody should believe it; the
@@ -53,7 +53,7 @@ def draw_alignment(
 def draw_refusal(
     image: UInt8[Tensor, "height width 3"], text: str, longer_side: int = 1280
 ) -> UInt8[Tensor, "height width 3"]:
-    """An image in which nothing was found, in a red frame with the reason."""
+    """Draw an image in which nothing was found, in a red frame with the reason."""
     canvas = Canvas(image, longer_side)
     _frame(canvas)
     canvas.caption(text, RED)

@@ -34,7 +34,9 @@ HALF: Triple = (0.5, 0.5, 0.5)  # mean and deviation of networks that want value
 
 
 def load_network(folder: Path, classes: Mapping[str, str], device: str, precision: str = "fp32") -> Any:
-    """A model in the hub's layout, whose config's `model_type` is a key of `classes` (values: class names).
+    """Load a model in the hub's layout.
+
+    Its config's `model_type` is a key of `classes` (values: class names).
 
     precision: of the parameters; `autocast` computes in less with parameters of full precision. Raises
     FileNotFoundError, ImportError for a transformers that is too old, ValueError naming the folder for
@@ -60,7 +62,7 @@ def load_network(folder: Path, classes: Mapping[str, str], device: str, precisio
 
 @contextmanager
 def autocast(device: str, precision: str) -> Iterator[None]:
-    """Inference, with matrix products in the given precision."""
+    """Infer, with matrix products in the given precision."""
     dtype = PRECISIONS[precision]
     half = dtype != torch.float32
     with torch.inference_mode(), torch.autocast(torch.device(device).type, dtype, enabled=half):
@@ -68,7 +70,7 @@ def autocast(device: str, precision: str) -> Iterator[None]:
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:
-    """Raises ValueError naming the choices."""
+    """Check a value. Raises ValueError naming the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
@@ -76,7 +78,7 @@ def check_choice(name: str, value: str, choices: Any) -> None:
 def resized(
     image: UInt8[Tensor, "h w 3"], size: tuple[int, int], filter: Image.Resampling
 ) -> UInt8[Tensor, "height width 3"]:
-    """Antialiased, on 8-bit values and the CPU, as image processors do it without torchvision."""
+    """Resize with antialiasing, on 8-bit values and the CPU, as image processors do it without torchvision."""
     height, width = size
     picture = Image.fromarray(image.cpu().numpy()).resize((width, height), filter)
     return torch.from_numpy(np.array(picture))
@@ -85,7 +87,7 @@ def resized(
 def normalized(
     image: UInt8[Tensor, "height width 3"], mean: Triple, std: Triple
 ) -> Float[Tensor, "1 3 height width"]:
-    """(value / 255 - mean) / std, a batch of one."""
+    """Compute (value / 255 - mean) / std, a batch of one."""
     values = (image.float() / 255 - torch.tensor(mean)) / torch.tensor(std)
     return values.permute(2, 0, 1)[None].contiguous()
 
@@ -106,7 +108,7 @@ def _from_pretrained(cls: Any, folder: Path) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No bars and no table of missing weights: those raise instead."""
+    """Silence bars and the table of missing weights: those raise instead."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -54,7 +54,12 @@ def mirrored_name(name: str) -> str:
     return "_".join(swap.get(word, word) for word in name.split("_"))
 
 
-def edge_table(names: tuple[str, ...], edges: str) -> tuple[tuple[int, int], ...]:
-    """Skeleton from text like "nose-tail tail-fin"."""
+def described(name: str, keypoints: str, edges: str, flat: bool = False) -> CategoryInfo:
+    """Describe a category by texts like "nose tail fin" and "nose-tail tail-fin" (the skeleton).
+
+    Raises ValueError if a side has no counterpart, or an edge no keypoint.
+    """
+    names = tuple(keypoints.split())
     pairs = [edge.split("-") for edge in edges.split()]
-    return tuple((names.index(a), names.index(b)) for a, b in pairs)
+    skeleton = tuple((names.index(a), names.index(b)) for a, b in pairs)
+    return CategoryInfo(name, names, flip_table(names), flat, edges=skeleton)

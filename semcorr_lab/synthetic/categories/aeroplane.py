@@ -8,35 +8,19 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "nose",
-    "cockpit",
-    "tail",
-    "fin_top",
-    "wing_tip_left",
-    "wing_tip_right",
-    "wing_front_left",
-    "wing_front_right",
-    "wing_rear_left",
-    "wing_rear_right",
-    "engine_left",
-    "engine_right",
-    "stabilizer_left",
-    "stabilizer_right",
-)
-_EDGES = (
+INFO = described(
+    "aeroplane",
+    "nose cockpit tail fin_top wing_tip_left wing_tip_right wing_front_left wing_front_right wing_rear_left "
+    "wing_rear_right engine_left engine_right stabilizer_left stabilizer_right",
     "nose-cockpit cockpit-fin_top fin_top-tail nose-wing_front_left nose-wing_front_right "
     "wing_front_left-wing_tip_left wing_front_right-wing_tip_right "
     "wing_rear_left-wing_tip_left wing_rear_right-wing_tip_right "
-    "wing_rear_left-tail wing_rear_right-tail tail-stabilizer_left tail-stabilizer_right"
+    "wing_rear_left-tail wing_rear_right-tail tail-stabilizer_left tail-stabilizer_right",
 )
-
-INFO = CategoryInfo("aeroplane", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 @dataclass(frozen=True)

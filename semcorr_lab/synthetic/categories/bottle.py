@@ -9,34 +9,20 @@ import trimesh
 from jaxtyping import Float
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "base_front",
-    "base_back",
-    "base_left",
-    "base_right",
-    "shoulder_left",
-    "shoulder_right",
-    "head_top",
-    "nozzle_tip",
-    "label_top_left",
-    "label_top_right",
-    "label_bottom_left",
-    "label_bottom_right",
-)
-_EDGES = (
+INFO = described(
+    "bottle",
+    "base_front base_back base_left base_right shoulder_left shoulder_right head_top nozzle_tip "
+    "label_top_left label_top_right label_bottom_left label_bottom_right",
     "base_front-base_left base_left-base_back base_back-base_right base_right-base_front "
     "base_left-shoulder_left base_right-shoulder_right shoulder_left-head_top "
     "shoulder_right-head_top head_top-nozzle_tip label_top_left-label_top_right "
     "label_top_right-label_bottom_right label_bottom_right-label_bottom_left "
-    "label_bottom_left-label_top_left"
+    "label_bottom_left-label_top_left",
 )
-
-INFO = CategoryInfo("bottle", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 @dataclass(frozen=True)

@@ -8,34 +8,20 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "foot_front_left",
-    "foot_front_right",
-    "foot_rear_left",
-    "foot_rear_right",
-    "seat_front_left",
-    "seat_front_right",
-    "seat_rear_left",
-    "seat_rear_right",
-    "seat_front",
-    "back_left",
-    "back_right",
-    "back_top",
-)
-_EDGES = (
+INFO = described(
+    "chair",
+    "foot_front_left foot_front_right foot_rear_left foot_rear_right seat_front_left seat_front_right "
+    "seat_rear_left seat_rear_right seat_front back_left back_right back_top",
     "foot_front_left-seat_front_left foot_front_right-seat_front_right "
     "foot_rear_left-seat_rear_left foot_rear_right-seat_rear_right "
     "seat_front_left-seat_front seat_front-seat_front_right seat_front_left-seat_rear_left "
     "seat_front_right-seat_rear_right seat_rear_left-seat_rear_right "
-    "seat_rear_left-back_left seat_rear_right-back_right back_left-back_top back_top-back_right"
+    "seat_rear_left-back_left seat_rear_right-back_right back_left-back_top back_top-back_right",
 )
-
-INFO = CategoryInfo("chair", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.geometry import rotations
-from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
+from semcorr_ros.methods.semalign3d.alignment.optimize import best_distinct
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.alignment.terms.depth import SURFACE_TO_CENTER
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation

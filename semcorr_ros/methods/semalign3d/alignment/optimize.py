@@ -5,6 +5,7 @@ Here: what its engines (engine.py) share - settings, result, and who survives a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.geometry.similarity import fit_similarity
-from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
@@ -84,3 +84,21 @@ def survivors(
     _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
     kept = best_distinct(rotation, total, count, separation_deg)
     return torch.tensor(kept, device=total.device)
+
+
+def best_distinct(
+    rotations: Float[Tensor, "hypothesis 3 3"],
+    energy: Float[Tensor, "hypothesis"],
+    count: int,
+    angle_deg: float,
+) -> list[int]:
+    """Order hypotheses by rising energy; those within `angle_deg` of a better one only fill up to `count`."""
+    cosine = (torch.einsum("aij,bij->ab", rotations, rotations) - 1) / 2
+    close = cosine > math.cos(math.radians(angle_deg))
+    order = energy.argsort().tolist()
+    chosen: list[int] = []
+    for index in order:
+        if len(chosen) < count and not close[index, chosen].any():
+            chosen.append(index)
+    rest = [index for index in order if index not in chosen]
+    return chosen + rest[: count - len(chosen)]

@@ -64,9 +64,9 @@ def generalized_procrustes(
     cost = torch.tensor(0.0)
     for _ in range(ITERATIONS):
         aligned = align_views(views.points, weight * placed, shape)
-        seen = weight * aligned.usable[:, None]
-        total = seen.sum(0)
-        mean = (seen[..., None] * aligned.points).sum(0) / total.clamp_min(1e-9)[:, None]
+        visible = weight * aligned.usable[:, None]
+        total = visible.sum(0)
+        mean = (visible[..., None] * aligned.points).sum(0) / total.clamp_min(1e-9)[:, None]
         placed = placed | (total > 0)
         shape = normalize_shape(torch.where((total > 0)[:, None], mean, shape), placed)
         residual = (aligned.points - shape).norm(dim=-1)

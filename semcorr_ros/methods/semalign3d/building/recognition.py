@@ -41,10 +41,10 @@ def recognition(
     """
     count = features.shape[1]
     partner = torch.arange(count) if flip is None else torch.tensor(flip)
-    seen = features.abs().sum(-1) > 0
+    visible = features.abs().sum(-1) > 0
     total, hits, chances, asked = features.sum(0), 0, 0.0, 0
-    for view, here in zip(features, seen, strict=True):
-        ids = (here & (seen.sum(0) > 1)).nonzero()[:, 0]
+    for view, here in zip(features, visible, strict=True):
+        ids = (here & (visible.sum(0) > 1)).nonzero()[:, 0]
         if len(ids) < 2:
             continue
         others = torch.nn.functional.normalize((total - view)[ids], dim=-1)

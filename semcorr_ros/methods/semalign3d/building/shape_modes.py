@@ -1,7 +1,7 @@
 """How instances of the class differ: probabilistic PCA of the aligned views, with missing keypoints.
 
 Expectation maximization as for PCA with missing values (Ilin and Raiko 2010): the hidden state of a view
-is how far it deviates along every mode; its unseen keypoints follow from the seen ones. Each view is
+is how far it deviates along every mode; its unseen keypoints follow from the visible ones. Each view is
 aligned to its own predicted shape instead of to the mean, so that deformation is not mistaken for motion.
 
 A lifted keypoint is exact across its line of sight and often wrong along it: at a silhouette the depth of
@@ -36,20 +36,20 @@ class ShapeModel:
     modes: Float[Tensor, "mode keypoint 3"]
     noise: float  # standard deviation of a coordinate that the modes do not explain
     aligned: Aligned
-    completed: Float[Tensor, "view keypoint 3"]  # aligned views, keypoints not seen predicted
+    completed: Float[Tensor, "view keypoint 3"]  # aligned views, keypoints not visible predicted
 
 
 def shape_model(views: Views, start: Float[Tensor, "keypoint 3"], modes: int) -> ShapeModel:
     """Fit the model to views of which all keypoints are placed in `start`. RMS radius of the mean is 1."""
     count = min(modes, int((~views.mirrored).sum()) // 3)
-    seen = views.visible.float()
+    visible = views.visible.float()
     everywhere = torch.ones(len(start), dtype=torch.bool)
-    mean, aligned = start, align_views(views.points, seen, start)
-    basis, noise = _first_modes(aligned, seen, mean, count), 0.1
+    mean, aligned = start, align_views(views.points, visible, start)
+    basis, noise = _first_modes(aligned, visible, mean, count), 0.1
     predicted = mean.expand(views.points.shape)
     for _ in range(ITERATIONS):
         trust, keep = _trust(views.points, aligned, predicted, noise)
-        weight = seen * aligned.usable[:, None] * trust
+        weight = visible * aligned.usable[:, None] * trust
         mended = _mended(views.points, aligned, predicted, keep)
         state, second = _expect(mended - mean, weight, basis, noise)
         predicted = mean + torch.einsum("vm,mkc->vkc", state, basis)
@@ -65,8 +65,8 @@ def shape_model(views: Views, start: Float[Tensor, "keypoint 3"], modes: int) ->
     return ShapeModel(mean, _principal(basis), noise, aligned, completed)
 
 
-def _first_modes(aligned: Aligned, seen: Tensor, mean: Tensor, count: int) -> Tensor:
-    weight = (seen * aligned.usable[:, None])[..., None]
+def _first_modes(aligned: Aligned, visible: Tensor, mean: Tensor, count: int) -> Tensor:
+    weight = (visible * aligned.usable[:, None])[..., None]
     deviations = (weight * (aligned.points - mean)).flatten(1)
     _, singular, vectors = torch.linalg.svd(deviations, full_matrices=False)
     count = min(count, len(singular))
