@@ -11,7 +11,6 @@ from torch import Tensor
 
 from semcorr_ros.structure.adjust import Terms, adjust, costs, projected, rotated
 from semcorr_ros.structure.config import LiftConfig
-from semcorr_ros.structure.modes import with_modes
 from semcorr_ros.structure.poses import exchanged, hiding_costs, look_again
 from semcorr_ros.structure.reversal import Nearer, Verdict, decide, reversed_depth
 from semcorr_ros.structure.starts import first_states
@@ -105,12 +104,37 @@ def _deforming(
         state, _ = adjust(look_again(state, sights, coarse), sights, coarse, config.steps)
     if flip is not None:
         state, sights, swapped = exchanged(state, sights, coarse, flip)
-    state = with_modes(state, sights, coarse, config.modes)
+    state = _with_modes(state, sights, coarse, config.modes)
     for stage in (coarse, terms):
         state, _ = adjust(state, sights, stage, config.steps)
     for _ in range(config.rounds):
         state, _ = adjust(look_again(state, sights, terms), sights, terms, config.steps)
     return state, sights, swapped
+
+
+def _with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> State:
+    """Give `state`, which has none, modes of one standard deviation each and their weights."""
+    views, free = state.scale_log.shape[1], state.shape.shape[-1]
+    count = min(count, views - 1, free)
+    if count < 1:
+        return state
+    norms = terms.basis.square().sum((0, 1))
+    deviation = _deviations(state, sights, terms) * norms.sqrt()
+    deviation = deviation - deviation.mean(1, keepdim=True)
+    left, size, right = torch.linalg.svd(deviation, full_matrices=False)
+    modes = size[:, :count, None] * right[:, :count] / views**0.5 / norms.sqrt()
+    return replace(state, weights=left[..., :count] * views**0.5, shape=torch.cat([state.shape, modes], 1))
+
+
+def _deviations(state: State, sights: Sightings, terms: Terms) -> Tensor:
+    """Find free coordinates (B, V, P) of the least that moves a picture's keypoints onto their places."""
+    places, scale, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
+    error = sights.points - places
+    trust = sights.visible / (1 + error.square().sum(-1) / terms.slip**2)
+    across = error * trust[..., None] / scale[..., None]
+    moved = torch.einsum("bvkr,bvra->bvka", across, state.rotation[..., :2, :])
+    often = torch.einsum("kap,vk->vp", terms.basis.square(), sights.visible.double()).clamp_min(1)
+    return torch.einsum("kap,bvka->bvp", terms.basis, moved) / often
 
 
 def _total(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate"]:

@@ -55,7 +55,6 @@ class Verdict:
     decided_by: str  # "pictures", "nearer" or "above"
     clear: bool  # False: the pictures alone do not tell
     annotations: tuple[float, float]  # mean cost of an annotation: the winner, then its reversal
-    hiding: tuple[float, float]  # what hidden keypoints cost, per image
     margin: float  # nats by which the pictures prefer the winner; below 0 where the sentence overruled them
     votes: tuple[int, int]  # images that prefer the winner, and all
 
@@ -83,10 +82,9 @@ def decide(pair: Sequence[tuple[State, Sightings]], terms: Terms, sentences: Seq
     order = [winner, 1 - winner]
     costs = [annotation_costs(state, sights, terms).sum() / sights.visible.sum() for state, sights in pair]
     annotations = torch.stack(costs)[order].tolist()
-    hiding = hidden.mean(-1)[order].tolist()
     sign = 1 if winner == 0 else -1
     votes = int((sign * wins > 0).sum()), len(wins)
-    return Verdict(winner, decided_by, clear, tuple(annotations), tuple(hiding), sign * gain, votes)
+    return Verdict(winner, decided_by, clear, tuple(annotations), sign * gain, votes)
 
 
 def _agreement(pair: State, sights: Sightings, basis: Tensor) -> float:

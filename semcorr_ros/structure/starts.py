@@ -67,10 +67,7 @@ def best_cameras(
     turned = torch.einsum("gra,bka->bgkr", grid[:, :2], shape)
     shown = sights.visible.double()
     share = shown / shown.sum(1, keepdim=True).clamp_min(1)
-    flat, places = (
-        torch.view_as_complex(turned.contiguous()),
-        torch.view_as_complex(sights.points.contiguous()),
-    )
+    flat, places = (torch.view_as_complex(t.contiguous()) for t in (turned, sights.points))
     middle = torch.einsum("bgk,vk->bvg", flat, share.to(flat))
     target = (places * share).sum(1)
     product = torch.einsum("bgk,vk->bvg", flat.conj(), share * (places - target[:, None]))

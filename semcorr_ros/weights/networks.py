@@ -78,7 +78,7 @@ def check_choice(name: str, value: str, choices: Any) -> None:
 def resized(
     image: UInt8[Tensor, "h w 3"], size: tuple[int, int], filter: Image.Resampling
 ) -> UInt8[Tensor, "height width 3"]:
-    """Resize with antialiasing, on 8-bit values and the CPU, as image processors do it without torchvision."""
+    """Resize with antialiasing, 8-bit values on the CPU, as image processors do it without torchvision."""
     height, width = size
     picture = Image.fromarray(image.cpu().numpy()).resize((width, height), filter)
     return torch.from_numpy(np.array(picture))
