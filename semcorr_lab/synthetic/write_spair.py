@@ -34,7 +34,7 @@ def class_id(category: str) -> int:
 
 
 def sample_paths(root: Path, category: str, stem: str) -> dict[str, Path]:
-    """The files of one image, by folder; the annotation is written last."""
+    """Name the files of one image, by folder; the annotation is written last."""
     suffixes = {"JPEGImages": "jpg", "Segmentation": "png", "Depth": "png", "Cameras": "json"}
     suffixes["ImageAnnotation"] = "json"
     return {folder: root / folder / category / f"{stem}.{end}" for folder, end in suffixes.items()}
@@ -54,7 +54,7 @@ def write_sample(root: Path, stem: str, instance: Instance, rendering: Rendering
 
 
 def millimetres(depth: Float[np.ndarray, "height width"]) -> np.ndarray:
-    """Depth in metres to 16-bit millimetres; what does not fit becomes 0, invalid."""
+    """Convert depth in metres to 16-bit millimetres; what does not fit becomes 0, invalid."""
     rounded = np.round(depth * 1000.0)
     return np.where(np.isfinite(rounded) & (rounded <= _MAX_MILLIMETRES), rounded, 0).astype(np.uint16)
 
@@ -97,7 +97,7 @@ def _segmentation(rendering: Rendering, value: int) -> Image.Image:
 
 
 def _voc_palette() -> list[int]:
-    """Colors of PASCAL VOC: the bits of the class id, dealt out to the channels in turn."""
+    """Compute the colors of PASCAL VOC: the bits of the class id, dealt out to the channels in turn."""
     palette = []
     for value in range(256):
         for channel in range(3):

@@ -22,7 +22,7 @@ class Category(Protocol):
     INFO: CategoryInfo
 
     def generate(self, rng: np.random.Generator) -> Instance:
-        """A random member of the class. Same generator state, same member."""
+        """Draw a member of the class. Same generator state, same member."""
         ...
 
 
@@ -37,7 +37,7 @@ def load(name: str) -> Category:
 
 
 def flip_table(names: tuple[str, ...]) -> tuple[int, ...]:
-    """Keypoint ids after mirroring: `left` and `right` swap in the names, all others stay.
+    """Compute keypoint ids after mirroring: `left` and `right` swap in the names, all others stay.
 
     Raises ValueError when a name has no counterpart.
     """
@@ -49,7 +49,7 @@ def flip_table(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def mirrored_name(name: str) -> str:
-    """The name with `left` and `right` swapped."""
+    """Swap `left` and `right` in a name."""
     swap = {"left": "right", "right": "left"}
     return "_".join(swap.get(word, word) for word in name.split("_"))
 

@@ -38,14 +38,14 @@ class _Wing:
     thickness: float  # share of the chord
 
     def section(self, share: float) -> shapes.Section:
-        """Closed outline at a share of the span."""
+        """Outline a section at a share of the span."""
         chord = self.chord * (1 + (self.taper - 1) * share)
         front = self.x - self.sweep * share
         center = (front - chord / 2, self.y + self.span * share, self.z + self.rise * share)
         return shapes.rounded(center, (0, 0, chord * self.thickness / 2), (chord / 2, 0, 0), 2.0, 20)
 
     def edge(self, share: float, rear: bool = False) -> Point:
-        """Point of the leading or trailing edge."""
+        """Return a point of the leading or trailing edge."""
         chord = self.chord * (1 + (self.taper - 1) * share)
         x = self.x - self.sweep * share - (chord if rear else 0.0)
         return (x, self.y + self.span * share, self.z + self.rise * share)
@@ -56,7 +56,7 @@ class _Wing:
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """An airliner-like aircraft scaled to 5-8 m, so that its distance fits 16-bit millimetres."""
+    """Make an airliner-like aircraft scaled to 5-8 m, so that its distance fits 16-bit millimetres."""
     length = rng.uniform(5.0, 8.0)
     radius = length * rng.uniform(0.045, 0.075)
     points: dict[str, Point] = {}

@@ -39,12 +39,12 @@ class _Body:
     neck: float  # radius
 
     def width(self, z: np.ndarray | float) -> np.ndarray:
-        """Half width in y at a height below the shoulder."""
+        """Return the half width in y at a height below the shoulder."""
         t = np.asarray(z) / self.height
         return self.half_width * (1 + (self.taper - 1) * t + self.bulge * np.sin(np.pi * t))
 
     def skin(self, angle: np.ndarray, z: np.ndarray) -> Float[np.ndarray, "*point 3"]:
-        """Surface point; angle 0 is the front, a quarter turn the left."""
+        """Compute a surface point; angle 0 is the front, a quarter turn the left."""
         c, s = np.cos(angle), np.sin(angle)
         power = 2 / self.exponent
         y = self.width(z)
@@ -54,7 +54,7 @@ class _Body:
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A bottle of 14-34 cm with a pump, a trigger spray or a tilted spout."""
+    """Make a bottle of 14-34 cm with a pump, a trigger spray or a tilted spout."""
     half_width = rng.uniform(0.03, 0.055)
     body = _Body(
         height=half_width * rng.uniform(2.2, 4.2),

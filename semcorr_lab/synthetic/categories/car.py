@@ -53,13 +53,13 @@ class _Body:
     stations: tuple[float, float, float, float]  # x of the style's four shares
 
     def half_width(self, x: float) -> float:
-        """Half the width of the body at a station: narrower at both ends."""
+        """Return half the width of the body at a station: narrower at both ends."""
         t = 2 * x / self.length
         return self.width / 2 * (1 - 0.12 * abs(t) ** 4)
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A car of 3.2-5.4 m; origin on the ground below the middle."""
+    """Make a car of 3.2-5.4 m; origin on the ground below the middle."""
     body = _sample_body(rng)
     points: dict[str, Point] = {}
     parts = _hull(rng, body, points)

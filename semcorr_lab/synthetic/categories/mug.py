@@ -24,7 +24,7 @@ INFO = described(
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A mug of 7-13 cm: straight, conical or bellied, with a round or a square handle."""
+    """Make a mug of 7-13 cm: straight, conical or bellied, with a round or a square handle."""
     height, radius = rng.uniform(0.075, 0.125), rng.uniform(0.033, 0.052)
     wall = rng.uniform(0.003, 0.006)
     base_radius, belly = radius * rng.uniform(0.7, 1.05), radius * rng.uniform(-0.06, 0.14)

@@ -23,7 +23,7 @@ INFO = described(
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A screen of 0.4-1.3 m on a foot plate or on two feet, with a flat or a bulky back."""
+    """Make a screen of 0.4-1.3 m on a foot plate or on two feet, with a flat or a bulky back."""
     width = rng.uniform(0.4, 1.3)
     height = width / rng.choice([16 / 9, 16 / 9, 4 / 3, 16 / 10]) * rng.uniform(0.95, 1.05)
     thick = width * rng.uniform(0.025, 0.07)
