@@ -69,7 +69,7 @@ def render(scene: Scene) -> Rendering:
 
 
 def camera_rays(camera: Camera, camera_from_object: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "pixel 3"]:
-    """Compute the directions of all pixels in the object frame, row by row, of length 1 along the optical axis."""
+    """Compute pixel directions in the object frame, row by row, of length 1 along the optical axis."""
     h, w = camera.size
     (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
     x = (np.arange(w, dtype=np.float32) - cx) / fx

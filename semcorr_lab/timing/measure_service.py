@@ -88,7 +88,7 @@ def _request(args: argparse.Namespace) -> TransferKeypoints.Request:
 def _timed(
     node: Node, process: subprocess.Popen[bytes], asked: tuple[TransferKeypoints.Request, int]
 ) -> dict[str, Any]:
-    """Measure milliseconds of round trips, and of what is left of them without the node's time on the picture."""
+    """Measure milliseconds of round trips, and those of them that the node spent on the picture."""
     request, calls = asked
     client: Any = node.create_client(TransferKeypoints, "/semcorr/transfer_keypoints")
     end = time.monotonic() + UP
