@@ -35,7 +35,7 @@ PAIRS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--work", type=Path, default=Path("bench_out"), metavar="DIR")
     parser.add_argument("--category", default="mug", choices=categories.available())
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="of each stage (default: 20)")
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 0."""
+    """Measure, write the report and print it. Returns 0."""
     if min(args.runs, args.slow_runs) < 1 or args.frames < 2:
         raise ValueError("--runs and --slow-runs must be at least 1 and --frames at least 2")
     timed, load = _subject(args), os.getloadavg()[0]
@@ -122,7 +122,7 @@ def _subject(args: argparse.Namespace) -> stages.Subject:
 
 
 def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
-    """What only the nodes can measure, on the device they would choose."""
+    """Measure what only the nodes can, on the device they would choose."""
     path, device = args.work / f"{args.category}.safetensors", "cuda" if torch.cuda.is_available() else "cpu"
     found: dict[str, Any] = {name: {"skipped": "not asked for"} for name in ("service", "residents")}
     if args.calls:
@@ -134,7 +134,7 @@ def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
 
 
 def machine_name() -> str:
-    """Processor and cores, as far as the system tells."""
+    """Name processor and cores, as far as the system tells."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

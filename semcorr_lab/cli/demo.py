@@ -37,7 +37,7 @@ PHOTOGRAPHS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the verb."""
+    """Add the arguments of the verb."""
     parser.add_argument("--output", type=Path, default=Path("demo_out"), metavar="DIR")
     parser.add_argument("--category", default="mug")
     parser.add_argument("--images", type=int, default=30, metavar="N", help="training images (default: 30)")
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 if the answers are right and every process ended cleanly."""
+    """Run the demo. Returns 0 if the answers are right and every process ended cleanly."""
     console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     if not args.weights.is_file():
         raise FileNotFoundError(
@@ -98,7 +98,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def median_error_mm(calls: list[dict[str, Any]]) -> float:
-    """Over the points that are truly visible in the camera image; a missing position is infinitely wrong."""
+    """Compute the median over the points that are truly visible in the camera image.
+
+    A missing position is infinitely wrong.
+    """
     errors = [float("inf") if row["error_mm"] is None else row["error_mm"] for row in _visible(calls)]
     return statistics.median(errors) if errors else float("inf")
 
@@ -108,7 +111,7 @@ def _visible(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _class_file(args: argparse.Namespace, console: Console) -> Path:
-    """Data set and class, made anew where they were made by other settings or another version."""
+    """Make data set and class, anew where they were made by other settings or another version."""
     path, stamp = args.output / f"{args.category}.safetensors", args.output / "made_with.json"
     weights = tiny.fingerprint(args.weights)
     wanted = {"version": __version__, "category": args.category, "images": args.images, "seed": args.seed}
@@ -143,7 +146,7 @@ def _verb(console: Console, environment: dict[str, str], *arguments: str) -> Non
 
 
 def _ask(args: argparse.Namespace, nodes: _demo_processes.Nodes) -> int:
-    """Exit status of the client; it is not waited for once a node has died."""
+    """Run the client and return its status; stop waiting once a node has died."""
     command = [sys.executable, "-m", "semcorr_lab.demo.client", "--category", args.category]
     command += ["--source-seed", str(args.seed + SOURCE_SEED), "--source-view", str(SOURCE_VIEW)]
     command += ["--calls", str(args.calls), "--output", str(args.output)]

@@ -28,7 +28,7 @@ _MAX_SIDE = 8192
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Add the options of the verb."""
     default = DatasetConfig()
     parser.description = __doc__
     parser.add_argument("--output", type=Path, help="folder of the data set; an interrupted run goes on")

@@ -28,7 +28,7 @@ _DRAWN = 4  # of them, with --picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the verb."""
+    """Add the options of the verb."""
     default = TrainingConfig()
     parser.description = __doc__
     parser.add_argument("--work", type=Path, default=Path("runs/train_tiny"), help="pictures and checkpoint")

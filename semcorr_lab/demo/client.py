@@ -62,7 +62,7 @@ class DemoClient(Node):
         self._transfer: Client = self.create_client(TransferKeypoints, "/semcorr/transfer_keypoints")
 
     def wait_until_ready(self) -> None:
-        """Raises TimeoutError naming what is missing."""
+        """Wait until all is there. Raises TimeoutError naming what is missing."""
         missing = {
             f"class {self._category!r} in /semcorr/classes": lambda: self._category in self._classes,
             "service /semcorr/transfer_keypoints": self._transfer.service_is_ready,
@@ -74,7 +74,7 @@ class DemoClient(Node):
                 raise TimeoutError(f"no {name} after {START_TIME:.0f} s")
 
     def ask(self, request: TransferKeypoints.Request) -> tuple[Any, float]:
-        """Response and the seconds it took. Raises TimeoutError.
+        """Ask; return the response and the seconds it took. Raises TimeoutError.
 
         Our having seen an image does not mean that the node has, nor that it is ready: what says that it
         is too early is asked again.
@@ -93,7 +93,7 @@ class DemoClient(Node):
             self._wait(lambda: False, 0.2, response.message)
 
     def shown_at(self, header: Header) -> Shown:
-        """Picture and truth of an answer. Raises TimeoutError when they were missed."""
+        """Return picture and truth of an answer. Raises TimeoutError when they were missed."""
         stamp = (header.stamp.sec, header.stamp.nanosec)
         if not self._spin_until(lambda: stamp in self._pictures and stamp in self._truths, 5.0):
             raise TimeoutError(f"the camera's picture of stamp {stamp} was missed")
@@ -111,7 +111,7 @@ class DemoClient(Node):
         self._classes = [info.name for info in message.classes]
 
     def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> bool:
-        """`_spin_until`, telling every now and then what is waited for."""
+        """Spin as `_spin_until`, telling every now and then what is waited for."""
         end = time.monotonic() + seconds
         while not self._spin_until(condition, min(0.2, max(0.0, end - time.monotonic()))):
             if time.monotonic() > self._told + PROGRESS:
@@ -142,7 +142,7 @@ def source_request(turntable: Turntable, rendering: Rendering) -> TransferKeypoi
 
 
 def compare(request: TransferKeypoints.Request, response: Any, truth: SemanticKeypointsArray) -> list[dict]:
-    """One row per point of the answer; errors are None where the position is unknown."""
+    """Compare the answer with the truth, a row per point; errors are None where the position is unknown."""
     true = {keypoint.name: keypoint for keypoint in truth.instances[0].keypoints}
     rows = []
     for point, found in zip(request.points, response.keypoints.keypoints, strict=True):
@@ -172,7 +172,7 @@ def _known(value: float) -> float | None:
 
 
 def _answered(client: DemoClient, request: TransferKeypoints.Request) -> tuple[Any, float, Shown | None]:
-    """An answer, the seconds it took, and what it is about, which a refusal lacks.
+    """Return an answer, the seconds it took, and what it is about, which a refusal lacks.
 
     A busy machine loses pictures on their way. Without the one of the answer, there is nothing to compare
     with: the question is put again. Raises TimeoutError.
@@ -211,7 +211,7 @@ def _run(client: DemoClient, arguments: argparse.Namespace) -> list[dict]:
 
 
 def main() -> int:
-    """Exit status 0 when every call was answered, whatever the answer."""
+    """Run the client. Exit status 0 if every call was answered, whatever the answer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--category", required=True)
     parser.add_argument("--source-seed", type=int, required=True)

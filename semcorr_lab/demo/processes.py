@@ -15,7 +15,7 @@ STOPPING_TIME = 20.0  # seconds a node has to end after SIGINT
 
 
 def environment(output: Path) -> dict[str, str]:
-    """For every process of the demo: a domain of its own, nothing on the network, all files in `output`.
+    """Set up every process of the demo: a domain of its own, nothing on the network, all files in `output`.
 
     With a home of its own, the demo shows what a new user's machine would do.
     """
@@ -59,15 +59,15 @@ class Nodes:
         self.stop()
 
     def log(self, verb: str) -> Path:
-        """Where the output of a node goes."""
+        """Name the file where the output of a node goes."""
         return self._output / f"{verb}.log"
 
     def dead(self) -> list[str]:
-        """Nodes that ended by themselves."""
+        """List nodes that ended by themselves."""
         return [verb for verb, process in self._processes.items() if process.poll() is not None]
 
     def stop(self) -> list[str]:
-        """Interrupt all nodes; what did not end as it should, one sentence each."""
+        """Interrupt all nodes; say what did not end as it should, one sentence each."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)

@@ -21,7 +21,10 @@ _SCALE_STEPS = (1.3, 1.8)  # of the boxes' longer sides
 
 
 def image_annotation(stem: str, instance: Instance, rendering: Rendering) -> dict[str, Any]:
-    """Content of ImageAnnotation/<category>/<stem>.json. Keypoints are whole pixels, as in SPair."""
+    """Write the content of ImageAnnotation/<category>/<stem>.json.
+
+    Keypoints are whole pixels, as in SPair.
+    """
     h, w = rendering.camera.size
     azimuth = _azimuth_deg(instance, rendering)
     whole = _object_alone(instance, rendering)
@@ -48,7 +51,7 @@ def image_annotation(stem: str, instance: Instance, rendering: Rendering) -> dic
 def pair_annotation(
     pair_id: int, source: dict[str, Any], target: dict[str, Any], angle_deg: float
 ) -> dict[str, Any]:
-    """Content of a PairAnnotation file; `angle_deg` lies between the two viewing directions."""
+    """Write the content of a PairAnnotation file; `angle_deg` lies between the two viewing directions."""
     ids = common_keypoints(source, target)
     stems = [annotation["filename"].rpartition(".")[0] for annotation in (source, target)]
     pair: dict[str, Any] = {
@@ -74,12 +77,12 @@ def pair_annotation(
 
 
 def common_keypoints(source: dict[str, Any], target: dict[str, Any]) -> list[str]:
-    """Ids of keypoints visible in both images, ascending."""
+    """List ids of keypoints visible in both images, ascending."""
     return [i for i in source["kps"] if source["kps"][i] is not None and target["kps"][i] is not None]
 
 
 def viewpoint_variation(angle_deg: float) -> int:
-    """0 easy, 1 medium, 2 hard."""
+    """Grade a change of view: 0 easy, 1 medium, 2 hard."""
     return int(np.searchsorted(_VIEW_STEPS_DEG, angle_deg))
 
 
@@ -103,7 +106,7 @@ def _slots(rendering: Rendering) -> dict[str, list[int] | None]:
 
 
 def _object_alone(instance: Instance, rendering: Rendering) -> Bool[np.ndarray, "row column"]:
-    """Mask the object would have with nothing around it, on every eighth pixel."""
+    """Cast the mask the object would have with nothing around it, on every eighth pixel."""
     h, w = rendering.camera.size
     rays = camera_rays(rendering.camera, rendering.camera_from_object).reshape(h, w, 3)[::_STEP, ::_STEP]
     eye = np.broadcast_to(camera_center(rendering.camera_from_object), rays.shape)

@@ -18,7 +18,7 @@ _LEGEND_WIDTH = 190
 def contact_sheet(
     rows: list[tuple[CategoryInfo, list[Rendering]]], tile_width: int = 400
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """One row per category: its pictures and, at the left, the names of its keypoints."""
+    """Draw one row per category: its pictures and, at the left, the names of its keypoints."""
     images = [[_draw(info, rendering, tile_width) for rendering in pictures] for info, pictures in rows]
     tall = max(tile.height for row in images for tile in row)
     wide = max(len(row) for row in images) * tile_width + _LEGEND_WIDTH

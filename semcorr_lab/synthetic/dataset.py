@@ -49,7 +49,7 @@ class Job:
 
     @property
     def stem(self) -> str:
-        """File name without suffix."""
+        """Name the file, without suffix."""
         return f"{self.split}_{self.index:04d}"
 
 
@@ -64,7 +64,7 @@ class Report:
 
 
 def jobs(source: Source, config: DatasetConfig) -> list[Job]:
-    """All images of the data set."""
+    """List all images of the data set."""
     return [
         Job(category, split, index, info.flat)
         for category, info in sorted(source.infos().items())
@@ -74,7 +74,7 @@ def jobs(source: Source, config: DatasetConfig) -> list[Job]:
 
 
 def picture(source: Source, config: DatasetConfig, job: Job) -> tuple[Instance, Rendering]:
-    """The instance and the rendering of one image; depends on nothing but the arguments."""
+    """Make the instance and the rendering of one image; depends on nothing but the arguments."""
     key = (zlib.crc32(job.category.encode()), SPLITS.index(job.split), job.index)
     rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
     instance = source.instance(job.category, job.split, job.index, rng)

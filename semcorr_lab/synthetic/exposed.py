@@ -15,7 +15,7 @@ _LIFT = 1e-3  # of the object's size: start of the test rays above the surface
 
 
 def exposed_points(caster: RayCaster, points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point 3"]:
-    """For each point the nearest surface point that is well visible from outside.
+    """Find for each point the nearest surface point that is well visible from outside.
 
     Candidates are the nearest surface point and the first hits along the four horizontal axis
     directions, within 6 % of the object's size. A point with no surface nearby stays where it is.

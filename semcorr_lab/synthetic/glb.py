@@ -18,7 +18,7 @@ _GLOSS = 0.2
 
 
 def load_parts(path: Path) -> tuple[Part, ...]:
-    """All meshes of the file in its root frame. Raises ValueError for a file that is not a mesh."""
+    """Load all meshes of the file in its root frame. Raises ValueError for a file that is not a mesh."""
     try:
         scene = trimesh.load_scene(str(path))
         meshes = [mesh for mesh in scene.dump() if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
@@ -62,7 +62,7 @@ def _factor(material: Any, default: Float[np.ndarray, "3"] = _GRAY) -> Float[np.
 
 
 def _face_skin(colors: np.ndarray) -> Skin:
-    """One texel per face."""
+    """Make a skin of one texel per face."""
     count = len(colors)
     u = (np.arange(count) + 0.5) / count
     corners = np.stack([np.repeat(u[:, None], 3, 1), np.full((count, 3), 0.5)], -1)

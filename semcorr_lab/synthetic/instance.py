@@ -34,17 +34,17 @@ class Instance:
 
     @property
     def vertices(self) -> Float[np.ndarray, "vertex 3"]:
-        """All vertices of all parts, metres."""
+        """Collect all vertices of all parts, metres."""
         return np.concatenate([part.mesh.vertices for part in self.parts])
 
     @property
     def bounds(self) -> Float[np.ndarray, "2 3"]:
-        """Lowest and highest corner of the axis-aligned box, metres."""
+        """Return the lowest and highest corner of the axis-aligned box, metres."""
         vertices = self.vertices
         return np.stack([vertices.min(0), vertices.max(0)])
 
     @property
     def size(self) -> float:
-        """Diagonal of the axis-aligned box, metres."""
+        """Measure the diagonal of the axis-aligned box, metres."""
         low, high = self.bounds
         return float(np.linalg.norm(high - low))

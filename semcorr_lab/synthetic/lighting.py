@@ -19,7 +19,7 @@ class Lighting:
 
 
 def sample_lighting(rng: np.random.Generator) -> Lighting:
-    """One to three lamps, mostly from above."""
+    """Draw one to three lamps, mostly from above."""
     count = int(rng.integers(1, 4))
     azimuth = rng.uniform(0, 2 * np.pi, count)
     elevation = rng.uniform(0.15, 1.45, count)
@@ -45,7 +45,7 @@ def shade(
     gloss: Float[np.ndarray, "point"],
     shadow: Bool[np.ndarray, "point"],
 ) -> Float[np.ndarray, "point 3"]:
-    """Reflected RGB, not clipped. Normals and view directions are unit vectors; `view` points from
+    """Compute reflected RGB, not clipped. Normals and view directions are unit vectors; `view` points from
     the camera to the surface, normals face the camera."""
     diffuse = np.broadcast_to(lighting.ambient, albedo.shape).copy()
     highlight = np.zeros(len(albedo), np.float32)

@@ -49,17 +49,20 @@ class MeshSource:
     entries: tuple[MeshEntry, ...]
 
     def infos(self) -> dict[str, CategoryInfo]:
-        """Names are all keypoints that two or more shapes have; sides come from the names."""
+        """Describe the categories.
+
+        Names are all keypoints that two or more shapes have; sides come from the names.
+        """
         return {category: _info(category, self._of(category)) for category in sorted(self._categories())}
 
     def instance(self, category: str, split: str, index: int, rng: np.random.Generator) -> Instance:
-        """Mesh number `index` of the split, counted round and round."""
+        """Load mesh number `index` of the split, counted round and round."""
         shown = split_entries(self._of(category), split)
         entry = shown[index % len(shown)]
         return _load(entry, self.infos()[category].keypoint_names)
 
     def clutter(self, category: str, rng: np.random.Generator) -> tuple[Instance, ...]:
-        """Plain boxes, balls and tubes only: meshes cannot be repainted."""
+        """Return none, only plain boxes, balls and tubes stand around: meshes cannot be repainted."""
         return ()
 
     def _categories(self) -> set[str]:
@@ -72,7 +75,7 @@ class MeshSource:
 def open_meshes(
     root: Path, keypoints: Path, categories: list[str] | None = None
 ) -> tuple[MeshSource, list[str]]:
-    """The usable meshes of a folder, and one sentence about each that is not.
+    """Find the usable meshes of a folder, and one sentence about each that is not.
 
     Raises FileNotFoundError or ValueError when nothing usable is left or the list is malformed.
     """
@@ -96,7 +99,7 @@ def open_meshes(
 
 
 def split_entries(entries: list[MeshEntry], split: str) -> list[MeshEntry]:
-    """Members of a split. Shapes of test are never in trn or val; val differs from trn too, unless
+    """List the members of a split. Shapes of test are never in trn or val; val differs from trn too, unless
     there are fewer than four shapes."""
     shapes = sorted({entry.shape for entry in entries})
     test = shapes[:: max(round(1 / _TEST_SHARE), 2)]

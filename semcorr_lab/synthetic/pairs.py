@@ -21,7 +21,7 @@ def choose_pairs(
     count: int,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """Up to `count` pairs of one category, their ids counted from 1; fewer where fewer exist.
+    """Choose up to `count` pairs of one category, their ids counted from 1; fewer where fewer exist.
 
     `directions` are unit viewing directions in the object frame. In trn each image is in a pair,
     even if that takes more than `count`.
@@ -44,7 +44,7 @@ def choose_pairs(
 
 
 def numbered(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The pairs of several categories, their ids running through the split."""
+    """Number the pairs of several categories through the split."""
     return [
         pair | {"pair_id": i, "filename": f"{i:06d}-{pair['filename'].partition('-')[2]}"}
         for i, pair in enumerate(pairs, 1)
@@ -52,7 +52,7 @@ def numbered(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _candidates(annotations: list[dict[str, Any]], least: int, count: int) -> list[tuple[int, int]]:
-    """Ordered pairs that share `least` keypoints; where these are fewer than `count`, also others."""
+    """List ordered pairs that share `least` keypoints; where these are fewer than `count`, also others."""
     shared = {
         (a, b): len(common_keypoints(annotations[a], annotations[b]))
         for a in range(len(annotations))

@@ -15,13 +15,13 @@ Height = Float[np.ndarray, "128 128"]
 
 
 def random_color(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """RGB in [0, 1]: any hue, a third of them nearly gray."""
+    """Draw RGB in [0, 1]: any hue, a third of them nearly gray."""
     saturation = rng.uniform(0.0, 0.15) if rng.random() < 0.35 else rng.uniform(0.2, 0.95)
     return np.array(colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.12, 0.98)), np.float32)
 
 
 def noise(rng: np.random.Generator, octaves: int = 4, cells: int = 4) -> Height:
-    """Seamless fractal noise, stretched to [0, 1]."""
+    """Draw seamless fractal noise, stretched to [0, 1]."""
     total = np.zeros((TILE, TILE), np.float32)
     for octave in range(octaves):
         grid = rng.random((cells * 2**octave,) * 2).astype(np.float32)
@@ -45,26 +45,26 @@ def _ramp() -> tuple[Height, Height]:
 
 
 def plain(rng: np.random.Generator) -> Height:
-    """No pattern."""
+    """Draw no pattern."""
     return np.full((TILE, TILE), rng.random(), np.float32)
 
 
 def stripes(rng: np.random.Generator) -> Height:
-    """Parallel bands of two widths."""
+    """Draw parallel bands of two widths."""
     x, y = _ramp()
     phase = (x * int(rng.integers(2, 9)) + y * int(rng.integers(-2, 3))) % 1.0
     return (phase < rng.uniform(0.2, 0.8)).astype(np.float32)
 
 
 def checker(rng: np.random.Generator) -> Height:
-    """Two-colored squares."""
+    """Draw two-colored squares."""
     x, y = _ramp()
     count = 2 * int(rng.integers(1, 5))
     return ((np.floor(x * count) + np.floor(y * count)) % 2).astype(np.float32)
 
 
 def spots(rng: np.random.Generator) -> Height:
-    """Discs of random sizes on a plain ground."""
+    """Draw discs of random sizes on a plain ground."""
     x, y = _ramp()
     out = np.zeros((TILE, TILE), np.float32)
     for _ in range(int(rng.integers(4, 16))):
@@ -76,7 +76,7 @@ def spots(rng: np.random.Generator) -> Height:
 
 
 def mosaic(rng: np.random.Generator) -> Height:
-    """Rectangles of random shade."""
+    """Draw rectangles of random shade."""
     cells = rng.random((int(rng.integers(2, 8)), int(rng.integers(2, 8)))).astype(np.float32)
     rows = np.arange(TILE) * cells.shape[0] // TILE
     columns = np.arange(TILE) * cells.shape[1] // TILE
@@ -84,21 +84,21 @@ def mosaic(rng: np.random.Generator) -> Height:
 
 
 def gradient(rng: np.random.Generator) -> Height:
-    """Smooth change there and back."""
+    """Draw a smooth change there and back."""
     x, y = _ramp()
     mixed = x if rng.random() < 0.5 else y
     return np.abs(2 * ((mixed + rng.random()) % 1.0) - 1)
 
 
 def marble(rng: np.random.Generator) -> Height:
-    """Bands bent by noise: stone or wood."""
+    """Draw bands bent by noise: stone or wood."""
     x, _ = _ramp()
     bent = x * int(rng.integers(1, 6)) + noise(rng) * rng.uniform(0.3, 1.2)
     return 0.5 + 0.5 * np.sin(2 * np.pi * bent).astype(np.float32)
 
 
 def writing(rng: np.random.Generator) -> Height:
-    """Rows of short bars, like print on a label or a picture on a screen."""
+    """Draw rows of short bars, like print on a label or a picture on a screen."""
     out = np.zeros((TILE, TILE), np.float32)
     row = int(rng.integers(4, 12))
     while row < TILE - 12:
@@ -116,7 +116,7 @@ KINDS = {f.__name__: f for f in (plain, stripes, checker, spots, mosaic, gradien
 
 
 def bake(rng: np.random.Generator, kind: str, colors: Float[np.ndarray, "color 3"]) -> Tile:
-    """Color tile of a pattern: heights 0..1 run through the list of colors, with some grain."""
+    """Bake the color tile of a pattern: heights 0..1 run through the list of colors, with some grain."""
     height = np.clip(KINDS[kind](rng), 0, 1)
     height = ndimage.gaussian_filter(height, 0.6, mode="wrap")
     at = height * (len(colors) - 1)

@@ -41,7 +41,7 @@ class RayCaster:
         TriangleMesh(self._scene, corners, faces)
 
     def first_hits(self, origins: Float[np.ndarray, "ray 3"], directions: Float[np.ndarray, "ray 3"]) -> Hits:
-        """Nearest hit of each ray, both sides of a triangle count."""
+        """Find the nearest hit of each ray, both sides of a triangle count."""
         found = [self._scene.run(o, d, output=True) for o, d in _chunks(origins, directions)]
         face = np.concatenate([f["primID"] for f in found])
         bary = np.concatenate([np.stack([f["u"], f["v"]], 1) for f in found])
@@ -50,12 +50,12 @@ class RayCaster:
     def blocked(
         self, origins: Float[np.ndarray, "ray 3"], directions: Float[np.ndarray, "ray 3"]
     ) -> Bool[np.ndarray, "ray"]:
-        """Does anything lie along the ray, at any distance?"""
+        """Tell whether anything lies along the ray, at any distance."""
         found = [self._scene.run(o, d, query="OCCLUDED") for o, d in _chunks(origins, directions)]
         return np.concatenate(found) != _NO_HIT
 
     def normals(self, hits: Hits) -> Float[np.ndarray, "ray 3"]:
-        """Unit shading normals, interpolated over smooth surfaces; every ray must have hit."""
+        """Compute unit shading normals, interpolated over smooth surfaces; every ray must have hit."""
         n = self.corner_normals[hits.face]  # (R, 3, 3)
         u, v = hits.bary[:, :1], hits.bary[:, 1:]
         blended = n[:, 0] * (1 - u - v) + n[:, 1] * u + n[:, 2] * v
@@ -69,7 +69,7 @@ def _chunks(origins: np.ndarray, directions: np.ndarray) -> list[tuple[np.ndarra
 
 
 def _corner_normals(mesh: trimesh.Trimesh) -> Float[np.ndarray, "face 3 3"]:
-    """Per corner the mean normal of the faces around it that meet this face at a flat angle."""
+    """Average, per corner, the normals of the faces around it that meet this face at a flat angle."""
     triangles = mesh.triangles
     area = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     face = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)

@@ -69,7 +69,7 @@ def render(scene: Scene) -> Rendering:
 
 
 def camera_rays(camera: Camera, camera_from_object: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "pixel 3"]:
-    """Directions of all pixels in the object frame, row by row, of length 1 along the optical axis."""
+    """Compute pixel directions in the object frame, row by row, of length 1 along the optical axis."""
     h, w = camera.size
     (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
     x = (np.arange(w, dtype=np.float32) - cx) / fx
@@ -81,7 +81,7 @@ def camera_rays(camera: Camera, camera_from_object: Float[np.ndarray, "4 4"]) ->
 def project_keypoints(
     scene: Scene,
 ) -> tuple[Float[np.ndarray, "keypoint 2"], Bool[np.ndarray, "keypoint"]]:
-    """Pixels of the instance's keypoints, and whether a ray from the camera reaches them."""
+    """Project the instance's keypoints to pixels, and whether a ray from the camera reaches them."""
     h, w = scene.camera.size
     pose, points = scene.camera_from_object, scene.instance.keypoints
     seen = points @ pose[:3, :3].T + pose[:3, 3]

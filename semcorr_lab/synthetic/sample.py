@@ -19,7 +19,7 @@ def sample_rendering(
     others: tuple[Instance, ...] = (),
     min_visible: int = 4,
 ) -> Rendering:
-    """A random picture in which `min_visible` keypoints can be seen, or a third of them if that is less.
+    """Draw a picture in which `min_visible` keypoints can be seen, or a third of them if that is less.
 
     Raises ValueError when twenty scenes in a row show fewer: then the keypoints are wrong.
     """

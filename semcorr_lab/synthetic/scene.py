@@ -51,7 +51,7 @@ def sample_scene(
     viewpoint: Viewpoint | None = None,
     others: tuple[Instance, ...] = (),
 ) -> Scene:
-    """A random scene around an instance. Same generator state, same scene.
+    """Draw a scene around an instance. Same generator state, same scene.
 
     `others` are instances that may stand around as clutter; their textures are replaced.
     """
@@ -71,13 +71,13 @@ def sample_scene(
 
 
 def view(scene: Scene, viewpoint: Viewpoint) -> Scene:
-    """The same scene from another viewpoint; nothing is rebuilt."""
+    """Move the camera to another viewpoint; nothing is rebuilt."""
     camera, pose = frame_object(scene.instance.vertices, viewpoint, scene.camera.size)
     return replace(scene, camera=camera, camera_from_object=pose)
 
 
 def camera_center(camera_from_object: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "3"]:
-    """Position of the camera in the object frame, metres."""
+    """Return the position of the camera in the object frame, metres."""
     return -camera_from_object[:3, :3].T @ camera_from_object[:3, 3]
 
 

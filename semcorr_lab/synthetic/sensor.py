@@ -25,7 +25,7 @@ class Sensor:
 
 
 def sample_sensor(rng: np.random.Generator, width: int) -> Sensor:
-    """Random imperfections of an image `width` pixels wide."""
+    """Draw imperfections of an image `width` pixels wide."""
     blur = rng.uniform(0.3, 1.4) * width / 640 if rng.random() < 0.5 else 0.0
     return Sensor(
         exposure=float(rng.uniform(0.8, 1.35)),
@@ -40,7 +40,7 @@ def sample_sensor(rng: np.random.Generator, width: int) -> Sensor:
 def expose(
     sensor: Sensor, radiance: Float[np.ndarray, "height width 3"]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Radiance, 1 = white, to an 8-bit picture."""
+    """Expose radiance, 1 = white, to an 8-bit picture."""
     image = radiance.astype(np.float32)
     if sensor.blur_px > 0:
         image = ndimage.gaussian_filter(image, (sensor.blur_px, sensor.blur_px, 0), truncate=3)
@@ -55,6 +55,6 @@ def expose(
 
 
 def _gain(radiance: Float[np.ndarray, "height width 3"]) -> np.float32:
-    """Automatic exposure: the middle of the picture's range to middle gray, within limits."""
+    """Expose automatically: the middle of the picture's range to middle gray, within limits."""
     mean = float(radiance[::4, ::4].mean())
     return np.float32(np.clip(_MIDDLE_GRAY / max(mean, 1e-3), *_GAIN_RANGE))

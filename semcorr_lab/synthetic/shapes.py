@@ -13,7 +13,7 @@ Section = Float[np.ndarray, "corner 3"]
 
 
 def join(*meshes: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Several meshes as one."""
+    """Join several meshes to one."""
     offsets = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
     vertices = np.concatenate([m.vertices for m in meshes])
     faces = np.concatenate([m.faces + o for m, o in zip(meshes, offsets, strict=True)])
@@ -21,13 +21,13 @@ def join(*meshes: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def line(start: Vector, end: Vector, count: int = 3) -> Float[np.ndarray, "point 3"]:
-    """Straight path of `count` points."""
+    """Make a straight path of `count` points."""
     t = np.linspace(0, 1, count)[:, None]
     return np.asarray(start, float) * (1 - t) + np.asarray(end, float) * t
 
 
 def mirror(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The mesh reflected at y = 0, facing outwards again."""
+    """Reflect the mesh at y = 0, facing outwards again."""
     return _mesh(mesh.vertices * [1, -1, 1], mesh.faces[:, ::-1])
 
 
@@ -56,7 +56,7 @@ def loft(sections: Sequence[Section], closed_ends: bool = True) -> trimesh.Trime
 def box(
     low: Sequence[float], high: Sequence[float], taper: tuple[float, float] = (1.0, 1.0), shear: float = 0.0
 ) -> trimesh.Trimesh:
-    """Axis-aligned box; the top is scaled by `taper` in x and y and moved by `shear` metres in x."""
+    """Make an axis-aligned box; the top is scaled by `taper` in x and y and moved by `shear` metres in x."""
     x0, y0, z0 = low
     x1, y1, z1 = high
     square = np.array([[x1, y0], [x1, y1], [x0, y1], [x0, y0]], float)
@@ -71,7 +71,7 @@ def rounded(
     exponent: float = 2.0,
     corners: int = 20,
 ) -> Section:
-    """Superellipse around `center` with half axes u and v: 2 is an ellipse, 6 nearly a rectangle."""
+    """Make a superellipse around `center` with half axes u and v: 2 is an ellipse, 6 nearly a rectangle."""
     t = (np.arange(corners) + 0.5) / corners * 2 * np.pi
     c, s = np.cos(t), np.sin(t)
     x, y = np.sign(c) * np.abs(c) ** (2 / exponent), np.sign(s) * np.abs(s) ** (2 / exponent)
@@ -93,7 +93,7 @@ def revolve(
 
 
 def patch(grid: Float[np.ndarray, "row column 3"]) -> trimesh.Trimesh:
-    """An open sheet through a grid of points."""
+    """Make an open sheet through a grid of points."""
     rows, columns, _ = grid.shape
     r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij")
     a = (r * columns + c).ravel()

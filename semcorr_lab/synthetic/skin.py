@@ -20,7 +20,7 @@ class Skin:
     def colors(
         self, face: Int[np.ndarray, "hit"], bary: Float[np.ndarray, "hit 2"]
     ) -> Float[np.ndarray, "hit 3"]:
-        """RGB at points given by face and the weights of its second and third corner."""
+        """Compute RGB at points given by face and the weights of its second and third corner."""
         corners = self.corner_uv[face]
         u, v = bary[:, :1], bary[:, 1:]
         uv = corners[:, 0] * (1 - u - v) + corners[:, 1] * u + corners[:, 2] * v

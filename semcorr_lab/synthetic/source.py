@@ -16,15 +16,15 @@ class Source(Protocol):
     """Gives members of classes. Members of different splits are never the same."""
 
     def infos(self) -> dict[str, CategoryInfo]:
-        """What is known about each category."""
+        """Return what is known about each category."""
         ...
 
     def instance(self, category: str, split: str, index: int, rng: np.random.Generator) -> Instance:
-        """The member shown in image `index` of a split."""
+        """Make the member shown in image `index` of a split."""
         ...
 
     def clutter(self, category: str, rng: np.random.Generator) -> tuple[Instance, ...]:
-        """Members of other categories that may stand around."""
+        """Make members of other categories that may stand around."""
         ...
 
 
@@ -35,16 +35,16 @@ class ProceduralSource:
     categories: tuple[str, ...]
 
     def infos(self) -> dict[str, CategoryInfo]:
-        """INFO of each category. Raises ValueError naming an unknown one and the choices."""
+        """Return INFO of each category. Raises ValueError naming an unknown one and the choices."""
         return {name: categories.load(name).INFO for name in self.categories}
 
     def instance(self, category: str, split: str, index: int, rng: np.random.Generator) -> Instance:
-        """A member drawn from the generator; split and index only serve its name."""
+        """Draw a member from the generator; split and index only serve its name."""
         made = categories.load(category).generate(rng)
         return Instance(made.category, made.parts, made.keypoints, name=f"{category}_{split}_{index:04d}")
 
     def clutter(self, category: str, rng: np.random.Generator) -> tuple[Instance, ...]:
-        """One member of another category, in half of the pictures."""
+        """Draw one member of another category, in half of the pictures."""
         others = [name for name in categories.available() if name != category]
         if rng.random() < 0.5:
             return ()

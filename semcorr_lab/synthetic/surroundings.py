@@ -14,7 +14,7 @@ _FLOOR_REACH = 60.0  # object sizes; beyond it the sky begins
 
 
 def ground(rng: np.random.Generator, bounds: Float[np.ndarray, "2 3"], size: float) -> Part:
-    """A large floor under the object, lengths in metres."""
+    """Make a large floor under the object, lengths in metres."""
     z = bounds[0, 2] - 0.002 * size
     reach = _FLOOR_REACH * size if rng.random() < 0.7 else rng.uniform(1.0, 3.0) * size
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * reach
@@ -27,7 +27,7 @@ def ground(rng: np.random.Generator, bounds: Float[np.ndarray, "2 3"], size: flo
 def wall(
     rng: np.random.Generator, bounds: Float[np.ndarray, "2 3"], size: float, away: Float[np.ndarray, "2"]
 ) -> Part:
-    """A wall behind the object; `away` is the horizontal unit direction from camera to object."""
+    """Make a wall behind the object; `away` is the horizontal unit direction from camera to object."""
     direction = _turn(rng.normal(0, 0.35)) @ away
     middle = bounds.mean(0)[:2] + direction * size * rng.uniform(0.9, 5.0)
     along = np.array([-direction[1], direction[0]]) * _FLOOR_REACH * size
@@ -45,7 +45,7 @@ def clutter(
     others: tuple[Instance, ...],
     count: int,
 ) -> list[Part]:
-    """Things standing beside and behind the object on the same floor, never inside it."""
+    """Make things standing beside and behind the object on the same floor, never inside it."""
     bounds, size = instance.bounds, instance.size
     middle, floor = bounds.mean(0)[:2], bounds[0, 2]
     radius = float(np.linalg.norm(np.ptp(bounds, axis=0)[:2])) / 2
@@ -65,7 +65,7 @@ def clutter(
 
 
 def occluder(rng: np.random.Generator, instance: Instance, camera_center: Float[np.ndarray, "3"]) -> Part:
-    """A bar, board or ball between the camera and a random place on the object."""
+    """Make a bar, board or ball between the camera and a random place on the object."""
     vertices = instance.vertices
     aim = vertices[int(rng.integers(len(vertices)))]
     share = rng.uniform(0.45, 0.75)

@@ -35,7 +35,7 @@ class Texture:
     def colors(
         self, points: Float[np.ndarray, "point 3"], normals: Float[np.ndarray, "point 3"]
     ) -> Float[np.ndarray, "point 3"]:
-        """RGB in [0, 1] at points with unit normals, both in the object frame, points in metres."""
+        """Compute RGB in [0, 1] at points with unit normals, both in the object frame, points in metres."""
         if self.tile.shape[:2] == (1, 1):
             return np.broadcast_to(self.tile[0, 0], points.shape)
         axis = np.abs(normals).argmax(1)
@@ -48,7 +48,7 @@ class Texture:
 def sample_tile(
     tile: Float[np.ndarray, "height width channel"], uv: Float[np.ndarray, "point 2"]
 ) -> Float[np.ndarray, "point channel"]:
-    """Bilinear look-up with wrap-around; uv in tiles, u along columns."""
+    """Look up bilinearly with wrap-around; uv in tiles, u along columns."""
     height, width, channels = tile.shape
     at = uv * np.array([width, height])
     low = np.floor(at)
@@ -63,7 +63,7 @@ def sample_tile(
 
 
 def paint(rng: np.random.Generator, size: float, kind: str | None = None, dark: bool = False) -> Texture:
-    """A random texture for a thing of `size` metres; `kind` is one of patterns.KINDS."""
+    """Draw a texture for a thing of `size` metres; `kind` is one of patterns.KINDS."""
     if kind is None:
         names = list(_WEIGHTS)
         kind = names[int(rng.choice(len(names), p=np.array(list(_WEIGHTS.values()))))]

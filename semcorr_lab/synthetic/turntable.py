@@ -39,16 +39,16 @@ class Turntable:
 
     @property
     def info(self) -> CategoryInfo:
-        """Raises ValueError listing the categories for an unknown one."""
+        """Describe the category. Raises ValueError listing those there are for an unknown one."""
         return categories.load(self.category).INFO
 
     @cached_property
     def instance(self) -> Instance:
-        """The object."""
+        """Make the object."""
         return categories.load(self.category).generate(np.random.default_rng(self.seed))
 
     def scene(self, index: int) -> Scene:
-        """Scene of the index-th view; the circle closes after `views`."""
+        """Return the scene of the index-th view; the circle closes after `views`."""
         return view(self._scene, self._viewpoint(index))
 
     @cached_property

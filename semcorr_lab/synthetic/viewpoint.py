@@ -26,7 +26,7 @@ class Viewpoint:
 
 
 def sample_viewpoint(rng: np.random.Generator, flat: bool, truncation: bool) -> Viewpoint:
-    """All round the object, or in front of it if it is flat; mostly whole, sometimes cut by the border."""
+    """Draw a viewpoint all round the object, or in front of a flat one; sometimes the border cuts it."""
     azimuth = rng.uniform(-70, 70) if flat else rng.uniform(-180, 180)
     fill = rng.uniform(0.4, 0.85)
     if truncation and rng.random() < 0.2:
@@ -46,7 +46,10 @@ def sample_viewpoint(rng: np.random.Generator, flat: bool, truncation: bool) -> 
 
 
 def camera_axes(azimuth_deg: float, elevation_deg: float, roll_deg: float) -> Float[np.ndarray, "3 3"]:
-    """Rotation camera_from_object: rows are the image's right, down and forward in the object frame."""
+    """Compute the rotation camera_from_object.
+
+    Rows are the image's right, down and forward in the object frame.
+    """
     azimuth, elevation, roll = np.radians([azimuth_deg, elevation_deg, roll_deg])
     forward = -np.array(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
@@ -60,7 +63,7 @@ def camera_axes(azimuth_deg: float, elevation_deg: float, roll_deg: float) -> Fl
 def frame_object(
     vertices: Float[np.ndarray, "vertex 3"], viewpoint: Viewpoint, size: tuple[int, int]
 ) -> tuple[Camera, Float[np.ndarray, "4 4"]]:
-    """Camera and camera_from_object that show the vertices with the viewpoint's fill and center.
+    """Find the camera and camera_from_object that show the vertices with the viewpoint's fill and center.
 
     Principal point at the image center, square pixels. Distances in metres.
     """

@@ -21,42 +21,20 @@ from semcorr_lab.synthetic.instance import Instance
 from semcorr_lab.synthetic.render import Rendering
 from semcorr_ros import rendered
 from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.datasets.pf_pascal import CATEGORIES as VOC
 from semcorr_ros.storage import atomic_path, write_json
 
-# Class ids of PASCAL VOC, which SPair's Segmentation uses; a category without one gets 21.
-_VOC = [
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-]
 _JPEG_QUALITY = 92
 _MAX_MILLIMETRES = 65535
 
 
 def class_id(category: str) -> int:
-    """Pixel value of the category in Segmentation."""
-    return _VOC.index(category) + 1 if category in _VOC else len(_VOC) + 1
+    """Return a category's pixel value in Segmentation: its id in PASCAL VOC, or 21 where it has none."""
+    return VOC.index(category) + 1 if category in VOC else len(VOC) + 1
 
 
 def sample_paths(root: Path, category: str, stem: str) -> dict[str, Path]:
-    """The files of one image, by folder; the annotation is written last."""
+    """Name the files of one image, by folder; the annotation is written last."""
     suffixes = {"JPEGImages": "jpg", "Segmentation": "png", "Depth": "png", "Cameras": "json"}
     suffixes["ImageAnnotation"] = "json"
     return {folder: root / folder / category / f"{stem}.{end}" for folder, end in suffixes.items()}
@@ -76,7 +54,7 @@ def write_sample(root: Path, stem: str, instance: Instance, rendering: Rendering
 
 
 def millimetres(depth: Float[np.ndarray, "height width"]) -> np.ndarray:
-    """Depth in metres to 16-bit millimetres; what does not fit becomes 0, invalid."""
+    """Convert depth in metres to 16-bit millimetres; what does not fit becomes 0, invalid."""
     rounded = np.round(depth * 1000.0)
     return np.where(np.isfinite(rounded) & (rounded <= _MAX_MILLIMETRES), rounded, 0).astype(np.uint16)
 
@@ -119,7 +97,7 @@ def _segmentation(rendering: Rendering, value: int) -> Image.Image:
 
 
 def _voc_palette() -> list[int]:
-    """Colors of PASCAL VOC: the bits of the class id, dealt out to the channels in turn."""
+    """Compute the colors of PASCAL VOC: the bits of the class id, dealt out to the channels in turn."""
     palette = []
     for value in range(256):
         for channel in range(3):

@@ -18,12 +18,12 @@ LONGEST = 600.0  # seconds
 
 
 def bank(class_file: Path, count: int, device: str) -> dict[str, Any]:
-    """Memory of `count` resident classes; {"skipped": reason} where this is not to be had."""
+    """Measure the memory of `count` resident classes; {"skipped": reason} where this is not to be had."""
     return _run("measure_bank", [str(class_file), "--count", str(count), "--device", device])
 
 
 def service(class_file: Path, frame: Frame, calls: int, threads: int, device: str) -> dict[str, Any]:
-    """A running node asked about `frame`: round trip, and overhead on top of the model.
+    """Ask a running node about `frame`: round trip, and overhead on top of the model.
 
     {"skipped": reason} without ROS 2.
     """
@@ -45,12 +45,12 @@ def service(class_file: Path, frame: Frame, calls: int, threads: int, device: st
 
 
 def timing(milliseconds: np.ndarray) -> Timing:
-    """Of measured runs."""
+    """Summarize measured runs."""
     return Timing(float(np.median(milliseconds)), float(np.percentile(milliseconds, 99)), len(milliseconds))
 
 
 def _run(module: str, arguments: list[str]) -> dict[str, Any]:
-    """What the module prints, or why it could not."""
+    """Run a module; return what it prints, or why it could not."""
     name = f"semcorr_lab.timing.{module}"
     if importlib.util.find_spec("semcorr_ros.ros") is None:
         return {"skipped": "installed without the nodes: build the ROS 2 package"}

@@ -16,7 +16,7 @@ INK, BLUE, FAINT = (40, 40, 40), (31, 90, 180), (215, 215, 215)
 
 
 def draw_curves(path: Path, curves: Sequence[Curve]) -> None:
-    """One panel per curve: milliseconds over the value, both logarithmic. PNG."""
+    """Draw one panel per curve: milliseconds over the value, both logarithmic. PNG."""
     rows = math.ceil(len(curves) / COLUMNS)
     size = (COLUMNS * (SIDE + EDGE) + EDGE, rows * (SIDE + EDGE) + EDGE)
     sheet = Image.new("RGB", size, "white")

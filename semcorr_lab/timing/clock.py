@@ -19,7 +19,7 @@ class Timing:
     runs: int
 
     def json(self) -> dict[str, float]:
-        """For reports."""
+        """Return the numbers for reports."""
         return asdict(self)
 
 

@@ -36,7 +36,7 @@ class Work:
     working_set: float  # bytes that are used again and again
 
     def limits(self, machine: Machine) -> dict[str, float]:
-        """Milliseconds by resource, at the machine's best."""
+        """Compute milliseconds by resource, at the machine's best."""
         return {
             "bytes": 1e3 * self.bytes / machine.bytes_per_s(self.working_set),
             "arithmetic": 1e3 * self.flops / machine.flops_per_s,
@@ -45,7 +45,10 @@ class Work:
 
 
 def verdict(work: Work, machine: Machine, median_ms: float) -> dict[str, Any]:
-    """JSON: milliseconds by resource, which is the limit, and how many times longer the stage takes."""
+    """Judge, as JSON.
+
+    Milliseconds by resource, which is the limit, and how many times longer the stage takes.
+    """
     by_resource = work.limits(machine)
     limit = max(by_resource, key=lambda name: by_resource[name])
     return {"limit": limit, "ms": by_resource, "times": median_ms / by_resource[limit]}
@@ -71,7 +74,7 @@ class _Counter(TorchDispatchMode):
 
 
 def counted(work: Callable[[], object], times: float = 1.0) -> Work:
-    """By running `work`, which is one `times`-th of the stage. Arithmetic: matrix products alone."""
+    """Count by running `work`, which is one `times`-th of the stage. Arithmetic: matrix products alone."""
     with FlopCounterMode(display=False) as arithmetic, _Counter() as counter:
         work()
     flops = float(arithmetic.get_total_flops())
@@ -79,7 +82,7 @@ def counted(work: Callable[[], object], times: float = 1.0) -> Work:
 
 
 def of_alignment(model: ClassRepresentation, config: AlignmentConfig, starts: int, focals: int) -> Work:
-    """Of the compiled engine, from the sizes of its loops. focals: how many are tried."""
+    """Count the work of the compiled engine from the sizes of its loops. focals: how many are tried."""
     points, keypoints = len(model.dense.weight), len(model.sparse)
     optimize, pool = config.optimize, config.evidence.samples
     alive, steps, left = 0, 0, starts
@@ -109,7 +112,10 @@ def of_alignment(model: ClassRepresentation, config: AlignmentConfig, starts: in
 
 
 def of_message(size: float) -> Work:
-    """Of a request that is written out, carried over and read in: three copies of `size` bytes."""
+    """Count the work of a request that is written out, carried over and read in.
+
+    Three copies of `size` bytes.
+    """
     return Work(flops=0.0, bytes=6 * size, launches=0.0, working_set=2 * size)
 
 

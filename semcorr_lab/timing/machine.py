@@ -23,12 +23,12 @@ class Machine:
     launch_s: float  # of an operation on almost nothing
 
     def bytes_per_s(self, working_set: float) -> float:
-        """For a working set of so many bytes."""
+        """Return the rate for a working set of so many bytes."""
         return self.near_bytes_per_s if working_set <= 4 * NEAR else self.far_bytes_per_s
 
 
 def measured(device: str = "cpu", runs: int = 15) -> Machine:
-    """Takes about a second."""
+    """Measure this machine, which takes about a second."""
     square = torch.randn(SIDE, SIDE, device=device)
     product = torch.empty_like(square)
     multiply = measure(lambda _: torch.mm(square, square, out=product), runs, device)

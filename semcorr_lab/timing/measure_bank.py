@@ -26,7 +26,7 @@ LARGE = 768  # channels of a base-size vision transformer
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0."""
+    """Measure and print JSON. Returns 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("class_file", type=Path)
     parser.add_argument("--count", type=int, default=50)
@@ -64,7 +64,7 @@ def measure(model: ClassRepresentation, count: int, device: str) -> dict[str, An
 
 
 def widened(model: ClassRepresentation, channels: int) -> ClassRepresentation:
-    """With prototypes of another backbone's size, as memory is concerned."""
+    """Give the class prototypes of another backbone's size, as memory is concerned."""
 
     def wider(prototypes: Prototypes) -> Prototypes:
         return replace(prototypes, features=torch.zeros(len(prototypes.features), channels))
@@ -74,7 +74,7 @@ def widened(model: ClassRepresentation, channels: int) -> ClassRepresentation:
 
 
 def _used(device: str) -> int:
-    """Bytes on the device; on the CPU, of this process."""
+    """Count bytes in use on the device; on the CPU, by this process."""
     if device.startswith("cuda"):
         return torch.cuda.memory_allocated(device)
     with open("/proc/self/statm") as file:

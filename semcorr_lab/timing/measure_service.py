@@ -34,7 +34,10 @@ ANSWER = 60.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0. Raises RuntimeError with the node's last words where there is no answer."""
+    """Measure and print JSON.
+
+    Returns 0. Raises RuntimeError with the node's last words where there is no answer.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("class_file", type=Path)
     parser.add_argument("picture", type=Path, help="NPZ with image, depth (metres), focal, center")
@@ -85,7 +88,7 @@ def _request(args: argparse.Namespace) -> TransferKeypoints.Request:
 def _timed(
     node: Node, process: subprocess.Popen[bytes], asked: tuple[TransferKeypoints.Request, int]
 ) -> dict[str, Any]:
-    """Milliseconds of round trips, and of what is left of them without the node's time on the picture."""
+    """Measure milliseconds of round trips, and those of them that the node spent on the picture."""
     request, calls = asked
     client: Any = node.create_client(TransferKeypoints, "/semcorr/transfer_keypoints")
     end = time.monotonic() + UP

@@ -17,7 +17,7 @@ STEPS, SIDES, CLASSES = (125, 250, 500, 1000), (320, 640, 1280, 2560), (1, 2, 4,
 
 
 def curves(subject: Subject, runs: int) -> Iterator[Curve]:
-    """(what is varied, [(value, time of aligning one picture, all classes together)])."""
+    """Yield (what is varied, [(value, time of aligning one picture, all classes together)])."""
     model, seen = subject.model, subject.seen[0]
     ours = preset("fast")
     steps = ours.optimize.steps

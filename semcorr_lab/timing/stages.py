@@ -37,7 +37,7 @@ class Subject:
     engine: str = "auto"  # of the alignments that are not by autograd
 
     def preset(self, name: str) -> AlignmentConfig:
-        """Its settings, on this engine."""
+        """Look up a preset, on this engine."""
         return replace(preset(name, self.model.info.name), engine=self.engine)
 
 
@@ -49,7 +49,7 @@ def align(
 
 
 def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
-    """By name. slow_runs: of the reference and of the paper's schedule."""
+    """Time the stages, by name. slow_runs: of the reference and of the paper's schedule."""
     model, pictures = subject.model, subject.seen
     fast, paper = subject.preset("fast"), subject.preset("paper")
     reference = replace(paper, engine="reference")
@@ -77,7 +77,7 @@ def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
 
 
 def works(subject: Subject) -> dict[str, Work]:
-    """What the stages cannot do without, by name: of those in torch counted by running them once."""
+    """Count what the stages cannot do without, by name: of those in torch counted by running them once."""
     model, seen = subject.model, subject.seen[0]
     unknown = replace(seen, camera=None, depth=None)
     fast, paper = preset("fast"), preset("paper", model.info.name)
@@ -133,7 +133,7 @@ def _points_on(frame: Frame) -> Tensor:
 
 
 def search_sizes(steps: int, starts: int) -> AlignmentConfig:
-    """Our settings with other numbers of steps and starts; as many survive in proportion."""
+    """Take our settings with other numbers of steps and starts; as many survive in proportion."""
     ours = preset("fast")
     survivors = tuple((knot, max(1, kept * starts // 16)) for knot, kept in OptimizeConfig().survivors)
     return replace(

@@ -35,7 +35,7 @@ class Frame:
     camera: Camera
 
     def observe(self, extractor: FeatureExtractor) -> Observation:
-        """With features of the object alone, where the extractor can give them."""
+        """Observe with features of the object alone, where the extractor can give them."""
         ref = ImageRef(self.image)
         seen = Observation(
             self.image, extractor.encode(ref), self.mask, DepthMap(self.depth, True), self.camera
@@ -43,7 +43,7 @@ class Frame:
         return zoomed(seen, ref, extractor)
 
     def resized(self, longer_side: int) -> Frame:
-        """The same picture with other pixels."""
+        """Resize the picture."""
         share = longer_side / max(self.mask.shape)
         size = (round(self.mask.shape[0] * share), round(self.mask.shape[1] * share))
         image = functional.interpolate(
@@ -59,7 +59,7 @@ class Frame:
 
 
 def frames(category: str, count: int, seed: int) -> list[Frame]:
-    """Consecutive frames of an object on a turntable, 640x480."""
+    """Render consecutive frames of an object on a turntable, 640x480."""
     turning = Turntable(category=category, seed=seed + OBJECT_SEED, views=round(360 / STEP_DEG))
     # From where a mug's handle is seen: without it there is no azimuth to follow.
     first = round(60 / STEP_DEG)
@@ -78,7 +78,7 @@ def frames(category: str, count: int, seed: int) -> list[Frame]:
 
 
 def build_class(work: Path, category: str, seed: int) -> ClassRepresentation:
-    """The class of `category` from 30 rendered images with `tiny` features; made once per folder."""
+    """Build, once per folder, the class of `category` from 30 rendered images with `tiny` features."""
     path = work / f"{category}.safetensors"
     if not path.is_file():
         data, options = work / "data", ["--seed", str(seed)]
@@ -107,7 +107,7 @@ def build_class(work: Path, category: str, seed: int) -> ClassRepresentation:
 
 
 def with_points(model: ClassRepresentation, count: int) -> ClassRepresentation:
-    """The class with another number of dense points: the first ones, repeated as often as needed."""
+    """Give the class another number of dense points: the first ones, repeated as often as needed."""
     rows = torch.arange(count) % len(model.dense.weight)
     dense = replace(
         model.dense,

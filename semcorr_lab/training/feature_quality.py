@@ -34,7 +34,7 @@ class Quality:
 
 
 def folded_groups(samples: Sequence[RenderedSample], codebook: Codebook) -> Bool[Tensor, "keypoint keypoint"]:
-    """Which keypoints of a category share their place on the folded surface."""
+    """Find which keypoints of a category share their place on the folded surface."""
     targets = torch.stack(
         [codebook.embed(s.category, s.keypoint_name.long(), s.keypoint_local) for s in samples]
     )
@@ -72,7 +72,7 @@ def _match(
     target_map: FeatureMap,
     groups: Bool[Tensor, "keypoint keypoint"],
 ) -> tuple[Bool[Tensor, "match"], Bool[Tensor, "pair"]]:
-    """Folded hits of source keypoints with a visible partner; exact hits of those visible in both."""
+    """Find folded hits of source keypoints with a visible partner; exact hits of those visible in both."""
     x1, y1, x2, y2 = target.bbox
     near = ALPHA * max(x2 - x1, y2 - y1)
     asked = source.visible & (groups & target.visible[None]).any(1)
@@ -86,7 +86,7 @@ def _match(
 
 
 def _auc(maps: Sequence[FeatureMap], samples: Sequence[RenderedSample]) -> float:
-    """Area under the ROC curve of the similarity to the category's mean object feature."""
+    """Compute the area under the ROC curve of the similarity to the category's mean object feature."""
     inside, values = [], []
     for features, sample in zip(maps, samples, strict=True):
         shape = features.values.shape[:2]

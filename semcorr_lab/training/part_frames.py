@@ -33,7 +33,7 @@ class PartFrames:
 
 
 def part_frames(parts: Sequence[tuple[str, np.ndarray]], symmetric: bool = False) -> PartFrames:
-    """Boxes of (name, vertices (V, 3)) parts.
+    """Compute the boxes of (name, vertices (V, 3)) parts.
 
     Raises ValueError when there is no part or one has no vertices.
     """
@@ -56,7 +56,7 @@ def part_frames(parts: Sequence[tuple[str, np.ndarray]], symmetric: bool = False
 def fold(
     points: Float[np.ndarray, "point 3"], part: Int[np.ndarray, "point"], frames: PartFrames
 ) -> Float[np.ndarray, "point 3"]:
-    """Box coordinates, about [-1, 1], of object-frame points on the given parts."""
+    """Compute box coordinates, about [-1, 1], of object-frame points on the given parts."""
     local = (_folded(points, frames.symmetric) - frames.center[part]) / frames.half[part]
     return np.clip(local, -_OUTSIDE, _OUTSIDE)
 
@@ -64,7 +64,7 @@ def fold(
 def nearest_part(
     points: Float[np.ndarray, "point 3"], parts: Sequence[Float[np.ndarray, "face 3 3"]]
 ) -> Int[np.ndarray, "point"]:
-    """Index of the part whose triangles come closest to each point; ties go to the first part."""
+    """Find the part whose triangles come closest to each point; ties go to the first part."""
     distance = np.empty((len(parts), len(points)))
     for row, triangles in zip(distance, parts, strict=True):
         for i, point in enumerate(points):

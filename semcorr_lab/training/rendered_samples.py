@@ -58,18 +58,18 @@ class Request:
 
     @property
     def path(self) -> Path:
-        """The cache file."""
+        """Name the cache file."""
         return self.folder / f"{self.split}_{self.seed}" / self.category / f"{self.index:05d}.npz"
 
 
 def sample_rng(category: str, split: str, index: int, seed: int) -> np.random.Generator:
-    """The random stream of one sample; different arguments give independent streams."""
+    """Make the random stream of one sample; different arguments give independent streams."""
     key = [STREAM, seed, SPLITS.index(split), *category.encode(), index]
     return np.random.default_rng(np.random.SeedSequence(key))
 
 
 def instance_frames(instance: Instance, symmetric: bool) -> PartFrames:
-    """Part boxes of an instance."""
+    """Compute the part boxes of an instance."""
     return part_frames([(part.name, part.mesh.vertices) for part in instance.parts], symmetric)
 
 
@@ -96,7 +96,7 @@ def render_sample(request: Request) -> dict[str, np.ndarray]:
 
 
 def sample_arrays(rendering: Rendering, instance: Instance, symmetric: bool) -> dict[str, np.ndarray]:
-    """Arrays of a cache file: the picture, folded part coordinates, keypoints."""
+    """Compute the arrays of a cache file: the picture, folded part coordinates, keypoints."""
     frames = instance_frames(instance, symmetric)
     part = rendering.part[::_STEP, ::_STEP]
     local = np.zeros((*part.shape, 3), np.float16)

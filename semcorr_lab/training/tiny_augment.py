@@ -35,7 +35,7 @@ class Batch:
 
 
 def make_batch(samples: Sequence[RenderedSample], side: int, grid: int, generator: torch.Generator) -> Batch:
-    """Random views of samples. Same generator state, same batch."""
+    """Draw views of samples. Same generator state, same batch."""
     images, names, locals_ = [], [], []
     for sample in samples:
         theta = _random_crop(sample, generator)
@@ -54,7 +54,7 @@ def _uniform(low: float, high: float, generator: torch.Generator) -> float:
 
 
 def _random_crop(sample: RenderedSample, generator: torch.Generator) -> Float[Tensor, "2 3"]:
-    """Affine map from the square crop in [-1, 1]^2 to the picture: zoom, stretch, roll, mirror."""
+    """Draw an affine map from the square crop in [-1, 1]^2 to the picture: zoom, stretch, roll, mirror."""
     zoom = 2 ** _uniform(-1.0, 0.2, generator)
     stretch = 2 ** _uniform(-0.25, 0.25, generator)
     roll = 0.15 * float(torch.randn((), generator=generator))
@@ -91,7 +91,7 @@ def _view(sample: RenderedSample, theta: Tensor, side: int, grid: int) -> tuple[
 
 
 def _cells(sample: RenderedSample, theta: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-    """What each cell shows: the object pixel nearest to its middle, looking a little beyond its border.
+    """Find what each cell shows: the object pixel nearest to its middle, looking a little beyond its border.
 
     Keypoints often lie on corners and tips; a feature interpolated there must not be half background.
     """
@@ -128,7 +128,7 @@ def _erase(image: Tensor, name: Tensor, generator: torch.Generator) -> None:
 
 
 def _recolor(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Random color mixing, contrast, brightness, gamma and channel order per picture."""
+    """Draw color mixing, contrast, brightness, gamma and channel order per picture."""
     count = len(images)
     mixing = torch.eye(3) + 0.12 * torch.randn(count, 3, 3, generator=generator)
     gray = torch.full((3, 3), 1 / 3)

@@ -114,7 +114,7 @@ class _Batches(Dataset[Batch]):
 
 
 def side_at(step: int, config: TrainingConfig) -> int:
-    """Side of the training pictures at a step, pixels."""
+    """Return the side of the training pictures at a step, pixels."""
     reached = 0.0
     for side, share in zip(config.sides, config.shares, strict=True):
         reached += share * config.steps
@@ -126,7 +126,7 @@ def side_at(step: int, config: TrainingConfig) -> int:
 def loss(
     raw: Float[Tensor, "batch channel grid grid"], batch: Batch, codebook: Codebook
 ) -> Float[Tensor, ""]:
-    """Mean of 1 - cosine over cells, plus cross-entropy to the soft anchor assignment."""
+    """Average 1 - cosine over cells, plus cross-entropy to the soft anchor assignment."""
     predicted, wanted, on_object = [], [], []
     cells = raw.flatten(2).transpose(1, 2)  # (batch, cell, channel)
     for cell, name, local, category in zip(
@@ -145,7 +145,7 @@ def loss(
 
 
 def _some(wanted: Tensor, count: int) -> Tensor:
-    """Indices of True, evenly thinned to at most `count`."""
+    """List indices of True, evenly thinned to at most `count`."""
     rows = wanted.nonzero()[:, 0]
     if len(rows) <= count:
         return rows
@@ -171,7 +171,7 @@ def _start(config: TrainingConfig) -> _State:
 
 
 def _optimizers(network: TinyNetwork, config: TrainingConfig) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for the matrices between hidden layers, AdamW for the first and last layer and vectors."""
+    """Make Muon for the matrices between hidden layers, AdamW for the first and last layer and vectors."""
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
     for name, parameter in network.named_parameters():
@@ -252,7 +252,10 @@ def _restore(state: _State, config: TrainingConfig, path: Path) -> None:
 
 
 def _identity(config: TrainingConfig) -> dict[str, object]:
-    """What must agree for a run to go on: all but where it runs, how long, at which sizes. As in JSON."""
+    """List what must agree for a run to go on.
+
+    All but where it runs, how long, at which sizes. As in JSON.
+    """
     elsewhere = ("device", "workers", "steps", "sides", "shares")
     values = {key: value for key, value in dataclasses.asdict(config).items() if key not in elsewhere}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

@@ -22,7 +22,7 @@ _POINTS = 400  # per instance
 
 
 def class_codebook(categories: Sequence[str], seed: int) -> Codebook:
-    """Codebook of procedural categories. Same seed, same codebook.
+    """Fit the codebook of procedural categories. Same seed, same codebook.
 
     Raises ValueError for an unknown category.
     """

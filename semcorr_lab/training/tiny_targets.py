@@ -50,7 +50,7 @@ class CategoryCode:
     def code(
         self, name: Int[Tensor, "point"], local: Float[Tensor, "point 3"]
     ) -> Float[Tensor, "point rank"]:
-        """Unit codes of points with a name index into `mean.names` and a folded coordinate."""
+        """Compute unit codes of points with a name index into `mean.names` and a folded coordinate."""
         place = self.mean.center[name] + self.mean.half[name] * local
         kernel = _kernel(name, place, self.landmark_name, self.landmark_point)
         return functional.normalize(kernel @ self.projection, dim=-1)
@@ -67,7 +67,7 @@ class Codebook:
     def embed(
         self, category: str, name: Tensor, local: Float[Tensor, "point 3"]
     ) -> Float[Tensor, "point channel"]:
-        """Unit targets; `name` BACKGROUND gives the background vector."""
+        """Compute unit targets; `name` BACKGROUND gives the background vector."""
         out = torch.zeros(len(name), self.anchors.shape[1])
         out[name < 0, -1] = 1.0
         seen = name >= 0
@@ -98,7 +98,7 @@ def fit_codebook(
     channels: int,
     generator: torch.Generator,
 ) -> Codebook:
-    """Codes from surface samples (name index, folded coordinate) of every category.
+    """Fit codes to surface samples (name index, folded coordinate) of every category.
 
     Codes of different categories are rotated at random, so they are nearly orthogonal.
     """
@@ -137,7 +137,7 @@ def _kernel(name: Tensor, place: Tensor, other_name: Tensor, other_place: Tensor
 
 
 def _spread(targets: Float[Tensor, "point channel"], count: int) -> Float[Tensor, "anchor channel"]:
-    """Farthest-point sampling by cosine."""
+    """Sample farthest points by cosine."""
     chosen = [0]
     nearest = targets @ targets[0]
     while len(chosen) < min(count, len(targets)):

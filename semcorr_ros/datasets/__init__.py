@@ -18,23 +18,23 @@ class Dataset(Protocol):
     """Annotated images and benchmark pairs of several categories."""
 
     def categories(self) -> list[str]:
-        """Names of the categories found under the root, sorted."""
+        """List the categories found under the root, sorted."""
         ...
 
     def info(self, category: str) -> CategoryInfo:
-        """Keypoint names, flip table and flags of a category."""
+        """Return keypoint names, flip table and flags of a category."""
         ...
 
     def images(self, category: str, split: str) -> list[AnnotatedImage]:
-        """Images of a split (trn, val, test), sorted by name. Unreadable ones are in `problems`."""
+        """List the images of a split (trn, val, test), sorted by name. Unreadable ones are in `problems`."""
         ...
 
     def pairs(self, category: str, split: str) -> list[ImagePair]:
-        """Benchmark pairs of a split, sorted by file name."""
+        """List the benchmark pairs of a split, sorted by file name."""
         ...
 
     def problems(self) -> list[str]:
-        """What was skipped so far, one sentence each, naming the file and the reason."""
+        """Say what was skipped so far, one sentence each, naming the file and the reason."""
         ...
 
 

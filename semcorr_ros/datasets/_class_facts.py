@@ -9,7 +9,7 @@ from semcorr_ros.datasets._spair71k_tables import FLAT, FLIP_PAIRS, SYMMETRIC
 
 
 def from_spair(category: str, keypoint_count: int) -> CategoryInfo:
-    """Facts without a `classes.json`: ids as names; a flip table only for SPair's 18 categories.
+    """Return facts without a `classes.json`: ids as names; a flip table only for SPair's 18 categories.
 
     The count grows where a seen id mirrors into an unseen one, so that mirrored views have a row.
     """
@@ -23,7 +23,10 @@ def from_spair(category: str, keypoint_count: int) -> CategoryInfo:
 
 
 def from_entry(category: str, entry: Any, keypoint_count: int, file: str = "classes.json") -> CategoryInfo:
-    """Facts of one entry of such a file; raises ValueError naming the file and the field that is wrong."""
+    """Check the facts of one entry of such a file.
+
+    Raises ValueError naming the file and the field that is wrong.
+    """
     where = f"{file}, {category!r}"
     if not isinstance(entry, dict) or not isinstance(entry.get("keypoint_names"), list):
         raise ValueError(f"{where}: expected an object with a list 'keypoint_names', got {entry!r}")

@@ -24,26 +24,26 @@ class Listed:
     skipped: Sequence[str] = ()
 
     def categories(self) -> list[str]:
-        """Names of the categories, sorted."""
+        """List the categories, sorted."""
         return sorted(self.infos)
 
     def info(self, category: str) -> CategoryInfo:
-        """Raises ValueError naming the categories there are."""
+        """Return the facts of a category. Raises ValueError naming the categories there are."""
         if category not in self.infos:
             raise ValueError(f"no category {category!r}; found {', '.join(self.categories()) or 'none'}")
         return self.infos[category]
 
     def images(self, category: str, split: str) -> list[AnnotatedImage]:
-        """Images of a split, sorted by name."""
+        """List the images of a split, sorted by name."""
         return sorted(self.images_of.get(self._checked(category, split), ()), key=lambda image: image.name)
 
     def pairs(self, category: str, split: str) -> list[ImagePair]:
-        """The listed pairs, else every ordered pair of the split's images that shares keypoints."""
+        """Return the listed pairs, else every ordered pair of the split's images that shares keypoints."""
         key = self._checked(category, split)
         return list(self.pairs_of[key]) if key in self.pairs_of else every_pair(self.images(*key))
 
     def problems(self) -> list[str]:
-        """What was skipped, one sentence each."""
+        """Say what was skipped, one sentence each."""
         return list(self.skipped)
 
     def _checked(self, category: str, split: str) -> tuple[str, str]:
@@ -54,13 +54,13 @@ class Listed:
 
 
 def every_pair(images: Sequence[AnnotatedImage], shared: int = 1) -> list[ImagePair]:
-    """All ordered pairs with at least `shared` keypoints visible in both."""
+    """List all ordered pairs with at least `shared` keypoints visible in both."""
     found = (pair_of(a, b) for a in images for b in images if a is not b)
     return [pair for pair in found if len(pair.keypoint_ids) >= shared]
 
 
 def pair_of(source: AnnotatedImage, target: AnnotatedImage) -> ImagePair:
-    """The keypoints visible in both images."""
+    """Pair two images by the keypoints visible in both."""
     ids = (source.visible & target.visible).nonzero()[:, 0]
     return ImagePair(
         source=source.name,
@@ -73,7 +73,7 @@ def pair_of(source: AnnotatedImage, target: AnnotatedImage) -> ImagePair:
 
 
 def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, str], list[AnnotatedImage]]:
-    """(split, image) sorted into (category, split). Raises ValueError for two images of one name."""
+    """Sort (split, image) into (category, split). Raises ValueError for two images of one name."""
     found: dict[tuple[str, str], list[AnnotatedImage]] = {}
     names: set[tuple[str, str]] = set()
     for split, image in images:
@@ -88,7 +88,10 @@ def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, st
 
 
 def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """A box around the known keypoints with a margin, inside the image; all of it without keypoints."""
+    """Compute a box around the known keypoints with a margin, inside the image.
+
+    All of it without keypoints.
+    """
     known = keypoints[torch.isfinite(keypoints).all(-1)]
     if len(known) == 0:
         return (0.0, 0.0, float(size[1] - 1), float(size[0] - 1))
@@ -100,12 +103,12 @@ def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float
 
 
 def first_file(folder: Path, stem: str, suffixes: Sequence[str]) -> Path | None:
-    """The first of <folder>/<stem><suffix> that exists."""
+    """Find the first of <folder>/<stem><suffix> that exists."""
     return next((path for s in suffixes if (path := folder / f"{stem}{s}").is_file()), None)
 
 
 def require(path: Path, what: str, expected: str) -> Path:
-    """`path` if it exists. Raises FileNotFoundError saying what was expected and what is there."""
+    """Return `path` if it exists. Raises FileNotFoundError saying what was expected and what is there."""
     if path.exists():
         return path
     there = path.parent if path.parent.is_dir() else path.parent.parent

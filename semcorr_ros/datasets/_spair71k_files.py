@@ -17,12 +17,12 @@ IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
 
 
 def keypoint_count(annotation: Mapping[str, Any]) -> int:
-    """1 + the highest annotated id of an ImageAnnotation."""
+    """Compute 1 + the highest annotated id of an ImageAnnotation."""
     return 1 + max((int(i) for i, point in _keypoints(annotation).items() if point is not None), default=-1)
 
 
 def annotated_image(root: Path, category: str, name: str, annotation: Any, count: int) -> AnnotatedImage:
-    """One image from its ImageAnnotation content. Raises ValueError or FileNotFoundError."""
+    """Read one image from its ImageAnnotation content. Raises ValueError or FileNotFoundError."""
     keypoints = torch.full((count, 2), float("nan"))
     for i, point in _keypoints(annotation).items():
         if point is not None:
@@ -44,7 +44,7 @@ def annotated_image(root: Path, category: str, name: str, annotation: Any, count
 
 
 def image_pair(content: Any) -> ImagePair:
-    """One PairAnnotation. Raises ValueError."""
+    """Read one PairAnnotation. Raises ValueError."""
     if _field(content, "mirror", 0) != 0:
         raise ValueError(f"mirror must be 0, got {content['mirror']!r}")
     ids = torch.tensor([int(i) for i in _field(content, "kps_ids")], dtype=torch.int64)
@@ -64,12 +64,12 @@ def image_pair(content: Any) -> ImagePair:
 
 
 def pair_names(content: Any) -> tuple[str, str]:
-    """File stems of the source and target image of a PairAnnotation."""
+    """Return the file stems of the source and target image of a PairAnnotation."""
     return Path(_field(content, "src_imname")).stem, Path(_field(content, "trg_imname")).stem
 
 
 def _azimuth(value: Any) -> int | None:
-    """An eighth of a turn, or nothing where it is missing or no number: it only sorts results."""
+    """Read an eighth of a turn, or None where it is missing or no number: it only sorts results."""
     return int(value) if str(value).isdecimal() else None
 
 

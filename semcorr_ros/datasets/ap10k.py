@@ -129,7 +129,7 @@ def _cross(
     pairs: dict[tuple[str, str], list[ImagePair]],
     per_two: bool = False,
 ) -> None:
-    """Random pairs between groups, `counts` in total or per two groups; training images have none."""
+    """Draw pairs between groups, `counts` in total or per two groups; training images have none."""
     for part in ("trn", "val", "test"):
         images[name, part] = [image for split in groups for image in split[part]]
         between = [

@@ -69,12 +69,12 @@ class PlainUnpickler(pickle.Unpickler):
     """Reads dictionaries, lists, strings and numbers; refuses to look up any class or function."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Raises pickle.UnpicklingError."""
+        """Refuse. Raises pickle.UnpicklingError."""
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which plain annotations never do")
 
 
 def read_plain_pickle(file: IO[bytes]) -> Any:
-    """Content of a pickle of plain values. Raises ValueError for any other one."""
+    """Read a pickle of plain values. Raises ValueError for any other one."""
     try:
         return PlainUnpickler(file).load()
     except Exception as error:  # a damaged pickle can raise nearly anything
@@ -126,7 +126,7 @@ def _image(root: Path, category: str, path: Path) -> AnnotatedImage:
 def _listed_pairs(
     lines: Sequence[str], images: dict[tuple[str, str], list[AnnotatedImage]]
 ) -> tuple[dict[tuple[str, str], list[AnnotatedImage]], dict[tuple[str, str], list[ImagePair]]]:
-    """Images of listed pairs are for testing, all others for training."""
+    """Split by the listed pairs: their images are for testing, all others for training."""
     known = {image.name: image for group in images.values() for image in group}
     pairs: dict[tuple[str, str], list[ImagePair]] = {}
     tested = set()

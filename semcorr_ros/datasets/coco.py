@@ -46,7 +46,7 @@ PLUGIN = Format(build)
 
 
 def annotation_files(root: Path) -> list[Path]:
-    """The JSON files of a COCO data set. Raises FileNotFoundError."""
+    """List the JSON files of a COCO data set. Raises FileNotFoundError."""
     if root.is_file():
         return [root]
     found = sorted(root.glob("*.json")) or sorted((root / "annotations").glob("*.json"))
@@ -56,7 +56,7 @@ def annotation_files(root: Path) -> list[Path]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A COCO file. Raises ValueError naming the missing field."""
+    """Read a COCO file. Raises ValueError naming the missing field."""
     content = read_json(path)
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
@@ -65,14 +65,14 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def category_info(entry: Mapping[str, Any]) -> CategoryInfo:
-    """Keypoint names, the flip table that left and right in them give, and the skeleton."""
+    """Read keypoint names, the flip table that left and right in them give, and the skeleton."""
     names = tuple(str(name) for name in entry.get("keypoints", ()))
     edges = tuple((int(a) - 1, int(b) - 1) for a, b in entry.get("skeleton", ()))  # COCO counts from 1
     return CategoryInfo(str(entry["name"]), names, flip_of(names), edges=edges)
 
 
 def flip_of(names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Ids after exchanging left and right in the names; None where no name has a side."""
+    """Compute ids after exchanging left and right in the names; None where no name has a side."""
     index = {name: i for i, name in enumerate(names)}
     flip = []
     for i, name in enumerate(names):
@@ -87,7 +87,7 @@ def flip_of(names: tuple[str, ...]) -> tuple[int, ...] | None:
 
 
 def largest(content: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """(image, its largest annotation with visible keypoints), in the order of the file."""
+    """Yield (image, its largest annotation with visible keypoints), in the order of the file."""
     best: dict[Any, dict[str, Any]] = {}
     for annotation in content["annotations"]:
         key, area = annotation.get("image_id"), annotation.get("area", 0)
@@ -101,7 +101,7 @@ def largest(content: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[s
 def annotated_image(
     content: Mapping[str, Any], image: Mapping[str, Any], annotation: Mapping[str, Any], folders: list[Path]
 ) -> AnnotatedImage:
-    """One image. Raises ValueError or FileNotFoundError."""
+    """Read one image. Raises ValueError or FileNotFoundError."""
     entry = next((c for c in content["categories"] if c["id"] == annotation.get("category_id")), None)
     if entry is None:
         raise ValueError(f"category_id {annotation.get('category_id')!r} is not in 'categories'")

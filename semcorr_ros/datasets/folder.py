@@ -121,7 +121,7 @@ def _numbers(values: Any, count: int, what: str) -> Any:
 
 
 def _as_float(value: int | float) -> float:
-    """Infinite where an integer of JSON is larger than any float."""
+    """Convert to float; infinite where an integer of JSON is larger than any float."""
     try:
         return float(value)
     except OverflowError:
@@ -140,7 +140,7 @@ def _given(root: Path, entry: Mapping[str, Any], key: str) -> Path | None:
 def _pairs(
     listed: Any, images: Mapping[tuple[str, str], list[AnnotatedImage]]
 ) -> tuple[dict[tuple[str, str], list[ImagePair]], list[str]]:
-    """The listed pairs, and what is wrong with the others. Without a list: nothing, so all pairs."""
+    """Read the listed pairs, and what is wrong with the others. Without a list: nothing, so all pairs."""
     if listed is None:
         return {}, []
     known = {key: {image.name: image for image in group} for key, group in images.items()}

@@ -118,7 +118,7 @@ def _image(root: Path, category: str, cell: str) -> AnnotatedImage:
 
 
 def _keypoints(path: Path) -> Float[Tensor, "keypoint 2"]:
-    """Keypoints of a .mat file; none where there is no file."""
+    """Read the keypoints of a .mat file; none where there is no file."""
     if not path.is_file():
         return torch.zeros(0, 2)
     points = loadmat(path).get("kps")

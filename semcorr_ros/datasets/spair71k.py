@@ -48,11 +48,11 @@ class SPair71k:
         self._pair_files: dict[str, dict[str, list[Path]]] = {}
 
     def categories(self) -> list[str]:
-        """Names of the categories found under the root, sorted."""
+        """List the categories found under the root, sorted."""
         return sorted(path.name for path in (self.root / "ImageAnnotation").iterdir() if path.is_dir())
 
     def info(self, category: str) -> CategoryInfo:
-        """Names, flip table and flags: from `classes.json`, else the known facts of SPair's 18."""
+        """Return names, flip table and flags: from `classes.json`, else the known facts of SPair's 18."""
         counts = [files.keypoint_count(content) for content in self._annotation_of(category).values()]
         count = max(counts, default=0)
         if category in self._classes:
@@ -60,7 +60,10 @@ class SPair71k:
         return _class_facts.from_spair(category, count)
 
     def images(self, category: str, split: str) -> list[AnnotatedImage]:
-        """Images of a split, sorted by name; one that cannot be read is skipped and in `problems`."""
+        """List the images of a split, sorted by name.
+
+        One that cannot be read is skipped and in `problems`.
+        """
         count = len(self.info(category).keypoint_names)
         annotations = self._annotation_of(category)
         samples = []
@@ -77,12 +80,12 @@ class SPair71k:
         return samples
 
     def pairs(self, category: str, split: str) -> list[ImagePair]:
-        """Benchmark pairs of a split, sorted by file name."""
+        """List the benchmark pairs of a split, sorted by file name."""
         self._annotation_of(category)  # an unknown category is an error, not an empty list
         return [pair for _, pair in self._parsed_pairs(category, split, files.image_pair)]
 
     def problems(self) -> list[str]:
-        """What was skipped so far, one sentence each, naming the file and the reason."""
+        """Say what was skipped so far, one sentence each, naming the file and the reason."""
         return list(self._problems)
 
     @cached_property
@@ -94,7 +97,7 @@ class SPair71k:
         return content
 
     def _annotation_of(self, category: str) -> dict[str, Any]:
-        """Readable ImageAnnotation contents by file stem."""
+        """Read the ImageAnnotation contents that can be read, by file stem."""
         if category not in self._annotations:
             if category not in self.categories():
                 found = ", ".join(self.categories()) or "none"
@@ -106,7 +109,10 @@ class SPair71k:
         return self._annotations[category]
 
     def _names(self, category: str, split: str) -> set[str]:
-        """Stems of a split: of its pairs, else of its layout, else (trn only) all unclaimed images."""
+        """List the stems of a split.
+
+        Of its pairs, else of its layout, else (trn only) all unclaimed images.
+        """
         annotations = self._annotation_of(category)
         names = self._paired_names(category, split)
         if names or split != "trn":
@@ -144,7 +150,7 @@ class SPair71k:
         return self._parsed(self._pair_files[split].get(category, []), parse)
 
     def _parsed(self, paths: list[Path], parse: Any) -> list[tuple[str, Any]]:
-        """(stem, parse(content)) of every file that can be read; the others become problems."""
+        """List (stem, parse(content)) of every file that can be read; the others become problems."""
         results = []
         for path in paths:
             try:

@@ -25,15 +25,15 @@ class Finding:
 
 
 def ok(about: str, what: str) -> Finding:
-    """All is well."""
+    """Say that all is well."""
     return Finding(Level.OK, about, what)
 
 
 def warn(about: str, what: str, fix: str) -> Finding:
-    """It works, but not as it should."""
+    """Warn that it works, but not as it should."""
     return Finding(Level.WARN, about, what, fix)
 
 
 def error(about: str, what: str, fix: str) -> Finding:
-    """It cannot work."""
+    """Report that it cannot work."""
     return Finding(Level.ERROR, about, what, fix)

@@ -15,7 +15,7 @@ DROPPED = "dropped "
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """All findings, in the order in which data flow."""
+    """List all findings, in the order in which data flow."""
     findings = [*_node(facts)]
     for stream in facts.streams:
         findings += _stream(stream, facts)
@@ -99,7 +99,7 @@ def _content(stream: Stream) -> Iterator[Finding]:
 
 
 def _together(facts: Facts) -> Iterator[Finding]:
-    """Frames, sizes and stamps of streams that must fit each other."""
+    """Compare frames, sizes and stamps of streams, which must fit each other."""
     last = {stream.name: stream.samples[-1] for stream in facts.streams if stream.samples}
     frames = {name: sample.frame for name, sample in last.items()}
     if len(set(frames.values())) > 1:
@@ -135,7 +135,7 @@ def _time(facts: Facts) -> Iterator[Finding]:
 
 
 def _diagnostics(values: dict[str, str]) -> Iterator[Finding]:
-    """What the node itself has counted, the most frequent reason first."""
+    """List what the node itself has counted, the most frequent reason first."""
     counted = {}
     for key, value in values.items():
         name = key.removeprefix(DROPPED)

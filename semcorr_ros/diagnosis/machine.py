@@ -30,7 +30,7 @@ ROS_VARIABLES = (
 
 
 def examine(class_files: Iterable[Path] = ()) -> list[Finding]:
-    """Everything that can be said without ROS."""
+    """Examine all that needs no ROS."""
     return [
         *versions(), gpu(), weights(), kernels(), *(class_file(path) for path in class_files),
         *kernel_buffers(KERNEL), shared_memory(Path("/dev/shm")), environment(dict(os.environ)),
@@ -38,7 +38,7 @@ def examine(class_files: Iterable[Path] = ()) -> list[Finding]:
 
 
 def versions() -> list[Finding]:
-    """Python and the packages whose versions are asked for in every bug report."""
+    """List the versions of Python and of the packages that are asked for in every bug report."""
     current = sys.version_info[:2]
     name = ".".join(map(str, sys.version_info[:3]))
     low, high = (".".join(map(str, version)) for version in PYTHON)
@@ -54,7 +54,7 @@ def versions() -> list[Finding]:
 
 
 def gpu() -> Finding:
-    """The device that `device: auto` chooses."""
+    """Describe the device that `device: auto` chooses."""
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         return ok("gpu", f"{torch.cuda.get_device_name()}, {free >> 20} of {total >> 20} MiB free")
@@ -68,7 +68,7 @@ def gpu() -> Finding:
 
 
 def weights() -> Finding:
-    """Of the default backbone; those of others are reported by their own error."""
+    """Look for the weights of the default backbone; others are reported by their own error."""
     try:
         extractor = FEATURES.load(backbones.DEFAULT).make({}, {})
         return ok("weights", extractor.backbone.replace(":", " "))
@@ -79,7 +79,7 @@ def weights() -> Finding:
 
 
 def kernels() -> Finding:
-    """Of the alignment on the CPU: without them it takes over ten times longer."""
+    """Look for the kernels of the alignment on the CPU: without them it takes over ten times longer."""
     path = library.find()
     if path is not None:
         return ok("kernels", str(path))
@@ -91,7 +91,7 @@ def kernels() -> Finding:
 
 
 def class_file(path: Path) -> Finding:
-    """Can it be read, and by which backbone was it built?"""
+    """Check that it can be read, and name the backbone it was built by."""
     try:
         model = read_class(path)
     except (OSError, ValueError) as problem:
@@ -100,7 +100,7 @@ def class_file(path: Path) -> Finding:
 
 
 def kernel_buffers(folder: Path) -> list[Finding]:
-    """Raw images of more than a few hundred kB are lost where these are at their defaults."""
+    """Check the buffers: at their defaults, raw images of more than a few hundred kB are lost."""
     findings = []
     for name, wanted in BUFFERS.items():
         try:
@@ -117,7 +117,7 @@ def kernel_buffers(folder: Path) -> list[Finding]:
 
 
 def shared_memory(folder: Path) -> Finding:
-    """What nodes on one machine exchange images through."""
+    """Check the memory that nodes on one machine exchange images through."""
     try:
         status = os.statvfs(folder)
     except OSError:
@@ -130,7 +130,7 @@ def shared_memory(folder: Path) -> Finding:
 
 
 def environment(variables: dict[str, str]) -> Finding:
-    """What decides which nodes see each other."""
+    """List the variables that decide which nodes see each other."""
     found = [f"{name}={variables[name]}" for name in ROS_VARIABLES if variables.get(name)]
     rmw = variables.get("RMW_IMPLEMENTATION", "")
     if rmw and rmw != "rmw_fastrtps_cpp" and importlib.util.find_spec("rclpy") is None:

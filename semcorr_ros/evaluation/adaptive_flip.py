@@ -18,7 +18,7 @@ from semcorr_ros.methods._adaptive_flip import mirrored_queries, mutual_distance
 def improve(
     points: Float[Tensor, "keypoint 2"], pair: ImagePair, views: Views
 ) -> Float[Tensor, "keypoint 2"]:
-    """`points` of the target, replaced where the mirrored source is nearer and shows the keypoint.
+    """Replace `points` of the target where the mirrored source is nearer and shows the keypoint.
 
     Unchanged for classes whose mirrored keypoints are not known, and where there are no mirrored features.
     """

@@ -42,7 +42,7 @@ def align_ahead(
 
 
 def _align(make_setup: Callable[[], Setup], names: Sequence[str], folder: Path) -> dict[str, float]:
-    """Seconds by name of the images that could be aligned."""
+    """Align images; return the seconds, by name, of those that could be aligned."""
     setup = make_setup()
     torch.set_num_threads(1)
     views = Views(setup, folder)

@@ -27,13 +27,13 @@ Outcome = tuple[ImagePair, Bool[Tensor, "keypoint"]]
 
 
 def azimuth_difference(first: int, second: int) -> int:
-    """Eighths of a turn between two azimuth ids, 0 to 4."""
+    """Count the eighths of a turn between two azimuth ids, 0 to 4."""
     apart = abs(first - second) % AZIMUTHS
     return min(apart, AZIMUTHS - apart)
 
 
 def level_name(flag: str, level: str) -> str:
-    """The level as a word, where it has one."""
+    """Name the level by a word, where it has one."""
     names = LEVELS.get(flag, ())
     return names[int(level)] if 0 <= int(level) < len(names) else level
 
@@ -41,7 +41,7 @@ def level_name(flag: str, level: str) -> str:
 def breakdowns(
     outcomes: list[Outcome], samples: Mapping[str, AnnotatedImage]
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """{flag: {level: {pairs, pck}}}; PCK per image. Flags that no pair has are absent."""
+    """Compute {flag: {level: {pairs, pck}}}, PCK per image. Flags that no pair has are absent."""
     flags = dict.fromkeys(flag for pair, _ in outcomes for flag in pair.difficulty)
     found = {
         flag: _by_level([(pair.difficulty.get(flag), outcome) for pair, outcome in outcomes])

@@ -55,7 +55,7 @@ _AP10K_FIRST_NAMES = ("left_eye", "right_eye", "nose", "neck", "root_of_tail", "
 
 
 def groups(info: CategoryInfo) -> Groups:
-    """Ids of each group with several members; empty where nothing is known."""
+    """List the ids of each group with several members; empty where nothing is known."""
     names = tuple(name.strip().lower().replace(" ", "_") for name in info.keypoint_names)
     if len(names) == 17 and names[:6] == _AP10K_FIRST_NAMES:
         return AP10K
@@ -71,7 +71,10 @@ def geo_aware(
     visible_in_target: Bool[Tensor, "id"],
     members: Sequence[Sequence[int]],
 ) -> Bool[Tensor, "keypoint"]:
-    """Which keypoints of a pair have company: at least two members of their group are in the target."""
+    """Find the keypoints of a pair that have company.
+
+    At least two members of their group are in the target.
+    """
     shown = set(visible_in_target.nonzero()[:, 0].tolist())
     together = {i for group in members if len(shown.intersection(group)) > 1 for i in group}
     return torch.tensor([i in together for i in keypoint_ids.tolist()], dtype=torch.bool)

@@ -43,7 +43,7 @@ def cells(
     target: Float[Tensor, "keypoint 2"],
     kind: str,
 ) -> Cells:
-    """The cells of the target's features, or ("letterbox") those of the published protocol.
+    """Lay out the cells of the target's features, or ("letterbox") those of the published protocol.
 
     target: pixels. Raises ValueError for another kind.
     """
@@ -60,7 +60,7 @@ def _on_canvas(
     features: FeatureMap,
     target: Float[Tensor, "keypoint 2"],
 ) -> Cells:
-    """The padding of the published canvas is left out: our features have no cells there."""
+    """Leave out the padding of the published canvas: our features have no cells there."""
     place = letterbox.letterboxed(features.image_size)
     x, y, width, height = grid.window(features)
     cell = letterbox.SIDE // letterbox.CELLS
@@ -73,7 +73,9 @@ def _on_canvas(
 
 
 def detections(seen: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:
-    """What one pair contributes: per keypoint the best cell near its target and the best one elsewhere.
+    """Collect what one pair contributes.
+
+    Per keypoint the best cell near its target and the best one elsewhere.
 
     Similarities are min-max normalized over all cells and keypoints of the pair. radius: image pixels.
     Distances are measured from the top left corner of a cell, and the nearest cell always counts as

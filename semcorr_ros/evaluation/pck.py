@@ -17,13 +17,13 @@ Box = tuple[float, float, float, float]
 
 
 def box_size(box: Box) -> float:
-    """max(width, height) of a box x1, y1, x2, y2, in pixels."""
+    """Return max(width, height) of a box x1, y1, x2, y2, in pixels."""
     x1, y1, x2, y2 = box
     return max(x2 - x1, y2 - y1)
 
 
 def size_of(threshold: str, box: Box, image_size: tuple[int, int]) -> float:
-    """What alpha is a fraction of, in pixels. Raises ValueError for another threshold."""
+    """Return what alpha is a fraction of, in pixels. Raises ValueError for another threshold."""
     if threshold not in THRESHOLDS:
         raise ValueError(f"unknown threshold {threshold!r}; choose from {', '.join(THRESHOLDS)}")
     return box_size(box) if threshold == "bbox" else float(max(image_size))
@@ -39,7 +39,7 @@ def correct(
 def correct_dagger(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
 ) -> Bool[Tensor, "keypoint"]:
-    """`correct`, and no other target keypoint is nearer (Aygun and Mac Aodha 2022).
+    """Check `correct`, and that no other target keypoint is nearer (Aygun and Mac Aodha 2022).
 
     Only the keypoints given - those visible in both images - compete; a tie goes to the first.
     """
@@ -53,7 +53,9 @@ def correct_dagger(
 def errors(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
 ) -> dict[str, Bool[Tensor, "keypoint"]]:
-    """Kinds of mistakes (Aygun and Mac Aodha 2022); one prediction may be of several kinds or of none.
+    """Find the kinds of mistakes (Aygun and Mac Aodha 2022).
+
+    One prediction may be of several kinds or of none.
 
     miss: no keypoint within the radius; jitter: the own one within twice the radius but not within it;
     swap: another keypoint is nearer than the own one, and within the radius.
@@ -71,7 +73,7 @@ def errors(
 
 
 def per_image(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
-    """Mean over pairs of each pair's share of correct keypoints; pairs without keypoints do not count."""
+    """Average over pairs each pair's share of correct keypoints; pairs without keypoints do not count."""
     shares = [float(outcome.double().mean()) for outcome in outcomes if len(outcome)]
     return sum(shares) / len(shares) if shares else float("nan")
 
@@ -85,6 +87,6 @@ def per_keypoint(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
 def _distances(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"]
 ) -> Float[Tensor, "keypoint keypoint"]:
-    """Of every prediction to every target keypoint; infinite where there is no prediction."""
+    """Measure from every prediction to every target keypoint; infinite where there is no prediction."""
     # Not torch.cdist: its matrix-product form would round ties and thresholds away.
     return (predicted[:, None] - target[None]).norm(dim=-1).nan_to_num(nan=torch.inf, posinf=torch.inf)

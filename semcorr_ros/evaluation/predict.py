@@ -26,7 +26,7 @@ SUFFIXES = (".py", ".cpp", ".hpp", ".h")
 
 
 def choose(count: int, max_pairs: int | None, seed: int) -> list[int]:
-    """Indices of the pairs to evaluate: all, or a random subset without repetition, in order."""
+    """Choose the pairs to evaluate, by index: all, or a random subset without repetition, in order."""
     if max_pairs is None or max_pairs >= count:
         return list(range(count))
     return sorted(np.random.default_rng(seed).choice(count, max_pairs, replace=False).tolist())
@@ -93,9 +93,9 @@ def _predict_pair(pair: ImagePair, setup: Setup, views: Views, kap_grid: str) ->
 def _detections(
     pair: ImagePair, setup: Setup, views: tuple[Placed, Placed], kap_grid: str
 ) -> dict[str, dict[float, kap.Detections]]:
-    """KAP looks at every keypoint of the source, whether or not the target shows it.
+    """Collect the detections for KAP, for every threshold: scoring must not need the features again.
 
-    For every threshold: scoring must not need the features again.
+    KAP looks at every keypoint of the source, whether or not the target shows it.
     """
     source, target = setup.samples[pair.source], setup.samples[pair.target]
     ids = source.visible.nonzero()[:, 0]

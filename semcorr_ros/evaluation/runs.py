@@ -27,7 +27,7 @@ class Run:
 
 
 def digest(pairs: Sequence[ImagePair]) -> str:
-    """Equal only for the same pairs, with the same keypoints, in the same order."""
+    """Digest the pairs: equal only for the same ones, with the same keypoints, in the same order."""
     found = hashlib.sha256()
     for pair in pairs:
         found.update(f"{pair.source} {pair.target} {pair.source_keypoints.tolist()}".encode())
@@ -41,7 +41,7 @@ def describe(folder: Path, run: Run) -> None:
 
 
 def find(work: Path, split: str) -> dict[tuple[str, str], tuple[Path, Run]]:
-    """Folders of a split by category and method; of several, the one that was written to last.
+    """Find the folders of a split by category and method; of several, the one that was written to last.
 
     Raises FileNotFoundError where there is none, ValueError for a damaged description.
     """
@@ -63,7 +63,7 @@ def find(work: Path, split: str) -> dict[tuple[str, str], tuple[Path, Run]]:
 
 
 def check(folder: Path, run: Run, pairs: Sequence[ImagePair]) -> None:
-    """Raises ValueError where the predictions are of other pairs than these."""
+    """Check the pairs. Raises ValueError if the predictions are of other pairs than these."""
     if run.pairs != digest(pairs):
         raise ValueError(
             f"{folder} holds predictions of other pairs of {run.category!r} than --root has now;"

@@ -29,7 +29,7 @@ class Protocol:
     threshold: str = "bbox"  # or "image"
 
     def size(self, pair: ImagePair) -> float:
-        """What alpha is a fraction of, pixels. Raises ValueError where that is not known."""
+        """Return what alpha is a fraction of, pixels. Raises ValueError where that is not known."""
         if self.threshold == "image" and pair.target not in self.samples:
             raise ValueError(
                 f"the threshold 'image' needs the size of {pair.target}, which could not be read"
@@ -59,7 +59,7 @@ class _Answer:
 def score(
     pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol | None = None
 ) -> dict[str, Any]:
-    """All numbers of the pairs that have a prediction, JSON-ready; a number that is not defined is None.
+    """Score the pairs that have a prediction, JSON-ready; a number that is not defined is None.
 
     pck, pck_dagger and errors (miss, jitter, swap) by alpha; kap where the matcher offers a similarity
     map; geo_aware where groups are known; breakdown by what is annotated.
@@ -84,7 +84,7 @@ def score(
 
 
 def mean_errors(pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol) -> dict[int, float]:
-    """Per predicted pair with keypoints: mean error as a fraction of the box or image, each at most 1.
+    """Average the errors, shares of box or image and at most 1 each, of every predicted pair with keypoints.
 
     It ranks pairs more finely than a share of correct keypoints. No answer counts as 1.
     """
@@ -134,7 +134,7 @@ def _kap(answers: Sequence[_Answer], threshold: str) -> dict[str, float | None]:
 
 
 def _geo_aware(answers: Sequence[_Answer], protocol: Protocol) -> dict[str, Any]:
-    """Numbers of the geo-aware keypoints; pairs without any do not count."""
+    """Score the geo-aware keypoints; pairs without any do not count."""
     samples, groups = protocol.samples, protocol.groups
     within = [
         (answer, geo_aware(answer.pair.keypoint_ids, samples[answer.pair.target].visible, groups))
@@ -148,7 +148,7 @@ def _geo_aware(answers: Sequence[_Answer], protocol: Protocol) -> dict[str, Any]
 
 
 def _seconds_per_image(journal: Journal, answers: Sequence[_Answer]) -> float | None:
-    """Encoding, aligning and matching, divided by the number of images."""
+    """Add up encoding, aligning and matching, divided by the number of images."""
     names = {name for answer in answers for name in (answer.pair.source, answer.pair.target)}
     total = sum(journal.image_seconds.get(name, 0.0) for name in names)
     total += sum(answer.prediction.seconds for answer in answers)

@@ -13,7 +13,7 @@ Result = Mapping[str, Any]  # of score.py, with category, method and split
 
 
 def macro_mean(results: Sequence[Result], method: str) -> dict[str, Any]:
-    """Unweighted mean over the categories of one method; each category counts once.
+    """Average, unweighted, over the categories of one method; each category counts once.
 
     A number that some category lacks is None: a mean over different categories cannot be compared.
     """
@@ -29,7 +29,7 @@ def macro_mean(results: Sequence[Result], method: str) -> dict[str, Any]:
 
 
 def pooled(results: Sequence[Result], method: str) -> dict[str, Any]:
-    """One method over the pairs of all categories together: large categories count more.
+    """Pool one method over the pairs of all categories: large categories count more.
 
     There is no KAP of all pairs. Pairs are weighted as if each had keypoints, as in every benchmark.
     """
@@ -46,7 +46,7 @@ def pooled(results: Sequence[Result], method: str) -> dict[str, Any]:
 
 
 def header(results: Sequence[Result]) -> list[str]:
-    """Names of the columns of `cells`."""
+    """Name the columns of `cells`."""
     first, *others = _alphas(results[0]) if results else (ALPHA,)
     shown = [f"PCK@{first}", *(f"@{alpha}" for alpha in others)]
     rest = ["per keypoint", "dagger", "KAP", "geo-aware", "s/image"]
@@ -54,7 +54,7 @@ def header(results: Sequence[Result]) -> list[str]:
 
 
 def cells(result: Result) -> list[str]:
-    """One row: PCK in percent, per image unless the column says otherwise."""
+    """Write one row: PCK in percent, per image unless the column says otherwise."""
     seconds = result["seconds_per_image"]
     return [
         result["category"],
@@ -70,7 +70,7 @@ def cells(result: Result) -> list[str]:
 
 
 def breakdown_rows(results: Sequence[Result]) -> list[list[str]]:
-    """A header, then a row per level of every property; a column of PCK@0.1 per result."""
+    """List a header, then a row per level of every property; a column of PCK@0.1 per result."""
     parts = [result["breakdown"] for result in results if "breakdown" in result]
     if not parts:
         return []
@@ -89,7 +89,7 @@ def breakdown_rows(results: Sequence[Result]) -> list[list[str]]:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The first row is the header; numbers are aligned to the right."""
+    """Write a table whose first row is the header; numbers are aligned to the right."""
     head, *body = rows
     numeric = [all(row[i][:1].isdigit() or row[i] == "-" for row in body) for i in range(len(head))]
     lines = [_line(head), _line(["---:" if right else "---" for right in numeric])]
@@ -97,7 +97,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def percent(value: float | None) -> str:
-    """With one decimal; a dash where there is no number."""
+    """Write with one decimal; a dash where there is no number."""
     return "-" if value is None else f"{100 * value:.1f}"
 
 
@@ -120,7 +120,7 @@ def _levels(parts: Iterable[Mapping[str, Any]], flag: str) -> list[str]:
 
 
 def _pooled_pck(parts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """From (counts, pck) of each category."""
+    """Pool (counts, pck) of each category."""
     return {
         "per_image": _weighted([(counts["pairs"], found["per_image"]) for counts, found in parts]),
         "per_keypoint": _weighted([(counts["keypoints"], found["per_keypoint"]) for counts, found in parts]),
@@ -137,7 +137,7 @@ def _pooled_levels(parts: Sequence[Mapping[str, Any]], flag: str) -> dict[str, A
 
 
 def _weighted(parts: Sequence[tuple[int, Mapping[str, float | None]]]) -> dict[str, float | None]:
-    """Mean by key; undefined values have no weight."""
+    """Average by key; undefined values have no weight."""
     means: dict[str, float | None] = {}
     for key in parts[0][1]:
         known = [(weight, value) for weight, part in parts if (value := part[key]) is not None]

@@ -12,7 +12,7 @@ MIN_DEPTH = 1e-6
 
 
 def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
-    """Camera from a 3x3 intrinsic matrix in pixels; skew is not supported."""
+    """Make a camera from a 3x3 intrinsic matrix in pixels; skew is not supported."""
     K = torch.as_tensor(K, dtype=torch.float32)
     if K.shape != (3, 3) or not torch.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
         raise ValueError(f"K must be a finite 3x3 matrix with positive focal lengths, got {K.tolist()}")
@@ -26,7 +26,7 @@ def centered(focal_px: float, size: tuple[int, int]) -> Camera:
 
 
 def project(points: Float[Tensor, "*batch 3"], camera: Camera) -> Float[Tensor, "*batch 2"]:
-    """Camera-frame points to pixels. Depths below MIN_DEPTH are clamped."""
+    """Project camera-frame points to pixels. Depths below MIN_DEPTH are clamped."""
     z = points[..., 2:].clamp_min(MIN_DEPTH)
     focal, center = camera.focal.to(points), camera.principal_point.to(points)
     return points[..., :2] / z * focal + center
@@ -35,13 +35,13 @@ def project(points: Float[Tensor, "*batch 3"], camera: Camera) -> Float[Tensor, 
 def unproject(
     pixels: Float[Tensor, "*batch 2"], depth: Float[Tensor, "*batch"], camera: Camera
 ) -> Float[Tensor, "*batch 3"]:
-    """Pixels with depth along optical z to camera-frame points, in the unit of the depth."""
+    """Lift pixels with depth along optical z to camera-frame points, in the unit of the depth."""
     focal, center = camera.focal.to(pixels), camera.principal_point.to(pixels)
     xy = (pixels - center) / focal * depth[..., None]
     return torch.cat([xy, depth[..., None]], dim=-1)
 
 
 def mirrored(camera: Camera) -> Camera:
-    """The camera of the left/right mirrored image."""
+    """Return the camera of the left/right mirrored image."""
     cx, cy = camera.principal_point
     return Camera(camera.focal, torch.stack([camera.size[1] - 1 - cx, cy]), camera.size)

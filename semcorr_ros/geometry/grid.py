@@ -10,7 +10,7 @@ from semcorr_ros.artifacts import FeatureMap
 
 
 def cell_centers(grid: tuple[int, int], image_size: tuple[int, int]) -> Float[Tensor, "height width 2"]:
-    """Pixel (x, y) of every cell centre of an h x w grid over an H x W image."""
+    """Compute the pixel (x, y) of every cell centre of an h x w grid over an H x W image."""
     (h, w), (height, width) = grid, image_size
     y = (torch.arange(h) + 0.5) / h * height
     x = (torch.arange(w) + 0.5) / w * width
@@ -20,7 +20,7 @@ def cell_centers(grid: tuple[int, int], image_size: tuple[int, int]) -> Float[Te
 def pixels_to_cells(
     pixels: Float[Tensor, "*batch 2"], grid: tuple[int, int], image_size: tuple[int, int]
 ) -> Float[Tensor, "*batch 2"]:
-    """Continuous (column, row) of pixels; the centre of cell (r, c) is (c, r)."""
+    """Compute the continuous (column, row) of pixels; the centre of cell (r, c) is (c, r)."""
     (h, w), (height, width) = grid, image_size
     per_pixel = torch.tensor([w / width, h / height], device=pixels.device, dtype=pixels.dtype)
     return pixels * per_pixel - 0.5
@@ -31,7 +31,7 @@ def sample(
     pixels: Float[Tensor, "point 2"],
     image_size: tuple[int, int],
 ) -> Float[Tensor, "point channel"]:
-    """Bilinear values of a grid at pixels; the border cells extend outwards."""
+    """Interpolate a grid bilinearly at pixels; the border cells extend outwards."""
     h, w, _ = grid_values.shape
     cells = pixels_to_cells(pixels, (h, w), image_size)
     size = torch.tensor([w, h], device=cells.device, dtype=cells.dtype)
@@ -44,13 +44,13 @@ def sample(
 
 
 def window(features: FeatureMap) -> tuple[int, int, int, int]:
-    """What the grid covers: x and y of the first pixel, width, height."""
+    """Return what the grid covers: x and y of the first pixel, width, height."""
     height, width = features.image_size
     return features.window or (0, 0, width, height)
 
 
 def centers(features: FeatureMap) -> Float[Tensor, "height width 2"]:
-    """Pixel (x, y) of every cell centre of a feature map, on its device."""
+    """Compute the pixel (x, y) of every cell centre of a feature map, on its device."""
     x, y, width, height = window(features)
     h, w, _ = features.values.shape
     corner = torch.tensor([x, y], device=features.values.device)
@@ -58,14 +58,14 @@ def centers(features: FeatureMap) -> Float[Tensor, "height width 2"]:
 
 
 def cell_size(features: FeatureMap) -> tuple[float, float]:
-    """Width and height of one cell, pixels."""
+    """Return width and height of one cell, pixels."""
     _, _, width, height = window(features)
     h, w, _ = features.values.shape
     return width / w, height / h
 
 
 def features_at(features: FeatureMap, pixels: Float[Tensor, "point 2"]) -> Float[Tensor, "point channel"]:
-    """Unit-norm features at pixels, interpolated between the four nearest cells.
+    """Read unit-norm features at pixels, interpolated between the four nearest cells.
 
     Outside the window the border cells extend outwards.
     """

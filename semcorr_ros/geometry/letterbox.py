@@ -31,7 +31,7 @@ class Placement:
 
 
 def letterboxed(size: tuple[int, int], side: int = SIDE) -> Placement:
-    """Centred on a square of `side` pixels, aspect ratio kept."""
+    """Centre on a square of `side` pixels, aspect ratio kept."""
     height, width = _checked(size)
     scale = side / max(size)
     # Python rounds halves to even, like the authors' numpy.
@@ -42,7 +42,7 @@ def letterboxed(size: tuple[int, int], side: int = SIDE) -> Placement:
 
 
 def unpadded(size: tuple[int, int], longer: int, multiple: int) -> Placement:
-    """Stretched to whole cells of `multiple` pixels: the longer side to `longer`, the other nearly in
+    """Stretch to whole cells of `multiple` pixels: the longer side to `longer`, the other nearly in
     proportion. Raises ValueError where `longer` is not a multiple."""
     if longer % multiple:
         raise ValueError(f"the longer side must be a multiple of {multiple} pixels, got {longer}")
@@ -53,19 +53,19 @@ def unpadded(size: tuple[int, int], longer: int, multiple: int) -> Placement:
 
 
 def to_canvas(points: Float[Tensor, "*batch 2"], place: Placement) -> Float[Tensor, "*batch 2"]:
-    """Pixels of the image to pixels of the canvas."""
+    """Map pixels of the image to pixels of the canvas."""
     return points * _like(place.scale, points) + _like(place.corner, points)
 
 
 def to_image(points: Float[Tensor, "*batch 2"], place: Placement) -> Float[Tensor, "*batch 2"]:
-    """Pixels of the canvas to pixels of the image."""
+    """Map pixels of the canvas to pixels of the image."""
     return (points - _like(place.corner, points)) / _like(place.scale, points)
 
 
 def cut_out(
     values: Float[Tensor, "height width channel"], place: Placement
 ) -> Float[Tensor, "rows columns channel"]:
-    """The part of a canvas's cells that shows the image, about as fine as they are.
+    """Cut out the part of a canvas's cells that shows the image, about as fine as they are.
 
     Unchanged where there is no padding. Otherwise interpolated, since the image rarely begins with a cell.
     """

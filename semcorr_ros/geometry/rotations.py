@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def from_quaternion(quat: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rotation matrix of a quaternion (x, y, z, w); it is normalized first."""
+    """Compute the rotation matrix of a quaternion (x, y, z, w); it is normalized first."""
     x, y, z, w = torch.nn.functional.normalize(quat, dim=-1).unbind(-1)
     rows = [
         torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)], -1),
@@ -21,7 +21,7 @@ def from_quaternion(quat: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 
 
 
 def to_quaternion(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "4"]:
-    """Quaternion (x, y, z, w), w >= 0, of one rotation matrix."""
+    """Compute the quaternion (x, y, z, w), w >= 0, of one rotation matrix."""
     r = rotation.double()
     # The largest eigenvector of this symmetric matrix is the quaternion (Bar-Itzhack 2000):
     # no branch on the trace, and still right for slightly non-orthonormal input.
@@ -34,14 +34,14 @@ def to_quaternion(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "4"]:
 
 
 def to_vector(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "3"]:
-    """Axis times angle in [0, pi] rad."""
+    """Compute axis times angle in [0, pi] rad."""
     quat = to_quaternion(rotation)
     sine = quat[:3].norm()
     return quat[:3] / sine.clamp_min(1e-12) * 2 * torch.atan2(sine, quat[3])
 
 
 def from_vector(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rotation matrix of axis times angle (rad)."""
+    """Compute the rotation matrix of axis times angle (rad)."""
     half = 0.5 * vector
     angle = half.norm(dim=-1, keepdim=True)
     # sin(t) / t, with torch's sinc of pi t.
@@ -49,7 +49,7 @@ def from_vector(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"
 
 
 def super_fibonacci(count: int) -> Float[Tensor, "rotation 3 3"]:
-    """Evenly spread rotations (Alexa, Super-Fibonacci spirals, CVPR 2022)."""
+    """Spread rotations evenly (Alexa, Super-Fibonacci spirals, CVPR 2022)."""
     phi, psi = math.sqrt(2.0), 1.533751168755204288118041
     s = torch.arange(count, dtype=torch.float64) + 0.5
     r, big_r = torch.sqrt(s / count), torch.sqrt(1 - s / count)

@@ -12,7 +12,7 @@ def fit_similarity(
     target: Float[Tensor, "*batch point 3"],
     weights: Float[Tensor, "*#batch point"] | None = None,
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
-    """Scale, proper rotation and translation with target ~ scale * rotation @ source + translation."""
+    """Fit scale, proper rotation and translation with target ~ scale * rotation @ source + translation."""
     w = torch.ones_like(source[..., 0]) if weights is None else weights.expand(source.shape[:-1])
     w = (w / w.sum(-1, keepdim=True).clamp_min(1e-12))[..., None]
     source_mean, target_mean = (w * source).sum(-2), (w * target).sum(-2)
@@ -32,5 +32,5 @@ def apply_similarity(
     rotation: Float[Tensor, "*batch 3 3"],
     translation: Float[Tensor, "*batch 3"],
 ) -> Float[Tensor, "*batch point 3"]:
-    """scale * rotation @ points + translation, row by row."""
+    """Compute scale * rotation @ points + translation, row by row."""
     return scale[..., None, None] * points @ rotation.mT + translation[..., None, :]

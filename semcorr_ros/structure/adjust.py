@@ -37,20 +37,20 @@ class Terms:
 
 
 def shapes(state: State, basis: Tensor) -> Float[Tensor, "candidate view keypoint 3"]:
-    """The deformed shape of every picture."""
+    """Compute the deformed shape of every picture."""
     parts = torch.einsum("kap,bjp->bjka", basis, state.shape)
     return parts[:, :1] + torch.einsum("bvj,bjka->bvka", state.weights, parts[:, 1:])
 
 
 def rotated(state: State, basis: Tensor) -> Float[Tensor, "candidate view keypoint 3"]:
-    """The deformed shapes in the axes of their cameras."""
+    """Turn the deformed shapes into the axes of their cameras."""
     return shapes(state, basis) @ state.rotation.mT
 
 
 def projected(
     points: Tensor, state: State, sights: Sightings, perspective: float
 ) -> tuple[Float[Tensor, "candidate view keypoint 2"], Tensor, Tensor]:
-    """Where rotated points are seen, scale (B, V, 1), and scale times the strength of perspective."""
+    """Project rotated points; also return scale (B, V, 1), and scale times the strength of perspective."""
     scale = state.scale_log.exp()[..., None]
     strength = scale * (perspective * sights.bend * (-state.focal_log).exp())[..., None]
     # A point behind the camera is no solution; the limit keeps the step finite, the cost refuses it.
@@ -61,14 +61,14 @@ def projected(
 def annotation_costs(
     state: State, sights: Sightings, terms: Terms
 ) -> Float[Tensor, "candidate view keypoint"]:
-    """log(1 + (e / slip)^2) of every annotation, 0 where there is none."""
-    seen, _, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
-    error = (seen - sights.points).square().sum(-1)
-    return torch.log1p(error / terms.slip**2) * sights.seen
+    """Compute log(1 + (e / slip)^2) of every annotation, 0 where there is none."""
+    places, _, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
+    error = (places - sights.points).square().sum(-1)
+    return torch.log1p(error / terms.slip**2) * sights.visible
 
 
 def view_costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate view"]:
-    """Annotations and priors of every picture: what its camera and its mode weights decide."""
+    """Add up annotations and priors of every picture: what its camera and its mode weights decide."""
     prior = 0.5 * state.weights.square().sum(-1)
     prior = prior + torch.log1p((state.rotation[..., 0, 2] / terms.config.roll) ** 2)
     prior = prior + 0.5 * ((state.scale_log - terms.config.scale_log) / terms.config.relief) ** 2
@@ -77,14 +77,17 @@ def view_costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "
 
 
 def _focal_stiffness(sights: Sightings, terms: Terms) -> Float[Tensor, "view"]:
-    """Of the logarithm of the focal lengths; known cameras are held, and all of them without a spread."""
+    """Compute the stiffness of the logarithm of focal lengths.
+
+    Known cameras are held, and all of them without a spread.
+    """
     spread = terms.config.focal_spread
     loose = 1 / spread**2 if spread > 0 else HELD
     return torch.where(sights.known, HELD, loose).double()
 
 
 def shape_costs(state: State, terms: Terms) -> Float[Tensor, "candidate"]:
-    """Priors of the shape: how stiff it is; its size is held, and weakly its centre."""
+    """Add up the priors of the shape: how stiff it is; its size is held, and weakly its centre."""
     norms = terms.basis.square().sum((0, 1))
     mean, modes = state.shape[:, 0], state.shape[:, 1:]
     off = (norms * mean**2).sum(-1) / len(terms.basis) - 1
@@ -99,14 +102,14 @@ def shape_costs(state: State, terms: Terms) -> Float[Tensor, "candidate"]:
 
 
 def costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate"]:
-    """What is minimised."""
+    """Compute what is minimised."""
     return view_costs(state, sights, terms).sum(-1) + shape_costs(state, terms)
 
 
 def adjust(
     state: State, sights: Sightings, terms: Terms, steps: int
 ) -> tuple[State, Float[Tensor, "candidate"]]:
-    """Descend; candidates that have arrived are left where they are. Returns their costs as well."""
+    """Descend, leaving candidates that have arrived where they are. Returns their costs as well."""
     damping = torch.full((len(state.shape),), DAMPING[0], dtype=torch.float64)
     cost = costs(state, sights, terms)
     idle = torch.zeros(len(cost), dtype=torch.int64)
@@ -125,9 +128,9 @@ def adjust(
 
 
 def _step(state: State, sights: Sightings, terms: Terms, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """Changes of the cameras (B, V, Q) and of the shape (B, M + 1, P)."""
+    """Compute the changes of the cameras (B, V, Q) and of the shape (B, M + 1, P)."""
     error, camera, point = _jacobians(state, sights, terms)
-    weight = 2 * sights.seen / (terms.slip**2 + error.square().sum(-1))
+    weight = 2 * sights.visible / (terms.slip**2 + error.square().sum(-1))
     left, right = _camera_system(state, sights, (error, camera, weight), terms)
     left = left + torch.diag_embed(damping[:, None, None] * left.diagonal(dim1=-2, dim2=-1) + 1e-9)
     if not terms.move_shape:
@@ -136,31 +139,31 @@ def _step(state: State, sights: Sightings, terms: Terms, damping: Tensor) -> tup
 
 
 def _jacobians(state: State, sights: Sightings, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
-    """Residual (B, V, K, 2), its derivatives by the camera (.., Q) and by the point of the shape (.., 3)."""
+    """Compute the residual (B, V, K, 2) and its derivatives by camera (.., Q) and shape point (.., 3)."""
     parts = torch.einsum("kap,bjp->bjka", terms.basis, state.shape)
     whole = parts[:, :1] + torch.einsum("bvj,bjka->bvka", state.weights, parts[:, 1:])
     turned = whole @ state.rotation.mT
-    seen, scale, strength = projected(turned, state, sights, terms.perspective)
+    places, scale, strength = projected(turned, state, sights, terms.perspective)
     depth = (1 + strength * turned[..., 2]).clamp_min(0.05)[..., None]
-    pull = strength[..., None] * seen / depth  # what moving away takes from the image
-    by_turned = torch.zeros(*seen.shape, 3, dtype=seen.dtype)
+    pull = strength[..., None] * places / depth  # what moving away takes from the image
+    by_turned = torch.zeros(*places.shape, 3, dtype=places.dtype)
     by_turned[..., 0, 0] = by_turned[..., 1, 1] = scale / depth[..., 0]
     by_turned[..., 2] = -pull
     zero = torch.zeros_like(turned[..., 0])
     x, y, z = turned.unbind(-1)
     cross = torch.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).unflatten(-1, (3, 3))
     by_mode = torch.einsum("bvkra,bvac,bjkc->bvkrj", by_turned, state.rotation, parts[:, 1:])
-    by_center = torch.eye(2, dtype=seen.dtype) / depth[..., None]
+    by_center = torch.eye(2, dtype=places.dtype) / depth[..., None]
     along = pull * z[..., None]
     by_scale = scale[..., None] * turned[..., :2] / depth - along
     columns = [by_turned @ cross, by_center, by_scale[..., None], along[..., None], by_mode]
-    return seen - sights.points, torch.cat(columns, -1), by_turned @ state.rotation[:, :, None]
+    return places - sights.points, torch.cat(columns, -1), by_turned @ state.rotation[:, :, None]
 
 
 def _camera_system(
     state: State, sights: Sightings, parts: tuple[Tensor, Tensor, Tensor], terms: Terms
 ) -> tuple[Tensor, Tensor]:
-    """Normal equations of the cameras, (B, V, Q, Q) and (B, V, Q), from residual, Jacobian and weight."""
+    """Make the cameras' normal equations (B, V, Q, Q), (B, V, Q) from residual, Jacobian and weight."""
     error, camera, weight = parts
     weighted = weight[..., None, None] * camera
     left = torch.einsum("bvkrp,bvkrq->bvpq", weighted, camera)

@@ -39,5 +39,5 @@ class LiftConfig:
 
     @property
     def scale_log(self) -> float:
-        """What `State.scale_log` is expected to be."""
+        """Return what `State.scale_log` is expected to be."""
         return 0.5 * math.log(1.5)

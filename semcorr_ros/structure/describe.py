@@ -22,7 +22,7 @@ MISFIT = 0.15  # mean error of an image's annotations, shares of the object's ra
 
 
 def describe(structure: Structure, collected: Collected, info: CategoryInfo) -> dict[str, Any]:
-    """JSON-ready. Costs are the mean of log(1 + (e / slip)^2) of an annotation."""
+    """Describe the lift, JSON-ready. Costs are the mean of log(1 + (e / slip)^2) of an annotation."""
     verdict, names = structure.verdict, [image.name for image in collected.images]
     errors = _errors(structure, collected)
     return {
@@ -44,7 +44,7 @@ def describe(structure: Structure, collected: Collected, info: CategoryInfo) -> 
 
 
 def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> list[str]:
-    """Sentences with what to do."""
+    """Write sentences with what to do."""
     told = [*_about_reversal(structure), *_about_views(structure, collected, info)]
     if collected.flip is not None and not structure.symmetric:
         told.append(
@@ -77,7 +77,9 @@ def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> 
 
 
 def view_spread(camera_from_shape: Float[Tensor, "view 3 3"]) -> float:
-    """RMS angle (rad) between the viewing directions and their mean axis; mirrored views count, too.
+    """Compute the RMS angle (rad) between the viewing directions and their mean axis.
+
+    Mirrored views count, too.
 
     A symmetric shape is seen from y and -y alike, so a picture tells about both.
     """
@@ -129,16 +131,18 @@ def _about_views(structure: Structure, collected: Collected, info: CategoryInfo)
 
 
 def _thickness(collected: Collected) -> Float[Tensor, "view"]:
-    """Second over first extent of the keypoints of every picture: a line cannot be told by the shape alone,
+    """Divide the second by the first extent of every picture's keypoints.
+
+    A line cannot be told by the shape alone,
     which deforms."""
-    shown = collected.sights.seen[..., None]
+    shown = collected.sights.visible[..., None]
     middle = (collected.sights.points * shown).sum(1, keepdim=True) / shown.sum(1, keepdim=True)
     extents = torch.linalg.svdvals((collected.sights.points - middle) * shown)
     return extents[:, 1] / extents[:, 0]
 
 
 def _errors(structure: Structure, collected: Collected) -> Float[Tensor, "view"]:
-    return structure.error.sum(1) / collected.sights.seen.sum(1)
+    return structure.error.sum(1) / collected.sights.visible.sum(1)
 
 
 def _extents(shape: Float[Tensor, "keypoint 3"]) -> Float[Tensor, "3"]:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from semcorr_ros.structure.adjust import Terms, adjust, costs, projected, rotated
 from semcorr_ros.structure.config import LiftConfig
-from semcorr_ros.structure.modes import with_modes
 from semcorr_ros.structure.poses import exchanged, hiding_costs, look_again
 from semcorr_ros.structure.reversal import Nearer, Verdict, decide, reversed_depth
 from semcorr_ros.structure.starts import first_states
@@ -47,7 +46,9 @@ def lift(
     generator: torch.Generator,
     sentences: Sequence[Nearer] = (),
 ) -> Structure:
-    """The better of a solution and its depth reversal; the same generator state gives the same structure.
+    """Find the better of a solution and its depth reversal.
+
+    The same generator state gives the same structure.
 
     A flip table that the keypoints do not obey is left aside. Raises ValueError if the sentences do not tell
     the two apart.
@@ -66,13 +67,13 @@ def _lift(
     generator: torch.Generator,
     sentences: Sequence[Nearer],
 ) -> Structure:
-    basis = symmetric_basis(sights.seen.shape[1], flip)
+    basis = symmetric_basis(sights.visible.shape[1], flip)
     first = _rigid(sights, basis, config, generator)
     solved = [_deforming(one, sights, flip, _terms(config, basis, config.slip)) for one in first]
     terms = _terms(config, basis, config.slip)
     verdict = decide([(state, believed) for state, believed, _ in solved], terms, sentences)
-    state, seen, swapped = solved[verdict.winner]
-    return replace(_structure(state, seen, swapped, terms, verdict), symmetric=flip is not None)
+    state, believed, swapped = solved[verdict.winner]
+    return replace(_structure(state, believed, swapped, terms, verdict), symmetric=flip is not None)
 
 
 def _terms(config: LiftConfig, basis: Tensor, slip: float, perspective: float = 1.0) -> Terms:
@@ -80,7 +81,7 @@ def _terms(config: LiftConfig, basis: Tensor, slip: float, perspective: float = 
 
 
 def _rigid(sights: Sightings, basis: Tensor, config: LiftConfig, generator: torch.Generator) -> list[State]:
-    """A rigid solution and its reversal, with perspective."""
+    """Find a rigid solution and its reversal, with perspective."""
     state = first_states(sights, basis, config.starts, generator)
     for slip in COARSE:
         state, cost = adjust(state, sights, _terms(config, basis, slip, 0.0), FIRST_STEPS)
@@ -96,19 +97,44 @@ def _rigid(sights: Sightings, basis: Tensor, config: LiftConfig, generator: torc
 def _deforming(
     state: State, sights: Sightings, flip: tuple[int, ...] | None, terms: Terms
 ) -> tuple[State, Sightings, Tensor]:
-    """One candidate to the end: cameras sought again, sides exchanged, modes."""
-    config, swapped = terms.config, torch.zeros(len(sights.seen), dtype=torch.bool)
+    """Take one candidate to the end: cameras sought again, sides exchanged, modes."""
+    config, swapped = terms.config, torch.zeros(len(sights.visible), dtype=torch.bool)
     coarse = replace(terms, slip=COARSE[-1])
     for _ in range(config.rounds):
         state, _ = adjust(look_again(state, sights, coarse), sights, coarse, config.steps)
     if flip is not None:
         state, sights, swapped = exchanged(state, sights, coarse, flip)
-    state = with_modes(state, sights, coarse, config.modes)
+    state = _with_modes(state, sights, coarse, config.modes)
     for stage in (coarse, terms):
         state, _ = adjust(state, sights, stage, config.steps)
     for _ in range(config.rounds):
         state, _ = adjust(look_again(state, sights, terms), sights, terms, config.steps)
     return state, sights, swapped
+
+
+def _with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> State:
+    """Give `state`, which has none, modes of one standard deviation each and their weights."""
+    views, free = state.scale_log.shape[1], state.shape.shape[-1]
+    count = min(count, views - 1, free)
+    if count < 1:
+        return state
+    norms = terms.basis.square().sum((0, 1))
+    deviation = _deviations(state, sights, terms) * norms.sqrt()
+    deviation = deviation - deviation.mean(1, keepdim=True)
+    left, size, right = torch.linalg.svd(deviation, full_matrices=False)
+    modes = size[:, :count, None] * right[:, :count] / views**0.5 / norms.sqrt()
+    return replace(state, weights=left[..., :count] * views**0.5, shape=torch.cat([state.shape, modes], 1))
+
+
+def _deviations(state: State, sights: Sightings, terms: Terms) -> Tensor:
+    """Find free coordinates (B, V, P) of the least that moves a picture's keypoints onto their places."""
+    places, scale, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
+    error = sights.points - places
+    trust = sights.visible / (1 + error.square().sum(-1) / terms.slip**2)
+    across = error * trust[..., None] / scale[..., None]
+    moved = torch.einsum("bvkr,bvra->bvka", across, state.rotation[..., :2, :])
+    often = torch.einsum("kap,vk->vp", terms.basis.square(), sights.visible.double()).clamp_min(1)
+    return torch.einsum("kap,bvka->bvp", terms.basis, moved) / often
 
 
 def _total(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate"]:
@@ -117,11 +143,11 @@ def _total(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "cand
 
 def _structure(state: State, sights: Sightings, swapped: Tensor, terms: Terms, verdict: Verdict) -> Structure:
     turned = rotated(state, terms.basis)
-    seen, scale, strength = projected(turned, state, sights, terms.perspective)
+    places, scale, strength = projected(turned, state, sights, terms.perspective)
     focal = sights.focal * state.focal_log[0].exp()
     depth = (1 / strength + turned[..., 2])[0]
-    across = seen[0] * (sights.radius / focal)[:, None, None] * depth[..., None]
-    error = (seen - sights.points)[0].norm(dim=-1) * sights.seen / scale[0]
+    across = places[0] * (sights.radius / focal)[:, None, None] * depth[..., None]
+    error = (places - sights.points)[0].norm(dim=-1) * sights.visible / scale[0]
     return Structure(
         shape=torch.einsum("kap,p->ka", terms.basis, state.shape[0, 0]),
         points=torch.cat([across, depth[..., None]], -1),

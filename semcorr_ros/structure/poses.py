@@ -25,20 +25,20 @@ SWAP_SHARE = 0.2  # of the pictures; where more look exchanged, sides cannot be 
 
 
 def hiding_costs(state: State, sights: Sightings, basis: Tensor) -> Float[Tensor, "candidate view"]:
-    """Minus the logarithm of the probability that just the annotated keypoints are annotated.
+    """Compute minus the logarithm of the probability that just the annotated keypoints are annotated.
 
     Relative to every keypoint's own share of pictures: one that is always annotated says nothing.
     """
-    often = sights.seen.double().mean(0).clamp(0.02, 0.98)
+    often = sights.visible.double().mean(0).clamp(0.02, 0.98)
     base = (often / (1 - often)).log()
     depth = rotated(state, basis)[..., 2]
     odds = base - HIDING * (depth - depth.mean(-1, keepdim=True))
-    sign = torch.where(sights.seen, 1.0, -1.0)
+    sign = torch.where(sights.visible, 1.0, -1.0)
     return torch.nn.functional.softplus(-sign * odds).sum(-1)
 
 
 def look_again(state: State, sights: Sightings, terms: Terms) -> State:
-    """One candidate; cameras that explain their picture clearly better replace the old ones."""
+    """Replace the cameras of one candidate where others explain their picture clearly better."""
     tried, cost = _all_around(state, sights, terms)
     return _taken(state, tried, cost, MARGIN)
 
@@ -46,9 +46,9 @@ def look_again(state: State, sights: Sightings, terms: Terms) -> State:
 def exchanged(
     state: State, sights: Sightings, terms: Terms, flip: tuple[int, ...]
 ) -> tuple[State, Sightings, Bool[Tensor, "view"]]:
-    """One candidate; which pictures fit clearly better with left and right exchanged, then exchanged."""
+    """Exchange left and right, for one candidate, in the pictures that then fit clearly better."""
     order = torch.tensor(flip)
-    other = replace(sights, points=sights.points[:, order], seen=sights.seen[:, order])
+    other = replace(sights, points=sights.points[:, order], visible=sights.visible[:, order])
     now = _score(state, sights, terms)[0]
     tried, cost = _all_around(state, other, terms)
     swap = now - cost.min(0).values > SWAP_MARGIN
@@ -56,8 +56,8 @@ def exchanged(
         swap = torch.zeros_like(swap)
     state = _taken(state, tried, torch.where(swap, cost, torch.inf), 0.0)
     points = torch.where(swap[:, None, None], other.points, sights.points)
-    seen = torch.where(swap[:, None], other.seen, sights.seen)
-    return state, replace(sights, points=points, seen=seen), swap
+    visible = torch.where(swap[:, None], other.visible, sights.visible)
+    return state, replace(sights, points=points, visible=visible), swap
 
 
 def _score(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate view"]:
@@ -86,7 +86,7 @@ def _all_around(state: State, sights: Sightings, terms: Terms) -> tuple[State, F
 
 
 def _taken(state: State, tried: State, cost: Tensor, margin: float) -> State:
-    """The best camera of every picture; the first is the current one, and stays unless clearly worse."""
+    """Take the best camera of every picture; the first is the current one, and stays unless clearly worse."""
     handicap = torch.full((len(cost), 1), margin, dtype=cost.dtype)
     handicap[0] = 0
     best = (cost + handicap).argmin(0)

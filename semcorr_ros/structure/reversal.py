@@ -25,7 +25,10 @@ FROM_ABOVE = 2.0  # nats for photographs being taken from above
 
 
 def reversed_depth(state: State, basis: Tensor) -> State:
-    """The same pictures but for perspective: mirrored shape (y -> -y), cameras below instead of above."""
+    """Reverse depth, with the same pictures but for perspective.
+
+    Mirrored shape (y -> -y), cameras below instead of above.
+    """
     turn = torch.tensor([[1, -1, 1], [1, -1, 1], [-1, 1, -1]], dtype=torch.float64)
     across = torch.tensor([1, -1, 1], dtype=torch.float64)
     parts = torch.einsum("kap,bjp->bjka", basis, state.shape) * across
@@ -52,13 +55,12 @@ class Verdict:
     decided_by: str  # "pictures", "nearer" or "above"
     clear: bool  # False: the pictures alone do not tell
     annotations: tuple[float, float]  # mean cost of an annotation: the winner, then its reversal
-    hiding: tuple[float, float]  # what hidden keypoints cost, per image
     margin: float  # nats by which the pictures prefer the winner; below 0 where the sentence overruled them
     votes: tuple[int, int]  # images that prefer the winner, and all
 
 
 def decide(pair: Sequence[tuple[State, Sightings]], terms: Terms, sentences: Sequence[Nearer]) -> Verdict:
-    """Of two candidates, each with the labels that it believes.
+    """Decide between two candidates, each with the labels that it believes.
 
     Raises ValueError where the sentences fit neither or both.
     """
@@ -78,17 +80,16 @@ def decide(pair: Sequence[tuple[State, Sightings]], terms: Terms, sentences: Seq
         gain_above = gain + FROM_ABOVE * float(torch.sign(above[0]) - torch.sign(above[1]))
         winner, decided_by = (0 if gain_above >= 0 else 1), "above"
     order = [winner, 1 - winner]
-    costs = [annotation_costs(state, sights, terms).sum() / sights.seen.sum() for state, sights in pair]
+    costs = [annotation_costs(state, sights, terms).sum() / sights.visible.sum() for state, sights in pair]
     annotations = torch.stack(costs)[order].tolist()
-    hiding = hidden.mean(-1)[order].tolist()
     sign = 1 if winner == 0 else -1
     votes = int((sign * wins > 0).sum()), len(wins)
-    return Verdict(winner, decided_by, clear, tuple(annotations), tuple(hiding), sign * gain, votes)
+    return Verdict(winner, decided_by, clear, tuple(annotations), sign * gain, votes)
 
 
 def _agreement(pair: State, sights: Sightings, basis: Tensor) -> float:
-    """Correlation of the depths of the annotated keypoints, within the pictures."""
-    shown = sights.seen.double()
+    """Correlate the depths of the annotated keypoints, within the pictures."""
+    shown = sights.visible.double()
     depth = rotated(pair, basis)[..., 2]
     middle = (depth * shown).sum(-1) / shown.sum(-1)
     off = (depth - middle[..., None]) * shown
@@ -96,7 +97,7 @@ def _agreement(pair: State, sights: Sightings, basis: Tensor) -> float:
 
 
 def _height(pair: State) -> Float[Tensor, "candidate"]:
-    """Mean sine of the angle from which the cameras look down."""
+    """Average the sine of the angle from which the cameras look down."""
     return -pair.rotation[..., 2, 2].mean(-1)
 
 

@@ -10,7 +10,7 @@ from semcorr_ros.structure.sightings import Collected
 
 
 def parse(texts: Sequence[Sequence[str]], info: CategoryInfo, collected: Collected) -> list[Nearer]:
-    """(A, B) or (A, B, image) by name. Raises ValueError naming what is not there, and what is."""
+    """Parse (A, B) or (A, B, image) by name. Raises ValueError naming what is not there, and what is."""
     return [_parse(text, info, collected) for text in texts]
 
 

@@ -32,7 +32,9 @@ class Collected:
 
 
 def collect(images: Sequence[AnnotatedImage], info: CategoryInfo, focal: float) -> Collected:
-    """Usable images of one category. Cameras that are not known get `focal` times the longer side.
+    """Collect the usable images of one category.
+
+    Cameras that are not known get `focal` times the longer side.
 
     Raises ValueError naming what is missing, if fewer than four images are left.
     """
@@ -63,7 +65,7 @@ def collect(images: Sequence[AnnotatedImage], info: CategoryInfo, focal: float) 
 
 
 def _refusal(image: AnnotatedImage, count: int) -> str:
-    """Why an image cannot be used, or nothing."""
+    """Say why an image cannot be used, or nothing."""
     if len(image.keypoints) != count:
         return f"{len(image.keypoints)} keypoints, the category has {count}"
     shown = _shown(image)
@@ -80,25 +82,25 @@ def _refusal(image: AnnotatedImage, count: int) -> str:
 
 
 def _shown(image: AnnotatedImage) -> Bool[Tensor, "keypoint"]:
-    """Annotated, finite and inside the image."""
+    """Find keypoints that are annotated, finite and inside the image."""
     h, w = image.size
     x, y = image.keypoints.nan_to_num(torch.inf).unbind(-1)
     return image.visible & (x > -0.5) & (y > -0.5) & (x < w - 0.5) & (y < h - 0.5)
 
 
 def _often_seen(images: Sequence[AnnotatedImage], count: int, flip: tuple[int, ...] | None) -> Tensor:
-    """A keypoint and its mirror partner are one point to a symmetric shape."""
+    """Find keypoints seen often enough; to a symmetric shape, mirror partners are one point."""
     if not images:
         return torch.zeros(count, dtype=torch.bool)
-    seen = torch.stack([_shown(image) for image in images]).sum(0)
+    count_of = torch.stack([_shown(image) for image in images]).sum(0)
     if flip is not None and sorted(flip) == list(range(count)):
         partner = torch.tensor(flip)
-        seen = torch.where(partner == torch.arange(count), seen, seen + seen[partner])
-    return seen >= MIN_SEEN
+        count_of = torch.where(partner == torch.arange(count), count_of, count_of + count_of[partner])
+    return count_of >= MIN_SEEN
 
 
 def _flip_among(flip: tuple[int, ...] | None, placed: Tensor) -> tuple[int, ...] | None:
-    """The flip table with the placed keypoints numbered anew; partners are placed together."""
+    """Number the placed keypoints of the flip table anew; partners are placed together."""
     if flip is None or sorted(flip) != list(range(len(placed))):
         return None
     number = placed.cumsum(0) - 1
@@ -119,7 +121,7 @@ def _sightings(images: Sequence[AnnotatedImage], cameras: Sequence[Camera], plac
         radii.append(radius)
     return Sightings(
         points=torch.stack(points)[:, placed],
-        seen=torch.stack([_shown(image) for image in images])[:, placed],
+        visible=torch.stack([_shown(image) for image in images])[:, placed],
         radius=torch.stack(radii),
         focal=torch.stack([camera.focal.double().mean() for camera in cameras]),
         known=torch.tensor([image.camera is not None for image in images]),

@@ -23,7 +23,7 @@ RIDGE = 0.05
 
 
 def upright_grid(azimuths: int = AZIMUTHS) -> Float[Tensor, "camera 3 3"]:
-    """Rotations camera_from_shape of upright cameras all around a shape whose z points up."""
+    """Compute rotations camera_from_shape of upright cameras all around a shape whose z points up."""
     around = torch.arange(azimuths, dtype=torch.float64) * (2 * math.pi / azimuths)
     above = torch.deg2rad(torch.tensor(ELEVATIONS, dtype=torch.float64))
     azimuth, elevation = (t.flatten() for t in torch.meshgrid(around, above, indexing="ij"))
@@ -37,8 +37,8 @@ def upright_grid(azimuths: int = AZIMUTHS) -> Float[Tensor, "camera 3 3"]:
 def random_shapes(
     sights: Sightings, basis: Float[Tensor, "keypoint 3 free"], count: int, generator: torch.Generator
 ) -> Float[Tensor, "start free"]:
-    """Heights from the images, the rest random; symmetric as the basis is."""
-    shown = sights.seen.double()
+    """Draw shapes: heights from the images, the rest random; symmetric as the basis is."""
+    shown = sights.visible.double()
     middle = (sights.points * shown[..., None]).sum(1) / shown.sum(1).clamp_min(1)[:, None]
     height = -((sights.points - middle[:, None])[..., 1] * shown).sum(0) / shown.sum(0).clamp_min(1)
     shape = torch.randn(count, *basis.shape[:2], generator=generator, dtype=torch.float64)
@@ -49,7 +49,7 @@ def random_shapes(
 def first_states(
     sights: Sightings, basis: Float[Tensor, "keypoint 3 free"], count: int, generator: torch.Generator
 ) -> State:
-    """`count` candidates with scaled orthographic cameras and no modes."""
+    """Make `count` candidates with scaled orthographic cameras and no modes."""
     free = random_shapes(sights, basis, count, generator)
     grid = upright_grid()
     rotation, scale, center = best_cameras(free, sights, basis, grid)
@@ -62,15 +62,15 @@ def first_states(
 def best_cameras(
     free: Tensor, sights: Sightings, basis: Tensor, grid: Float[Tensor, "camera 3 3"]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the grid, turned in the image plane: rotation (B, V, 3, 3), scale (B, V), center (B, V, 2)."""
+    """Choose from the grid, turned in the image plane: rotation (B, V, 3, 3), scale, center (B, V, 2)."""
     shape = torch.einsum("kap,bp->bka", basis, free)
     turned = torch.einsum("gra,bka->bgkr", grid[:, :2], shape)
-    shown = sights.seen.double()
+    shown = sights.visible.double()
     share = shown / shown.sum(1, keepdim=True).clamp_min(1)
-    flat, seen = torch.view_as_complex(turned.contiguous()), torch.view_as_complex(sights.points.contiguous())
+    flat, places = (torch.view_as_complex(t.contiguous()) for t in (turned, sights.points))
     middle = torch.einsum("bgk,vk->bvg", flat, share.to(flat))
-    target = (seen * share).sum(1)
-    product = torch.einsum("bgk,vk->bvg", flat.conj(), share * (seen - target[:, None]))
+    target = (places * share).sum(1)
+    product = torch.einsum("bgk,vk->bvg", flat.conj(), share * (places - target[:, None]))
     extent = torch.einsum("bgk,vk->bvg", flat.abs().square(), share) - middle.abs().square()
     roll = product.angle()
     likeness = product.abs() * (roll.abs() - FREE_ROLL).clamp_min(0).cos().clamp_min(0)
@@ -88,16 +88,16 @@ def _rolled(rotation: Tensor, roll: Tensor) -> Tensor:
 
 
 def _solve_shape(rotation: Tensor, scale: Tensor, center: Tensor, sights: Sightings, basis: Tensor) -> Tensor:
-    """Least squares with a small ridge."""
+    """Solve least squares with a small ridge."""
     rows = torch.einsum("bv,bvra,kap->bvkrp", scale, rotation[..., :2, :], basis)
-    weighted = rows * sights.seen[..., None, None]
+    weighted = rows * sights.visible[..., None, None]
     left = torch.einsum("bvkrp,bvkrq->bpq", weighted, rows)
     right = torch.einsum("bvkrp,bvkr->bp", weighted, sights.points - center[:, :, None])
     return torch.linalg.solve(left + RIDGE * torch.eye(left.shape[-1], dtype=left.dtype), right)
 
 
 def _normalized(free: Tensor, basis: Tensor) -> Tensor:
-    """Free coordinates of the shape with RMS radius 1, centred as far as symmetry leaves it a choice."""
+    """Scale free coordinates to a shape of RMS radius 1, centred as far as symmetry leaves it a choice."""
     shape = torch.einsum("kap,bp->bka", basis, free)
     shape = shape - shape.mean(1, keepdim=True)
     radius = shape.square().sum(-1).mean(-1).sqrt().clamp_min(1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,15 +17,15 @@ class Sightings:
     residual of 0.05 means the same everywhere. All in float64.
     """
 
-    points: Float[Tensor, "view keypoint 2"]  # 0 where not seen
-    seen: Bool[Tensor, "view keypoint"]
+    points: Float[Tensor, "view keypoint 2"]  # 0 where not visible
+    visible: Bool[Tensor, "view keypoint"]
     radius: Float[Tensor, "view"]  # of the object in that picture, pixels
     focal: Float[Tensor, "view"]  # pixels, as known or as believed
     known: Bool[Tensor, "view"]  # the focal length is that of a known camera
 
     @property
     def bend(self) -> Float[Tensor, "view"]:
-        """Strength of perspective: the object's radius over the focal length."""
+        """Compute the strength of perspective: the object's radius over the focal length."""
         return self.radius / self.focal
 
 
@@ -46,17 +46,12 @@ class State:
     shape: Float[Tensor, "candidate mode+1 free"]  # mean, then modes, in the coordinates of `basis`
 
     def pick(self, rows: Tensor) -> State:
-        """The given candidates only."""
+        """Take the given candidates only."""
         return State(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def views(self, rows: Tensor) -> State:
-        """The given pictures only; the shape stays."""
-        rest = {f.name: getattr(self, f.name)[:, rows] for f in fields(self) if f.name != "shape"}
-        return replace(self, **rest)
 
 
 def choose(better: Bool[Tensor, "candidate"], new: State, old: State) -> State:
-    """Candidate by candidate, `new` where it is better."""
+    """Choose, candidate by candidate, `new` where it is better."""
     picked = []
     for field in fields(State):
         first, second = getattr(new, field.name), getattr(old, field.name)
@@ -65,12 +60,12 @@ def choose(better: Bool[Tensor, "candidate"], new: State, old: State) -> State:
 
 
 def concatenate(*states: State) -> State:
-    """All candidates of all of them."""
+    """Concatenate the candidates of all."""
     return State(*(torch.cat([getattr(s, field.name) for s in states]) for field in fields(State)))
 
 
 def symmetric_basis(count: int, flip: tuple[int, ...] | None) -> Float[Tensor, "keypoint 3 free"]:
-    """Free coordinates of a shape that is its own mirror image about y = 0 once ids are exchanged.
+    """Build free coordinates of a shape that is its own mirror image about y = 0 once ids are exchanged.
 
     A pair is (x, y, z) and (x, -y, z), a keypoint that is its own partner lies in the plane.
     """

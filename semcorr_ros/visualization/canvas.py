@@ -40,24 +40,24 @@ class Canvas:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the canvas."""
+        """Return (width, height) of the canvas."""
         return self._picture.size
 
     def dot(self, point: Point, radius: float, color: Color, alpha: int = 255) -> None:
-        """A filled disc."""
+        """Draw a filled disc."""
         x, y = self._place(point)
         r = radius * SMOOTHING
         ImageDraw.Draw(self._layer).ellipse((x - r, y - r, x + r, y + r), fill=(*color, alpha))
 
     def ring(self, point: Point, radius: float, color: Color, width: float = 2.5) -> None:
-        """A circle, not filled."""
+        """Draw a circle, not filled."""
         x, y = self._place(point)
         r = radius * SMOOTHING
         box = (x - r, y - r, x + r, y + r)
         ImageDraw.Draw(self._layer).ellipse(box, outline=(*color, 255), width=round(width * SMOOTHING))
 
     def cross(self, point: Point, radius: float, color: Color, width: float = 2.5) -> None:
-        """A diagonal cross."""
+        """Draw a diagonal cross."""
         x, y = self._place(point)
         r = radius * SMOOTHING
         draw = ImageDraw.Draw(self._layer)
@@ -65,12 +65,12 @@ class Canvas:
             draw.line((x - r, y - dy, x + r, y + dy), fill=(*color, 255), width=round(width * SMOOTHING))
 
     def line(self, start: Point, end: Point, color: Color, width: float = 2.5, alpha: int = 255) -> None:
-        """A straight line."""
+        """Draw a straight line."""
         ends = [self._place(start), self._place(end)]
         ImageDraw.Draw(self._layer).line(ends, fill=(*color, alpha), width=round(width * SMOOTHING))
 
     def dashes(self, start: Point, end: Point, color: Color, width: float = 2.5, alpha: int = 255) -> None:
-        """A dashed line."""
+        """Draw a dashed line."""
         (x1, y1), (x2, y2) = start, end
         pieces = max(1, round(math.hypot(x2 - x1, y2 - y1) * self.scale / 7))
         for i in range(0, pieces, 2):
@@ -79,7 +79,7 @@ class Canvas:
             self.line(begin, finish, color, width, alpha)
 
     def label(self, point: Point, text: str, color: Color = WHITE, region: Box | None = None) -> None:
-        """Text beside a point, moved to where no other label, labelled point or border is in the way.
+        """Write text beside a point, moved to where no other label, labelled point or border is in the way.
 
         region: canvas pixels x1, y1, x2, y2 that it should not leave, instead of the whole canvas.
         """
@@ -88,7 +88,7 @@ class Canvas:
         self._taken.append((x - MARK_PX, y - MARK_PX, x + MARK_PX, y + MARK_PX))
 
     def caption(self, text: str, color: Color = WHITE) -> None:
-        """A line of text in the top left corner."""
+        """Write a line of text in the top left corner."""
         self._labels.insert(0, _Label(None, text, color, (0, 0, *self.size)))
 
     def inside(self, point: Point) -> bool:
@@ -98,7 +98,7 @@ class Canvas:
         return 0 <= x < width * SMOOTHING and 0 <= y < height * SMOOTHING
 
     def finish(self) -> Image.Image:
-        """The picture with everything drawn so far."""
+        """Return the picture with everything drawn so far."""
         layer = self._layer.resize(self._picture.size, Image.Resampling.BOX)
         picture = Image.alpha_composite(self._picture.convert("RGBA"), layer).convert("RGB")
         draw = ImageDraw.Draw(picture)
@@ -108,7 +108,7 @@ class Canvas:
         return picture
 
     def tensor(self) -> UInt8[Tensor, "height width 3"]:
-        """`finish` as an RGB tensor."""
+        """Return `finish` as an RGB tensor."""
         return torch.from_numpy(np.array(self.finish()))
 
     def _empty_layer(self) -> Image.Image:
@@ -141,7 +141,7 @@ class Canvas:
         return min(candidates, key=lambda c: c[:2])[2]
 
     def _overlap(self, box: Box, region: Box) -> float:
-        """Area shared with other labels and marks, and lying outside the region."""
+        """Add up the area shared with other labels and marks, and lying outside the region."""
         outside = (box[2] - box[0]) * (box[3] - box[1]) - _shared(box, region)
         return round(sum(_shared(box, other) for other in self._taken) + 4 * outside, 3)
 

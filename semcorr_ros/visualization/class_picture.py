@@ -23,13 +23,13 @@ SIDES = (
 
 
 def class_picture(model: ClassRepresentation) -> UInt8[Tensor, "height width 3"]:
-    """Four orthographic views in a square: front and left above back and top."""
+    """Draw four orthographic views in a square: front and left above back and top."""
     tiles = [_tile(model, *side) for side in SIDES]
     return torch.cat([torch.cat(tiles[:2], 1), torch.cat(tiles[2:], 1)], 0)
 
 
 def feature_colors(features: Float[Tensor, "point channel"]) -> UInt8[Tensor, "point 3"]:
-    """The first three principal components as red, green, blue: equal colors mean similar features."""
+    """Show the first three principal components as red, green, blue: equal colors mean similar features."""
     centered = features - features.mean(0)
     rank = min(3, *centered.shape)
     components = torch.linalg.svd(centered, full_matrices=False).Vh[:rank]
@@ -69,7 +69,7 @@ def _tile(model: ClassRepresentation, caption: str, *axes: tuple[float, float, f
 
 
 def _draw_cloud(canvas: Canvas, dots: list[list[float]], near: Tensor, colors: Tensor) -> None:
-    """Far points first, darker and smaller."""
+    """Draw far points first, darker and smaller."""
     for i in near.argsort().tolist():
         shade = 0.55 + 0.45 * min(1.0, max(0.0, 0.5 + float(near[i])))
         red, green, blue = (round(shade * value) for value in colors[i].tolist())

@@ -19,7 +19,7 @@ _PAIRS_PER_ROW = 4
 def feature_picture(
     images: Sequence[UInt8[Tensor, "height width 3"]], maps: Sequence[FeatureMap]
 ) -> UInt8[Tensor, "height width 3"]:
-    """Square tiles in rows of four pairs: an image, then the three main directions of its features.
+    """Draw square tiles in rows of four pairs: an image, then the three main directions of its features.
 
     Raises ValueError when there is nothing to draw or a map is missing.
     """

@@ -36,7 +36,7 @@ def draw_matches(
     target: UInt8[Tensor, "height_t width_t 3"],
     matches: Matches,
 ) -> UInt8[Tensor, "canvas_height canvas_width 3"]:
-    """One row: a disc and a line for a visible point, a ring and a dashed line for a hidden one.
+    """Draw one row: a disc and a line for a visible point, a ring and a dashed line for a hidden one.
 
     A point that is outside the image or was rejected is crossed out in the source. White crosses
     are the truth, where it is given.
@@ -80,7 +80,7 @@ def draw_matches(
 def stack(
     pictures: Sequence[UInt8[Tensor, "height width 3"]],
 ) -> UInt8[Tensor, "canvas_height canvas_width 3"]:
-    """Rows below each other, padded at the right to equal width."""
+    """Stack rows below each other, padded at the right to equal width."""
     width = max(picture.shape[1] for picture in pictures)
     rows = []
     for i, picture in enumerate(pictures):
@@ -152,7 +152,7 @@ def _fit(image: UInt8[Tensor, "height width 3"]) -> UInt8[Tensor, "canvas_height
 def _place(
     point: list[float], image: UInt8[Tensor, "height width 3"], box: Box
 ) -> tuple[float, float] | None:
-    """Pixel of an image to pixel of the page; None for NaN and for a point outside its image."""
+    """Map a pixel of an image to the page; None for NaN and for a point outside its image."""
     scale = HEIGHT / image.shape[0]
     x, y = ((value + 0.5) * scale - 0.5 for value in point)
     # NaN fails both comparisons.

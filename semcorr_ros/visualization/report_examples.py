@@ -39,7 +39,7 @@ def extremes(
     names: Sequence[str],
     count: int,
 ) -> list[Example]:
-    """The `count` pairs of the largest mean error, then those of the smallest, of all that were predicted.
+    """Draw the `count` pairs of the largest mean error, then those of the smallest, of all predicted ones.
 
     names: of the keypoints, by id. A pair whose images cannot be read any more is left out.
     """
@@ -65,7 +65,7 @@ def draw_pair(
     samples: Mapping[str, AnnotatedImage],
     names: Sequence[str],
 ) -> UInt8[Tensor, "height width 3"]:
-    """Source and target side by side; a line leads from each answer to the white cross of its truth.
+    """Draw source and target side by side; a line leads from each answer to the white cross of its truth.
 
     The line is green where the answer is right and red where it is wrong; only wrong ones are named.
     """

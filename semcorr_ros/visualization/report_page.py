@@ -60,7 +60,7 @@ def write_report(
 
 
 def page(about: Mapping[str, str], results: Rows, breakdown: Rows, chapters: Sequence[Chapter]) -> str:
-    """The HTML of `write_report`."""
+    """Write the HTML of `write_report`."""
     size = "larger side of the target's " + ("box" if about["threshold"] == "bbox" else "image")
     settings = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in about.items())
     parts = [f'<h1>Evaluation</h1><p class="about">{settings}</p>', _table(results)]

@@ -31,7 +31,7 @@ class MissingWeights(FileNotFoundError):  # noqa: N818
 
 
 def find(name: str, override: str | Path = "") -> Path:
-    """The folder of a model in the hub's layout, or the file of one that is a single file.
+    """Find the folder of a model in the hub's layout, or the file of one that is a single file.
 
     Looks at `override` only, if given; else at $SEMCORR_WEIGHTS/<name>, then in the hub's cache. Raises
     MissingWeights, ValueError for an unknown name or an override that is a file and should be a folder.
@@ -48,7 +48,7 @@ def find(name: str, override: str | Path = "") -> Path:
 
 
 def folder_of(entry: Model) -> Path | None:
-    """Where the model lies: the first place that holds all of its files, else one that holds some."""
+    """Find where the model lies: the first place with all of its files, else one with some."""
     found = [folder for folder in _locate.places(entry) if folder.is_dir()]
     whole = [folder for folder in found if not _locate.missing_files(entry, folder)]
     return next(iter(whole + found), None)
@@ -77,5 +77,5 @@ def _how_to_get(entry: Model) -> str:
 
 
 def size_text(count: int) -> str:
-    """Bytes as MB or GB."""
+    """Write bytes as MB or GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -22,7 +22,7 @@ PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 
 
 def download(model: Model, folder: Path | None, on_progress: Progress | None = None) -> Path:
-    """The folder with the model's files; those that are there already are not downloaded again.
+    """Download a model's files that are not there already, and return their folder.
 
     folder: None means $SEMCORR_WEIGHTS/<name>, or without that the hub's cache, respectively our own.
     `on_progress` is called for models that are no hub repository; the hub's client draws its own bars.
@@ -62,7 +62,7 @@ def _from_hub(model: Model, folder: Path | None) -> Path:
 
 
 def _from_github(model: Model, folder: Path, on_progress: Progress) -> Path:
-    """One file of a repository."""
+    """Download one file of a repository."""
     source = next(iter(model.files))
     target = folder / model.file_name
     if not target.is_file():

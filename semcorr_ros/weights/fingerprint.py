@@ -10,7 +10,7 @@ _CHUNK = 1 << 22
 
 
 def fingerprint(files: Iterable[Path], settings: Mapping[str, object]) -> str:
-    """Of the bytes of weights files, in the order given, and of the settings that change the results.
+    """Hash the bytes of weights files, in the order given, and the settings that change the results.
 
     Neither names of files nor precision, device or batch size belong in it: a class built with float32 on
     one machine is used with float16 on another. Raises FileNotFoundError.
@@ -26,7 +26,7 @@ def fingerprint(files: Iterable[Path], settings: Mapping[str, object]) -> str:
 
 
 def model_files(folder: Path) -> list[Path]:
-    """The weights of a model folder in the hub's layout: one file, or shards in order.
+    """List the weights of a model folder in the hub's layout: one file, or shards in order.
 
     Raises FileNotFoundError where there is no `model.safetensors`.
     """
@@ -40,5 +40,5 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def named(name: str, folder: Path, settings: Mapping[str, object]) -> str:
-    """`<name>:<fingerprint>` of a model folder, its config included. Raises FileNotFoundError."""
+    """Return `<name>:<fingerprint>` of a model folder, its config included. Raises FileNotFoundError."""
     return f"{name}:{fingerprint([folder / 'config.json', *model_files(folder)], settings)}"

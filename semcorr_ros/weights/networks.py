@@ -34,7 +34,9 @@ HALF: Triple = (0.5, 0.5, 0.5)  # mean and deviation of networks that want value
 
 
 def load_network(folder: Path, classes: Mapping[str, str], device: str, precision: str = "fp32") -> Any:
-    """A model in the hub's layout, whose config's `model_type` is a key of `classes` (values: class names).
+    """Load a model in the hub's layout.
+
+    Its config's `model_type` is a key of `classes` (values: class names).
 
     precision: of the parameters; `autocast` computes in less with parameters of full precision. Raises
     FileNotFoundError, ImportError for a transformers that is too old, ValueError naming the folder for
@@ -60,7 +62,7 @@ def load_network(folder: Path, classes: Mapping[str, str], device: str, precisio
 
 @contextmanager
 def autocast(device: str, precision: str) -> Iterator[None]:
-    """Inference, with matrix products in the given precision."""
+    """Infer, with matrix products in the given precision."""
     dtype = PRECISIONS[precision]
     half = dtype != torch.float32
     with torch.inference_mode(), torch.autocast(torch.device(device).type, dtype, enabled=half):
@@ -68,7 +70,7 @@ def autocast(device: str, precision: str) -> Iterator[None]:
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:
-    """Raises ValueError naming the choices."""
+    """Check a value. Raises ValueError naming the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
@@ -88,7 +90,7 @@ def resized(
 def normalized(
     image: UInt8[Tensor, "height width 3"], mean: Triple, std: Triple
 ) -> Float[Tensor, "1 3 height width"]:
-    """(value / 255 - mean) / std, a batch of one."""
+    """Compute (value / 255 - mean) / std, a batch of one."""
     values = (image.float() / 255 - torch.tensor(mean)) / torch.tensor(std)
     return values.permute(2, 0, 1)[None].contiguous()
 
@@ -109,7 +111,7 @@ def _from_pretrained(cls: Any, folder: Path) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No bars and no table of missing weights: those raise instead."""
+    """Silence bars and the table of missing weights: those raise instead."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

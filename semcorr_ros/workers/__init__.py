@@ -39,11 +39,11 @@ class Crew:
 
     @property
     def alone(self) -> bool:
-        """Would the jobs be done one by one on this machine?"""
+        """Tell whether the jobs would be done one by one on this machine."""
         return (self.engine, self.workers) == ("local", 1)
 
     def run(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, Any]]:
-        """(name, result or `Failed`) as the jobs end; closing the iterator drops what has not begun.
+        """Yield (name, result or `Failed`) as the jobs end; closing the iterator drops what has not begun.
 
         Raises ValueError for what no engine or cluster can do, ImportError for a missing package.
         """
@@ -60,7 +60,7 @@ class Crew:
 
 
 def attempt(job: Job) -> Any:
-    """The job's result, or `Failed` with the reason."""
+    """Run a job; return its result, or `Failed` with the reason."""
     try:
         return job()
     except FAILURES as error:

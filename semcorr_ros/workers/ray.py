@@ -26,13 +26,16 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def default_workers() -> int:
-    """The cores of the cluster."""
+    """Return the number of cores of the cluster."""
     _connect()
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def run(jobs: Mapping[str, Job], crew: Crew) -> Iterator[tuple[str, Any]]:
-    """Each on the machine that is least busy. Raises ValueError when no machine has the threads of a job."""
+    """Run each on the machine that is least busy.
+
+    Raises ValueError when no machine has the threads of a job.
+    """
     _connect()
     workers = crew.workers or default_workers()
     task = ray.remote(_do).options(
@@ -61,7 +64,7 @@ PLUGIN = Engine(default_workers, run)
 
 
 def _do(job: Job, home: tuple[str, str, Path | None]) -> Any:
-    """On a machine of the cluster. home: version, working folder and token of who asks."""
+    """Do a job on a machine of the cluster. home: version, working folder and token of who asks."""
     version, here, token = home
     if version != __version__:
         return Failed(f"semcorr_ros is {__version__} on {_machine()}, but {version} where it was started")
@@ -97,7 +100,10 @@ def _cores(threads: int) -> int:
 
 
 def _share_of_gpu(workers: int) -> float:
-    """Of one GPU, or one; 0 where the cluster has none. Ray hides GPUs from tasks that ask for none."""
+    """Share out GPUs.
+
+    A part of one, or one; 0 where the cluster has none. Ray hides GPUs from tasks that ask for none.
+    """
     gpus = ray.cluster_resources().get("GPU", 0.0)
     return min(1.0, math.floor(1e4 * gpus / workers) / 1e4)  # Ray counts in 1/10000
 
@@ -108,7 +114,7 @@ def _machine() -> str:
 
 @contextlib.contextmanager
 def _token(folder: Path | None) -> Iterator[Path | None]:
-    """A file by which a worker sees that its folder of this name is the same one."""
+    """Make a file by which a worker sees that its folder of this name is the same one."""
     if folder is None:
         yield None
         return

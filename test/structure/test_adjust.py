@@ -25,9 +25,9 @@ def _problem():
     state = State(
         turn, draw(2, VIEWS, 2), 0.2 * draw(2, VIEWS), 0.2 * draw(2, VIEWS), draw(2, VIEWS, MODES), shape
     )
-    seen = torch.rand(VIEWS, len(FLIP), generator=generator) > 0.2
+    visible = torch.rand(VIEWS, len(FLIP), generator=generator) > 0.2
     ones = torch.ones(VIEWS, dtype=torch.float64)
-    sights = Sightings(draw(VIEWS, len(FLIP), 2), seen, 50 * ones, 400 * ones, torch.zeros(VIEWS).bool())
+    sights = Sightings(draw(VIEWS, len(FLIP), 2), visible, 50 * ones, 400 * ones, torch.zeros(VIEWS).bool())
     return state, sights, adjust.Terms(0.1, 1.0, LiftConfig(), basis)
 
 
@@ -40,7 +40,7 @@ def _slope(state, sights, terms, cameras, shape):
 def test_the_slope_along_every_camera_number(column):
     state, sights, terms = _problem()
     error, camera, _ = adjust._jacobians(state, sights, terms)
-    weight = 2 * sights.seen / (terms.slip**2 + error.square().sum(-1))
+    weight = 2 * sights.visible / (terms.slip**2 + error.square().sum(-1))
     _, right = adjust._camera_system(state, sights, (error, camera, weight), terms)
     step = torch.zeros(2, VIEWS, 7 + MODES, dtype=torch.float64)
     step[:, 1, column] = 1e-6
@@ -51,8 +51,8 @@ def test_the_slope_along_every_camera_number(column):
 def test_cameras_and_shape_together_are_found_again():
     state, sights, terms = _problem()
     state = replace(state.pick(torch.tensor([0])), scale_log=0.2 * state.scale_log[:1])
-    seen, _, _ = adjust.projected(adjust.rotated(state, terms.basis), state, sights, 1.0)
-    exact = replace(sights, points=seen[0], seen=torch.ones_like(sights.seen))
+    places, _, _ = adjust.projected(adjust.rotated(state, terms.basis), state, sights, 1.0)
+    exact = replace(sights, points=places[0], visible=torch.ones_like(sights.visible))
     generator = torch.Generator().manual_seed(5)
     off = 0.03 * torch.randn(1, VIEWS, 7 + MODES, generator=generator, dtype=torch.float64)
     start = adjust._moved(state, off, 0.05 * torch.ones_like(state.shape))

@@ -22,7 +22,7 @@ class Category(Protocol):
     INFO: CategoryInfo
 
     def generate(self, rng: np.random.Generator) -> Instance:
-        """A random member of the class. Same generator state, same member."""
+        """Draw a member of the class. Same generator state, same member."""
         ...
 
 
@@ -37,7 +37,7 @@ def load(name: str) -> Category:
 
 
 def flip_table(names: tuple[str, ...]) -> tuple[int, ...]:
-    """Keypoint ids after mirroring: `left` and `right` swap in the names, all others stay.
+    """Compute keypoint ids after mirroring: `left` and `right` swap in the names, all others stay.
 
     Raises ValueError when a name has no counterpart.
     """
@@ -49,12 +49,17 @@ def flip_table(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def mirrored_name(name: str) -> str:
-    """The name with `left` and `right` swapped."""
+    """Swap `left` and `right` in a name."""
     swap = {"left": "right", "right": "left"}
     return "_".join(swap.get(word, word) for word in name.split("_"))
 
 
-def edge_table(names: tuple[str, ...], edges: str) -> tuple[tuple[int, int], ...]:
-    """Skeleton from text like "nose-tail tail-fin"."""
+def described(name: str, keypoints: str, edges: str, flat: bool = False) -> CategoryInfo:
+    """Describe a category by texts like "nose tail fin" and "nose-tail tail-fin" (the skeleton).
+
+    Raises ValueError if a side has no counterpart, or an edge no keypoint.
+    """
+    names = tuple(keypoints.split())
     pairs = [edge.split("-") for edge in edges.split()]
-    return tuple((names.index(a), names.index(b)) for a, b in pairs)
+    skeleton = tuple((names.index(a), names.index(b)) for a, b in pairs)
+    return CategoryInfo(name, names, flip_table(names), flat, edges=skeleton)

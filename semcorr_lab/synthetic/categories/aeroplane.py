@@ -8,35 +8,19 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "nose",
-    "cockpit",
-    "tail",
-    "fin_top",
-    "wing_tip_left",
-    "wing_tip_right",
-    "wing_front_left",
-    "wing_front_right",
-    "wing_rear_left",
-    "wing_rear_right",
-    "engine_left",
-    "engine_right",
-    "stabilizer_left",
-    "stabilizer_right",
-)
-_EDGES = (
+INFO = described(
+    "aeroplane",
+    "nose cockpit tail fin_top wing_tip_left wing_tip_right wing_front_left wing_front_right wing_rear_left "
+    "wing_rear_right engine_left engine_right stabilizer_left stabilizer_right",
     "nose-cockpit cockpit-fin_top fin_top-tail nose-wing_front_left nose-wing_front_right "
     "wing_front_left-wing_tip_left wing_front_right-wing_tip_right "
     "wing_rear_left-wing_tip_left wing_rear_right-wing_tip_right "
-    "wing_rear_left-tail wing_rear_right-tail tail-stabilizer_left tail-stabilizer_right"
+    "wing_rear_left-tail wing_rear_right-tail tail-stabilizer_left tail-stabilizer_right",
 )
-
-INFO = CategoryInfo("aeroplane", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 @dataclass(frozen=True)
@@ -54,14 +38,14 @@ class _Wing:
     thickness: float  # share of the chord
 
     def section(self, share: float) -> shapes.Section:
-        """Closed outline at a share of the span."""
+        """Outline a section at a share of the span."""
         chord = self.chord * (1 + (self.taper - 1) * share)
         front = self.x - self.sweep * share
         center = (front - chord / 2, self.y + self.span * share, self.z + self.rise * share)
         return shapes.rounded(center, (0, 0, chord * self.thickness / 2), (chord / 2, 0, 0), 2.0, 20)
 
     def edge(self, share: float, rear: bool = False) -> Point:
-        """Point of the leading or trailing edge."""
+        """Return a point of the leading or trailing edge."""
         chord = self.chord * (1 + (self.taper - 1) * share)
         x = self.x - self.sweep * share - (chord if rear else 0.0)
         return (x, self.y + self.span * share, self.z + self.rise * share)
@@ -72,7 +56,7 @@ class _Wing:
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """An airliner-like aircraft scaled to 5-8 m, so that its distance fits 16-bit millimetres."""
+    """Make an airliner-like aircraft scaled to 5-8 m, so that its distance fits 16-bit millimetres."""
     length = rng.uniform(5.0, 8.0)
     radius = length * rng.uniform(0.045, 0.075)
     points: dict[str, Point] = {}

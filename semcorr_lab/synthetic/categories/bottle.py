@@ -9,34 +9,20 @@ import trimesh
 from jaxtyping import Float
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "base_front",
-    "base_back",
-    "base_left",
-    "base_right",
-    "shoulder_left",
-    "shoulder_right",
-    "head_top",
-    "nozzle_tip",
-    "label_top_left",
-    "label_top_right",
-    "label_bottom_left",
-    "label_bottom_right",
-)
-_EDGES = (
+INFO = described(
+    "bottle",
+    "base_front base_back base_left base_right shoulder_left shoulder_right head_top nozzle_tip "
+    "label_top_left label_top_right label_bottom_left label_bottom_right",
     "base_front-base_left base_left-base_back base_back-base_right base_right-base_front "
     "base_left-shoulder_left base_right-shoulder_right shoulder_left-head_top "
     "shoulder_right-head_top head_top-nozzle_tip label_top_left-label_top_right "
     "label_top_right-label_bottom_right label_bottom_right-label_bottom_left "
-    "label_bottom_left-label_top_left"
+    "label_bottom_left-label_top_left",
 )
-
-INFO = CategoryInfo("bottle", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 @dataclass(frozen=True)
@@ -53,12 +39,12 @@ class _Body:
     neck: float  # radius
 
     def width(self, z: np.ndarray | float) -> np.ndarray:
-        """Half width in y at a height below the shoulder."""
+        """Return the half width in y at a height below the shoulder."""
         t = np.asarray(z) / self.height
         return self.half_width * (1 + (self.taper - 1) * t + self.bulge * np.sin(np.pi * t))
 
     def skin(self, angle: np.ndarray, z: np.ndarray) -> Float[np.ndarray, "*point 3"]:
-        """Surface point; angle 0 is the front, a quarter turn the left."""
+        """Compute a surface point; angle 0 is the front, a quarter turn the left."""
         c, s = np.cos(angle), np.sin(angle)
         power = 2 / self.exponent
         y = self.width(z)
@@ -68,7 +54,7 @@ class _Body:
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A bottle of 14-34 cm with a pump, a trigger spray or a tilted spout."""
+    """Make a bottle of 14-34 cm with a pump, a trigger spray or a tilted spout."""
     half_width = rng.uniform(0.03, 0.055)
     body = _Body(
         height=half_width * rng.uniform(2.2, 4.2),

@@ -8,38 +8,23 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "wheel_front_left",
-    "wheel_front_right",
-    "wheel_rear_left",
-    "wheel_rear_right",
-    "headlight_left",
-    "headlight_right",
-    "taillight_left",
-    "taillight_right",
-    "roof_front_left",
-    "roof_front_right",
-    "roof_rear_left",
-    "roof_rear_right",
-    "mirror_left",
-    "mirror_right",
-)
-_EDGES = (
+INFO = described(
+    "car",
+    "wheel_front_left wheel_front_right wheel_rear_left wheel_rear_right headlight_left headlight_right "
+    "taillight_left taillight_right roof_front_left roof_front_right roof_rear_left roof_rear_right "
+    "mirror_left mirror_right",
     "wheel_front_left-wheel_rear_left wheel_front_right-wheel_rear_right "
     "headlight_left-headlight_right taillight_left-taillight_right "
     "headlight_left-wheel_front_left headlight_right-wheel_front_right "
     "taillight_left-wheel_rear_left taillight_right-wheel_rear_right "
     "roof_front_left-roof_front_right roof_rear_left-roof_rear_right "
     "roof_front_left-roof_rear_left roof_front_right-roof_rear_right "
-    "mirror_left-roof_front_left mirror_right-roof_front_right"
+    "mirror_left-roof_front_left mirror_right-roof_front_right",
 )
-
-INFO = CategoryInfo("car", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 # Shares of the length, from the front: windshield bottom, roof front, roof rear, rear window bottom.
 _STYLES = {
@@ -68,13 +53,13 @@ class _Body:
     stations: tuple[float, float, float, float]  # x of the style's four shares
 
     def half_width(self, x: float) -> float:
-        """Half the width of the body at a station: narrower at both ends."""
+        """Return half the width of the body at a station: narrower at both ends."""
         t = 2 * x / self.length
         return self.width / 2 * (1 - 0.12 * abs(t) ** 4)
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A car of 3.2-5.4 m; origin on the ground below the middle."""
+    """Make a car of 3.2-5.4 m; origin on the ground below the middle."""
     body = _sample_body(rng)
     points: dict[str, Point] = {}
     parts = _hull(rng, body, points)

@@ -8,34 +8,20 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "foot_front_left",
-    "foot_front_right",
-    "foot_rear_left",
-    "foot_rear_right",
-    "seat_front_left",
-    "seat_front_right",
-    "seat_rear_left",
-    "seat_rear_right",
-    "seat_front",
-    "back_left",
-    "back_right",
-    "back_top",
-)
-_EDGES = (
+INFO = described(
+    "chair",
+    "foot_front_left foot_front_right foot_rear_left foot_rear_right seat_front_left seat_front_right "
+    "seat_rear_left seat_rear_right seat_front back_left back_right back_top",
     "foot_front_left-seat_front_left foot_front_right-seat_front_right "
     "foot_rear_left-seat_rear_left foot_rear_right-seat_rear_right "
     "seat_front_left-seat_front seat_front-seat_front_right seat_front_left-seat_rear_left "
     "seat_front_right-seat_rear_right seat_rear_left-seat_rear_right "
-    "seat_rear_left-back_left seat_rear_right-back_right back_left-back_top back_top-back_right"
+    "seat_rear_left-back_left seat_rear_right-back_right back_left-back_top back_top-back_right",
 )
-
-INFO = CategoryInfo("chair", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 @dataclass(frozen=True)
@@ -53,7 +39,7 @@ class _Frame:
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A chair of 0.7-1.15 m: dining chair, stool with a back, armchair."""
+    """Make a chair of 0.7-1.15 m: dining chair, stool with a back, armchair."""
     frame = _Frame(
         width=rng.uniform(0.36, 0.58),
         depth=rng.uniform(0.36, 0.54),
@@ -135,13 +121,13 @@ class _Slab:
     lean: float
 
     def middle(self, z: float) -> tuple[float, float]:
-        """x of the middle of the slab and half its width, at a height."""
+        """Return x of the middle of the slab and half its width, at a height."""
         t = (z - self.z[0]) / (self.z[1] - self.z[0])
         low, high = self.half_width
         return self.x + self.thick / 2 - self.lean * t, low + (high - low) * t
 
     def board(self, low: float, high: float) -> trimesh.Trimesh:
-        """Its part between two heights."""
+        """Make its part between two heights."""
         rings = []
         for z in np.linspace(low, high, 5):
             x, half = self.middle(z)
@@ -149,7 +135,7 @@ class _Slab:
         return shapes.loft(rings)
 
     def rod(self, share: float, radius: float, inset: float = 0.0) -> trimesh.Trimesh:
-        """A rod from bottom to top at a share of the half width."""
+        """Make a rod from bottom to top at a share of the half width."""
         (x0, y0), (x1, y1) = (self.middle(z) for z in self.z)
         low = (x0, share * y0 - inset, self.z[0])
         return shapes.tube(shapes.line(low, (x1, share * y1 - inset, self.z[1] - 0.003)), radius)

@@ -8,37 +8,23 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "rim_front",
-    "rim_back",
-    "rim_left",
-    "rim_right",
-    "base_front",
-    "base_back",
-    "base_left",
-    "base_right",
-    "handle_top",
-    "handle_outer",
-    "handle_bottom",
-    "inside_bottom",
-)
-_EDGES = (
+INFO = described(
+    "mug",
+    "rim_front rim_back rim_left rim_right base_front base_back base_left base_right handle_top handle_outer "
+    "handle_bottom inside_bottom",
     "rim_front-rim_left rim_left-rim_back rim_back-rim_right rim_right-rim_front "
     "base_front-base_left base_left-base_back base_back-base_right base_right-base_front "
     "rim_front-base_front rim_left-base_left rim_right-base_right rim_back-base_back "
-    "handle_top-handle_outer handle_outer-handle_bottom"
+    "handle_top-handle_outer handle_outer-handle_bottom",
 )
-
-INFO = CategoryInfo("mug", _NAMES, flip_table(_NAMES), edges=edge_table(_NAMES, _EDGES))
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A mug of 7-13 cm: straight, conical or bellied, with a round or a square handle."""
+    """Make a mug of 7-13 cm: straight, conical or bellied, with a round or a square handle."""
     height, radius = rng.uniform(0.075, 0.125), rng.uniform(0.033, 0.052)
     wall = rng.uniform(0.003, 0.006)
     base_radius, belly = radius * rng.uniform(0.7, 1.05), radius * rng.uniform(-0.06, 0.14)

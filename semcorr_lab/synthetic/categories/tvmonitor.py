@@ -6,37 +6,24 @@ import numpy as np
 import trimesh
 
 from semcorr_lab.synthetic import shapes
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described
 from semcorr_lab.synthetic.dress import Point, Shape, dress
 from semcorr_lab.synthetic.instance import Instance
-from semcorr_ros.artifacts import CategoryInfo
 
-_NAMES = (
-    "frame_top_left",
-    "frame_top_right",
-    "frame_bottom_left",
-    "frame_bottom_right",
-    "screen_top_left",
-    "screen_top_right",
-    "screen_bottom_left",
-    "screen_bottom_right",
-    "frame_top",
-    "frame_bottom",
-    "stand_left",
-    "stand_right",
-)
-_EDGES = (
+INFO = described(
+    "tvmonitor",
+    "frame_top_left frame_top_right frame_bottom_left frame_bottom_right screen_top_left screen_top_right "
+    "screen_bottom_left screen_bottom_right frame_top frame_bottom stand_left stand_right",
     "frame_top_left-frame_top frame_top-frame_top_right frame_top_right-frame_bottom_right "
     "frame_bottom_right-frame_bottom frame_bottom-frame_bottom_left frame_bottom_left-frame_top_left "
     "screen_top_left-screen_top_right screen_top_right-screen_bottom_right "
-    "screen_bottom_right-screen_bottom_left screen_bottom_left-screen_top_left stand_left-stand_right"
+    "screen_bottom_right-screen_bottom_left screen_bottom_left-screen_top_left stand_left-stand_right",
+    flat=True,
 )
-
-INFO = CategoryInfo("tvmonitor", _NAMES, flip_table(_NAMES), flat=True, edges=edge_table(_NAMES, _EDGES))
 
 
 def generate(rng: np.random.Generator) -> Instance:
-    """A screen of 0.4-1.3 m on a foot plate or on two feet, with a flat or a bulky back."""
+    """Make a screen of 0.4-1.3 m on a foot plate or on two feet, with a flat or a bulky back."""
     width = rng.uniform(0.4, 1.3)
     height = width / rng.choice([16 / 9, 16 / 9, 4 / 3, 16 / 10]) * rng.uniform(0.95, 1.05)
     thick = width * rng.uniform(0.025, 0.07)

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from semcorr_lab.synthetic import categories
-from semcorr_lab.synthetic.categories import edge_table, flip_table
+from semcorr_lab.synthetic.categories import described, flip_table
 from semcorr_lab.synthetic.render import project_keypoints
 from semcorr_lab.synthetic.scene import SceneConfig, sample_scene, view
 from semcorr_lab.synthetic.viewpoint import Viewpoint
@@ -138,5 +138,7 @@ def test_flip_table_swaps_sides_and_refuses_a_lonely_side():
         flip_table(("nose", "ear_left"))
 
 
-def test_edge_table():
-    assert edge_table(("a", "b", "c"), "a-c b-c") == ((0, 2), (1, 2))
+def test_a_category_described_by_texts():
+    info = described("x", "a b_left b_right", "a-b_right b_left-b_right")
+    assert info.keypoint_names == ("a", "b_left", "b_right")
+    assert (info.flip, info.edges, info.flat) == ((0, 2, 1), ((0, 2), (1, 2)), False)

@@ -1,4 +1,4 @@
-"""How sure an alignment is: the object explained, the shape likely, and nothing else fitting as well."""
+"""Estimate how sure an alignment is: object explained, shape likely, and nothing else fits as well."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def confidence(
     ranked: tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]],
     config: ConfidenceConfig,
 ) -> Float[Tensor, "hypothesis"]:
-    """In [0, 1]: explained x not spilled x likely shape x no rival. `ranked`: energy, unweighted terms."""
+    """Compute explained x not spilled x likely shape x no rival, in [0, 1].
+
+    `ranked`: energy, unweighted terms.
+    """
     energy, terms = ranked
     sure = explained(model, evidence, state, config.sigma)
     if "geometry" in terms:
@@ -47,7 +50,7 @@ def confidence(
 def explained(
     model: ClassRepresentation, evidence: Evidence, state: State, sigma: float
 ) -> Float[Tensor, "hypothesis"]:
-    """How much of the object is explained, times how much of the class lies on the object."""
+    """Multiply how much of the object is explained by how much of the class lies on the object."""
     weights = {"reconstruction": 1.0, "background": 1.0}
     _, values = objective.evaluate(replace(state, sigma_dense=sigma), evidence, model, weights)
     cell = evidence.background.step.prod()
@@ -62,7 +65,7 @@ def rival_gap(
     energy: Float[Tensor, "hypothesis"],
     angle_deg: float,
 ) -> Float[Tensor, "hypothesis"]:
-    """Energy of the best hypothesis with another pose minus one's own; infinite without any.
+    """Subtract one's own energy from that of the best hypothesis with another pose; infinite without any.
 
     Turns about the axis of a class that is symmetric about it are the same pose.
     """

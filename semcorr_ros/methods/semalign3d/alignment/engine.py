@@ -1,4 +1,4 @@
-"""Who does the arithmetic: plain autograd anywhere, kernels compiled for the CPU, or one for the GPU.
+"""Choose who does the arithmetic: plain autograd anywhere, kernels compiled for the CPU, or one for the GPU.
 
 All compute the same. "auto" takes the compiled kernels for a class on a GPU, too: there a step of
 autograd is hundreds of launches, which takes longer than those kernels take (evidence, the
@@ -36,7 +36,7 @@ class Engine(Protocol):
     def score(
         self, model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
     ) -> Float[Tensor, "start"]:
-        """Dense reconstruction likelihood of the undeformed class at every start, from a few samples."""
+        """Compute the dense reconstruction likelihood of the undeformed class at the starts, few samples."""
         ...
 
     def optimize(
@@ -56,7 +56,7 @@ class Engine(Protocol):
 
 
 def choose(name: str, terms: ObjectiveConfig) -> Engine:
-    """The engine of that name; "auto" is the fastest that can do it.
+    """Choose the engine of that name; "auto" is the fastest that can do it.
 
     Compiles the kernels where that has not been done: which takes seconds. Raises ValueError for an unknown
     name, or saying why the engine cannot do it.
@@ -79,7 +79,7 @@ def choose(name: str, terms: ObjectiveConfig) -> Engine:
 
 
 def _compiled() -> Engine | None:
-    """The compiled engine, or None and one warning where its kernels cannot be had."""
+    """Return the compiled engine, or None after one warning if its kernels cannot be had."""
     failure = _failure()
     if failure:
         _say_once(f"{failure}: alignments take over ten times longer")
@@ -89,7 +89,7 @@ def _compiled() -> Engine | None:
 
 
 def _failure() -> str:
-    """Why the kernels cannot be had; empty if they can."""
+    """Say why the kernels cannot be had; empty if they can."""
     try:
         library.load()
     except library.Unavailable as error:
@@ -107,7 +107,7 @@ def _refuse(name: str, why: str) -> NoReturn:
 
 
 def _without_kernel(terms: ObjectiveConfig) -> str:
-    """Weighted terms that only the reference engine knows, separated by commas."""
+    """List the weighted terms that only the reference engine knows, separated by commas."""
     plans = {term: getattr(terms.schedules, objective.SCHEDULE_OF_TERM[term]) for term in terms.terms}
     weighted = {term for term, plan in plans.items() if any(value for _, value in plan)}
     return ", ".join(sorted(weighted - set(TERMS)))

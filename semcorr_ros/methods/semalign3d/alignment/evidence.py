@@ -65,7 +65,7 @@ def gather_evidence(
 
 
 def image_frame(seen: Observation) -> ImageFrame:
-    """Normalized image coordinates of an observation."""
+    """Make the frame of normalized image coordinates of an observation."""
     h, w = seen.features.image_size
     device = seen.features.values.device
     camera = seen.camera or cameras.centered(float(max(h, w)), (h, w))
@@ -76,7 +76,7 @@ def image_frame(seen: Observation) -> ImageFrame:
 def log_semantic(
     features: Float[Tensor, "sample channel"], prototypes: Prototypes, config: EvidenceConfig
 ) -> Float[Tensor, "sample point"]:
-    """log p_sem of Eq. 4: how typical the similarity of a sample to each prototype is."""
+    """Compute log p_sem of Eq. 4: how typical the similarity of a sample to each prototype is."""
     deviation = features @ prototypes.features.T - prototypes.similarity_mean
     if config.one_sided:
         deviation = deviation.clamp_max(0.0)
@@ -105,7 +105,7 @@ def _object_pixels(
 def _relief(
     seen: Observation, mask: Bool[Tensor, "height width"], pixels: Float[Tensor, "sample 2"]
 ) -> tuple[float, Float[Tensor, "sample"]]:
-    """Median depth of the object, and depth / median - 1 at pixels (NaN = invalid).
+    """Compute the median depth of the object, and depth / median - 1 at pixels (NaN = invalid).
 
     0 where too little of the object is measured: a speck of the wall behind it is not its distance.
     """
@@ -121,7 +121,7 @@ def _relief(
 
 
 def _draw(weight: Float[Tensor, "sample"], count: int, generator: torch.Generator) -> Tensor:
-    """Rows drawn in proportion to weight, with replacement, on the device of `weight`."""
+    """Draw rows in proportion to weight, with replacement, on the device of `weight`."""
     return torch.multinomial(weight.cpu(), count, replacement=True, generator=generator).to(weight.device)
 
 
@@ -130,7 +130,7 @@ def _with_semantic(samples: ImageSamples, semantic: Float[Tensor, "sample point"
 
 
 def _background(seen: Observation, frame: ImageFrame, cells: int) -> BackgroundGrid:
-    """Area-averaged share of background; all zero when there is no mask to tell."""
+    """Average the share of background over cells; all zero without a mask."""
     h, w = seen.features.image_size
     device = seen.features.values.device
     shape = (max(1, round(cells * h / max(h, w))), max(1, round(cells * w / max(h, w))))

@@ -1,4 +1,4 @@
-"""Where the optimisation starts: rotations and focal lengths, placed where the object is seen."""
+"""Choose where the optimisation starts: rotations and focal lengths, placed where the object is seen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.geometry import rotations
-from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
+from semcorr_ros.methods.semalign3d.alignment.optimize import best_distinct
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.alignment.terms.depth import SURFACE_TO_CENTER
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -42,7 +42,7 @@ class Starts:
     residual: Float[Tensor, "hypothesis keypoint 3"] | None = None  # canonical units
 
     def shape(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
-        """Keypoints in the canonical frame."""
+        """Compute the keypoints in the canonical frame."""
         count = len(self.focal)
         shape = model.sparse.expand(count, -1, -1)
         if self.modes is not None:
@@ -61,7 +61,7 @@ def choose_starts(
     generator: torch.Generator,
     score: Score,
 ) -> Starts:
-    """`count` starts, shared equally between the focal lengths in question.
+    """Choose `count` starts, shared equally between the focal lengths in question.
 
     score(model, evidence, candidate starts, sigma, samples): see engine.Engine.
     """
@@ -101,13 +101,13 @@ def _starts_of_focal(
 
 
 def _candidates(model: ClassRepresentation, config: InitializeConfig) -> Float[Tensor, "candidate 3 3"]:
-    """The training viewpoints, upright viewpoints all round, and evenly spread rotations."""
+    """Collect the training viewpoints, upright viewpoints all round, and evenly spread rotations."""
     spread = rotations.super_fibonacci(config.spread_rotations).to(model.sparse)
     return torch.cat([model.view_rotations, _upright_views().to(model.sparse), spread])
 
 
 def _upright_views() -> Float[Tensor, "view 3 3"]:
-    """camera_from_canonical for cameras all round an object whose z axis points up."""
+    """Compute camera_from_canonical for cameras all round an object whose z axis points up."""
     azimuth = torch.arange(0, 360, 30).deg2rad()
     elevation = torch.tensor([-10.0, 20.0, 45.0, 70.0]).deg2rad()
     a, e = (grid.reshape(-1) for grid in torch.meshgrid(azimuth, elevation, indexing="ij"))

@@ -41,7 +41,7 @@ def weights_at(config: ObjectiveConfig, step: float) -> dict[str, float]:
 
 
 def sigmas_at(config: ObjectiveConfig, step: float, evidence: Evidence) -> tuple[float, float]:
-    """Sigma of p_spatial for the dense cloud and for the keypoints, normalized units."""
+    """Return sigma of p_spatial for the dense cloud and for the keypoints, normalized units."""
     plan = config.schedules
     size = evidence.radius / schedules.REFERENCE_RADIUS if plan.sigma_follows_size else 1.0
     return size * schedules.at(plan.sigma_dense, step), size * schedules.at(plan.sigma_sparse, step)
@@ -54,7 +54,7 @@ def make_state(
     evidence: Evidence,
     sigmas: tuple[float, float],
 ) -> State:
-    """The state the terms see, over all image samples; `placement` is (focal, surface depth)."""
+    """Make the state that the terms see, over all image samples; `placement` is (focal, surface depth)."""
     focal, surface_depth = placement
     dense = model.dense.barycentric @ keypoints
     facing = (model.dense.prototypes.facing, model.sparse_prototypes.facing)
@@ -77,7 +77,10 @@ def make_state(
 def evaluate(
     state: State, evidence: Evidence, model: ClassRepresentation, weights: dict[str, float]
 ) -> tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]]:
-    """Total energy per hypothesis, and the unweighted terms. A term of weight 0 is not computed."""
+    """Compute the total energy per hypothesis, and the unweighted terms.
+
+    A term of weight 0 is not computed.
+    """
     values = {
         term: TERMS.load(term).energy(state, evidence, model) for term, weight in weights.items() if weight
     }

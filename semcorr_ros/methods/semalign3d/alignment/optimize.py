@@ -5,6 +5,7 @@ Here: what its engines (engine.py) share - settings, result, and who survives a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.geometry.similarity import fit_similarity
-from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
@@ -44,23 +44,26 @@ StepCallback = Callable[[int, int, float], bool]
 
 
 def scheduled_at(config: OptimizeConfig, step: int) -> float:
-    """Where in the 1000-step schedule a step (from 0) is."""
+    """Find the place of a step (from 0) in the 1000-step schedule."""
     return config.begin + step * (1000.0 - config.begin) / config.steps
 
 
 def kept_at(config: OptimizeConfig, step: int, count: int) -> int:
-    """How many of `count` hypotheses are left after a step (from 0)."""
+    """Count the hypotheses, of `count`, that are left after a step (from 0)."""
     scheduled = scheduled_at(config, step)
     return min([kept for knot, kept in config.survivors if scheduled >= knot] + [count])
 
 
 def draws(pool: int, batch: int, steps: int, generator: torch.Generator) -> Int[Tensor, "step 2 batch"]:
-    """Which of the `pool` image points each step looks at: against the dense cloud, against the keypoints."""
+    """Draw which of the `pool` image points each step looks at.
+
+    Against the dense cloud, against the keypoints.
+    """
     return torch.stack([torch.randint(pool, (2, batch), generator=generator) for _ in range(steps)])
 
 
 def steps_until_cut(config: OptimizeConfig, done: int, count: int, most: int) -> int:
-    """Steps that go by, at most `most`, before some of `count` hypotheses are dropped or the search ends."""
+    """Count the steps, at most `most`, before some of `count` hypotheses are dropped or the search ends."""
     most = min(most, config.steps - done)
     for ahead in range(1, most):
         if kept_at(config, done + ahead - 1, count) < count:
@@ -76,8 +79,26 @@ def survivors(
     count: int,
     separation_deg: float,
 ) -> Tensor:
-    """Rows of the `count` hypotheses that go on: low energy, poses that differ."""
+    """Choose the rows of the `count` hypotheses that go on: low energy, poses that differ."""
     canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
     _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
     kept = best_distinct(rotation, total, count, separation_deg)
     return torch.tensor(kept, device=total.device)
+
+
+def best_distinct(
+    rotations: Float[Tensor, "hypothesis 3 3"],
+    energy: Float[Tensor, "hypothesis"],
+    count: int,
+    angle_deg: float,
+) -> list[int]:
+    """Order hypotheses by rising energy; those within `angle_deg` of a better one only fill up to `count`."""
+    cosine = (torch.einsum("aij,bij->ab", rotations, rotations) - 1) / 2
+    close = cosine > math.cos(math.radians(angle_deg))
+    order = energy.argsort().tolist()
+    chosen: list[int] = []
+    for index in order:
+        if len(chosen) < count and not close[index, chosen].any():
+            chosen.append(index)
+    rest = [index for index in order if index not in chosen]
+    return chosen + rest[: count - len(chosen)]

@@ -1,4 +1,4 @@
-"""What the schedules say about a stretch of steps, as tables for the engines that have no autograd."""
+"""Evaluate the schedules over a stretch of steps, as tables for the engines that have no autograd."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Planner:
         self._per_unit = 1 / (torch.stack([x[1], y[1]]).cpu() - self._low)
 
     def plan(self, done: int, count: int) -> Plan:
-        """Of the `count` steps after `done`."""
+        """Plan the `count` steps after `done`."""
         when = [scheduled_at(self._config, done + i) for i in range(count)]
         weights = [objective.weights_at(self._terms, at) for at in when]
         sigmas = [objective.sigmas_at(self._terms, at, self._evidence) for at in when]

@@ -13,7 +13,7 @@ PRESETS = ("fast", "paper", "tracking")
 
 
 def preset(name: str, category: str = "") -> AlignmentConfig:
-    """Settings by name; the paper's depend on the category (Table 5 singles out bottles).
+    """Look up settings by name; the paper's depend on the category (Table 5 singles out bottles).
 
     "tracking" searches like "fast"; whoever has a stream follows its objects with tracking.py.
 

@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment import objective
-from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import (
@@ -25,7 +24,7 @@ from semcorr_ros.methods.semalign3d.alignment.optimize import (
     scheduled_at,
     survivors,
 )
-from semcorr_ros.methods.semalign3d.alignment.shape_space import ShapeSpace
+from semcorr_ros.methods.semalign3d.alignment.parametrizations import FreeKeypoints, ShapeSpace
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.alignment.terms import reconstruction
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -76,7 +75,10 @@ def optimize(
 def score(
     model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
 ) -> Float[Tensor, "start"]:
-    """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
+    """Compute the dense reconstruction likelihood of the undeformed class at the starts.
+
+    See engine.Engine.
+    """
     few = torch.arange(min(samples, len(evidence.dense.points)))
     glimpse = replace(evidence, dense=evidence.dense.subset(few))
     scores = []

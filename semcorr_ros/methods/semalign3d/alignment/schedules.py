@@ -9,7 +9,7 @@ Knots = tuple[tuple[float, float], ...]  # (step, value); linear in between, con
 
 
 def at(knots: Knots, step: float) -> float:
-    """Value of a piecewise-linear schedule."""
+    """Evaluate a piecewise-linear schedule."""
     if step <= knots[0][0]:
         return knots[0][1]
     for (left, low), (right, high) in itertools.pairwise(knots):

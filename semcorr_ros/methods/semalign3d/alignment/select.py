@@ -90,7 +90,7 @@ def depth_order(state: State, radius: float) -> Float[Tensor, "hypothesis"]:
 def facing_away(
     model: ClassRepresentation, keypoints: Float[Tensor, "hypothesis keypoint 3"]
 ) -> Float[Tensor, "hypothesis"]:
-    """1 where the front (canonical +x) of the object points away from the camera."""
+    """Return 1 where the front (canonical +x) of the object points away from the camera."""
     canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
     placed = keypoints[:, model.seen]
     _, rotation, _ = fit_similarity(canonical, placed)

@@ -25,7 +25,7 @@ class ImageFrame:
     pixels_per_unit: Float[Tensor, "*image 2"]  # max(H, W), in y times fy / fx
 
     def normalize(self, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
-        """Pixels to normalized image coordinates."""
+        """Convert pixels to normalized image coordinates."""
         return (pixels - self.center) / self.pixels_per_unit
 
 
@@ -39,7 +39,7 @@ class ImageSamples:
     relief_weight: Float[Tensor, "*image sample"]  # weight of a squared relief error; 0 = no valid depth
 
     def subset(self, rows: Int[Tensor, "batch"]) -> ImageSamples:
-        """The given rows only."""
+        """Take the given rows only."""
         return ImageSamples(
             self.points[rows], self.log_semantic[rows], self.relief[rows], self.relief_weight[rows]
         )
@@ -89,14 +89,14 @@ class State:
 
 
 def project(points: Float[Tensor, "hypothesis point 3"], state: State) -> Float[Tensor, "hypothesis point 2"]:
-    """Camera-frame points to normalized image coordinates."""
+    """Project camera-frame points to normalized image coordinates."""
     return state.focal[:, None, None] * points[..., :2] / points[..., 2:].clamp_min(MIN_DEPTH)
 
 
 def project_with_relief(
     points: Float[Tensor, "hypothesis point 3"], state: State
 ) -> Float[Tensor, "hypothesis point 3"]:
-    """Normalized image coordinates, and relief: focal * (z / surface depth - 1).
+    """Project to normalized image coordinates and relief: focal * (z / surface depth - 1).
 
     A step along the optical axis then counts as much as the same step across it, so distances in
     these coordinates extend Eq. 5 by depth.

@@ -42,7 +42,7 @@ class Tracker:
         search: AlignmentConfig,
         config: TrackingConfig | None = None,
     ) -> None:
-        """search: settings of the first picture, and of those after the object was lost."""
+        """Prepare to track; `search` holds the settings of the first picture, and of those after a loss."""
         self.model, self.search, self.config = model, search, config or TrackingConfig()
         self.following = replace(FOLLOWING, engine=search.engine)
         self.last: Alignment | None = None
@@ -77,7 +77,7 @@ def follow(
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Alignment:
-    """`align`, started at the best hypothesis of the last picture. Raises ValueError as `align` does."""
+    """Align from the best hypothesis of the last picture. Raises ValueError as `align` does."""
 
     def starts(evidence: Evidence) -> Starts:
         return resume(model, evidence, last)
@@ -86,7 +86,7 @@ def follow(
 
 
 def resume(model: ClassRepresentation, evidence: Evidence, last: Alignment) -> Starts:
-    """Two starts: where the object was, and there but moved to where its pixels are now."""
+    """Make two starts: where the object was, and there but moved to where its pixels are now."""
     scale, rotation = last.scale[:1], last.rotation[:1]
     focal = last.focal[:1] / evidence.frame.pixels_per_unit[0]
     translation = last.translation[:1] / scale
@@ -114,7 +114,7 @@ def resume(model: ClassRepresentation, evidence: Evidence, last: Alignment) -> S
 
 
 def in_modes(model: ClassRepresentation, last: Alignment) -> tuple[torch.Tensor, torch.Tensor]:
-    """The shape of the best hypothesis as mode coefficients (1, M) and what they leave over (1, L, 3)."""
+    """Express the best hypothesis's shape by mode coefficients (1, M) and what they leave over (1, L, 3)."""
     shape = (last.keypoints[0] - last.translation[0]) @ last.rotation[0] / last.scale[0]
     deviation = shape - model.sparse
     deviation = torch.where(model.seen[:, None], deviation, 0.0)

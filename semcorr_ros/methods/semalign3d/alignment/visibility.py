@@ -20,7 +20,7 @@ def log_visibility(
     points: Float[Tensor, "hypothesis point 3"],
     facing: Float[Tensor, "point 3"] | None,
 ) -> Float[Tensor, "hypothesis point"]:
-    """log of the visibility of camera-frame points: 0 when turned to the camera, falling behind it."""
+    """Compute log visibility of camera-frame points: 0 when turned to the camera, falling behind it."""
     if facing is None:
         return torch.zeros(points.shape[:2], device=points.device)
     canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)

@@ -24,7 +24,10 @@ def affine_weights(
     anchors: Float[Tensor, "*point anchor 3"],
     ridge: float = RIDGE,
 ) -> Float[Tensor, "point anchor"]:
-    """Weights with rows that sum to 1 and weights @ anchors ~ points; anchors may differ per point."""
+    """Compute weights with rows that sum to 1 and weights @ anchors ~ points.
+
+    Anchors may differ per point.
+    """
     offset = anchors - points[:, None]  # (P, A, 3)
     squared = (offset**2).sum(-1)
     # A point on an anchor would have infinite weight there; the floor makes it nearly all of it.
@@ -41,7 +44,7 @@ def affine_weights(
 def sparse_affine_weights(
     points: Float[Tensor, "point 3"], anchors: Float[Tensor, "anchor 3"], count: int
 ) -> Float[Tensor, "point anchor"]:
-    """Like `affine_weights`, with at most `count` weights per row that are not zero."""
+    """Compute `affine_weights` of which at most `count` per row are not zero."""
     weights = affine_weights(points, anchors.expand(len(points), -1, -1))
     if count >= len(anchors):
         return weights
@@ -53,7 +56,7 @@ def sparse_affine_weights(
 def hull_distance(
     points: Float[Tensor, "point 3"], anchors: Float[Tensor, "anchor 3"]
 ) -> Float[Tensor, "point"]:
-    """How far points lie outside the convex hull of the anchors, 0 inside.
+    """Measure how far points lie outside the convex hull of the anchors, 0 inside.
 
     By the hull's support function in fixed directions: a slight underestimate, and right for flat hulls.
     """
@@ -69,7 +72,7 @@ def not_collinear(anchors: Float[Tensor, "anchor 3"], width: float = 0.1) -> Boo
 
 
 def _spiral(count: int) -> Float[Tensor, "direction 3"]:
-    """Evenly spread unit vectors on a golden spiral."""
+    """Spread unit vectors evenly on a golden spiral."""
     z = 1 - (2 * torch.arange(count) + 1) / count
     angle = math.pi * (3 - math.sqrt(5)) * torch.arange(count)
     radius = (1 - z**2).sqrt()

@@ -16,11 +16,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, BetaStatistics
-from semcorr_ros.methods.semalign3d.building.beta_fit import cap_concentration, fit_beta, widen
-from semcorr_ros.methods.semalign3d.building.combinations import all_edge_pairs, all_frames
+from semcorr_ros.methods.semalign3d.building.combinations import (
+    all_edge_pairs,
+    all_frames,
+    select_informative,
+)
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
-from semcorr_ros.methods.semalign3d.building.select_combinations import select_informative
 
 COPIES = 4  # noisy copies per view, in antithetic pairs
 CHUNK = 8192
@@ -28,6 +30,7 @@ CANDIDATES = 8  # combinations looked at, relative to those kept
 MARGIN = 1e-4  # measures are kept this far from 0 and 1, where a Beta density ends
 
 Measures = Callable[[Tensor, Tensor], Tensor]
+NEWTON_STEPS = 12
 
 
 def beta_statistics(
@@ -56,10 +59,10 @@ def beta_statistics(
 
 
 def _fill(points: Tensor, weight: Tensor) -> Tensor:
-    """Invisible keypoints moved to the view's centroid: their combinations have no weight anyway."""
-    seen = (weight > 0)[..., None]
-    centroid = (points * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp_min(1)
-    return torch.where(seen, points, centroid)
+    """Move invisible keypoints to the view's centroid: their combinations have no weight anyway."""
+    visible = (weight > 0)[..., None]
+    centroid = (points * visible).sum(1, keepdim=True) / visible.sum(1, keepdim=True).clamp_min(1)
+    return torch.where(visible, points, centroid)
 
 
 def _family(
@@ -86,7 +89,7 @@ def _family(
 def _moments(
     indices: Int[Tensor, "combination 4"], measures: Measures, points: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """How many views show a combination, and the RMS spread of its measures."""
+    """Count the views that show a combination, and compute the RMS spread of its measures."""
     counts, spreads = [], []
     for rows in indices.split(CHUNK):
         share = weight[:, rows].prod(-1)
@@ -119,3 +122,56 @@ def _fit(
         width = measures(noisy[0], indices[:0]).shape[-1]
         return BetaFamily(indices[:0], torch.zeros(0, width), torch.zeros(0, width))
     return BetaFamily(*(torch.cat(column) for column in zip(*kept, strict=True)))
+
+
+def fit_beta(
+    samples: Float[Tensor, "sample combination measure"], weight: Float[Tensor, "sample combination #measure"]
+) -> tuple[Float[Tensor, "combination measure"], Float[Tensor, "combination measure"]]:
+    """Fit alpha and beta to samples inside (0, 1); NaN where all samples coincide or there are none.
+
+    The likelihood depends on the samples by E[log x] and E[log(1 - x)] alone, and is concave.
+    """
+    x, w = samples.double(), weight.double()
+    total = w.sum(0).clamp_min(1e-12)
+    mean = (w * x).sum(0) / total
+    variance = (w * (x - mean) ** 2).sum(0) / total
+    log_x, log_rest = (w * x.log()).sum(0) / total, (w * (1 - x).log()).sum(0) / total
+    concentration = mean * (1 - mean) / variance - 1
+    good = (variance > 1e-12) & (concentration > 0)
+    concentration = torch.where(good, concentration, 1.0)
+    start = torch.where(good, mean, 0.5)
+    log_alpha, log_beta = (start * concentration).log(), ((1 - start) * concentration).log()
+    for _ in range(NEWTON_STEPS):
+        log_alpha, log_beta = _newton(log_alpha, log_beta, log_x, log_rest)
+    bad = ~good | ~torch.isfinite(log_alpha + log_beta)
+    return tuple(torch.where(bad, torch.nan, value.exp()) for value in (log_alpha, log_beta))  # type: ignore[return-value]
+
+
+def widen(alpha: Tensor, beta: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    """Multiply the variance by `factor`, keeping the mean."""
+    concentration = alpha + beta
+    scale = ((concentration + 1) / factor - 1).clamp_min(1e-3) / concentration
+    return alpha * scale, beta * scale
+
+
+def cap_concentration(alpha: Tensor, beta: Tensor, cap: float) -> tuple[Tensor, Tensor]:
+    """Scale both down so that the larger is at most `cap`; the mean stays."""
+    scale = (cap / torch.maximum(alpha, beta)).clamp_max(1.0)
+    return alpha * scale, beta * scale
+
+
+def _newton(log_alpha: Tensor, log_beta: Tensor, log_x: Tensor, log_rest: Tensor) -> tuple[Tensor, Tensor]:
+    """Take one step on (log alpha, log beta); steps are limited, so a poor start cannot overshoot."""
+    alpha, beta = log_alpha.exp(), log_beta.exp()
+    total = torch.digamma(alpha + beta)
+    gradient_a = alpha * (log_x - torch.digamma(alpha) + total)
+    gradient_b = beta * (log_rest - torch.digamma(beta) + total)
+    curve = torch.polygamma(1, alpha + beta)
+    # Fisher information in the logarithms: positive definite, unlike the Hessian far from the optimum.
+    aa = alpha**2 * (torch.polygamma(1, alpha) - curve)
+    bb = beta**2 * (torch.polygamma(1, beta) - curve)
+    ab = -alpha * beta * curve
+    determinant = (aa * bb - ab**2).clamp_min(1e-300)
+    step_a = (bb * gradient_a - ab * gradient_b) / determinant
+    step_b = (aa * gradient_b - ab * gradient_a) / determinant
+    return log_alpha + step_a.clamp(-1, 1), log_beta + step_b.clamp(-1, 1)

@@ -45,7 +45,7 @@ def build(
     generator: torch.Generator,
     progress: Progress | None = None,
 ) -> tuple[ClassRepresentation, dict[str, Any]]:
-    """Class representation and report. The same samples and generator state give the same class.
+    """Build a class representation and a report. The same samples and generator state give the same class.
 
     Broken images are skipped and named in the report. Raises ValueError if fewer than two remain.
     """
@@ -131,7 +131,7 @@ def _dense(
 
 
 def _metric_scale(training: Training, sparse: SparseCloud) -> float:
-    """Median metres per canonical unit over the views with metric depth, 0 if there are none."""
+    """Compute the median metres per canonical unit over the views with metric depth, 0 if there are none."""
     scales = [
         1 / float(sparse.aligned.scale[row])
         for row, view in enumerate(training.evidence)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.building.barycentric import (
@@ -22,10 +24,10 @@ from semcorr_ros.methods.semalign3d.building.barycentric import (
     sparse_affine_weights,
 )
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
-from semcorr_ros.methods.semalign3d.building.kmeans import kmeans
 
 CARRY_RIDGE = 0.03  # of single views: their keypoints are noisy, so weights are kept small
 ANCHORS = 8  # keypoints that one dense point may hang on
+ITERATIONS = 12
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def carry_surface(
 def cluster_surface(
     merged: MergedCloud, config: BuildConfig, generator: torch.Generator
 ) -> tuple[Float[Tensor, "cluster 3"], Float[Tensor, "cluster"]]:
-    """Centers of the clusters that are dense enough, and their share of all merged points.
+    """Find the centers of the clusters that are dense enough, and their share of all merged points.
 
     A cluster is dropped if it holds few points, or points of a single view where others could
     have confirmed them: both are what wrong depth leaves behind.
@@ -79,7 +81,24 @@ def express_by_keypoints(
     keypoints: Float[Tensor, "keypoint 3"],
     placed: Bool[Tensor, "keypoint"],
 ) -> Float[Tensor, "cluster keypoint"]:
-    """Affine weights of the placed keypoints that reproduce the centers, at most eight per row."""
+    """Compute affine weights of the placed keypoints that reproduce the centers, at most eight per row."""
     weights = torch.zeros(len(centers), len(placed))
     weights[:, placed] = sparse_affine_weights(centers, keypoints[placed], ANCHORS)
     return weights
+
+
+def kmeans(
+    points: Float[Tensor, "point 3"], count: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "cluster 3"], Int[Tensor, "point"]]:
+    """Find centers and the cluster of every point. At most as many clusters as points; none is empty."""
+    data = points.double().numpy()
+    start = torch.randperm(len(points), generator=generator)[: min(count, len(points))]
+    centers = data[start.sort().values.numpy()]
+    for _ in range(ITERATIONS):
+        label = cKDTree(centers).query(data)[1]
+        size = np.bincount(label, minlength=len(centers))
+        total = np.stack([np.bincount(label, data[:, axis], len(centers)) for axis in range(3)], -1)
+        centers = total[size > 0] / size[size > 0, None]
+    label = cKDTree(centers).query(data)[1]
+    kept, label = np.unique(label, return_inverse=True)
+    return torch.from_numpy(centers[kept]).float(), torch.from_numpy(label.reshape(-1))

@@ -61,7 +61,10 @@ def describe(report: Report, training: Training, sparse: SparseCloud, model: Cla
 
 
 def _coplanar(training: Training, sparse: SparseCloud) -> list[str]:
-    """Images whose visible keypoints lie in a plane: used, but their surface is carried by similarity."""
+    """List images whose visible keypoints lie in a plane.
+
+    Used, but their surface is carried by similarity.
+    """
     names = []
     for row, view in enumerate(training.evidence):
         points = sparse.points[sparse.weight[row] > 0]

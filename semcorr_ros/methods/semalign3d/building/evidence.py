@@ -37,7 +37,7 @@ class Evidence:
 
 
 def check_sample(sample: Sample) -> None:
-    """Raises ValueError if parts of a sample do not belong to one image."""
+    """Check a sample. Raises ValueError if its parts do not belong to one image."""
     size = tuple(sample.annotated.size)
     for what, got in (
         ("depth map", tuple(sample.depth.values.shape)),
@@ -54,7 +54,7 @@ def check_sample(sample: Sample) -> None:
 
 
 def annotated_pixels(sample: Sample) -> Float[Tensor, "keypoint 2"]:
-    """Annotated keypoints that lie in the image, NaN for the others."""
+    """Keep annotated keypoints that lie in the image, NaN for the others."""
     h, w = sample.annotated.size
     points = sample.annotated.keypoints.float()
     inside = (points > -0.5).all(-1) & (points[:, 0] < w - 0.5) & (points[:, 1] < h - 0.5)
@@ -65,7 +65,7 @@ def annotated_pixels(sample: Sample) -> Float[Tensor, "keypoint 2"]:
 def keypoint_features(
     features: FeatureMap, pixels: Float[Tensor, "keypoint 2"]
 ) -> Float[Tensor, "keypoint channel"]:
-    """Unit features at the annotated pixels, zero rows elsewhere."""
+    """Read unit features at the annotated pixels, zero rows elsewhere."""
     known = torch.isfinite(pixels).all(-1, keepdim=True)
     return features_at(features, pixels.nan_to_num()) * known
 
@@ -114,7 +114,7 @@ def _half(values: Tensor | None) -> Tensor | None:
 
 
 def _surface_pixels(depth: Tensor, usable: Tensor, config: BuildConfig, generator: torch.Generator) -> Tensor:
-    """Random usable pixels (P, 2) away from depth steps, where two surfaces mix."""
+    """Draw usable pixels (P, 2) away from depth steps, where two surfaces mix."""
     solid = usable & (_relief(depth, usable) <= config.depth_edge * _range(depth[usable]))
     rows, columns = (solid if solid.sum() >= 0.25 * usable.sum() else usable).nonzero(as_tuple=True)
     chosen = torch.randperm(len(rows), generator=generator)[: config.surface_points].sort().values
@@ -126,7 +126,7 @@ def _range(values: Tensor) -> float:
 
 
 def _relief(depth: Tensor, usable: Tensor) -> Tensor:
-    """Largest minus smallest usable depth in every 3 x 3 neighborhood."""
+    """Subtract the smallest from the largest usable depth in every 3 x 3 neighborhood."""
     stacked = torch.stack([torch.where(usable, s * depth, -torch.inf) for s in (1.0, -1.0)])
     high, low = maximum_around(stacked, 1)
     return torch.where(usable, high + low, torch.inf)

@@ -1,4 +1,4 @@
-"""Does a left/right flip table fit the data? A wrong one would ruin every mirrored view.
+"""Check whether a left/right flip table fits the data. A wrong one would ruin every mirrored view.
 
 Mirroring an image and renaming its keypoints must give another picture of the same class. So the mean
 log distances between keypoints must survive the renaming, and the signed volumes of keypoint quadruples
@@ -78,13 +78,13 @@ def _volume_score(views: Views, flip: tuple[int, ...], generator: torch.Generato
 
 
 def _pooled(spread: Tensor, count: Tensor) -> float:
-    """Variance of single views around their mean, unbiased, pooled over everything measured twice."""
+    """Pool the unbiased variance of single views around their mean over all that is measured twice."""
     often = count >= 2
     return float((count * spread**2)[often].sum() / (count - 1)[often].sum().clamp_min(1))
 
 
 def _score(first: Tensor, second: Tensor, count: Tensor, other: Tensor, variance: float) -> float:
-    """Deviation of two sets of means over the one expected; 0 if no measure occurs on both sides."""
+    """Divide the deviation of two sets of means by the one expected; 0 if no measure occurs on both sides."""
     both = (count > 0) & (other > 0)
     if not both.any():
         return 0.0

@@ -43,7 +43,7 @@ class _Problem:
         return edge_pair_measures(self.points * scale[:, None], self.indices)
 
     def cost(self, measures: Tensor, mean: Tensor) -> Float[Tensor, "view"]:
-        """Negative log likelihood of every view given the mean measures (Cauchy tails)."""
+        """Compute the negative log likelihood of every view given the mean measures (Cauchy tails)."""
         deviation = (measures - mean) / MEASURE_SPREAD
         robust = torch.log1p(0.5 * deviation**2).sum(-1)
         per_row = (robust * self.shown).sum(-1) / self.shown.sum(-1).clamp_min(1.0)
@@ -61,7 +61,7 @@ def focal_lengths(
     generator: torch.Generator,
     start: Float[Tensor, "view"] | None = None,
 ) -> Float[Tensor, "view"]:
-    """Focal length of every view in units of its longer image side; known cameras keep theirs.
+    """Estimate the focal length of every view in units of its longer image side; known cameras keep theirs.
 
     With a flip table every view also counts mirrored, sharing its focal length: left and right sides
     then inform each other.
@@ -109,7 +109,7 @@ def _prior(log_focal: Tensor) -> Tensor:
 
 
 def _search(problem: _Problem, config: BuildConfig) -> Float[Tensor, "view"]:
-    """Best common focal length, then every view's best given the mean of all, on a grid."""
+    """Find the best common focal length, then every view's best given the mean of all, on a grid."""
     low, high = (torch.tensor(f).log() for f in config.focal_range)
     grid = torch.linspace(float(low), float(high), GRID)
     views = len(problem.known)

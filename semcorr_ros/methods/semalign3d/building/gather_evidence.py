@@ -23,7 +23,7 @@ def gather_evidence(
     generator: torch.Generator,
     report: Report,
 ) -> tuple[list[Evidence], str]:
-    """Evidence of every usable image, in the order given, and the backbone of their features.
+    """Gather evidence of every usable image, in the order given, and the backbone of their features.
 
     Raises ValueError if fewer than two images are usable.
     """

@@ -36,7 +36,7 @@ def canonical_gauge(
     info: CategoryInfo,
     mirror: bool,
 ) -> Gauge:
-    """Rotation that brings a centered shape into the canonical frame.
+    """Find the rotation that brings a centered shape into the canonical frame.
 
     `camera_from_shape` are the rotations of the original views; `mirror` tells that the flip table holds.
     """
@@ -66,7 +66,7 @@ def _up(camera_from_shape: Tensor, normal: Tensor | None) -> Tensor:
 
 
 def _up_in_plane(shape: Tensor, camera_from_shape: Tensor, normal: Tensor | None) -> Tensor:
-    """A flat class is photographed from one side only, so level cameras leave its tilt open; it stands."""
+    """Find up in the class's plane: photographed from one side only, its tilt is open, and it stands."""
     top = -camera_from_shape[:, 1].mean(0)
     through = torch.linalg.svd(shape, full_matrices=False).Vh[2]
     for fixed in (through, normal):
@@ -76,7 +76,7 @@ def _up_in_plane(shape: Tensor, camera_from_shape: Tensor, normal: Tensor | None
 
 
 def _widest_horizontal(shape: Tensor, up: Tensor) -> Tensor:
-    """The horizontal direction across the longest one: without symmetry, front is along the length."""
+    """Find the horizontal direction across the longest one: without symmetry, front is along the length."""
     flat = shape - (shape @ up)[:, None] * up
     longest = torch.linalg.svd(flat, full_matrices=False).Vh[0]
     y = torch.linalg.cross(up, longest)
@@ -86,7 +86,7 @@ def _widest_horizontal(shape: Tensor, up: Tensor) -> Tensor:
 def _front(
     shape: Tensor, x: Tensor, y: Tensor, info: CategoryInfo, camera_from_shape: Tensor
 ) -> tuple[float, str]:
-    """Sign of x and y, and what decided it."""
+    """Decide the sign of x and y, and say what decided it."""
     # From the object to the cameras, seen in the shape's frame.
     toward = -camera_from_shape[:, 2].mean(0) @ x
     votes = _side(shape @ y, info.keypoint_names, LEFT, RIGHT)
@@ -103,7 +103,7 @@ def _front(
 def _side(
     coordinate: Tensor, names: tuple[str, ...], positive: tuple[str, ...], negative: tuple[str, ...]
 ) -> float:
-    """Mean coordinate of names with a positive word minus that of names with a negative one, or 0."""
+    """Subtract the mean coordinate of names with a negative word from that of names with a positive one."""
     first = [any(word in name.lower() for word in positive) for name in names]
     second = [any(word in name.lower() for word in negative) for name in names]
     if not any(first) or not any(second):

@@ -23,7 +23,7 @@ DEGENERATE_SINE = 1e-6
 def edge_pair_measures(
     points: Float[Tensor, "*batch keypoint 3"], indices: Int[Tensor, "combination 4"]
 ) -> Float[Tensor, "*batch combination 2"]:
-    """Angle between edges ij and kl over pi, and |ij| / (|ij| + |kl|), per row (i, j, k, l)."""
+    """Measure the angle between edges ij and kl over pi, and |ij| / (|ij| + |kl|), per row (i, j, k, l)."""
     first, second = _flat(indices[:, 0], indices[:, 1], points), _flat(indices[:, 2], indices[:, 3], points)
     directions, lengths = _edges(points, torch.cat([first, second]))
     cosine = (directions.index_select(-2, first) * directions.index_select(-2, second)).sum(-1)
@@ -35,7 +35,7 @@ def edge_pair_measures(
 def frame_measures(
     points: Float[Tensor, "*batch keypoint 3"], indices: Int[Tensor, "combination 4"]
 ) -> Float[Tensor, "*batch combination 3"]:
-    """Direction cosines of a->d in the frame of triangle abc, as (cosine + 1) / 2, per row (a, b, c, d).
+    """Measure direction cosines of a->d in the frame of triangle abc as (cosine + 1) / 2, rows (a, b, c, d).
 
     The frame: x along a->b, z along (b - a) x (c - a), y = z x x.
     """
@@ -60,7 +60,7 @@ def _sine(cosine: Tensor) -> Tensor:
 
 
 def _edges(points: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit directions (*batch, L * L, 3) and lengths (*batch, L * L) of every edge i -> j."""
+    """Compute unit directions (*batch, L * L, 3) and lengths (*batch, L * L) of every edge i -> j."""
     edges = (points[..., None, :, :] - points[..., :, None, :]).flatten(-3, -2)
     squared = (edges * edges).sum(-1)
     # Relative to the edges in use, so that rows of keypoints never seen have no say.

@@ -23,7 +23,7 @@ SEED_VIEWS = 3
 def mean_shape(
     views: Views, distances: LogDistances
 ) -> tuple[Float[Tensor, "keypoint 3"], Bool[Tensor, "keypoint"], float]:
-    """The Procrustes mean shape, which keypoints are placed, and its RMS residual."""
+    """Find the Procrustes mean shape, which keypoints are placed, and its RMS residual."""
     starts = _scaling_starts(distances, views)
     order = views.visible.sum(1).argsort(descending=True, stable=True)
     starts += [_grow(views, int(seed)) for seed in order[:SEED_VIEWS]]
@@ -32,7 +32,7 @@ def mean_shape(
 
 
 def _scaling_starts(distances: LogDistances, views: Views) -> list[tuple[Tensor, Tensor]]:
-    """Classical scaling of the shortest-path distances, in both handednesses."""
+    """Scale classically by the shortest-path distances, in both handednesses."""
     lengths = torch.where(distances.count > 0, distances.mean.exp(), torch.inf)
     paths = torch.from_numpy(shortest_path(np.asarray(lengths.double()), directed=False)).float()
     placed = torch.isfinite(paths[views.visible.sum(0).argmax()])

@@ -26,7 +26,7 @@ MAX_EXTRAPOLATION = 2.0  # steps between surfaces by which the plane may differ 
 def usable_pixels(
     depth: Float[Tensor, "height width"], mask: Bool[Tensor, "height width"]
 ) -> Bool[Tensor, "height width"]:
-    """Pixels inside the slightly eroded mask whose depth is valid. Erosion is left out where it would
+    """Find pixels inside the slightly eroded mask whose depth is valid. Erosion is left out where it would
     leave nothing."""
     valid = torch.isfinite(depth) & (depth > 0) & mask
     radius = max(1, round(max(depth.shape) / 400))
@@ -40,7 +40,7 @@ def keypoint_depths(
     keypoints: Float[Tensor, "keypoint 2"],
     config: BuildConfig,
 ) -> Float[Tensor, "keypoint"]:
-    """Depth of every keypoint, 0 where it cannot be read. NaN keypoints give 0."""
+    """Read the depth of every keypoint, 0 where it cannot be read. NaN keypoints give 0."""
     side = max(depth.shape)
     rows, columns = usable.nonzero(as_tuple=True)
     result = torch.zeros(len(keypoints))
@@ -88,7 +88,7 @@ def _windows(depth: Tensor, usable: Tensor, center: Tensor, keypoints: Tensor, r
 
 
 def _nearer_surface(window: _Window, step: float) -> _Window:
-    """The window without the farther of two surfaces, or without the nearer if that is only a fringe."""
+    """Drop from the window the farther of two surfaces, or without the nearer if that is only a fringe."""
     ordered = window.depth.sort(-1).values
     gaps = torch.where(torch.isfinite(ordered[:, 1:]), ordered[:, 1:] - ordered[:, :-1], 0.0)
     gap, after = gaps.max(-1)
@@ -99,7 +99,7 @@ def _nearer_surface(window: _Window, step: float) -> _Window:
 
 
 def _plane_depth(window: _Window, step: float) -> Float[Tensor, "keypoint"]:
-    """Depth at offset 0 of the plane through a window; 0 for an empty one."""
+    """Compute the depth at offset 0 of the plane through a window; 0 for an empty one."""
     total = window.share.sum(-1, keepdim=True)
     share = window.share / total.clamp_min(1e-12)
     inverse = torch.where(window.share > 0, 1 / window.depth, 0.0)

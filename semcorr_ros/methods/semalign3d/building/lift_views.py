@@ -17,12 +17,12 @@ MIRROR = (-1.0, 1.0, 1.0)
 
 
 def camera_of(evidence: Evidence, focal: float) -> Camera:
-    """The known camera, or one with `focal` in units of the longer image side."""
+    """Return the known camera, or one with `focal` in units of the longer image side."""
     return evidence.camera or centered(focal * max(evidence.size), evidence.size)
 
 
 def lift_views(evidence: Sequence[Evidence], focals: Float[Tensor, "view"]) -> Views:
-    """Keypoints of the original views in their camera frames."""
+    """Lift the keypoints of the original views into their camera frames."""
     points = []
     for view, focal in zip(evidence, focals.tolist(), strict=True):
         lifted = unproject(view.pixels.nan_to_num(), view.depths, camera_of(view, focal))
@@ -33,17 +33,17 @@ def lift_views(evidence: Sequence[Evidence], focals: Float[Tensor, "view"]) -> V
 
 
 def lift_surface(evidence: Evidence, focal: float) -> Float[Tensor, "point 3"]:
-    """Sampled object pixels of one original view in its camera frame."""
+    """Lift the sampled object pixels of one original view into its camera frame."""
     return unproject(evidence.surface_pixels, evidence.surface_depths, camera_of(evidence, focal))
 
 
 def mirror_points(points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """Where the points lie in the camera frame of the mirrored image."""
+    """Move points to where they lie in the camera frame of the mirrored image."""
     return points * torch.tensor(MIRROR)
 
 
 def add_mirrored(views: Views, flip: tuple[int, ...]) -> Views:
-    """The original views followed by their mirror images with permuted keypoint ids."""
+    """Append to the original views their mirror images with permuted keypoint ids."""
     # Keypoint k of a view becomes keypoint flip[k]; a flip table is its own inverse.
     order = torch.tensor(flip)
     return Views(

@@ -18,7 +18,10 @@ TRUSTED = 0.3  # a keypoint with less weight must not carry the surface around i
 def merge_surfaces(
     training: Training, sparse: SparseCloud, points: Tensor, config: BuildConfig
 ) -> tuple[MergedCloud, float]:
-    """Surface points of all aligned views on the canonical shape, and the share that was kept."""
+    """Carry surface points of all aligned views onto the canonical shape.
+
+    Return them and the share that was kept.
+    """
     carried, features, facing, source, total = [], [], [], [], 0
     count = len(training.evidence)
     for row in sparse.aligned.usable.nonzero()[:, 0].tolist():

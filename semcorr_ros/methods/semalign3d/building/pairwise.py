@@ -46,7 +46,7 @@ def log_distances(views: Views) -> LogDistances:
 def signed_volumes(
     views: Views, subsets: Int[Tensor, "subset 4"]
 ) -> tuple[Float[Tensor, "subset"], Float[Tensor, "subset"], Float[Tensor, "subset"]]:
-    """Mean, spread and view count of the triple product of the unit edges a->b, a->c, a->d."""
+    """Compute mean, spread and view count of the triple product of the unit edges a->b, a->c, a->d."""
     shown = shown_by(views.visible, subsets).float()
     a, b, c, d = (views.points[:, subsets[:, column]] for column in range(4))
     u, v, w = (torch.nn.functional.normalize(end - a, dim=-1) for end in (b, c, d))

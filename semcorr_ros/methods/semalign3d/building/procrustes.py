@@ -64,9 +64,9 @@ def generalized_procrustes(
     cost = torch.tensor(0.0)
     for _ in range(ITERATIONS):
         aligned = align_views(views.points, weight * placed, shape)
-        seen = weight * aligned.usable[:, None]
-        total = seen.sum(0)
-        mean = (seen[..., None] * aligned.points).sum(0) / total.clamp_min(1e-9)[:, None]
+        visible = weight * aligned.usable[:, None]
+        total = visible.sum(0)
+        mean = (visible[..., None] * aligned.points).sum(0) / total.clamp_min(1e-9)[:, None]
         placed = placed | (total > 0)
         shape = normalize_shape(torch.where((total > 0)[:, None], mean, shape), placed)
         residual = (aligned.points - shape).norm(dim=-1)
@@ -91,7 +91,7 @@ def normalize_shape(
 def fixes_similarity(
     weight: Float[Tensor, "view keypoint"], target: Float[Tensor, "view keypoint 3"]
 ) -> Bool[Tensor, "view"]:
-    """Views with at least three weighted target points that do not lie on a line."""
+    """Find views with at least three weighted target points that do not lie on a line."""
     share = weight / weight.sum(-1, keepdim=True).clamp_min(1e-12)
     centered = target - (share[..., None] * target).sum(1, keepdim=True)
     extents = torch.linalg.eigvalsh((share[..., None] * centered).mT @ centered).clamp_min(0).sqrt()

@@ -20,7 +20,7 @@ def keypoint_prototypes(
     shown: Bool[Tensor, "sample keypoint"],
     std_floor: float,
 ) -> Prototypes:
-    """Prototype of every keypoint over the samples that show it.
+    """Compute the prototype of every keypoint over the samples that show it.
 
     A keypoint with a single sample gets the mean spread of the others; one without samples a zero feature.
     """
@@ -40,7 +40,7 @@ def keypoint_prototypes(
 def surface_prototypes(
     centers: Float[Tensor, "cluster 3"], merged: MergedCloud, neighbors: int, std_floor: float
 ) -> Prototypes:
-    """Prototype of every cluster center over its nearest merged points."""
+    """Compute the prototype of every cluster center over its nearest merged points."""
     neighbors = min(neighbors, len(merged.points))
     nearest = cKDTree(merged.points.double().numpy()).query(centers.double().numpy(), neighbors)[1]
     rows = torch.from_numpy(np.asarray(nearest).reshape(len(centers), neighbors))
@@ -60,7 +60,7 @@ def keypoint_facing(
     rotation: Float[Tensor, "view 3 3"],
     shown: Bool[Tensor, "view keypoint"],
 ) -> Float[Tensor, "keypoint 3"]:
-    """Mean unit direction, in the canonical frame, from camera-frame keypoints to the cameras that saw them.
+    """Average the unit directions, canonical frame, from camera-frame keypoints to the cameras that saw them.
 
     rotation: canonical_from_camera. Zero (seen from all sides) for keypoints no view shows.
     """

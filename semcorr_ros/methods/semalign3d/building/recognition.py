@@ -1,4 +1,4 @@
-"""Are the annotations where they seem to be? Then a keypoint looks alike from image to image.
+"""Check whether the annotations are where they seem to be. Then a keypoint looks alike from image to image.
 
 Geometry cannot tell coordinates of another scale, exchanged x and y or a turned picture from right ones, if
 all images have them: the shape is as consistent. What the pictures show there is not.
@@ -27,7 +27,7 @@ class Recognition:
 
     @property
     def skill(self) -> float:
-        """0: no better than guessing, 1: always right."""
+        """Scale the share: 0 is no better than guessing, 1 is always right."""
         return (self.share - self.by_chance) / max(1 - self.by_chance, 1e-6)
 
 
@@ -41,10 +41,10 @@ def recognition(
     """
     count = features.shape[1]
     partner = torch.arange(count) if flip is None else torch.tensor(flip)
-    seen = features.abs().sum(-1) > 0
+    visible = features.abs().sum(-1) > 0
     total, hits, chances, asked = features.sum(0), 0, 0.0, 0
-    for view, here in zip(features, seen, strict=True):
-        ids = (here & (seen.sum(0) > 1)).nonzero()[:, 0]
+    for view, here in zip(features, visible, strict=True):
+        ids = (here & (visible.sum(0) > 1)).nonzero()[:, 0]
         if len(ids) < 2:
             continue
         others = torch.nn.functional.normalize((total - view)[ids], dim=-1)

@@ -18,7 +18,7 @@ ANCHOR = 100.0  # weight of the squared distance to the start, in nats per squar
 
 
 def log_likelihood(family: BetaFamily, measures: Float[Tensor, "combination measure"]) -> Float[Tensor, ""]:
-    """Mean log density of a family's measures, 0 for an empty family."""
+    """Average the log density of a family's measures, 0 for an empty family."""
     if len(measures) == 0:
         return measures.sum()
     x = measures.clamp(MARGIN, 1 - MARGIN)
@@ -31,7 +31,7 @@ def refine_shape(
     statistics: BetaStatistics,
     steps: int,
 ) -> Float[Tensor, "keypoint 3"]:
-    """The most likely shape near `start`, in its frame, centered, RMS radius 1.
+    """Find the most likely shape near `start`, in its frame, centered, RMS radius 1.
 
     Angles and ratios of independent Betas agree best in a slightly biased shape; the anchor holds it
     where the views put it unless the statistics are firm.

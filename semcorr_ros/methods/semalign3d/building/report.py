@@ -39,7 +39,7 @@ class Report:
         self.seconds[name] = round(time.perf_counter() - start, 3)
 
     def content(self) -> dict[str, Any]:
-        """The report as JSON-ready values."""
+        """Return the report as JSON-ready values."""
         return {
             "seconds": self.seconds | {"total": round(sum(self.seconds.values()), 3)},
             "skipped": self.skipped,

@@ -1,7 +1,7 @@
 """How instances of the class differ: probabilistic PCA of the aligned views, with missing keypoints.
 
 Expectation maximization as for PCA with missing values (Ilin and Raiko 2010): the hidden state of a view
-is how far it deviates along every mode; its unseen keypoints follow from the seen ones. Each view is
+is how far it deviates along every mode; its unseen keypoints follow from the visible ones. Each view is
 aligned to its own predicted shape instead of to the mean, so that deformation is not mistaken for motion.
 
 A lifted keypoint is exact across its line of sight and often wrong along it: at a silhouette the depth of
@@ -36,20 +36,20 @@ class ShapeModel:
     modes: Float[Tensor, "mode keypoint 3"]
     noise: float  # standard deviation of a coordinate that the modes do not explain
     aligned: Aligned
-    completed: Float[Tensor, "view keypoint 3"]  # aligned views, keypoints not seen predicted
+    completed: Float[Tensor, "view keypoint 3"]  # aligned views, keypoints not visible predicted
 
 
 def shape_model(views: Views, start: Float[Tensor, "keypoint 3"], modes: int) -> ShapeModel:
     """Fit the model to views of which all keypoints are placed in `start`. RMS radius of the mean is 1."""
     count = min(modes, int((~views.mirrored).sum()) // 3)
-    seen = views.visible.float()
+    visible = views.visible.float()
     everywhere = torch.ones(len(start), dtype=torch.bool)
-    mean, aligned = start, align_views(views.points, seen, start)
-    basis, noise = _first_modes(aligned, seen, mean, count), 0.1
+    mean, aligned = start, align_views(views.points, visible, start)
+    basis, noise = _first_modes(aligned, visible, mean, count), 0.1
     predicted = mean.expand(views.points.shape)
     for _ in range(ITERATIONS):
         trust, keep = _trust(views.points, aligned, predicted, noise)
-        weight = seen * aligned.usable[:, None] * trust
+        weight = visible * aligned.usable[:, None] * trust
         mended = _mended(views.points, aligned, predicted, keep)
         state, second = _expect(mended - mean, weight, basis, noise)
         predicted = mean + torch.einsum("vm,mkc->vkc", state, basis)
@@ -65,8 +65,8 @@ def shape_model(views: Views, start: Float[Tensor, "keypoint 3"], modes: int) ->
     return ShapeModel(mean, _principal(basis), noise, aligned, completed)
 
 
-def _first_modes(aligned: Aligned, seen: Tensor, mean: Tensor, count: int) -> Tensor:
-    weight = (seen * aligned.usable[:, None])[..., None]
+def _first_modes(aligned: Aligned, visible: Tensor, mean: Tensor, count: int) -> Tensor:
+    weight = (visible * aligned.usable[:, None])[..., None]
     deviations = (weight * (aligned.points - mean)).flatten(1)
     _, singular, vectors = torch.linalg.svd(deviations, full_matrices=False)
     count = min(count, len(singular))
@@ -84,7 +84,7 @@ def _in_camera(placed: Tensor, aligned: Aligned) -> Float[Tensor, "view keypoint
 
 
 def _along_sight(points: Tensor, aligned: Aligned, predicted: Tensor) -> Float[Tensor, "view keypoint 3"]:
-    """The part of the residuals that lies on the lines of sight."""
+    """Take the part of the residuals that lies on the lines of sight."""
     sight = torch.nn.functional.normalize(points, dim=-1) @ aligned.rotation.mT
     return ((_placed(points, aligned) - predicted) * sight).sum(-1, keepdim=True) * sight
 
@@ -92,7 +92,7 @@ def _along_sight(points: Tensor, aligned: Aligned, predicted: Tensor) -> Float[T
 def _trust(
     points: Tensor, aligned: Aligned, predicted: Tensor, noise: float
 ) -> tuple[Float[Tensor, "view keypoint"], Float[Tensor, "view keypoint"]]:
-    """Robust weight of every keypoint, and the share of its depth residual that is believed."""
+    """Compute the robust weight of every keypoint, and the share of its depth residual that is believed."""
     along = _along_sight(points, aligned, predicted)
     across = _placed(points, aligned) - predicted - along
     trust = 1 / (1 + (across.norm(dim=-1) / (ROBUST * noise)) ** 2)
@@ -100,7 +100,7 @@ def _trust(
 
 
 def _mended(points: Tensor, aligned: Aligned, predicted: Tensor, keep: Tensor) -> Tensor:
-    """Aligned keypoints, moved along their lines of sight as far as their depth is not believed."""
+    """Move aligned keypoints along their lines of sight as far as their depth is not believed."""
     along = _along_sight(points, aligned, predicted)
     return _placed(points, aligned) - (1 - keep)[..., None] * along
 
@@ -108,7 +108,7 @@ def _mended(points: Tensor, aligned: Aligned, predicted: Tensor, keep: Tensor) -
 def _expect(
     deviation: Tensor, weight: Tensor, basis: Tensor, noise: float
 ) -> tuple[Float[Tensor, "view mode"], Float[Tensor, "view mode mode"]]:
-    """Posterior mean and second moment of every view's coordinates along the modes."""
+    """Compute the posterior mean and second moment of every view's coordinates along the modes."""
     precision = torch.einsum("vk,mkc,nkc->vmn", weight, basis, basis) / noise**2
     precision = precision + torch.eye(len(basis))
     covariance = torch.linalg.inv(precision)
@@ -118,7 +118,7 @@ def _expect(
 
 
 def _maximize(points: Tensor, weight: Tensor, state: Tensor, second: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Mean, modes and noise by regressing every keypoint on the states of the views that show it."""
+    """Fit mean, modes and noise by regressing every keypoint on the states of the views that show it."""
     views, modes = state.shape
     moments = torch.zeros(views, modes + 1, modes + 1)
     moments[:, :modes, :modes] = second
@@ -136,7 +136,7 @@ def _maximize(points: Tensor, weight: Tensor, state: Tensor, second: Tensor) -> 
 
 
 def _rescale(basis: Tensor, second: Tensor) -> Tensor:
-    """Modes whose states have unit covariance (parameter-expanded EM: plain EM gets there slowly)."""
+    """Scale modes to states of unit covariance (parameter-expanded EM: plain EM gets there slowly)."""
     values, vectors = torch.linalg.eigh(second.mean(0))
     root = vectors @ torch.diag(values.clamp_min(1e-9).sqrt())
     return torch.einsum("mn,mkc->nkc", root, basis)
@@ -165,7 +165,7 @@ def _without_motion(basis: Tensor, mean: Tensor) -> Tensor:
 
 
 def _principal(basis: Tensor) -> Tensor:
-    """The same deformations as orthogonal modes, largest first, one standard deviation each."""
+    """Express the same deformations by orthogonal modes, largest first, one standard deviation each."""
     if len(basis) == 0:
         return basis
     _, singular, vectors = torch.linalg.svd(basis.flatten(1), full_matrices=False)

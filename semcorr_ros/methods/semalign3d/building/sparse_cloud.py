@@ -89,7 +89,7 @@ def _in_frame(model: ShapeModel, gauge: Gauge, trust: tuple[Tensor, Tensor], pla
 
 
 def _trust(model: ShapeModel, known: Views) -> tuple[Float[Tensor, "view keypoint"], Bool[Tensor, "view"]]:
-    """Robust weight of every lifted keypoint, and which views fit much worse than the others."""
+    """Compute the robust weight of every lifted keypoint, and find views that fit much worse than others."""
     usable = model.aligned.usable
     enough = fixes_similarity(known.visible.float(), model.mean.expand(known.points.shape))
     squared = ((model.aligned.points - model.mean).norm(dim=-1) / ROBUST) ** 2
@@ -102,7 +102,7 @@ def _trust(model: ShapeModel, known: Views) -> tuple[Float[Tensor, "view keypoin
 
 
 def _limit(misfit: Float[Tensor, "view"]) -> float:
-    """The largest misfit a view may have, from those of all."""
+    """Compute the largest misfit a view may have, from those of all."""
     if len(misfit) == 0:
         return MISFIT_LIMITS[1]
     deviation = 1.48 * (misfit - misfit.median()).abs().median()
@@ -116,7 +116,7 @@ def _embed(rows: Float[Tensor, "*batch placed 3"], placed: Tensor) -> Float[Tens
 
 
 def _placed_info(info: CategoryInfo, placed: Tensor) -> CategoryInfo:
-    """Names of unplaced keypoints must not vote on the axes, their rows are zero."""
+    """Blank the names of unplaced keypoints: their rows are zero and must not vote on the axes."""
     names = tuple(name if ok else "" for name, ok in zip(info.keypoint_names, placed.tolist(), strict=True))
     flip = info.flip
     if flip is not None:

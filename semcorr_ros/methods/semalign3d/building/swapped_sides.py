@@ -32,7 +32,7 @@ ROUNDS = 3
 
 
 def swapped_sides(views: Views, flip: tuple[int, ...]) -> Bool[Tensor, "view"]:
-    """Which original views fit the others better with left and right exchanged.
+    """Find the original views that fit the others better with left and right exchanged.
 
     None if that would be more than a third of them.
     """
@@ -46,7 +46,7 @@ def swapped_sides(views: Views, flip: tuple[int, ...]) -> Bool[Tensor, "view"]:
 
 
 def exchange_sides(views: Views, which: Bool[Tensor, "view"], flip: tuple[int, ...]) -> Views:
-    """The views with the flip table applied to the labels of some; points stay where they are."""
+    """Apply the flip table to the labels of some views; points stay where they are."""
     order = torch.tensor(flip)
     points = torch.where(which[:, None, None], views.points[:, order], views.points)
     return replace(
@@ -57,7 +57,7 @@ def exchange_sides(views: Views, which: Bool[Tensor, "view"], flip: tuple[int, .
 def exchange_labels(
     evidence: Sequence[Evidence], which: Bool[Tensor, "view"], flip: tuple[int, ...]
 ) -> list[Evidence]:
-    """The evidence with the flip table applied to the keypoint labels of some views."""
+    """Apply the flip table to the keypoint labels of some views' evidence."""
     order = torch.tensor(flip)
 
     def exchanged(view: Evidence) -> Evidence:
@@ -92,7 +92,7 @@ def _better_swapped(views: Views, flip: tuple[int, ...]) -> Bool[Tensor, "view"]
 def _fit(
     views: Views, shape: Float[Tensor, "keypoint 3"], facing: Float[Tensor, "keypoint 3"]
 ) -> tuple[Bool[Tensor, "view"], Float[Tensor, "view"], Float[Tensor, "view"]]:
-    """Which views can be aligned, their misfit, and whether keypoints are seen from the usual side."""
+    """Tell which views can be aligned, their misfit, and whether keypoints are seen from the usual side."""
     aligned = align_views(views.points, views.visible.float(), shape)
     to_camera = torch.nn.functional.normalize(-views.points, dim=-1) @ aligned.rotation.mT
     count = views.visible.sum(1).clamp_min(1)

@@ -36,7 +36,7 @@ class Training:
 
     @property
     def permutation(self) -> tuple[int, ...] | None:
-        """The flip table, None if there are no mirrored views."""
+        """Return the flip table, None if there are no mirrored views."""
         return self.info.flip if self.flip.accepted else None
 
 
@@ -75,7 +75,7 @@ def _checked(
     config: BuildConfig,
     generator: torch.Generator,
 ) -> tuple[FlipCheck, list[Evidence], tuple[str, ...]]:
-    """The check of the flip table, the evidence with swapped sides exchanged, and whose they were."""
+    """Check the flip table, and exchange swapped sides; also return the names of those views."""
     check = check_flip(views, info.flip, generator)
     if info.flip is None or not check.well_formed or not config.mend_swapped_sides:
         return check, evidence, ()

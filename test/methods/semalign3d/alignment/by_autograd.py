@@ -13,9 +13,8 @@ from semcorr_ros.methods.semalign3d.alignment import (
     reference,
 )
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
-from semcorr_ros.methods.semalign3d.alignment.free_keypoints import FreeKeypoints
 from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
-from semcorr_ros.methods.semalign3d.alignment.shape_space import ShapeSpace
+from semcorr_ros.methods.semalign3d.alignment.parametrizations import FreeKeypoints, ShapeSpace
 from test.methods.semalign3d.alignment import fabricated
 
 CONFIG = AlignmentConfig()

@@ -18,7 +18,7 @@ from semcorr_ros.methods.semalign3d.alignment import (
     reference,
     schedules,
 )
-from semcorr_ros.methods.semalign3d.alignment.compiled import descent, step
+from semcorr_ros.methods.semalign3d.alignment.compiled import descent, layout
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import class_tables, image_tables
 from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS, Planner
@@ -71,7 +71,8 @@ def _compare_gradient(model, clues, parametrization, terms):
     plan = descent.plan(Planner(clues, (config, terms)).plan(200, 1), 200, rates, everything)
     known, image = class_tables(model, clues.visibility), image_tables(clues)
     free = parametrization == "free_keypoints"
-    step.descend(search, known, image, plan, free)
+    addresses = layout.of_class(known), layout.of_image(image, known)
+    descent.descend(search, known, addresses, plan, free)
     # After Adam's first step from rest, the first moment is a tenth of the gradient.
     assert gradient.abs().max() > 1e-5
     assert plan.done == 200

@@ -7,7 +7,7 @@ import torch
 from semcorr_ros.geometry import rotations
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, confidence
-from semcorr_ros.methods.semalign3d.alignment.distinct import best_distinct
+from semcorr_ros.methods.semalign3d.alignment.optimize import best_distinct
 from test.methods.semalign3d.alignment import fabricated
 
 

@@ -7,7 +7,16 @@ import sys
 
 CODE = """
 import numpy as np
-from semcorr_ros.methods.semalign3d.alignment.compiled.rotation import fit_rotation
+from semcorr_ros.methods.semalign3d.alignment.compiled import layout, library
+
+def fit_rotation(canonical, points, seen):
+    count, rotation = len(canonical), np.empty((3, 3), np.float32)
+    library.load().semcorr_fit_rotation(
+        layout.floats(canonical, count, 3), layout.floats(points, 3, count), count,
+        layout.indices(seen, len(seen)), len(seen), layout.floats(rotation, 3, 3),
+    )
+    return rotation
+
 canonical = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 seen = np.arange(6, dtype=np.int32)
 for number in (np.nan, np.inf, 3e38):

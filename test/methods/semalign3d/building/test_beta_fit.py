@@ -1,7 +1,7 @@
 import torch
 from torch.distributions import Beta
 
-from semcorr_ros.methods.semalign3d.building.beta_fit import cap_concentration, fit_beta, widen
+from semcorr_ros.methods.semalign3d.building.beta_statistics import cap_concentration, fit_beta, widen
 
 SHAPES = torch.tensor([[5.0, 2.0], [40.0, 60.0], [1.5, 1.2], [200.0, 10.0]])
 

@@ -1,6 +1,6 @@
 import torch
 
-from semcorr_ros.methods.semalign3d.building.kmeans import kmeans
+from semcorr_ros.methods.semalign3d.building.dense_cloud import kmeans
 
 
 def test_separate_blobs_are_found():

@@ -116,7 +116,7 @@ def test_every_kind_of_bad_depth_costs_little(kind):
     bad = [with_bad_depth(s, kind) if i in (3, 11) else s for i, s in enumerate(good)]
     errors = []
     for samples in (good, bad):
-        evidence = [observe(s, s.mask, QUICK, torch.Generator().manual_seed(0)) for s in samples]
+        evidence = [observe(s, QUICK, torch.Generator().manual_seed(0)) for s in samples]
         training = lift(builders.BEAST, evidence, QUICK, torch.Generator().manual_seed(0), Report())
         cloud = sparse_cloud(training.views, builders.BEAST, training.flip.accepted, QUICK)
         errors.append(_error(cloud))

@@ -29,7 +29,7 @@ class Unavailable(RuntimeError):  # noqa: N818 - a fact about the machine, which
 
 
 def digest() -> str:
-    """What a library's name says about its sources, as CMakeLists.txt computes it."""
+    """Digest the sources for a library's name, as CMakeLists.txt computes it."""
     files = sorted(path for path in SOURCES.iterdir() if path.suffix in (".cpp", ".hpp", ".txt"))
     listed = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:12]
@@ -45,7 +45,7 @@ def variants() -> Iterator[tuple[str, list[str]]]:
 
 
 def file_name(variant: str) -> str:
-    """Of the library of one variant of these sources."""
+    """Name the library of one variant of these sources."""
     return f"semcorr_kernels-{digest()}-{variant}.so"
 
 
@@ -56,7 +56,10 @@ class Compilation:
     """
 
     def __init__(self, folder: Path):
-        """Starts it. Raises Unavailable without a compiler, OSError where `folder` cannot be written."""
+        """Start the compiler.
+
+        Raises Unavailable without a compiler, OSError where `folder` cannot be written.
+        """
         name, flags = next(variants())
         command = [*compiler(), *(SOURCES / "flags.txt").read_text().split(), *flags]
         self._name, self._target = command[0], folder / file_name(name)
@@ -85,11 +88,11 @@ class Compilation:
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
+        """Measure the time since it began."""
         return time.monotonic() - self._start
 
     def done(self) -> bool:
-        """Has it ended? Does not wait."""
+        """Tell whether it has ended, without waiting."""
         return self._process.poll() is not None
 
     def library(self) -> Path:
@@ -119,7 +122,7 @@ class Compilation:
 
 
 def compiler() -> list[str]:
-    """$CXX, or the first that is installed. Raises Unavailable."""
+    """Return the command of $CXX, or of the first compiler that is installed. Raises Unavailable."""
     chosen = shlex.split(os.environ.get("CXX", ""))
     for command in [chosen] if chosen else [[name] for name in COMPILERS]:
         if shutil.which(command[0]):
@@ -129,7 +132,7 @@ def compiler() -> list[str]:
 
 
 def _abilities() -> set[str]:
-    """Instruction sets of this processor, as far as Linux tells."""
+    """List the instruction sets of this processor, as far as Linux tells."""
     try:
         lines = CPU_INFO.read_text().splitlines()
     except OSError:

@@ -13,8 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.alignment import numbers
-from semcorr_ros.methods.semalign3d.alignment.compiled import layout, step
-from semcorr_ros.methods.semalign3d.alignment.compiled.tables import Array, class_tables, image_tables
+from semcorr_ros.methods.semalign3d.alignment.compiled import layout, library, tables
 from semcorr_ros.methods.semalign3d.alignment.compiled.threads import share_out
 from semcorr_ros.methods.semalign3d.alignment.initialize import Starts
 from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
@@ -45,8 +44,8 @@ def optimize(
     """Minimise the objective from every start; see engine.Engine."""
     config, device = configs[0], model.sparse.device
     free = config.parametrization == "free_keypoints"
-    known, image = class_tables(model, evidence.visibility), image_tables(evidence)
-    tables = layout.of_class(known), layout.of_image(image, known)
+    known, image = tables.class_tables(model, evidence.visibility), tables.image_tables(evidence)
+    addresses = layout.of_class(known), layout.of_image(image, known)
     rates, planner = numbers.rates(model, evidence, config).cpu().numpy(), Planner(evidence, configs)
     search = _start(model, starts, config)
     done = 0
@@ -55,8 +54,8 @@ def optimize(
         rows = draws(len(evidence.dense.points), config.batch, count, generator)
         coming = plan(planner.plan(done, count), done, rates, rows)
 
-        def work(part: slice, search: step.Search = search, coming: step.Plan = coming) -> None:
-            step.go(step.Search(*(array[part] for array in search)), known, tables, coming, free)
+        def work(part: slice, search: tables.Search = search, coming: tables.Plan = coming) -> None:
+            descend(tables.Search(*(array[part] for array in search)), known, addresses, coming, free)
 
         share_out(work, len(search.value))
         done += count
@@ -66,7 +65,7 @@ def optimize(
             total = torch.from_numpy(search.value)
             placed = _keypoints(search).to(device)
             rows = survivors(model, placed, total.to(device), keep, config.separation_deg).cpu()
-            search = step.Search(*(array[rows.numpy()] for array in search))
+            search = tables.Search(*(array[rows.numpy()] for array in search))
         if on_step is not None and not on_step(done, config.steps, best):
             break
     focal = torch.from_numpy(np.exp(search.numbers[:, -1]))
@@ -74,14 +73,27 @@ def optimize(
     return Optimized(_keypoints(search).to(device), focal.to(device), surface.to(device))
 
 
-def _keypoints(search: step.Search) -> Tensor:
+def descend(
+    search: tables.Search,
+    known: tables.Class,
+    addresses: tuple[layout.Class, layout.Image],
+    coming: tables.Plan,
+    free: bool,
+) -> None:
+    """Go the planned steps of Adam, kernels/step.hpp; `free`: the numbers are keypoint positions."""
+    keypoints, size = len(known.sparse), search.numbers.shape[1]
+    steps, rows = layout.of_plan(coming, size), layout.of_search(search, keypoints)
+    library.load().semcorr_descend(rows, *addresses, steps, int(free))
+
+
+def _keypoints(search: tables.Search) -> Tensor:
     return torch.from_numpy(search.points).mT.contiguous()
 
 
-def _start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> step.Search:
+def _start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> tables.Search:
     rows = numbers.pack(model, starts, config).cpu().numpy()
     count = len(rows)
-    return step.Search(
+    return tables.Search(
         numbers=rows,
         first=np.zeros_like(rows),
         second=np.zeros_like(rows),
@@ -91,10 +103,10 @@ def _start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -
     )
 
 
-def plan(when: Plan, done: int, rates: Array, rows: Int[Tensor, "step 2 batch"]) -> step.Plan:
-    """Schedules of the steps after `done`, and the image points they look at."""
+def plan(when: Plan, done: int, rates: tables.Array, rows: Int[Tensor, "step 2 batch"]) -> tables.Plan:
+    """Lay out the schedules of the steps after `done`, and the image points they look at."""
     drawn = rows.numpy().astype(np.int32)
-    return step.Plan(
+    return tables.Plan(
         done=done,
         rates=rates,
         weights=when.weights.numpy(),

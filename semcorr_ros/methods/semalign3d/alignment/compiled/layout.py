@@ -64,7 +64,10 @@ EXPECTED = (
 
 
 def declare(library: Any) -> None:
-    """Types of the library's functions. Raises OSError where its structures or constants are not ours."""
+    """Declare the types of the library's functions.
+
+    Raises OSError if its structures or constants are not ours.
+    """
     structures = [ctypes.POINTER(kind) for kind in (Search, Class, Image, Plan)]
     library.semcorr_descend.argtypes = [*structures, c_int]
     library.semcorr_score.argtypes = [
@@ -81,7 +84,7 @@ def declare(library: Any) -> None:
 
 
 def of_class(known: tables.Class) -> Class:
-    """Holds no reference to the arrays: they must outlive it. So with the other ones."""
+    """Take the addresses of a class. Holds no reference: the arrays must outlive it, here and below."""
     keypoints, points = known.barycentric.shape
     return Class(
         sparse=floats(known.sparse, keypoints, 3),
@@ -113,7 +116,7 @@ def _of_betas(betas: tables.Betas, keypoints: int, ends: int) -> Betas:
 
 
 def of_samples(samples: tables.Samples, points: int) -> Samples:
-    """Image points for a class of so many points."""
+    """Take the addresses of image points, for a class of so many points."""
     count = len(samples.x)
     columns = (samples.x, samples.y, samples.relief, samples.relief_weight)
     return Samples(
@@ -122,13 +125,13 @@ def of_samples(samples: tables.Samples, points: int) -> Samples:
 
 
 def of_image(image: tables.Image, known: tables.Class) -> Image:
-    """What an image says about a class."""
+    """Take the addresses of an image's evidence about a class."""
     keypoints, points = known.barycentric.shape
     return Image(of_samples(image.dense, points), of_samples(image.sparse, keypoints))
 
 
 def of_plan(plan: tables.Plan, numbers: int) -> Plan:
-    """Steps, for rows of so many numbers."""
+    """Take the addresses of a plan, for rows of so many numbers."""
     steps, batch = plan.rows_dense.shape
     maps, rows, columns = plan.blurred.shape
     return Plan(
@@ -150,7 +153,7 @@ def of_plan(plan: tables.Plan, numbers: int) -> Plan:
 
 
 def of_search(search: tables.Search, keypoints: int) -> Search:
-    """Hypotheses of a class of so many keypoints."""
+    """Take the addresses of the hypotheses of a class of so many keypoints."""
     count, numbers = search.numbers.shape
     moments = (floats(array, count, numbers) for array in search[:3])
     surface, value = floats(search.surface, count), floats(search.value, count)

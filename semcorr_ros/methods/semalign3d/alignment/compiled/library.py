@@ -42,7 +42,7 @@ class Kernels:
         self._compilation: Compilation | None = None
 
     def load(self) -> Any:
-        """The library; where there is none yet, it is compiled and the log says so. Raises Unavailable."""
+        """Load the library; if there is none yet, compile it and say so in the log. Raises Unavailable."""
         if self._library is None:
             with self._lock:
                 if self._failure:
@@ -71,12 +71,12 @@ KERNELS = Kernels()
 
 
 def load() -> Any:
-    """The library of this process. Raises Unavailable."""
+    """Load the library of this process. Raises Unavailable."""
     return KERNELS.load()
 
 
 def find() -> Path | None:
-    """The fastest library that is there and that this processor runs."""
+    """Find the fastest library that is there and that this processor runs."""
     for variant, _ in variants():
         for folder in _folders():
             path = folder / file_name(variant)
@@ -110,7 +110,7 @@ def _opened(path: Path) -> Any:
 
 
 def _folders() -> Iterator[Path]:
-    """Where a library may lie."""
+    """List the folders where a library may lie."""
     if not os.environ.get(FOLDER_VARIABLE):
         for root in semcorr_ros.__path__:  # the sources, and the install space of colcon
             yield Path(root, *__package__.split(".")[1:])
@@ -139,12 +139,12 @@ def _shared() -> Path | None:
 
 @functools.cache
 def _of_this_process() -> tempfile.TemporaryDirectory[str]:
-    """Goes when the process ends: other processes do not find it again."""
+    """Make a folder that goes when the process ends: other processes do not find it again."""
     return tempfile.TemporaryDirectory(prefix="semcorr_ros-")
 
 
 def _trusted(folder: Path) -> bool:
-    """Where anybody may make a folder, it must be this user's alone: what lies there is run."""
+    """Check that a folder which anybody could have made is this user's alone: what lies there is run."""
     if folder != _shared():
         return True
     found = folder.lstat()

@@ -18,7 +18,10 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 def score(
     model: ClassRepresentation, evidence: Evidence, starts: Starts, sigma: float, samples: int
 ) -> Float[Tensor, "start"]:
-    """Dense reconstruction likelihood of the undeformed class at the starts; see engine.Engine."""
+    """Compute the dense reconstruction likelihood of the undeformed class at the starts.
+
+    See engine.Engine.
+    """
     few = torch.arange(min(samples, len(evidence.dense.points)))
     known, glimpse = class_tables(model, evidence.visibility), sample_tables(evidence.dense.subset(few))
     points = floats((model.sparse @ starts.rotation.mT + starts.translation[:, None]).mT)

@@ -145,17 +145,20 @@ def _betas(family: BetaFamily, ends: list[tuple[int, int]], keypoints: int) -> B
 
 
 def _dealt(columns: Tensor) -> Tensor:
-    """(block, row, BLOCK) of (row, column), filled up with zeros; neighbors get into different blocks."""
+    """Arrange (row, column) as (block, row, BLOCK), filled up with zeros.
+
+    Neighbors get into different blocks.
+    """
     blocks = -(-columns.shape[1] // BLOCK)
     padded = torch.nn.functional.pad(columns, (0, blocks * BLOCK - columns.shape[1]))
     return padded.reshape(len(columns), BLOCK, blocks).permute(2, 0, 1)
 
 
 def floats(values: Tensor) -> Array:
-    """Copied out of a tensor, row after row."""
+    """Copy out of a tensor, row after row."""
     return np.ascontiguousarray(values.detach().cpu().numpy(), dtype=np.float32)
 
 
 def indices(values: Tensor) -> Index:
-    """Copied out of a tensor, row after row."""
+    """Copy out of a tensor, row after row."""
     return np.ascontiguousarray(values.cpu().numpy(), dtype=np.int32)

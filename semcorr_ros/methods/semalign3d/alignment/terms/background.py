@@ -15,7 +15,7 @@ MARGIN = 0.25  # how far the lookup reaches beyond the image, as a share of its 
 
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
-    """1/N sum_i E_xy in background [p_spatial(xy, i)]."""
+    """Compute 1/N sum_i E_xy in background [p_spatial(xy, i)]."""
     return lookup(project(state.dense, state), evidence.background, state.sigma_dense).mean(-1)
 
 
@@ -25,7 +25,7 @@ PLUGIN = Term(energy)
 def lookup(
     points: Float[Tensor, "hypothesis point 2"], background: BackgroundGrid, sigma: float
 ) -> Float[Tensor, "hypothesis point"]:
-    """E_xy in background [g(|xy - point|; 0, sigma)] by bilinear lookup into the blurred background.
+    """Compute E_xy in background [g(|xy - point|; 0, sigma)] by bilinear lookup into the blurred background.
 
     The sum over background cells factorizes into rows and columns, so at the lookup's nodes it is
     exact; in between the error is below 1 % of g's peak while nodes are closer than sigma / 4.
@@ -47,7 +47,7 @@ def blur(
     squared: tuple[Float[Tensor, "nx column"], Float[Tensor, "ny row"]],
     sigma: float,
 ) -> Float[Tensor, "ny nx"]:
-    """The background at every node of the lookup, given the squared distances of `axis` in x and y."""
+    """Blur the background at every node of the lookup, given the squared distances of `axis` in x and y."""
     wx, wy = (torch.exp(distances * (-0.5 / sigma**2)) for distances in squared)
     return wy @ background.share @ wx.T / background.share.sum().clamp_min(1e-9)
 
@@ -55,7 +55,7 @@ def blur(
 def axis(
     count: int, origin: Tensor, step: Tensor
 ) -> tuple[Float[Tensor, "node"], Float[Tensor, "node cell"]]:
-    """Node positions along one axis and the squared distance of every cell to every node."""
+    """Compute node positions along one axis and the squared distance of every cell to every node."""
     margin = round(MARGIN * count) * LOOKUP_PER_CELL
     nodes = torch.arange(-margin, (count - 1) * LOOKUP_PER_CELL + margin + 1, device=step.device)
     nodes = origin + nodes * step / LOOKUP_PER_CELL

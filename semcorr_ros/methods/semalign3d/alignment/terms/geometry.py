@@ -15,7 +15,7 @@ EPSILON = 1e-4  # keeps the log density and its gradient finite at the ends of [
 
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
-    """Mean negative log density over the five measures, each relative to its mode.
+    """Average the negative log density over the five measures, each relative to its mode.
 
     Eq. 10 sums densities; their logarithm, which the authors' released code uses too, keeps pulling
     when a hypothesis is far from every mode.

@@ -12,7 +12,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
-    """-E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the dense cloud (Eq. 7, 8)."""
+    """Compute -E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the dense cloud (Eq. 7, 8)."""
     placed = project_with_relief(state.dense, state)
     return -likelihood(placed, state.log_visible, state.dense_samples, state.focal, state.sigma_dense).mean(
         -1
@@ -29,7 +29,7 @@ def likelihood(
     focal: Float[Tensor, "hypothesis"],
     sigma: float,
 ) -> Float[Tensor, "hypothesis sample"]:
-    """max_i p_rec(xy, i) of every image sample, for points in coordinates of `project_with_relief`.
+    """Compute max_i p_rec(xy, i) of every image sample, for points in coordinates of `project_with_relief`.
 
     Only the winning point of an image point carries a gradient, so the search runs without one and
     in log space, where it is one matrix product.
@@ -54,7 +54,7 @@ def _winners(
     samples: ImageSamples,
     sigma: float,
 ) -> Tensor:
-    """Index of the class point that explains each sample best: argmax of log p_rec.
+    """Find the class point that explains each sample best: argmax of log p_rec.
 
     -|o - p|^2 / 2 without the part that is equal for all points, as a product of 5-vectors.
     """

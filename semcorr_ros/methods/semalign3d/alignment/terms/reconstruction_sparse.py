@@ -12,7 +12,7 @@ from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
-    """-E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the keypoints."""
+    """Compute -E_xy[max_i p_spatial(xy, i) p_sem(xy, i)] over the keypoints."""
     placed = project_with_relief(state.keypoints, state)
     return -likelihood(
         placed, state.log_visible_sparse, state.sparse_samples, state.focal, state.sigma_sparse

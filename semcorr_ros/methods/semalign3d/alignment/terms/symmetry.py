@@ -22,7 +22,7 @@ TINY = 1e-8  # squared distance, working units, that keeps logarithms finite
 
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
-    """Half the mean squared deviation of log(d_ij / d_mirrored(ij)), in standard deviations."""
+    """Compute half the mean squared deviation of log(d_ij / d_mirrored(ij)), in standard deviations."""
     pairs = mirrored_pairs(model)
     usual = log_ratios(model.sparse, pairs)
     if not len(pairs) or usual.square().mean().sqrt() > MAX_ASYMMETRY:
@@ -36,7 +36,7 @@ PLUGIN = Term(energy)
 
 
 def mirrored_pairs(model: ClassRepresentation) -> Int[Tensor, "pair 4"]:
-    """Rows (i, j, flip i, flip j): each pair of keypoints that is not its own mirror image, once."""
+    """List rows (i, j, flip i, flip j): each pair of keypoints that is not its own mirror image, once."""
     flip = model.info.flip
     if flip is None:
         return torch.zeros(0, 4, dtype=torch.long, device=model.sparse.device)
@@ -51,7 +51,7 @@ def mirrored_pairs(model: ClassRepresentation) -> Int[Tensor, "pair 4"]:
 def log_ratios(
     points: Float[Tensor, "*batch keypoint 3"], pairs: Int[Tensor, "pair 4"]
 ) -> Float[Tensor, "*batch pair"]:
-    """log of the distance between the first two of every row over that between the last two."""
+    """Compute log of the distance between the first two points of a row over that between the last two."""
     a, b, c, d = (points.index_select(-2, column) for column in pairs.unbind(-1))
     squared = ((a - b) ** 2).sum(-1) + TINY, ((c - d) ** 2).sum(-1) + TINY
     return 0.5 * (squared[0].log() - squared[1].log())

@@ -1,4 +1,4 @@
-// From the numbers that are optimised to keypoints, and gradients back (shape_space.py, free_keypoints.py).
+// From the numbers that are optimised to keypoints, and gradients back (parametrizations.py).
 // The numbers of one hypothesis are one row, see alignment/numbers.py.
 #pragma once
 

@@ -1,7 +1,8 @@
-"""Hypotheses as a similarity of the mean shape plus its learned modes plus a small free residual.
+"""Two parametrizations of the hypotheses, as leaf tensors of the optimisation.
 
-The paper moves every keypoint freely (free_keypoints.py). Letting all points of a hypothesis move
-together first, and deform the way training shapes did, reaches the right basin from further away.
+`ShapeSpace`: a similarity of the mean shape plus its learned modes plus a small free residual. Letting all
+points of a hypothesis move together first, and deform the way training shapes did, reaches the right basin
+from further away. `FreeKeypoints`: every keypoint moves freely, as in the paper.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class ShapeSpace:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> ShapeSpace:
-        """The class at the starts."""
+        """Begin with the class at the starts."""
         count, like = len(starts.focal), starts.translation
         quaternion = torch.stack([rotations.to_quaternion(r) for r in starts.rotation])
         modes, residual = starts.modes, starts.residual
@@ -46,16 +47,36 @@ class ShapeSpace:
         )
 
     def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
-        """Keypoints in the camera frame, working units."""
+        """Compute keypoints in the camera frame, working units."""
         shape = model.sparse + torch.einsum("bm,mld->bld", self.modes, model.shape_modes) + self.residual
         scaled = self.log_scale.exp()[:, None, None] * shape
         return scaled @ rotations.from_quaternion(self.quaternion).mT + self.translation[:, None]
 
     def parameters(self, lr: float) -> list[dict[str, object]]:
-        """Parameter groups with their learning rates."""
+        """List parameter groups with their learning rates."""
         pose = [self.quaternion, self.translation, self.log_scale]
         return [
             {"params": pose, "lr": lr},
             {"params": [self.modes], "lr": MODES_RATE * lr},
             {"params": [self.residual], "lr": RESIDUAL_RATE * lr},
         ]
+
+
+@dataclass(frozen=True)
+class FreeKeypoints:
+    """Leaf tensors of the optimisation; rows are hypotheses."""
+
+    positions: Float[Tensor, "hypothesis keypoint 3"]  # camera frame, working units
+
+    @staticmethod
+    def start(model: ClassRepresentation, starts: Starts) -> FreeKeypoints:
+        """Begin with the class at the starts."""
+        return FreeKeypoints(starts.shape(model) @ starts.rotation.mT + starts.translation[:, None])
+
+    def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:
+        """Compute keypoints in the camera frame, working units."""
+        return self.positions
+
+    def parameters(self, lr: float) -> list[dict[str, object]]:
+        """Return one group: every coordinate moves at the same rate."""
+        return [{"params": [self.positions], "lr": lr}]
