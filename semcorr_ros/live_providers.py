@@ -1,4 +1,4 @@
-"""From options to providers, and to those for pictures that no data set lies beside: of cameras, bags, files."""
+"""From options to providers, and to those for pictures that no data set lies beside."""
 
 from __future__ import annotations
 

@@ -51,9 +51,9 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> StructFieldSpec:
     missing = field.default is dataclasses.MISSING
     about = field.metadata
     if about.get("several"):
-        hint = UseAppendAction[hint]
+        hint = Annotated[hint, UseAppendAction]
     if about.get("positional"):
-        hint = Positional[hint]
+        hint = Annotated[hint, Positional]
     if "doc" in about:
         hint = Annotated[hint, tyro.conf.arg(name=spelled(field), help=about["doc"], prefix_name=False)]
     return StructFieldSpec(field.name, hint, tyro.MISSING_NONPROP if missing else field.default)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,14 +15,16 @@ from torch import Tensor
 
 from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Correspondences, KeypointState
-from semcorr_ros.cli import _picture_arguments as pictures
-from semcorr_ros.cli._live_arguments import live_from
-from semcorr_ros.cli._score_arguments import REFUSED, min_score_from, refused_json, say_refused
+from semcorr_ros.cli import _pictures as pictures
+from semcorr_ros.cli._options.transfer import TransferOptions
+from semcorr_ros.cli._providers import device_from, live_from
+from semcorr_ros.cli._refused import REFUSED, refused_json, say_refused
 from semcorr_ros.matching import MATCHING, View
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.refusal import Refusal
-from semcorr_ros.registry import load_module, names
-from semcorr_ros.sensing.judgement import judged, low_score
+from semcorr_ros.registry import load_module
+from semcorr_ros.sensing.judgement import judged, low_score, min_score_for
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_refusal
@@ -47,56 +47,27 @@ class Placed:
     refusal: Refusal | None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros transfer`."""
-    parser.add_argument(
-        "--source", type=Path, required=True, metavar="FILE", help="picture that is pointed at"
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--points", metavar='"X,Y X,Y"', help="pixels of the source")
-    what.add_argument("--keypoints", nargs="+", metavar="NAME", help='keypoints of the class, or "all"')
-    parser.add_argument("--target", type=Path, nargs="+", required=True, metavar="FILE")
-    parser.add_argument(
-        "--source-depth", type=Path, metavar="FILE", help="16-bit mm .png or float metres .npy"
-    )
-    parser.add_argument(
-        "--target-depth", type=Path, nargs="+", default=[], metavar="FILE", help="one per target"
-    )
-    parser.add_argument("--source-mask", type=Path, metavar="PNG", help="above 127 = object")
-    parser.add_argument(
-        "--target-mask", type=Path, nargs="+", default=[], metavar="PNG", help="one per target"
-    )
-    parser.add_argument(
-        "--target-camera",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="JSON",
-        help="one per target (default: --camera)",
-    )
-    parser.add_argument("--method", default="aligned", choices=names(MATCHING))
-    pictures.add_arguments(parser, class_required=False)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: TransferOptions) -> int:
     """Returns 0, or 1 where the class was not found surely enough in a picture: the JSON says why.
 
     A picture that cannot be read raises with the reason.
     """
-    matcher = _matcher(args)
-    model = pictures.class_from(args) if args.class_file else None
-    query = _query(args, model)
-    source, targets = _pictures(args)
-    providers = live_from(args, args.class_file)
+    matcher = _matcher(options)
+    model = None
+    if options.method.class_file:
+        model = read_class(options.method.class_file, device_from(options.sources.compute))
+    query = _query(options, model)
+    source, targets = _pictures(options)
+    providers = live_from(options.sources, options.method.class_file)
     judge = model if matcher.NEEDS_ALIGNMENT or query.ids is not None else None
-    min_score = min_score_from(args, providers.features.backbone)
+    min_score = min_score_for(providers.features.backbone, options.judgement.min_score)
 
     def place(picture: pictures.Picture, progress: Progress) -> Placed:
         seen = pictures.see(picture, providers, model)
         if judge is None:
             return Placed(View(seen), None)
         try:
-            aligned = pictures.align(args, judge, seen, progress, picture.image.name)
+            aligned = pictures.align(options.alignment, judge, seen, progress, picture.image.name)
         except Refusal as refusal:
             return Placed(View(seen), refusal)
         return Placed(View(seen, aligned), low_score(float(aligned.confidence[0]), min_score))
@@ -113,25 +84,29 @@ def run(args: argparse.Namespace) -> int:
         return found if judge is None else judged(found, min_score, target.refusal is not None)
 
     answers = [answer(target) for target in placed]
-    _report(args, query, shown, list(zip(placed, answers, strict=True)))
-    if args.output:
+    _report(options, query, shown, list(zip(placed, answers, strict=True)))
+    if options.output.output:
         asked = query.points if query.ids is None or shown.refusal else answer(shown).points
-        write_image(args.output, _picture(shown, asked, query.names, list(zip(placed, answers, strict=True))))
+        write_image(
+            options.output.output,
+            _picture(shown, asked, query.names, list(zip(placed, answers, strict=True))),
+        )
     return REFUSED if any(one.refusal for one in [shown, *placed]) else 0
 
 
-def _matcher(args: argparse.Namespace) -> ModuleType:
+def _matcher(options: TransferOptions) -> ModuleType:
     """The module of --method. Raises ValueError naming the argument that does not go with it."""
-    matcher = load_module(MATCHING, args.method)
-    aligns = matcher.NEEDS_ALIGNMENT or args.keypoints
-    if args.class_file is None and aligns:
-        raise ValueError(
-            f"{'--keypoints' if args.keypoints else args.method} needs --class-file; see build_class"
-        )
-    if args.masks and args.class_file is None:
+    matcher = load_module(MATCHING, options.method.method)
+    aligns = matcher.NEEDS_ALIGNMENT or options.source.keypoints
+    if options.method.class_file is None and aligns:
+        what = "--keypoints" if options.source.keypoints else options.method.method
+        raise ValueError(f"{what} needs --class-file; see build_class")
+    if options.sources.masks.masks and options.method.class_file is None:
         raise ValueError("--masks says who outlines an object of a class: it needs --class-file")
-    if args.min_score is not None and not aligns:
-        raise ValueError(f"--min-score is about aligned classes: --method {args.method} aligns none")
+    if options.judgement.min_score >= 0 and not aligns:
+        raise ValueError(
+            f"--min-score is about aligned classes: --method {options.method.method} aligns none"
+        )
     return matcher
 
 
@@ -178,13 +153,13 @@ def parse_points(text: str) -> Float[Tensor, "point 2"]:
     return torch.tensor(points)
 
 
-def _query(args: argparse.Namespace, model: ClassRepresentation | None) -> Query:
-    if args.points is not None:
-        points = parse_points(args.points)
+def _query(options: TransferOptions, model: ClassRepresentation | None) -> Query:
+    if options.source.points is not None:
+        points = parse_points(options.source.points)
         return Query(tuple(f"point {i + 1}" for i in range(len(points))), points, None)
     assert model is not None
     known = [name for name, seen in zip(model.info.keypoint_names, model.seen.tolist(), strict=True) if seen]
-    names = known if args.keypoints == ["all"] else args.keypoints
+    names = known if options.source.keypoints == ("all",) else options.source.keypoints
     for name in names:
         if name not in known:
             raise ValueError(f"class {model.info.name!r} has no keypoint {name!r}; it has {', '.join(known)}")
@@ -199,15 +174,17 @@ def _check_inside(query: Query, source: View) -> None:
             raise ValueError(f"--points: ({x:g}, {y:g}) is outside the source, which is {width}x{height}")
 
 
-def _pictures(args: argparse.Namespace) -> tuple[pictures.Picture, list[pictures.Picture]]:
-    count = len(args.target)
+def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures.Picture]]:
+    count = len(options.targets.target)
     for flag in ("depth", "mask", "camera"):
-        files = getattr(args, f"target_{flag}")
+        files = getattr(options.targets, f"target_{flag}")
         if files and len(files) != count:
             raise ValueError(f"--target-{flag} names {len(files)} files for {count} targets")
-    known = (args.target_depth, args.target_mask, args.target_camera or [args.camera] * count)
-    targets = [pictures.Picture(*files) for files in zip_longest(args.target, *known)]
-    return pictures.Picture(args.source, args.source_depth, args.source_mask, args.camera), targets
+    cameras = options.targets.target_camera or (options.source.camera,) * count
+    known = (options.targets.target_depth, options.targets.target_mask, cameras)
+    targets = [pictures.Picture(*files) for files in zip_longest(options.targets.target, *known)]
+    source = options.source
+    return pictures.Picture(source.source, source.source_depth, source.source_mask, source.camera), targets
 
 
 def _answer(
@@ -223,12 +200,12 @@ def _answer(
 
 
 def _report(
-    args: argparse.Namespace, query: Query, shown: Placed, answers: Sequence[tuple[Placed, Correspondences]]
+    options: TransferOptions, query: Query, shown: Placed, answers: Sequence[tuple[Placed, Correspondences]]
 ) -> None:
     content: list[dict[str, Any]] = []
     if shown.refusal is not None:
-        say_refused("transfer", shown.refusal, f"source {args.source}")
-    for path, (target, found) in zip(args.target, answers, strict=bool(answers)):
+        say_refused("transfer", shown.refusal, f"source {options.source.source}")
+    for path, (target, found) in zip(options.targets.target, answers, strict=bool(answers)):
         points = pictures.points_json(found, query.names)
         aligned = target.view.aligned
         confidence = None if aligned is None else float(aligned.confidence[0])
@@ -238,7 +215,11 @@ def _report(
         pictures.print_points(points)
         if target.refusal is not None:
             say_refused("transfer", target.refusal, path)
-    if args.json:
-        head = {"source": str(args.source), "method": args.method, "refused": refused_json(shown.refusal)}
+    if options.output.json:
+        head = {
+            "source": str(options.source.source),
+            "method": options.method.method,
+            "refused": refused_json(shown.refusal),
+        }
         asked = None if query.points is None else query.points.tolist()
-        write_json(args.json, {**head, "source_points": asked, "targets": content})
+        write_json(options.output.json, {**head, "source_points": asked, "targets": content})

@@ -1,8 +1,8 @@
 import argparse
 
 import pytest
-
 from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
+
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 
 

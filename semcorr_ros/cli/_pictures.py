@@ -1,8 +1,7 @@
-"""Arguments and steps shared by the verbs that work on single pictures: read one, align a class to it."""
+"""Steps shared by the verbs that work on single pictures: read one, align a class to it."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,15 +16,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from semcorr_ros import pipeline
 from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
 from semcorr_ros.camera_file import read_camera
-from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, alignment_from
-from semcorr_ros.cli._live_arguments import add_live_arguments
-from semcorr_ros.cli._score_arguments import add_min_score
+from semcorr_ros.cli._constants import alignment_from
+from semcorr_ros.cli._options.pictures import ConstantsOptions
 from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import ImageRef
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.observations import Providers, lone_image, observe
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.judgement import check_finite
@@ -42,30 +38,6 @@ class Picture:
     depth: Path | None = None
     mask: Path | None = None
     camera: Path | None = None
-
-
-def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None:
-    """Class file, alignment constants, seed, camera, backbone, masks and depth network."""
-    parser.add_argument(
-        "--class-file", type=Path, required=class_required, metavar="FILE", help="see build_class"
-    )
-    parser.add_argument(
-        "--camera",
-        type=Path,
-        metavar="JSON",
-        help='{"K": 3x3 pixels} of the picture (default: the focal length is searched for)',
-    )
-    add_alignment_arguments(parser)
-    add_min_score(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the alignment (default: 0)")
-    parser.add_argument("--output", type=Path, metavar="PNG", help="picture of the result")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="result in numbers")
-    add_live_arguments(parser)
-
-
-def class_from(args: argparse.Namespace) -> ClassRepresentation:
-    """Read --class-file onto --device."""
-    return read_class(args.class_file, data.device_from(args))
 
 
 def see(picture: Picture, providers: Providers, model: ClassRepresentation | None) -> Observation:
@@ -94,7 +66,7 @@ def see(picture: Picture, providers: Providers, model: ClassRepresentation | Non
 
 
 def align(
-    args: argparse.Namespace, model: ClassRepresentation, seen: Observation, progress: Progress, name: str
+    options: ConstantsOptions, model: ClassRepresentation, seen: Observation, progress: Progress, name: str
 ) -> Alignment:
     """Align with the chosen constants and seed, showing a bar.
 
@@ -108,8 +80,8 @@ def align(
         progress.update(task, completed=step, total=steps)
         return True
 
-    generator = torch.Generator().manual_seed(args.seed)
-    found = pipeline.align(model, seen, alignment_from(args, model.info.name), generator, on_step)
+    generator = torch.Generator().manual_seed(options.seed)
+    found = pipeline.align(model, seen, alignment_from(options, model.info.name), generator, on_step)
     progress.update(task, completed=1, total=1)
     check_finite(model.info.name, found)
     return found
