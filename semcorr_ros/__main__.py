@@ -68,9 +68,10 @@ def _unknown(verb: str) -> str:
 
 
 def _run_verb(path: Path, verb: str, arguments: list[str]) -> int:
-    package = f"{path.parents[1].name}.cli"
-    name = "".join(word.title() for word in verb.split("_"))
-    options = getattr(importlib.import_module(f"{package}._options.{verb}"), f"{name}Options")
+    from semcorr_ros.cli import options_of
+
+    package = path.parents[1].name
+    options = options_of(verb, package)
     asked = next((i for i, argument in enumerate(arguments) if argument in ("-h", "--help")), None)
     if asked is not None:
         from semcorr_ros.cli import _help
@@ -82,7 +83,7 @@ def _run_verb(path: Path, verb: str, arguments: list[str]) -> int:
     from semcorr_ros.cli._command import parse
 
     found = parse(options, arguments)
-    return int(importlib.import_module(f"{package}.{verb}").run(found))
+    return int(importlib.import_module(f"{package}.cli.{verb}").run(found))
 
 
 def _doc(path: Path) -> str:

@@ -54,7 +54,7 @@ REGISTRIES = {
 MODULES = {
     "semcorr_ros.matching": ("NEEDS_ALIGNMENT", "match"),
     "semcorr_lab.synthetic.categories": ("INFO", "generate"),
-    "semcorr_ros.cli": ("add_arguments", "run"),
+    "semcorr_ros.cli": ("run",),
 }
 
 

@@ -98,7 +98,7 @@ def here(folder, shot, parameters, measured):
         ({"backbone_options": ("size",)}, "backbone_options takes KEY=VALUE, got 'size'"),
         ({"backbone_options": ("weights=here",)}, "use the parameter weights"),
         ({"precision": "fp16"}, "precision 'fp16' means nothing to efficientnet_lite, attention"),
-        ({"masks": ("spam",)}, "unknown masks plug-in 'spam'; available: .*sam"),
+        ({"masks": ("spam",)}, "masks must be one of annotation, .*sam3, got 'spam'"),
         ({"masks": ("annotation",)}, "'annotation' reads files of a data set; for pictures alone there are"),
         ({"mask_options": ("sam.size=base",)}, "mask_options sam.size=base: .* one of attention"),
         ({"masks": ("sam",), "mask_options": ("sam.size=vast",)}, "size must be one of base, large, huge"),
