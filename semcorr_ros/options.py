@@ -81,6 +81,8 @@ def check(options: T, spell: Spell) -> T:
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):
             check(value, spell)
+        elif value == () and field.default is REQUIRED:
+            raise ValueError(f"{spell(options, field.name)} must be given")
         elif value != field.default:
             for one in value if isinstance(value, tuple) else (value,):
                 _check_one(field, one, lambda: spell(options, field.name))  # noqa: B023

@@ -57,7 +57,7 @@ def text(kind: type[Any], prog: str, doc: str, topic: str = "") -> str:
     else:
         shown = [group for group in groups if topic == ALL or not group.rare]
         more = [group for group in groups if group not in shown]
-    lines = [] if topic in titles else [_usage(groups, prog, width), "", doc.strip()]
+    lines = [] if topic in titles else [_usage(groups, prog, width), "", *_wrapped(doc, width)]
     for group in shown:
         lines += [
             "",
@@ -70,13 +70,18 @@ def text(kind: type[Any], prog: str, doc: str, topic: str = "") -> str:
     return "\n".join(lines).strip("\n")
 
 
+def _wrapped(doc: str, width: int) -> list[str]:
+    paragraphs = [textwrap.wrap(" ".join(part.split()), width) for part in doc.strip().split("\n\n")]
+    return [line for lines in paragraphs for line in ("", *lines)][1:]
+
+
 def _usage(groups: list[Group], prog: str, width: int) -> str:
     fields = [field for group in groups for field in group.fields]
-    needed = [_shape(field) for field in fields if field.default is dataclasses.MISSING]
+    needed = [shape(field) for field in fields if field.default is dataclasses.MISSING]
     return textwrap.fill(f"usage: {' '.join([prog, *needed])} [options]", width, subsequent_indent=" " * 7)
 
 
-def _shape(field: dataclasses.Field[Any]) -> str:
+def shape(field: dataclasses.Field[Any]) -> str:
     """Flag and value: --masks NAME ..."""
     about, many = field.metadata, "tuple" in str(field.type)
     value = about.get("metavar") or (
@@ -89,17 +94,17 @@ def _shape(field: dataclasses.Field[Any]) -> str:
 
 
 def _described(field: dataclasses.Field[Any], width: int) -> list[str]:
-    shape, about = _shape(field), field.metadata["doc"]
+    given, about = shape(field), field.metadata["doc"]
     if field.metadata.get("several"):
         about += "; several times"
     if choices := choices_of(field):
         listed = ", ".join(map(str, choices))
-        about += "" if listed in about or "|" in shape else f" ({listed})"
+        about += "" if listed in about or "|" in given else f" ({listed})"
     default = field.default
     if default not in (dataclasses.MISSING, None, "", (), False) and "default" not in about:
         about += f" (default: {' '.join(map(str, default)) if isinstance(default, tuple) else default})"
     wrapped = textwrap.wrap(about, width - COLUMN)
-    head = f"  {shape}"
+    head = f"  {given}"
     if len(head) >= COLUMN:
         return [head, *(" " * COLUMN + line for line in wrapped)]
     return [f"{head:<{COLUMN}}{wrapped[0]}", *(" " * COLUMN + line for line in wrapped[1:])]
@@ -107,4 +112,4 @@ def _described(field: dataclasses.Field[Any], width: int) -> list[str]:
 
 def _listed(group: Group, width: int) -> str:
     flags = " ".join(f"--{spelled(field)}" for field in group.fields)
-    return textwrap.shorten(f"  {group.title:<16}", width) and f"  {group.title:<16}{flags}"[:width]
+    return f"  {group.title:<16}{flags}"[:width]

@@ -14,9 +14,11 @@ from methods.semalign3d.alignment import fabricated
 from semcorr_ros.__main__ import main
 from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.features import FeatureExtractor
-from semcorr_ros.live_providers import LiveProviders, live_depth, live_masks
+from semcorr_ros.live_providers import LiveProviders, live_providers
 from semcorr_ros.masks import MaskProvider, attention, sam
 from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.options import flag
+from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
 from semcorr_ros.sensing.frame import Frame, with_depth
 from semcorr_ros.sensing.place import Place, observe_at, pieces
 from semcorr_ros.storage import read_json, write_image
@@ -103,12 +105,14 @@ def test_a_network_gives_depth_only_where_no_sensor_did(frame):
 def test_names_become_providers(tmp_path):
     mask_networks.save_sam(tmp_path / "sam")
     options = ("sam.candidate=best", f"sam.weights={tmp_path / 'sam'}", "attention.keep=0.5")
-    common = {"device": "cpu", "precision": "bf16"}
-    chosen = live_masks(("sam", "attention"), options, "masks", common, {})
+    features = FeatureOptions("fabricated", precision="bf16")
+    named = (features, MaskOptions(("sam", "attention"), options), DepthOptions())
+    chosen = live_providers(named, "cpu", None, flag).masks
     assert (chosen[0]._settings.candidate, chosen[0]._settings.precision) == ("best", "bf16")
     assert chosen[1].config.keep == 0.5
-    assert isinstance(live_masks((), (), "masks", common, {})[0], attention.AttentionMasks)
-    assert live_depth("", (), "depth", common, {}) is None
+    found = live_providers((FeatureOptions("fabricated"), MaskOptions(), DepthOptions()), "cpu", None, flag)
+    assert isinstance(found.masks[0], attention.AttentionMasks)
+    assert found.depth is None
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,6 @@ class BuildClassOptions:
     which: CategoryOptions = group(CategoryOptions)
     output: ClassOutputOptions = group(ClassOutputOptions)
     keypoints: KeypointDepthOptions = group(KeypointDepthOptions)
-    images: ImageOptions = group(ImageOptions)
+    images: ImageOptions = group(ImageOptions, rare=True)
     sources: DatasetSources = group(DatasetSources)
     workers: WorkerOptions = group(WorkerOptions, rare=True)
