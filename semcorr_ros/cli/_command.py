@@ -87,10 +87,10 @@ def _number(kind: type[int] | type[float], what: str) -> PrimitiveConstructorSpe
 
 
 def _one_line(kind: type[Any], box: str) -> str:
-    """What tyro says in a box of several lines: the part before its rule."""
+    """What tyro says in a box of several lines: what is between its title and its first rule."""
     lines = [line.strip(FRAME) for line in box.splitlines()]
-    told = [line for line in lines if line]
-    body = list(itertools.takewhile(lambda line: not set(line) <= RULE, told[1:]))
+    below = itertools.dropwhile(lambda line: set(line) <= RULE, [line for line in lines if line][1:])
+    body = itertools.takewhile(lambda line: not set(line) <= RULE, below)
     text = " ".join(body) or "the arguments cannot be understood"
     fields = [field for group in groups_of(kind) for field in group.fields]
     if text.startswith("Missing from"):

@@ -31,8 +31,8 @@ def test_values_arrive_typed_in_their_groups():
         AlignOptions,
         [
             *ALIGN,
-            *"--masks sam attention --mask-option sam.size=base --mask-option sam.a=b".split(),
-            *"--seed 3 --min-score=0.5 --backbone-option side=320".split(),
+            *["--masks", "sam", "attention", "--mask-option", "sam.size=base", "--mask-option", "sam.a=b"],
+            *["--seed", "3", "--min-score=0.5", "--backbone-option", "side=320"],
         ],
     )
     assert found.picture.image == Path("a.png")
