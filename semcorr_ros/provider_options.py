@@ -93,8 +93,7 @@ class AlignmentOptions:
     """How a class is aligned."""
 
     quality: str = option(
-        "fast",
-        "fast; tracking (start from the last picture); paper (its own constants); or a YAML file",
+        "fast", "fast; tracking (start from the last picture); paper (its own constants); or a YAML file"
     )
     seed: int = option(
         0, "every alignment starts from this random seed: same image, same answer", 0, 2**31, metavar="N"
