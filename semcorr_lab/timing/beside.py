@@ -51,7 +51,7 @@ def timing(milliseconds: np.ndarray) -> Timing:
 
 def _run(module: str, arguments: list[str]) -> dict[str, Any]:
     """What the module prints, or why it could not."""
-    name = f"semcorr_ros.ros.{module}"
+    name = f"semcorr_lab.timing.{module}"
     if importlib.util.find_spec("semcorr_ros.ros") is None:
         return {"skipped": "installed without the nodes: build the ROS 2 package"}
     command = [sys.executable, "-m", name, *arguments]
