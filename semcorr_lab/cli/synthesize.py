@@ -11,8 +11,6 @@ from dataclasses import asdict
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_lab.cli._options.synthesize import SynthesizeOptions
 from semcorr_lab.synthetic import categories
@@ -20,6 +18,7 @@ from semcorr_lab.synthetic.contact_sheet import contact_sheet
 from semcorr_lab.synthetic.dataset import DatasetConfig, Job, jobs, make_dataset, picture
 from semcorr_lab.synthetic.scene import SceneConfig
 from semcorr_lab.synthetic.source import ProceduralSource, Source
+from semcorr_ros.cli._progress import counted
 from semcorr_ros.storage import write_image, write_json
 
 
@@ -52,7 +51,7 @@ def _make(options: SynthesizeOptions, source: Source, config: DatasetConfig, ski
     }
     if options.output is not None:
         todo = jobs(source, config)
-        with _progress() as progress:
+        with counted() as progress:
             task = progress.add_task("render", total=len(todo))
             made = make_dataset(
                 options.output, source, config, options.workers, lambda: progress.advance(task)
@@ -106,8 +105,3 @@ def _sheet(source: Source, config: DatasetConfig, count: int) -> UInt8[np.ndarra
         wanted = [Job(name, "trn", index, info.flat) for index in range(count)]
         rows.append((info, [picture(source, config, job)[1] for job in wanted]))
     return contact_sheet(rows)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))

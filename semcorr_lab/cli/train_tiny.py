@@ -8,8 +8,6 @@ import sys
 import time
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_lab.cli._options.train_tiny import TrainTinyOptions
 from semcorr_lab.synthetic.categories import available
@@ -18,6 +16,7 @@ from semcorr_lab.training.rendered_samples import RenderedSample, Request, fill_
 from semcorr_lab.training.tiny_backbone import Config, train
 from semcorr_lab.training.tiny_classes import class_codebook
 from semcorr_lab.training.tiny_targets import Codebook
+from semcorr_ros.cli._progress import counted
 from semcorr_ros.features import tiny
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.feature_picture import feature_picture
@@ -59,7 +58,7 @@ def _train(options: TrainTinyOptions, categories: tuple[str, ...], codebook: Cod
     samples = _samples(options, categories, codebook, "train", options.training.images)
     rendered = time.monotonic()
     losses: list[float] = []
-    with _progress() as progress:
+    with counted() as progress:
         task = progress.add_task("train", total=config.steps)
 
         def on_step(step: int, loss: float) -> None:
@@ -106,7 +105,7 @@ def _samples(
         for index in range(count)
         for category in categories
     ]
-    with _progress() as progress:
+    with counted() as progress:
         for _ in progress.track(
             fill_cache(requests, options.threads), total=len(requests), description=f"render {split}"
         ):
@@ -115,8 +114,3 @@ def _samples(
         read_sample(request.path, request.category, codebook.codes[request.category].mean.names)
         for request in requests
     ]
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))

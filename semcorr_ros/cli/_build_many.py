@@ -9,12 +9,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from semcorr_ros.cli._crew import crew_from
 from semcorr_ros.cli._options.build_class import BuildClassOptions
 from semcorr_ros.cli._options.sources import CategoryOptions
+from semcorr_ros.cli._progress import counted
 from semcorr_ros.cli._providers import dataset_from
 from semcorr_ros.workers import Crew, Failed
 
@@ -65,8 +63,7 @@ def _told(build: Build, one: BuildClassOptions, path: Path) -> str:
 def _by(crew: Crew, jobs: dict[str, Callable[[], str]]) -> dict[str, str]:
     """Reasons of the categories that failed."""
     failed = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with counted() as bar:
         task = bar.add_task("classes", total=len(jobs))
         for name, outcome in crew.run(jobs):
             if isinstance(outcome, Failed):

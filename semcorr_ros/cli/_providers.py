@@ -34,6 +34,7 @@ from semcorr_ros.options import flag
 from semcorr_ros.provider_options import ComputeOptions
 from semcorr_ros.registry import Plugin, by_name
 
+FEATURES_DIR = "--features-dir"
 DEFAULT_MASKS = ("annotation", "attention")
 Depth = TypeVar("Depth", bound=DepthProvider)
 
@@ -54,7 +55,7 @@ def live_from(sources: LiveSources, class_file: Path | None = None) -> LiveProvi
     device, memory = device_from(sources.compute), sources.cache
     built_on = read_origin(class_file) if class_file else None
     named = (sources.features, sources.masks, sources.depth_network)
-    found = live_providers(named, device, built_on, flag, memory.features_dir)
+    found = live_providers(named, device, built_on, flag, (memory.features_dir, FEATURES_DIR))
     return replace(
         found,
         features=remembered_features(found.features, memory, device),
@@ -69,7 +70,9 @@ def extractor_from(
     """Build the backbone. others: as in `feature_extractor`, which raises."""
     device = device_from(sources.compute)
     common = Common(device, sources.features.precision, flag)
-    found = feature_extractor(sources.features, common, built_on, others, sources.cache.features_dir)
+    found = feature_extractor(
+        sources.features, common, built_on, others, (sources.cache.features_dir, FEATURES_DIR)
+    )
     return remembered_features(found, sources.cache, device)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from semcorr_ros import config as yaml_config
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, FeatureMap
@@ -26,6 +25,7 @@ from semcorr_ros.cli._build_providers import (
 )
 from semcorr_ros.cli._options.build_class import BuildClassOptions
 from semcorr_ros.cli._origins import origins
+from semcorr_ros.cli._progress import counted
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -63,14 +63,14 @@ def _build_one(options: BuildClassOptions, output: Path) -> int:
     named = data.providers_from(sources, annotated=True, nearer=options.keypoints.nearer)
     providers, hull = with_hull(named)
     generator = torch.Generator().manual_seed(options.images.seed)
-    with _progress() as bar:
-        task = bar.add_task("build", total=1.0)
+    with counted() as bar:
+        task = bar.add_task("build", total=100)
         bar.update(task, description="depth")
         prepared = prepare_depth(providers, images, info, generator)
         providers = dataclasses.replace(providers, depth=prepared.depth)
         samples = [_lazy(image, info, providers, config) for image in images]
         model, report = build(info, samples, config, generator, _advance(bar, task))
-        bar.update(task, completed=1.0, description="done")
+        bar.update(task, completed=100, description="done")
     cameras_are_known = all(image.camera is not None for image in images)
     model = with_size(_with_provenance(model, options, origins(sources, named), cameras_are_known), size)
     report["metric_scale"] = model.metric_scale
@@ -157,13 +157,8 @@ def _with_provenance(
     return dataclasses.replace(model, provenance=model.provenance | origin)
 
 
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
-
-
 def _advance(bar: Progress, task: object) -> Callable[[str, float], None]:
-    return lambda stage, done: bar.update(task, completed=done, description=stage)  # type: ignore[arg-type]
+    return lambda stage, done: bar.update(task, completed=100 * done, description=stage)  # type: ignore[arg-type]
 
 
 def _print_summary(model: ClassRepresentation, report: dict[str, Any], output: Path) -> None:

@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import backbones
 from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _providers as data
 from semcorr_ros.cli._crew import crew_from
 from semcorr_ros.cli._options.encode import EncodeOptions
+from semcorr_ros.cli._progress import counted
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.methods.semalign3d.class_file import read_class, read_origin
@@ -86,8 +85,7 @@ def _jobs(options: EncodeOptions, dataset: Dataset, category: str) -> dict[str, 
 def _by(crew: Crew, jobs: dict[str, partial[Outcome]], failed: dict[str, str]) -> Counter[str]:
     """How many feature maps were read and computed; adds to `failed`."""
     counts = Counter[str]()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with counted() as bar:
         task = bar.add_task("images", total=sum(len(job.args[2]) for job in jobs.values()))
         for name, outcome in crew.run(jobs):
             if isinstance(outcome, Failed):

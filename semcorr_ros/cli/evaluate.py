@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from semcorr_ros.cli import _evaluation_output as output
 from semcorr_ros.cli._crew import crew_from
 from semcorr_ros.cli._evaluation import Bench, Scored, bench_from, categories, evaluate, score_again
 from semcorr_ros.cli._options.evaluate import EvaluateOptions
+from semcorr_ros.cli._progress import counted
 
 
 def run(options: EvaluateOptions) -> int:
@@ -36,7 +34,7 @@ def run(options: EvaluateOptions) -> int:
 def _evaluate_all(bench: Bench) -> tuple[list[Scored], dict[str, str]]:
     """Results, and the reason of each category that was left out of --all-categories."""
     scored, left_out = [], {}
-    with _work_folder(bench.options) as work, _progress() as progress:
+    with _work_folder(bench.options) as work, counted() as progress:
         for category in categories(bench):
             try:
                 scored += evaluate(bench, category, work, progress)
@@ -56,8 +54,3 @@ def _work_folder(options: EvaluateOptions) -> Iterator[Path]:
     else:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))

@@ -155,6 +155,14 @@ def test_a_node_with_a_class_of_rendered_images_says_so(start, ros, tmp_path):
     assert said["toy"].count("knows rendered images only") == 1
 
 
+def test_features_in_files_are_an_option_of_the_backbone(tmp_path):
+    np.savez(tmp_path / "a.npz", features=np.ones((2, 3, 4), np.float32))
+    given = Parameters(backbone="precomputed", backbone_options=(f"folder={tmp_path}",))
+    assert providers_from(check(given), "cpu").features.backbone == "precomputed:4"
+    with pytest.raises(ValueError, match="'precomputed' needs folder"):
+        providers_from(check(Parameters(backbone="precomputed")), "cpu")
+
+
 def test_choices_that_need_no_plug_in_are_checked_at_once():
     with pytest.raises(ValueError, match=r"precision must be one of \(empty\), fp32, fp16, bf16, got 'int4'"):
         check(Parameters(precision="int4"))
