@@ -25,10 +25,8 @@ PARAMETERS = {item.name: item for item in dataclasses.fields(Parameters)}
 
 def _parameter(name: str) -> tuple[str, str]:
     """Of an argument that is a parameter of the node: default, and what the node says of it."""
-    return (
-        "",
-        f"{PARAMETERS[name].metadata['doc']}{' (separated by commas)' if name in LISTS else ''}; not given = as in params_file",
-    )
+    commas = ", separated by commas" if name in LISTS else ""
+    return "", f"{PARAMETERS[name].metadata['doc']}{commas}; not given = as in params_file"
 
 
 SHARE = FindPackageShare("semcorr_ros")

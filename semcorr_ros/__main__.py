@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import importlib
 import importlib.util
@@ -71,14 +70,27 @@ def _unknown(verb: str) -> str:
 
 
 def _run_verb(path: Path, verb: str, arguments: list[str]) -> int:
-    module = importlib.import_module(f"{path.parents[1].name}.cli.{verb}")
-    parser = argparse.ArgumentParser(
-        prog=f"semcorr_ros {verb}",
-        description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    module.add_arguments(parser)
-    return int(module.run(parser.parse_args(arguments)))
+    from semcorr_ros.cli import options_of
+
+    package = path.parents[1].name
+    options = options_of(verb, package)
+    asked = next((i for i, argument in enumerate(arguments) if argument in ("-h", "--help")), None)
+    if asked is not None:
+        from semcorr_ros.cli import _help
+
+        print(
+            _help.text(options, f"semcorr_ros {verb}", _doc(path), "".join(arguments[asked + 1 : asked + 2]))
+        )
+        return 0
+    from semcorr_ros.cli._command import parse
+
+    found = parse(options, arguments)
+    return int(importlib.import_module(f"{package}.cli.{verb}").run(found))
+
+
+def _doc(path: Path) -> str:
+    """Read, not imported: neither an overview nor --help may load torch."""
+    return ast.get_docstring(ast.parse(path.read_text())) or "" if path.is_file() else ""
 
 
 def _run_node(node: str, arguments: list[str]) -> int:
@@ -97,9 +109,7 @@ def _run_node(node: str, arguments: list[str]) -> int:
 def _overview(verbs: dict[str, Path]) -> str:
     lines = ["usage: python -m semcorr_ros VERB [arguments]", "", "verbs (each has --help):"]
     for name, path in verbs.items():
-        # Read, not imported: an overview must not load torch.
-        doc = ast.get_docstring(ast.parse(path.read_text())) or "" if path.is_file() else ""
-        lines.append(f"  {name:<14} {doc.splitlines()[0] if doc else ''}")
+        lines.append(f"  {name:<14} {''.join(_doc(path).splitlines()[:1])}")
     return "\n".join(lines)
 
 

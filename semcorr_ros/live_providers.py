@@ -1,4 +1,4 @@
-"""Build providers from options; among them those for pictures that no data set lies beside."""
+"""From options to providers, and to those for pictures that no data set lies beside."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from semcorr_ros.registry import Plugin, Registry, by_name
 
 DEFAULT_MASKS = ("attention",)
 
+Folder = tuple[Path | None, str]  # of precomputed features, and the option that names it
 AnyPlugin = TypeVar("AnyPlugin", bound=Plugin[Any])
 Made = TypeVar("Made")
 
@@ -49,10 +50,10 @@ def live_providers(
     device: str,
     built_on: Origin | None,
     spell: Spell,
-    folder: Path | None = None,
+    folder: Folder | None = None,
 ) -> LiveProviders:
     """Build what the options name. built_on: of the class that the pictures are compared with; folder: of
-    precomputed features.
+    precomputed features, where an option names it.
 
     Raises ValueError naming the option, also for a provider of files, FileNotFoundError for missing weights,
     ImportError naming the extra.
@@ -88,24 +89,22 @@ def feature_extractor(
     common: Common,
     built_on: Origin | None,
     others: Sequence[Plugin[Any]] = (),
-    folder: Path | None = None,
+    folder: Folder | None = None,
 ) -> FeatureExtractor:
     """Build the backbone; unless it is given, that of the class.
 
     others: the networks that a precision is meant for as well; one of all must have a choice. folder: of
-    precomputed features. Raises as `live_providers`.
+    precomputed features, where an option names it. Raises as `live_providers`.
     """
-    name = options.backbone or ("precomputed" if folder else backbones.chosen("", built_on))
+    name = options.backbone or ("precomputed" if folder and folder[0] else backbones.chosen("", built_on))
     plugin = FEATURES.load(name)
     if options.precision and not any(one.has_setting("precision") for one in (plugin, *others)):
         listed = ", ".join(one.name.partition("/")[2] for one in (plugin, *others))
         what = common.spell(options, "precision")
         raise ValueError(f"{what} {options.precision!r} means nothing to {listed}")
     texts = backbones.with_those_of(built_on, name, options.backbone_options)
-    own = {
-        "weights": (options.weights, common.spell(options, "weights")),
-        "folder": (folder, "--features-dir"),
-    }
+    own: dict[str, tuple[Any, str]] = {"weights": (options.weights, common.spell(options, "weights"))}
+    own |= {"folder": folder} if folder else {}
     return provider(plugin, texts, common.spell(options, "backbone_options"), own, common, options)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from semcorr_ros.options import ALWAYS, NEVER, option
 from semcorr_ros.provider_options import (
-    DEPTH_CHOICES,
     AlignmentOptions,
     ComputeOptions,
     DepthOptions,
@@ -71,13 +70,6 @@ class Parameters(
     broadcast_tf: bool = option(True, "broadcast a transform per object, where tf2 is installed")
     cameras: tuple[str, ...] = option(
         (), "cameras by name, each with topics below it, e.g. left/image; empty = one without a name"
-    )
-    regions: str = option(
-        "auto", f"use of detectors' regions of interest: {', '.join(DEPTH_CHOICES)}", choices=DEPTH_CHOICES
-    )
-    class_aliases: tuple[str, ...] = option((), "names of a detector's classes, e.g. cup=mug")
-    max_instances: int = option(
-        1, "objects per class and image where no detector says more", 1, 100, change=ALWAYS
     )
     memory_budget_mb: float = option(
         0.0,

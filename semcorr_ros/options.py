@@ -64,6 +64,16 @@ def choices_of(field: dataclasses.Field[Any]) -> tuple[Any, ...]:
     return tuple(found() if callable(found) else found)
 
 
+def exclude(options: object, *names: str, required: bool = False) -> None:
+    """Raise ValueError where more than one of these fields is given; required: or none."""
+    flags = [flag(options, name) for name in names]
+    given = [flag for flag, name in zip(flags, names, strict=True) if getattr(options, name)]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} exclude each other")
+    if required and not given:
+        raise ValueError(f"one of {' and '.join(flags)} is required")
+
+
 def check(options: T, spell: Spell) -> T:
     """Return the options, also those in nested groups. Raises ValueError naming what is not allowed, and
     what is."""
@@ -71,6 +81,8 @@ def check(options: T, spell: Spell) -> T:
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):
             check(value, spell)
+        elif value == () and field.default is REQUIRED:
+            raise ValueError(f"{spell(options, field.name)} must be given")
         elif value != field.default:
             for one in value if isinstance(value, tuple) else (value,):
                 _check_one(field, one, lambda: spell(options, field.name))  # noqa: B023
@@ -88,6 +100,7 @@ def _check_one(field: dataclasses.Field[Any], value: Any, name: Callable[[], str
         raise ValueError(f"{name()} must be {wanted}, got {value}")
     choices = choices_of(field)
     if choices and value not in choices:
-        # "(empty)": what stands for the default of a text that need not be given.
-        listed = ", ".join(map(str, (*(["(empty)"] if field.default == "" else []), *choices)))
+        # "(empty)": what a ROS parameter is that is not given.
+        empty = field.default == "" and not name().startswith("-")
+        listed = ", ".join(map(str, (*(["(empty)"] if empty else []), *choices)))
         raise ValueError(f"{name()} must be one of {listed}, got {value!r}")

@@ -93,8 +93,7 @@ class AlignmentOptions:
     """How a class is aligned."""
 
     quality: str = option(
-        "fast",
-        "fast; tracking (start from the last picture); paper (its own constants); or a YAML file",
+        "fast", "fast; tracking (start from the last picture); paper (its own constants); or a YAML file"
     )
     seed: int = option(
         0, "every alignment starts from this random seed: same image, same answer", 0, 2**31, metavar="N"
@@ -118,7 +117,7 @@ class JudgementOptions:
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """How image and depth are put together."""
+    """How images, depth and a detector's regions are put together."""
 
     depth: str = option(
         "auto",
@@ -128,4 +127,20 @@ class StreamOptions:
     )
     sync_slop: float = option(
         0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0, metavar="S"
+    )
+    regions: str = option(
+        "auto",
+        f"use of detectors' regions of interest: {', '.join(DEPTH_CHOICES)}",
+        choices=DEPTH_CHOICES,
+        flag="regions-mode",
+    )
+    class_aliases: tuple[str, ...] = option(
+        (),
+        "names of a detector's classes, e.g. cup=mug",
+        flag="class-alias",
+        several=True,
+        metavar="THEIRS=OURS",
+    )
+    max_instances: int = option(
+        1, "objects per class and image where no detector says more", 1, 100, change=ALWAYS, metavar="N"
     )

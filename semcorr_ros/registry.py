@@ -130,7 +130,8 @@ def names(package: str) -> list[str]:
         folders = list(sys.modules[package].__path__)
     else:
         top, *inner = package.split(".")
-        folders = [str(Path(root, *inner)) for root in importlib.import_module(top).__path__]
+        roots = importlib.import_module(top).__path__
+        folders = [str(folder) for root in roots if (folder := Path(root, *inner)).is_dir()][:1]
     found = {module.name for module in pkgutil.iter_modules(folders)}
     return sorted(name for name in found if not name.startswith("_"))
 

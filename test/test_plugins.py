@@ -55,7 +55,7 @@ REGISTRIES = {
 }
 MODULES = {
     "semcorr_lab.synthetic.categories": ("INFO", "generate"),
-    "semcorr_ros.cli": ("add_arguments", "run"),
+    "semcorr_ros.cli": ("run",),
 }
 
 

@@ -1,28 +1,25 @@
 """Commands that the manuals show are ones that the verbs understand."""
 
-import argparse
-import importlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+from semcorr_ros.cli import options_of
+from semcorr_ros.cli._command import parse
+from semcorr_ros.cli._help import groups_of
 from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import FEATURES
 from semcorr_ros.masks import MASKS
+from semcorr_ros.options import spelled
+from semcorr_ros.provider_options import FeatureOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 MANUALS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VERBS = [path.stem for path in sorted((ROOT / "semcorr_ros/cli").glob("[a-z]*.py"))]
 COMMAND = re.compile(r"(?:\$semcorr|python -m semcorr_ros) (\w+)([^;\n)`]*)")
 LOOPED = {"$c": "mug", "$t": "depth"}  # variables of `for`
-
-
-def parser_of(verb: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(verb, exit_on_error=False)
-    importlib.import_module(f"semcorr_ros.cli.{verb}").add_arguments(parser)
-    return parser
 
 
 def commands() -> list[tuple[str, str, str]]:
@@ -48,11 +45,12 @@ def test_a_command_is_understood(manual, verb, rest):
     if "..." in rest or "[" in rest:
         pytest.skip("an outline, not a command")
     try:
-        found = parser_of(verb).parse_args(given)
-    except (argparse.ArgumentError, SystemExit) as error:
+        found = parse(options_of(verb), given)
+    except ValueError as error:
         pytest.fail(f"{manual}: {verb} {rest}: {error}")
-    for text in getattr(found, "backbone_option", []):
-        backbone = FEATURES.load(found.backbone)
+    features = found.sources.features if hasattr(found, "sources") else FeatureOptions()
+    for text in features.backbone_options:
+        backbone = FEATURES.load(features.backbone)
         assert all(backbone.has_setting(key) for key in backbone.parse([text], "--backbone-option")), text
 
 
@@ -64,10 +62,9 @@ def test_the_published_tables_are_among_them():
 
 @pytest.mark.parametrize("name", ["backbones.md", "weights.md"])
 def test_every_flag_of_a_manual_exists(name):
-    flags = {flag for verb in VERBS for action in parser_of(verb)._actions for flag in action.option_strings}
+    groups = [group for verb in VERBS for group in groups_of(options_of(verb))]
+    flags = {f"--{spelled(field)}" for group in groups for field in group.fields} | {"--help"}
     flags.add("--ros-args")  # of the node
-    # `weights` has verbs of its own.
-    flags |= set(re.findall(r"--[a-z][a-z-]*", (ROOT / "semcorr_ros/cli/weights.py").read_text()))
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", (ROOT / "docs" / name).read_text()))
     assert mentioned
     assert mentioned <= flags, mentioned - flags

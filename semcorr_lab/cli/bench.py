@@ -5,7 +5,6 @@ Renders an object and builds a class for it first (kept in --work). Writes bench
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 from dataclasses import asdict
@@ -17,15 +16,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from semcorr_lab.synthetic import categories
+from semcorr_lab.cli._options.bench import BenchOptions
 from semcorr_lab.timing import beside, chart, limits, machine, scaling, stages, subject
 from semcorr_lab.timing.clock import Timing
 from semcorr_ros import __version__
-from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._providers import device_from
 from semcorr_ros.devices import moved
 from semcorr_ros.features import FEATURES
 from semcorr_ros.memory import peak_memory
-from semcorr_ros.methods.semalign3d.alignment.engine import ENGINES
 from semcorr_ros.storage import write_json
 
 PAIRS = (
@@ -34,54 +32,25 @@ PAIRS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the verb."""
-    parser.add_argument("--work", type=Path, default=Path("bench_out"), metavar="DIR")
-    parser.add_argument("--category", default="mug", choices=categories.available())
-    parser.add_argument("--runs", type=int, default=20, metavar="N", help="of each stage (default: 20)")
-    parser.add_argument("--slow-runs", type=int, default=3, metavar="N", help="of the slow ones (default: 3)")
-    parser.add_argument("--frames", type=int, default=8, metavar="N", help="rendered pictures (default: 8)")
-    parser.add_argument("--no-scaling", action="store_true", help="leave the scaling curves (CPU) out")
-    parser.add_argument(
-        "--calls",
-        type=int,
-        default=100,
-        metavar="N",
-        help="of a running node's service; 0: none (default: 100)",
-    )
-    parser.add_argument(
-        "--classes", type=int, default=50, metavar="N", help="resident at once; 0: none (default: 50)"
-    )
-    parser.add_argument("--device", default="cpu", help="torch device of the stages (default: cpu)")
-    parser.add_argument(
-        "--engine", default="auto", choices=ENGINES, help="of the alignments (default: the node's choice)"
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's own)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="default: bench.json in --work")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Measure, write the report and print it. Returns 0."""
-    if min(args.runs, args.slow_runs) < 1 or args.frames < 2:
-        raise ValueError("--runs and --slow-runs must be at least 1 and --frames at least 2")
-    timed, load = _subject(args), os.getloadavg()[0]
+def run(options: BenchOptions) -> int:
+    """Returns 0."""
+    timed, load = _subject(options), os.getloadavg()[0]
     report = {"machine": machine_name(), "threads": torch.get_num_threads(), "version": __version__}
     report |= {"device": timed.device, "engine": timed.engine}
     with Progress(transient=True) as bar:
         task = bar.add_task("stages", total=None)
-        found = stages.stages(timed, args.runs, args.slow_runs)
+        found = stages.stages(timed, options.runs, options.slow_runs)
         bar.update(task, description="limits")
         # Known only for the CPU: what a GPU could do would have to be measured there.
         on_cpu = torch.device(timed.device).type == "cpu"
         best, works = machine.measured(), stages.works(timed) if on_cpu else {}
         bar.update(task, description="service")
-        beyond = _nodes(args, timed)
+        beyond = _nodes(options, timed)
         bar.update(task, completed=1, total=1)
         curves = []
-        if on_cpu and not args.no_scaling:
+        if on_cpu and not options.no_scaling:
             task = bar.add_task("scaling", total=6)
-            for curve in scaling.curves(timed, max(3, args.runs // 4)):
+            for curve in scaling.curves(timed, max(3, options.runs // 4)):
                 curves.append(curve)
                 bar.advance(task)
     ratios = {fast: found[slow].median_ms / found[fast].median_ms for fast, slow in PAIRS}
@@ -103,38 +72,41 @@ def run(args: argparse.Namespace) -> int:
         "scaling": {name: [[value, timing.json()] for value, timing in points] for name, points in curves},
         "peak_memory": peak_memory(),
     }
-    write_json(args.json or args.work / "bench.json", report)
+    write_json(options.json or options.work / "bench.json", report)
     _print(report, found, ratios)
     if curves:
-        chart.draw_curves(args.work / "scaling.png", curves)
-        print(f"curves: {args.work / 'scaling.png'}")
+        chart.draw_curves(options.work / "scaling.png", curves)
+        print(f"curves: {options.work / 'scaling.png'}")
     return 0
 
 
-def _subject(args: argparse.Namespace) -> stages.Subject:
+def _subject(options: BenchOptions) -> stages.Subject:
     tiny = FEATURES.load("tiny")
-    extractor, device = tiny.make({}, {}), data.device_from(args)
-    model = moved(subject.build_class(args.work, args.category, args.seed), device)
-    frames = subject.frames(args.category, args.frames, args.seed)
+    extractor, device = tiny.make({}, {}), device_from(options.compute)
+    model = moved(subject.build_class(options.work, options.category, options.seed), device)
+    frames = subject.frames(options.category, options.frames, options.seed)
     seen = [moved(frame.observe(extractor), device) for frame in frames]
     there = tiny.make({}, {"device": device})
-    return stages.Subject(model, frames, seen, there, device, args.engine)
+    return stages.Subject(model, frames, seen, there, device, options.engine)
 
 
-def _nodes(args: argparse.Namespace, timed: stages.Subject) -> dict[str, Any]:
-    """Measure what only the nodes can, on the device they would choose."""
-    path, device = args.work / f"{args.category}.safetensors", "cuda" if torch.cuda.is_available() else "cpu"
+def _nodes(options: BenchOptions, timed: stages.Subject) -> dict[str, Any]:
+    """What only the nodes can measure, on the device they would choose."""
+    path, device = (
+        options.work / f"{options.category}.safetensors",
+        "cuda" if torch.cuda.is_available() else "cpu",
+    )
     found: dict[str, Any] = {name: {"skipped": "not asked for"} for name in ("service", "residents")}
-    if args.calls:
+    if options.calls:
         threads = torch.get_num_threads()
-        found["service"] = beside.service(path, timed.frames[0], args.calls, threads, device)
-    if args.classes:
-        found["residents"] = beside.bank(path, args.classes, device)
+        found["service"] = beside.service(path, timed.frames[0], options.calls, threads, device)
+    if options.classes:
+        found["residents"] = beside.bank(path, options.classes, device)
     return found
 
 
 def machine_name() -> str:
-    """Name processor and cores, as far as the system tells."""
+    """Processor and cores, as far as the system tells."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

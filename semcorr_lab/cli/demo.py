@@ -5,7 +5,6 @@ Needs ROS 2 (`make setup`). The data set and the class stay in the output folder
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -18,6 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from semcorr_lab.cli._options.demo import DemoOptions
 from semcorr_lab.demo import processes as _demo_processes
 from semcorr_ros import __version__
 from semcorr_ros.artifacts import KeypointState
@@ -36,72 +36,56 @@ PHOTOGRAPHS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the verb."""
-    parser.add_argument("--output", type=Path, default=Path("demo_out"), metavar="DIR")
-    parser.add_argument("--category", default="mug")
-    parser.add_argument("--images", type=int, default=30, metavar="N", help="training images (default: 30)")
-    parser.add_argument("--calls", type=int, default=3, metavar="N", help="service calls (default: 3)")
-    parser.add_argument("--limit-mm", type=float, default=15.0, help="3D error that passes (default: 15)")
-    parser.add_argument("--device", default="auto", help="of the node (default: cuda where there is one)")
-    parser.add_argument("--weights", type=Path, default=tiny.WEIGHTS, help="of the tiny backbone")
-    parser.add_argument("--seed", type=int, default=0)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the demo. Returns 0 if the answers are right and every process ended cleanly."""
+def run(options: DemoOptions) -> int:
+    """0 if the answers are right and every process ended cleanly."""
     console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-    if not args.weights.is_file():
-        raise FileNotFoundError(
-            f"no weights {args.weights}; train them with: python -m semcorr_ros train_tiny"
-        )
-    args.output.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(args.output / "home", ignore_errors=True)  # what an earlier run kept must not help
-    class_file = _class_file(args, console)
+    weights = options.weights or tiny.WEIGHTS
+    if not weights.is_file():
+        raise FileNotFoundError(f"no weights {weights}; train them with: python -m semcorr_ros train_tiny")
+    options.output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(options.output / "home", ignore_errors=True)  # what an earlier run kept must not help
+    class_file = _class_file(options, console)
     nodes = {
         "perceive": {
             "classes": f"[{class_file.resolve()}]",
-            "device": args.device,
+            "device": options.device,
             "backbone": "tiny",
-            "weights": args.weights.resolve(),
+            "weights": weights.resolve(),
         },
         "scene_camera": {
-            "category": args.category,
-            "seed": args.seed + CAMERA_SEED,
+            "category": options.category,
+            "seed": options.seed + CAMERA_SEED,
             "rate": RATE,
             "reach_deg": REACH_DEG,
         },
     }
-    with _demo_processes.Nodes(args.output, nodes) as running:
-        console.print(f"[dim]nodes {', '.join(nodes)} are running; logs in {args.output}[/dim]")
-        client = _ask(args, running)
+    with _demo_processes.Nodes(options.output, nodes) as running:
+        console.print(f"[dim]nodes {', '.join(nodes)} are running; logs in {options.output}[/dim]")
+        client = _ask(options, running)
         problems = running.stop()
     if client != 0:
         problems.append(f"the client ended with status {client}")
         _print_problems(console, problems)
         return 1
-    calls = read_json(args.output / "answers.json")
+    calls = read_json(options.output / "answers.json")
     for number, call in enumerate(calls):
         _print_call(console, number, call)
     problems += [f"call {i} failed: {call['message']}" for i, call in enumerate(calls) if not call["success"]]
-    picture = _picture(args.output, calls)
+    picture = _picture(options.output, calls)
     if picture is not None:
-        write_image(args.output / "overlay.png", picture)
-        console.print(f"picture: {args.output / 'overlay.png'}")
+        write_image(options.output / "overlay.png", picture)
+        console.print(f"picture: {options.output / 'overlay.png'}")
     median = median_error_mm(calls)
     console.print(f"median 3D error of {len(_visible(calls))} visible points: [bold]{median:.1f} mm[/bold]")
-    if not median < args.limit_mm:
-        problems.append(f"the median 3D error {median:.1f} mm is not below {args.limit_mm:g} mm")
+    if not median < options.limit_mm:
+        problems.append(f"the median 3D error {median:.1f} mm is not below {options.limit_mm:g} mm")
     console.print(PHOTOGRAPHS)
     _print_problems(console, problems)
     return 1 if problems else 0
 
 
 def median_error_mm(calls: list[dict[str, Any]]) -> float:
-    """Compute the median over the points that are truly visible in the camera image.
-
-    A missing position is infinitely wrong.
-    """
+    """Over the points that are truly visible in the camera image; a missing position is infinitely wrong."""
     errors = [float("inf") if row["error_mm"] is None else row["error_mm"] for row in _visible(calls)]
     return statistics.median(errors) if errors else float("inf")
 
@@ -110,28 +94,34 @@ def _visible(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for call in calls for row in call["rows"] if row["true_state"] == "VISIBLE"]
 
 
-def _class_file(args: argparse.Namespace, console: Console) -> Path:
-    """Make data set and class, anew where they were made by other settings or another version."""
-    path, stamp = args.output / f"{args.category}.safetensors", args.output / "made_with.json"
-    weights = tiny.fingerprint(args.weights)
-    wanted = {"version": __version__, "category": args.category, "images": args.images, "seed": args.seed}
+def _class_file(options: DemoOptions, console: Console) -> Path:
+    """Data set and class, made anew where they were made by other settings or another version."""
+    path, stamp = options.output / f"{options.category}.safetensors", options.output / "made_with.json"
+    file = options.weights or tiny.WEIGHTS
+    weights = tiny.fingerprint(file)
+    wanted = {
+        "version": __version__,
+        "category": options.category,
+        "images": options.images,
+        "seed": options.seed,
+    }
     wanted["weights"] = weights
     if path.is_file() and stamp.is_file() and read_json(stamp) == wanted:
         console.print(f"[dim]using {path} of an earlier run[/dim]")
         return path
-    data = args.output / "data"
+    data = options.output / "data"
     if not stamp.is_file() or {**read_json(stamp), "weights": weights} != wanted:
         shutil.rmtree(data, ignore_errors=True)
     path.unlink(missing_ok=True)
     write_json(stamp, wanted)
-    seed = ["--seed", str(args.seed)]
-    made = ["--output", str(data), "--categories", args.category, "--images-trn", str(args.images)]
+    seed = ["--seed", str(options.seed)]
+    made = ["--output", str(data), "--categories", options.category, "--images-trn", str(options.images)]
     for count in ("--images-val", "--images-test", "--pairs-trn", "--pairs-val", "--pairs-test"):
         made += [count, "0"]
-    environment = _demo_processes.environment(args.output)
+    environment = _demo_processes.environment(options.output)
     _verb(console, environment, "synthesize", *made, "--workers", str(min(8, os.cpu_count() or 1)), *seed)
-    built = ["--root", str(data), "--category", args.category, "--output", str(path)]
-    built += ["--backbone", "tiny", "--weights", str(args.weights), *seed]
+    built = ["--root", str(data), "--category", options.category, "--output", str(path)]
+    built += ["--backbone", "tiny", "--weights", str(file), *seed]
     _verb(console, environment, "build_class", *built)
     return path
 
@@ -145,12 +135,12 @@ def _verb(console: Console, environment: dict[str, str], *arguments: str) -> Non
         raise ValueError(f"{arguments[0]} ended with status {status}")
 
 
-def _ask(args: argparse.Namespace, nodes: _demo_processes.Nodes) -> int:
-    """Run the client and return its status; stop waiting once a node has died."""
-    command = [sys.executable, "-m", "semcorr_lab.demo.client", "--category", args.category]
-    command += ["--source-seed", str(args.seed + SOURCE_SEED), "--source-view", str(SOURCE_VIEW)]
-    command += ["--calls", str(args.calls), "--output", str(args.output)]
-    client = subprocess.Popen(command, env=_demo_processes.environment(args.output))
+def _ask(options: DemoOptions, nodes: _demo_processes.Nodes) -> int:
+    """Exit status of the client; it is not waited for once a node has died."""
+    command = [sys.executable, "-m", "semcorr_lab.demo.client", "--category", options.category]
+    command += ["--source-seed", str(options.seed + SOURCE_SEED), "--source-view", str(SOURCE_VIEW)]
+    command += ["--calls", str(options.calls), "--output", str(options.output)]
+    client = subprocess.Popen(command, env=_demo_processes.environment(options.output))
     while client.poll() is None:
         try:
             client.wait(0.5)

@@ -2,65 +2,68 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import copy
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._engine_arguments import crew_from
+from semcorr_ros.cli._crew import crew_from
+from semcorr_ros.cli._options.build_class import BuildClassOptions
+from semcorr_ros.cli._options.sources import CategoryOptions
+from semcorr_ros.cli._progress import counted
+from semcorr_ros.cli._providers import dataset_from
 from semcorr_ros.workers import Crew, Failed
 
-Build = Callable[[argparse.Namespace], int]
+Build = Callable[[BuildClassOptions, Path], int]
 
 
-def build_all(args: argparse.Namespace, build: Build) -> int:
+def build_all(options: BuildClassOptions, build: Build) -> int:
     """Call `build` for each category, --workers at a time; 0 if every class is there at the end.
 
     A category that fails is named with its reason, and the others are built all the same.
     """
-    if args.json or args.picture:
+    if options.output.json or options.output.picture:
         raise ValueError("--json and --picture are of one category; reports lie beside the class files")
-    crew = crew_from(args, args.class_dir)
-    categories = data.dataset_from(args).categories()
+    folder = options.output.class_dir
+    assert folder is not None
+    crew = crew_from(options.workers, options.sources.compute, folder)
+    categories = dataset_from(options.dataset).categories()
     for name in categories:
         if Path(name).name != name:
             raise ValueError(f"--all-categories: {name!r} is no name for a file; --category takes --output")
-    paths = {name: args.class_dir / f"{name}.safetensors" for name in categories}
+    paths = {name: folder / f"{name}.safetensors" for name in categories}
     todo = {name: path for name, path in paths.items() if not path.is_file()}
     for name in sorted(set(categories) - set(todo)):
         print(f"{paths[name]}: is there already")
-    ones = {name: _of_one(args, name, path, crew.threads) for name, path in todo.items()}
-    failed = _by(crew, {name: partial(_told, build, one) for name, one in ones.items()})
+    ones = {name: _of_one(options, name, crew.threads) for name in todo}
+    failed = _by(crew, {name: partial(_told, build, one, todo[name]) for name, one in ones.items()})
     for name, reason in sorted(failed.items()):
         print(f"{name}: not built, {reason}")
     return 1 if failed else 0
 
 
-def _of_one(args: argparse.Namespace, category: str, path: Path, threads: int) -> argparse.Namespace:
-    one = copy.copy(args)
-    one.all_categories, one.category, one.output, one.threads = False, category, path, threads
-    return one
+def _of_one(options: BuildClassOptions, category: str, threads: int) -> BuildClassOptions:
+    compute = replace(options.sources.compute, threads=threads)
+    return replace(
+        options,
+        which=CategoryOptions(category),
+        sources=replace(options.sources, compute=compute),
+    )
 
 
-def _told(build: Build, one: argparse.Namespace) -> str:
+def _told(build: Build, one: BuildClassOptions, path: Path) -> str:
     """What `build` prints, wherever that is."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        build(one)
+        build(one, path)
     return said.getvalue()
 
 
 def _by(crew: Crew, jobs: dict[str, Callable[[], str]]) -> dict[str, str]:
     """Reasons of the categories that failed."""
     failed = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with counted() as bar:
         task = bar.add_task("classes", total=len(jobs))
         for name, outcome in crew.run(jobs):
             if isinstance(outcome, Failed):

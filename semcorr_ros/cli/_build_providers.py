@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import copy
 import dataclasses
 from collections.abc import Sequence
 
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
-from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._options.build_class import BuildClassOptions, KeypointDepthOptions
+from semcorr_ros.cli._options.sources import NONE, DatasetSources
+from semcorr_ros.cli._providers import depth_name
 from semcorr_ros.datasets import DATASETS
 from semcorr_ros.depth import JointDepth, Prepared
 from semcorr_ros.masks._keypoint_hull import KeypointHull
@@ -20,49 +20,28 @@ from semcorr_ros.observations import Providers
 NO_FILES = "nothing: this format has no depth files"
 
 
-def add_keypoint_arguments(parser: argparse.ArgumentParser) -> None:
-    """--nearer and --size."""
-    group = parser.add_argument_group("depth from keypoints")
-    group.add_argument(
-        "--nearer",
-        action="append",
-        nargs="+",
-        metavar="NAME",
-        help="A B [IMAGE]: keypoint A is nearer to the camera than B, in most images or in the one "
-        "named; decides where the pictures cannot tell a shape from its depth reversal; several times",
-    )
-    group.add_argument(
-        "--size",
-        nargs=3,
-        metavar=("METRES", "A", "B"),
-        help="a mean length of the class, from keypoint A to keypoint B, such as 0.09 rim_left rim_right: "
-        "gives the class its size in metres, whatever its depth says",
-    )
-
-
-def with_depth(args: argparse.Namespace, images: Sequence[AnnotatedImage]) -> argparse.Namespace:
-    """The arguments with the depth that is meant: from keypoints where the data set brings none.
+def with_depth(options: BuildClassOptions, images: Sequence[AnnotatedImage]) -> DatasetSources:
+    """The sources with the depth that is meant: from keypoints where the data set brings none.
 
     Raises ValueError, before anything is encoded, for depth that is asked for and not there.
     """
-    name, there = data.depth_name(args), sum(image.depth_path is not None for image in images)
-    if name == data.NONE:
+    sources = options.sources
+    name, there = depth_name(sources), sum(image.depth_path is not None for image in images)
+    if name == NONE:
         raise ValueError(
             "build_class needs depth: --depth keypoints (from the annotations), --depth sensor (of the data "
             "set), or --depth precomputed --depth-dir DIR"
         )
     if name != "sensor" or there:
-        return args
-    if args.depth == "sensor":
-        looked = DATASETS.load(args.dataset).depth_files or NO_FILES
+        return sources
+    if sources.depth.depth == "sensor":
+        looked = DATASETS.load(options.dataset.dataset).depth_files or NO_FILES
         raise ValueError(
-            f"--depth sensor: none of the {len(images)} images under {args.root} has depth; a data set of "
-            f"format {args.dataset} brings {looked}. --depth keypoints needs none, and --depth precomputed "
-            "--depth-dir DIR reads depth maps from elsewhere"
+            f"--depth sensor: none of the {len(images)} images under {options.dataset.root} has depth; a "
+            f"data set of format {options.dataset.dataset} brings {looked}. --depth keypoints needs none, "
+            "and --depth precomputed --depth-dir DIR reads depth maps from elsewhere"
         )
-    changed = copy.copy(args)
-    changed.depth = "keypoints"
-    return changed
+    return dataclasses.replace(sources, depth=dataclasses.replace(sources.depth, depth="keypoints"))
 
 
 def with_hull(providers: Providers) -> tuple[Providers, KeypointHull]:
@@ -71,11 +50,11 @@ def with_hull(providers: Providers) -> tuple[Providers, KeypointHull]:
     return dataclasses.replace(providers, masks=(*providers.masks, hull)), hull
 
 
-def size_from(args: argparse.Namespace, info: CategoryInfo) -> tuple[float, int, int] | None:
+def size_from(options: KeypointDepthOptions, info: CategoryInfo) -> tuple[float, int, int] | None:
     """Metres and two keypoint ids of --size. Raises ValueError naming what is wrong with it."""
-    if args.size is None:
+    if not options.size:
         return None
-    text, *names = args.size
+    text, *names = options.size
     for name in names:
         if name not in info.keypoint_names:
             known = ", ".join(info.keypoint_names)
@@ -84,10 +63,10 @@ def size_from(args: argparse.Namespace, info: CategoryInfo) -> tuple[float, int,
         metres = float(text)
     except ValueError:
         metres = 0.0
-    if not 0 < metres < float("inf") or names[0] == names[1]:
+    if not 0 < metres < float("inf") or len(set(names)) != 2 or len(names) != 2:
         raise ValueError(
             "--size takes metres above 0 and two different keypoints, METRES A B, got "
-            f"{' '.join(args.size)!r}"
+            f"{' '.join(options.size)!r}"
         )
     first, second = (info.keypoint_names.index(name) for name in names)
     return metres, first, second

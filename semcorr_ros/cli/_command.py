@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import io
+import itertools
 import os
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction
-from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
+from semcorr_ros.cli._help import groups_of, shape
 from semcorr_ros.options import check, flag, spelled
 
 Options = TypeVar("Options")
-FRAMES = str.maketrans(dict.fromkeys("│╭╮╰╯", " "))  # of the box that tyro draws around an error
+NUMBERS: dict[str, tuple[type[int] | type[float], str]] = {
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+}
+FRAME, RULE = " │╭╮╰╯|+", {"─", "-"}  # of the box that tyro draws around an error, as the terminal allows
 
 
 def parse(kind: type[Options], arguments: Sequence[str]) -> Options:
@@ -34,7 +47,7 @@ def parse(kind: type[Options], arguments: Sequence[str]) -> Options:
                 config=(OmitArgPrefixes, FlagCreatePairsOff),
             )
     except SystemExit as error:
-        raise ValueError(_one_line(said.getvalue())) from error
+        raise ValueError(_one_line(kind, said.getvalue())) from error
     return check(found, flag)
 
 
@@ -50,27 +63,47 @@ def _as_described(info: StructTypeInfo) -> StructConstructorSpec | None:
 def _field(field: dataclasses.Field[Any], hint: Any) -> StructFieldSpec:
     missing = field.default is dataclasses.MISSING
     about = field.metadata
+    if number := NUMBERS.get(str(hint).removesuffix(" | None")) or NUMBERS.get(getattr(hint, "__name__", "")):
+        hint = Annotated[hint, _number(*number)]
     if about.get("several"):
-        hint = UseAppendAction[hint]
+        hint = Annotated[hint, UseAppendAction]
     if about.get("positional"):
-        hint = Positional[hint]
+        hint = Annotated[hint, Positional]
     if "doc" in about:
         hint = Annotated[hint, tyro.conf.arg(name=spelled(field), help=about["doc"], prefix_name=False)]
     return StructFieldSpec(field.name, hint, tyro.MISSING_NONPROP if missing else field.default)
 
 
-def _one_line(box: str) -> str:
-    """What tyro says in a box of several lines: the part before its rule."""
-    lines = [line.translate(FRAMES).strip() for line in box.splitlines()]
-    told = [line for line in lines if line]
-    title = told[0].strip("─ ") if told else "cannot be understood"
-    body: list[str] = []
-    for line in told[1:]:
-        if set(line) == {"─"}:
-            break
-        body.append(line)
-    text = " ".join(body) or title
-    return f"{text} (--help shows the options)"
+def _number(kind: type[int] | type[float], what: str) -> PrimitiveConstructorSpec[Any]:
+    """Read a number, or say in plain words that it is none."""
+
+    def read(words: list[str]) -> Any:
+        try:
+            return kind(words[0])
+        except ValueError as error:
+            raise ValueError(f"expected {what}, got {words[0]!r}") from error
+
+    return PrimitiveConstructorSpec(1, "N", read, lambda value: True, lambda value: [str(value)])
+
+
+def _one_line(kind: type[Any], box: str) -> str:
+    """What tyro says in a box of several lines: what is between its title and its first rule."""
+    lines = [line.strip(FRAME) for line in box.splitlines()]
+    below = itertools.dropwhile(lambda line: set(line) <= RULE, [line for line in lines if line][1:])
+    body = itertools.takewhile(lambda line: not set(line) <= RULE, below)
+    text = " ".join(body) or "the arguments cannot be understood"
+    fields = [field for group in groups_of(kind) for field in group.fields]
+    if text.startswith("Missing from"):
+        needed = [field for field in fields if field.default is dataclasses.MISSING]
+        missing = [shape(field) for field in needed if field.metadata["doc"].split(";")[0] in text]
+        return f"{' and '.join(missing)} must be given (--help shows all options)"
+    if text.startswith("Unrecognized"):
+        flags = [f"--{spelled(field)}" for field in fields]
+        near = difflib.get_close_matches(text.split()[2].rstrip(","), flags, 1)
+        return text + (f"; did you mean {near[0]}?" if near else " (--help shows all options)")
+    prefix, _, rest = text.partition(": ")
+    name = prefix.removeprefix("Error parsing ")
+    return text if name == prefix else f"{name}: {rest}" if name.startswith("-") else rest
 
 
 @contextlib.contextmanager

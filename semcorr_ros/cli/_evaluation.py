@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +14,10 @@ from rich.progress import Progress
 from semcorr_ros import backbones, methods
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 from semcorr_ros.backbones import Origin
-from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._alignment_arguments import quality_from
+from semcorr_ros.cli import _providers as data
+from semcorr_ros.cli._constants import quality_from
+from semcorr_ros.cli._options.evaluate import EvaluateOptions
+from semcorr_ros.cli._options.pictures import ConstantsOptions
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.evaluation import predict, runs
 from semcorr_ros.evaluation.align_ahead import align_ahead
@@ -25,7 +26,6 @@ from semcorr_ros.evaluation.journal import Journal, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.memory import peak_memory
-from semcorr_ros.methods import read_origin
 from semcorr_ros.observations import Providers
 from semcorr_ros.workers import Crew
 
@@ -52,93 +52,97 @@ class Scored:
 class Bench:
     """What all categories and methods of one call share."""
 
-    args: argparse.Namespace
-    methods: tuple[str, ...]  # names of methods; OWN is that of the class file
+    options: EvaluateOptions
+    methods: tuple[str, ...]  # OWN is that of the class file
     dataset: Dataset
     providers: Providers
     crew: Crew = ALONE  # who aligns
 
 
-def bench_from(args: argparse.Namespace) -> Bench:
+def bench_from(options: EvaluateOptions) -> Bench:
     """Raises ValueError or FileNotFoundError naming the argument that cannot be used."""
-    names = tuple(dict.fromkeys(args.method or [methods.OWN]))
-    dataset = data.dataset_from(args)
-    return Bench(args, names, dataset, data.providers_from(args, _built_on(args, dataset)))
+    names = tuple(dict.fromkeys(options.what.method or (methods.OWN,)))
+    dataset = data.dataset_from(options.dataset)
+    return Bench(options, names, dataset, data.providers_from(options.sources, _built_on(options, dataset)))
 
 
 def categories(bench: Bench) -> list[str]:
     """--category, or all that have a class file. Raises ValueError where there is none."""
-    args = bench.args
-    if args.category:
-        return [args.category]
-    if args.class_file:
+    options = bench.options
+    if options.which.category:
+        return [options.which.category]
+    if options.what.class_file:
         raise ValueError("--all-categories takes --class-dir, a class file is of one category")
     found = bench.dataset.categories()
-    if args.class_dir:
-        found = [name for name in found if (args.class_dir / f"{name}.safetensors").is_file()]
+    if options.what.class_dir:
+        found = [name for name in found if (options.what.class_dir / f"{name}.safetensors").is_file()]
     if not found:
-        raise ValueError(
-            f"no <category>.safetensors of {', '.join(bench.dataset.categories())} in {args.class_dir}"
-        )
+        known = ", ".join(bench.dataset.categories())
+        raise ValueError(f"no <category>.safetensors of {known} in {options.what.class_dir}")
     return found
 
 
 def evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> list[Scored]:
     """Predict what is missing and score, for every method. Raises ValueError where nothing can be done."""
-    args = bench.args
-    pairs = bench.dataset.pairs(category, args.split)
+    options = bench.options
+    pairs = bench.dataset.pairs(category, options.what.split)
     if not pairs:
-        raise ValueError(f"{args.root} has no pairs of {category!r} in split {args.split!r}")
-    chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
+        raise ValueError(
+            f"{options.dataset.root} has no pairs of {category!r} in split {options.what.split!r}"
+        )
+    chosen = {i: pairs[i] for i in predict.choose(len(pairs), options.what.max_pairs, options.alignment.seed)}
     key = predict.key(pairs, _settings(bench, category))
     scored = []
     for method in bench.methods:
         setup = _setup(bench, category, method)
         folder = work / f"{category}_{method}_{key}"
         journal = open_journal(folder / runs.PREDICTIONS)
-        runs.describe(folder, runs.Run(category, method, args.split, runs.digest(pairs)))
+        runs.describe(folder, runs.Run(category, method, options.what.split, runs.digest(pairs)))
         if not setup.whole_image and not bench.crew.alone:
             names = sorted({name for pair in chosen.values() for name in (pair.source, pair.target)})
             task = progress.add_task(f"{category} align", total=len(names))
-            ahead = partial(_setup_elsewhere, args, category, method)
+            ahead = partial(_setup_elsewhere, options, category, method)
             crew = replace(bench.crew, folder=folder)
             align_ahead(ahead, names, journal, crew, partial(progress.advance, task))
         task = progress.add_task(f"{category} {method}", total=len(chosen))
         step = partial(progress.advance, task)
-        failed = predict.predict(chosen, setup, journal, step, args.kap_grid)
-        head = {"category": category, "method": method, "split": args.split}
-        found = _scored(args, bench.dataset, setup.samples, (chosen, journal, head), failed)
+        failed = predict.predict(chosen, setup, journal, step, options.protocol.kap_grid)
+        head = {"category": category, "method": method, "split": options.what.split}
+        found = _scored(options, bench.dataset, setup.samples, (chosen, journal, head), failed)
         found.result["peak_memory"] = peak_memory()
         scored.append(found)
     return scored
 
 
-def score_again(args: argparse.Namespace) -> Iterator[Scored]:
+def score_again(options: EvaluateOptions) -> Iterator[Scored]:
     """Score the predictions in --rescore; reads annotations, but no image, feature or class."""
-    dataset = data.dataset_from(args)
-    found = runs.find(args.rescore, args.split)
+    dataset = data.dataset_from(options.dataset)
+    assert options.output.rescore is not None
+    found = runs.find(options.output.rescore, options.what.split)
     wanted = [
         (category, method)
         for category, method in sorted(found)
-        if args.category in (None, category) and method in (args.method or [method])
+        if options.which.category in ("", category) and method in (options.what.method or [method])
     ]
     if not wanted:
         there = ", ".join(f"{category} by {method}" for category, method in sorted(found))
-        raise ValueError(f"no such predictions in {args.rescore}; found {there}")
+        raise ValueError(f"no such predictions in {options.output.rescore}; found {there}")
     for category, method in wanted:
         folder, run = found[category, method]
-        pairs = dataset.pairs(category, args.split)
+        pairs = dataset.pairs(category, options.what.split)
         runs.check(folder, run, pairs)
         journal = open_journal(folder / runs.PREDICTIONS)
-        chosen = {i: pairs[i] for i in predict.choose(len(pairs), args.max_pairs, args.seed)}
-        samples = {sample.name: sample for sample in dataset.images(category, args.split)}
+        chosen = {
+            i: pairs[i] for i in predict.choose(len(pairs), options.what.max_pairs, options.alignment.seed)
+        }
+        samples = {sample.name: sample for sample in dataset.images(category, options.what.split)}
         missing = dict.fromkeys(set(chosen) - set(journal.predictions), "no prediction")
-        head = {"category": category, "method": method, "split": args.split}
-        yield _scored(args, dataset, samples, (chosen, journal, head), missing)
+        head = {"category": category, "method": method, "split": options.what.split}
+        yield _scored(options, dataset, samples, (chosen, journal, head), missing)
 
 
 def _scored(
-    args: argparse.Namespace,
+    options: EvaluateOptions,
     dataset: Dataset,
     samples: Mapping[str, AnnotatedImage],
     answered: tuple[dict[int, ImagePair], Journal, dict[str, str]],
@@ -146,7 +150,7 @@ def _scored(
 ) -> Scored:
     pairs, journal, head = answered
     info = dataset.info(head["category"])
-    protocol = Protocol(samples, groups(info), args.threshold)
+    protocol = Protocol(samples, groups(info), options.protocol.threshold)
     skipped = [
         {"source": pairs[i].source, "target": pairs[i].target, "reason": failed[i]} for i in sorted(failed)
     ]
@@ -155,26 +159,29 @@ def _scored(
 
 
 def _setup(bench: Bench, category: str, method: str) -> Setup:
-    samples = {sample.name: sample for sample in bench.dataset.images(category, bench.args.split)}
-    flip = bench.dataset.info(category).flip if bench.args.adaptive_flip else None
+    options = bench.options
+    samples = {sample.name: sample for sample in bench.dataset.images(category, options.what.split)}
+    flip = bench.dataset.info(category).flip if options.protocol.adaptive_flip else None
     model, whole = _model(bench, category, method)
-    return Setup(samples, bench.providers, model, bench.args.seed, flip, whole)
+    return Setup(samples, bench.providers, model, options.alignment.seed, flip, whole)
 
 
-def _setup_elsewhere(args: argparse.Namespace, category: str, method: str) -> Setup:
+def _setup_elsewhere(options: EvaluateOptions, category: str, method: str) -> Setup:
     """Make a setup in another process, from what can be sent there."""
-    return _setup(bench_from(args), category, method)
+    return _setup(bench_from(options), category, method)
 
 
 def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, bool]:
     """Load the class, on the device of the features, and tell whether the method looks at whole images."""
-    path, name = _class_path(bench.args, category), method
+    options, name = bench.options, method
+    path = _class_path(options, category)
     if name == methods.OWN:
         if path is None:
             raise ValueError(f"method {method!r} needs --class-file or --class-dir; see build_class")
         name = methods.method_of(path)
     found = methods.METHODS.load(name)
-    model = found.load(path, data.device_from(bench.args), quality_from(bench.args))
+    device = data.device_from(options.sources.compute)
+    model = found.load(path, device, quality_from(options.alignment))
     if path is not None:
         backbones.check(model, bench.providers.features.backbone, path)
         if model.info.name != category:
@@ -182,29 +189,48 @@ def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, boo
     return model, not found.needs_class
 
 
-def _built_on(args: argparse.Namespace, dataset: Dataset) -> Origin | None:
+def _built_on(options: EvaluateOptions, dataset: Dataset) -> Origin | None:
     """What the class was built on, or the first of many that are there; None without a class file."""
-    names = [args.category] if args.category else dataset.categories()
-    paths = [path for name in names if (path := _class_path(args, name)) and path.is_file()]
-    return read_origin(paths[0]) if paths else None
+    names = [options.which.category] if options.which.category else dataset.categories()
+    paths = [path for name in names if (path := _class_path(options, name)) and path.is_file()]
+    return methods.read_origin(paths[0]) if paths else None
 
 
-def _class_path(args: argparse.Namespace, category: str) -> Path | None:
-    return args.class_file or (args.class_dir and args.class_dir / f"{category}.safetensors")
+def _class_path(options: EvaluateOptions, category: str) -> Path | None:
+    return options.what.class_file or (
+        options.what.class_dir and options.what.class_dir / f"{category}.safetensors"
+    )
 
 
 def _settings(bench: Bench, category: str) -> dict[str, Any]:
     """What a prediction depends on besides the pairs and the code."""
-    args = bench.args
-    path = _class_path(args, category)
-    names = ("features_dir", "weights", "precision", "seed")
-    others = ("depth", "depth_dir", "depth_kind", "depth_option", "masks", "masks_dir", "mask_option")
+    options = bench.options
+    path = _class_path(options, category)
+    sources, depth, masks = options.sources, options.sources.depth, options.sources.masks
     return {
-        **{name: getattr(args, name) for name in (*names, *others, "kap_grid", "adaptive_flip")},
-        "root": args.root.resolve(),
+        "features_dir": sources.cache.features_dir,
+        "weights": sources.features.weights or None,
+        "precision": sources.features.precision or None,
+        "seed": options.alignment.seed,
+        "depth": depth.depth or None,
+        "depth_dir": depth.depth_dir,
+        "depth_kind": depth.depth_kind or None,
+        "depth_option": list(depth.depth_options),
+        "masks": list(masks.masks) or None,
+        "masks_dir": masks.masks_dir,
+        "mask_option": list(masks.mask_options),
+        "kap_grid": options.protocol.kap_grid,
+        "adaptive_flip": options.protocol.adaptive_flip,
+        "root": options.dataset.root.resolve(),
         "backbone": bench.providers.features.backbone,
         "variant": bench.providers.features.variant,
         "class": path.read_bytes() if path else None,
-        "alignment": args.alignment.read_bytes() if args.alignment else args.quality,
-        "without": args.without,
+        "alignment": _constants(options.alignment),
+        "without": options.alignment.without,
     }
+
+
+def _constants(options: ConstantsOptions) -> str | bytes:
+    """The preset's name; of a file, what is in it."""
+    name = quality_from(options).name
+    return Path(name).read_bytes() if Path(name).suffix else name

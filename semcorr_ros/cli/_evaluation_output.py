@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from semcorr_ros.cli._evaluation import Scored
+from semcorr_ros.cli._options.evaluate import EvaluateOptions
 from semcorr_ros.evaluation import tables
 from semcorr_ros.storage import atomic_path, write_json
 from semcorr_ros.visualization.report_examples import extremes
@@ -16,17 +16,17 @@ from semcorr_ros.visualization.report_page import Chapter, write_report
 SHOWN_PROBLEMS = 5
 
 
-def write(args: argparse.Namespace, scored: Sequence[Scored], left_out: Mapping[str, str]) -> None:
+def write(options: EvaluateOptions, scored: Sequence[Scored], left_out: Mapping[str, str]) -> None:
     """Print the tables and write the files that were asked for."""
     results = [one.result for one in scored]
     means: list[dict[str, Any]] = []
     pooled: list[dict[str, Any]] = []
-    if args.all_categories and results:
+    if options.which.all_categories and results:
         methods = dict.fromkeys(result["method"] for result in results)
         means = [tables.macro_mean(results, method) for method in methods]
         pooled = [tables.pooled(results, method) for method in methods]
-    if args.json:
-        write_json(args.json, _content(args, results, means, pooled, left_out))
+    if options.output.json:
+        write_json(options.output.json, _content(options, results, means, pooled, left_out))
     every = [*results, *means, *pooled]
     numbers = [tables.header(every), *map(tables.cells, every)]
     breakdown = tables.breakdown_rows(pooled or results)
@@ -34,18 +34,18 @@ def write(args: argparse.Namespace, scored: Sequence[Scored], left_out: Mapping[
     if breakdown:
         text += f"\n\nPCK@{tables.ALPHA} by kind of pair\n\n{tables.markdown(breakdown)}"
     print(text)
-    if args.markdown:
-        with atomic_path(args.markdown) as temporary:
+    if options.output.markdown:
+        with atomic_path(options.output.markdown) as temporary:
             temporary.write_text(text + "\n" + _details(results if pooled else []))
-    if args.html:
+    if options.output.html:
         settings = {
-            "data": f"{args.dataset}, split {args.split}",
+            "data": f"{options.dataset.dataset}, split {options.what.split}",
             "methods": ", ".join(dict.fromkeys(result["method"] for result in results)),
-            "threshold": args.threshold,
-            "cells of KAP": args.kap_grid,
+            "threshold": options.protocol.threshold,
+            "cells of KAP": options.protocol.kap_grid,
         }
-        chapters = [_chapter(one, args.pictures) for one in scored if one.result["pairs"]]
-        write_report(args.html, settings, numbers, breakdown, chapters)
+        chapters = [_chapter(one, options.output.pictures) for one in scored if one.result["pairs"]]
+        write_report(options.output.html, settings, numbers, breakdown, chapters)
 
 
 def report_problems(problems: Sequence[str], results: Sequence[Scored], left_out: Mapping[str, str]) -> None:
@@ -59,13 +59,13 @@ def report_problems(problems: Sequence[str], results: Sequence[Scored], left_out
 
 
 def _content(
-    args: argparse.Namespace,
+    options: EvaluateOptions,
     results: list[dict[str, Any]],
     means: list[dict[str, Any]],
     pooled: list[dict[str, Any]],
     left_out: Mapping[str, str],
 ) -> Any:
-    if args.all_categories:
+    if options.which.all_categories:
         skipped = [{"category": name, "reason": reason} for name, reason in left_out.items()]
         return {"results": results, "mean": means, "all_pairs": pooled, "skipped": skipped}
     return results if len(results) > 1 else results[0]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
-
-from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli._options.sources import NONE, DatasetSources
+from semcorr_ros.cli._providers import depth_name, masks_of
 from semcorr_ros.depth import DepthNetwork, DepthProvider
 from semcorr_ros.masks import MaskNetwork, MaskProvider
 from semcorr_ros.observations import Providers
 from semcorr_ros.registry import by_name
 
 
-def origins(args: argparse.Namespace, providers: Providers) -> dict[str, str]:
+def origins(sources: DatasetSources, providers: Providers) -> dict[str, str]:
     """Which models `depth` and `masks` come from, without paths: "depth_anything:0123456789ab side=70"; and
     where the weights of the features are published, if these say so."""
-    names = [name for name, _ in data.masks_of(args)]
-    texts = by_name(args.mask_option, names, "--mask-option")
+    names = masks_of(sources.masks)
+    texts = by_name(sources.masks.mask_options, names, "--mask-option")
     masks = [_origin(*one, texts[one[0]]) for one in zip(names, providers.masks, strict=True)]
-    depth = data.NONE
+    depth = NONE
     if providers.depth is not None:
-        kind = [f"kind={args.depth_kind}"] if args.depth_kind else []
-        depth = _origin(data.depth_name(args), providers.depth, [*args.depth_option, *kind])
-    found = {"depth": depth, "masks": ", ".join(masks) or data.NONE}
+        kind = [f"kind={sources.depth.depth_kind}"] if sources.depth.depth_kind else []
+        depth = _origin(depth_name(sources), providers.depth, [*sources.depth.depth_options, *kind])
+    found = {"depth": depth, "masks": ", ".join(masks) or NONE}
     published = providers.features.origin
     return found | ({"features": published} if published else {})
 

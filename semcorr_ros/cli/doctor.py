@@ -7,14 +7,13 @@ Exit status 1 when something cannot work.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from semcorr_ros.cli._options.doctor import DoctorOptions
 from semcorr_ros.diagnosis import graph, machine
 from semcorr_ros.diagnosis.finding import Finding, Level, ok
 from semcorr_ros.storage import write_json
@@ -22,24 +21,15 @@ from semcorr_ros.storage import write_json
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "bold red"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros doctor`."""
-    parser.add_argument("--node", default="/semcorr", metavar="NAME", help="full name (default: /semcorr)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="to watch the inputs (default: 3)")
-    parser.add_argument("--class-file", type=Path, action="append", default=[], metavar="FILE")
-    parser.add_argument("--no-ros", action="store_true", help="look at the machine only")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings here")
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: DoctorOptions) -> int:
     """Print the findings; 1 if one is an error."""
-    findings = machine.examine(args.class_file)
-    findings += [ok("ros", "not looked at")] if args.no_ros else _graph(args.node, args.seconds)
+    findings = machine.examine(list(options.class_file))
+    findings += [ok("ros", "not looked at")] if options.no_ros else _graph(options.node, options.seconds)
     console = Console(highlight=False)
     for finding in findings:
         _print(console, finding)
-    if args.json:
-        write_json(args.json, [asdict(item) | {"level": item.level.name} for item in findings])
+    if options.json:
+        write_json(options.json, [asdict(item) | {"level": item.level.name} for item in findings])
     return int(any(finding.level == Level.ERROR for finding in findings))
 
 

@@ -6,19 +6,19 @@ What they would compute is what is computed: the image, the object alone where i
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import backbones
 from semcorr_ros.backbones import Origin
-from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._engine_arguments import add_engine_arguments, crew_from
+from semcorr_ros.cli import _providers as data
+from semcorr_ros.cli._crew import crew_from
+from semcorr_ros.cli._options.encode import EncodeOptions
+from semcorr_ros.cli._progress import counted
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.methods import read_origin
@@ -32,45 +32,28 @@ SHOWN = 5  # failures printed
 Outcome = tuple[Counter[str], dict[str, str]]  # (how many feature maps were read and computed, failures)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros encode`."""
-    data.add_dataset_arguments(parser)
-    data.add_provider_arguments(parser)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--category", help="one category")
-    which.add_argument("--all-categories", action="store_true", help="every category of the data set")
-    parser.add_argument(
-        "--split",
-        nargs="+",
-        default=["trn", "test"],
-        choices=["trn", "val", "test"],
-        help="default: trn test",
-    )
-    parser.add_argument("--mirror", action="store_true", help="the mirrored images, too")
-    parser.add_argument("--class-dir", type=Path, metavar="DIR", help="classes that attention masks look for")
-    add_engine_arguments(parser, "processes that encode")
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: EncodeOptions) -> int:
     """Returns 0, or 1 where an image failed."""
-    if args.feature_cache is None:
+    folder = options.sources.cache.feature_cache
+    if folder is None:
         raise ValueError("encode needs --feature-cache DIR: that is where the features go")
-    dataset = data.dataset_from(args)
+    dataset = data.dataset_from(options.dataset)
     # What it cannot do is refused here, not by every worker.
-    data.extractor_from(args, precise=True, built_on=_built_on(args, dataset))
-    crew = crew_from(args, args.feature_cache)
-    args.threads = crew.threads
+    data.extractor_from(options.sources, _built_on(options, dataset), data.networks_of(options.sources))
+    crew = crew_from(options.workers, options.sources.compute, folder)
+    compute = replace(options.sources.compute, threads=crew.threads)
+    options = replace(options, sources=replace(options.sources, compute=compute))
     jobs: dict[str, partial[Outcome]] = {}
     failed: dict[str, str] = {}
-    for category in [args.category] if args.category else dataset.categories():
+    for category in [options.which.category] if options.which.category else dataset.categories():
         try:
-            jobs |= _jobs(args, dataset, category)
+            jobs |= _jobs(options, dataset, category)
         except (ValueError, OSError) as error:
             failed[category] = str(error)
     counts = _by(crew, jobs, failed)
     if not jobs and not failed:
-        raise ValueError(f"{args.root} has no images in {', '.join(args.split)}")
-    print(f"{args.feature_cache}: {counts['computed']} maps computed, {counts['read']} were there already")
+        raise ValueError(f"{options.dataset.root} has no images in {', '.join(options.images.split)}")
+    print(f"{folder}: {counts['computed']} maps computed, {counts['read']} were there already")
     for name in sorted(failed)[:SHOWN]:
         print(f"skipped {name}: {failed[name]}")
     if len(failed) > SHOWN:
@@ -78,33 +61,32 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _class_path(args: argparse.Namespace, category: str) -> Path | None:
-    path = args.class_dir and args.class_dir / f"{category}.safetensors"
+def _class_path(options: EncodeOptions, category: str) -> Path | None:
+    path = options.images.class_dir and options.images.class_dir / f"{category}.safetensors"
     return path if path and path.is_file() else None
 
 
-def _built_on(args: argparse.Namespace, dataset: Dataset) -> Origin | None:
+def _built_on(options: EncodeOptions, dataset: Dataset) -> Origin | None:
     """What the first class that is there was built on."""
-    names = [args.category] if args.category else dataset.categories()
-    paths = [path for name in names if (path := _class_path(args, name))]
+    names = [options.which.category] if options.which.category else dataset.categories()
+    paths = [path for name in names if (path := _class_path(options, name))]
     return read_origin(paths[0]) if paths else None
 
 
-def _jobs(args: argparse.Namespace, dataset: Dataset, category: str) -> dict[str, partial[Outcome]]:
+def _jobs(options: EncodeOptions, dataset: Dataset, category: str) -> dict[str, partial[Outcome]]:
     jobs = {}
-    for split in args.split:
+    for split in options.images.split:
         names = [one.name for one in dataset.images(category, split)]
         for start in range(0, len(names), CHUNK):
             chunk = names[start : start + CHUNK]
-            jobs[f"{category}, {split} from {chunk[0]}"] = partial(_encode, args, (category, split), chunk)
+            jobs[f"{category}, {split} from {chunk[0]}"] = partial(_encode, options, (category, split), chunk)
     return jobs
 
 
 def _by(crew: Crew, jobs: dict[str, partial[Outcome]], failed: dict[str, str]) -> Counter[str]:
     """How many feature maps were read and computed; adds to `failed`."""
     counts = Counter[str]()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with counted() as bar:
         task = bar.add_task("images", total=sum(len(job.args[2]) for job in jobs.values()))
         for name, outcome in crew.run(jobs):
             if isinstance(outcome, Failed):
@@ -116,13 +98,13 @@ def _by(crew: Crew, jobs: dict[str, partial[Outcome]], failed: dict[str, str]) -
     return counts
 
 
-def _encode(args: argparse.Namespace, which: tuple[str, str], names: list[str]) -> Outcome:
+def _encode(options: EncodeOptions, which: tuple[str, str], names: list[str]) -> Outcome:
     category, split = which
-    dataset = data.dataset_from(args)
-    providers = data.providers_from(args, _built_on(args, dataset))
+    dataset = data.dataset_from(options.dataset)
+    providers = data.providers_from(options.sources, _built_on(options, dataset))
     samples = {one.name: one for one in dataset.images(category, split)}
-    path = _class_path(args, category)
-    model = read_class(path, data.device_from(args)) if path else None
+    path = _class_path(options, category)
+    model = read_class(path, data.device_from(options.sources.compute)) if path else None
     if model is not None:
         backbones.check(model, providers.features.backbone, path or "")
     failed = {}
@@ -130,7 +112,7 @@ def _encode(args: argparse.Namespace, which: tuple[str, str], names: list[str]) 
         try:
             with torch.no_grad():
                 seen = observe(samples[name], providers, model)
-                if args.mirror:
+                if options.images.mirror:
                     observe_mirrored(samples[name], seen, providers)
         except FAILURES as error:
             failed[f"{category}/{name}"] = str(error)

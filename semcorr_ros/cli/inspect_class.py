@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from semcorr_ros.cli._options.inspect_class import InspectClassOptions
 from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.storage import write_image, write_json
@@ -17,25 +16,18 @@ from semcorr_ros.visualization.class_picture import class_picture
 UNSIZED = "unknown: the class has no size in metres (build_class --size METRES A B)"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros inspect_class`."""
-    parser.add_argument("class_file", type=Path, metavar="FILE", help="<class>.safetensors")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="dense cloud from four sides")
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: InspectClassOptions) -> int:
     """Print the tables; a file that is not a class file raises ValueError."""
-    model = read_class(args.class_file)
-    content = describe(model) | {"bytes": args.class_file.stat().st_size}
+    model = read_class(options.class_file)
+    content = describe(model) | {"bytes": options.class_file.stat().st_size}
     console = Console()
     console.print(_facts_table(content))
     console.print(_keypoint_table(content))
-    if args.json:
-        write_json(args.json, content)
-    if args.picture:
-        write_image(args.picture, class_picture(model))
-        console.print(f"picture: {args.picture}")
+    if options.json:
+        write_json(options.json, content)
+    if options.picture:
+        write_image(options.picture, class_picture(model))
+        console.print(f"picture: {options.picture}")
     return 0
 
 

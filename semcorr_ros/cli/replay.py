@@ -5,11 +5,9 @@ Same bag, same numbers. Topics are found by their types and names, or given. Nee
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,88 +15,75 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import backbones
-from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
-from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
+from semcorr_ros.cli._options.replay import ReplayOptions
+from semcorr_ros.cli._providers import device_from, live_from
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Quality
-from semcorr_ros.methods.semalign3d.alignment.presets import PRESETS
 from semcorr_ros.registry import EXTRAS
 from semcorr_ros.sensing import replay
-from semcorr_ros.sensing.assembly import DEPTH_CHOICES
+from semcorr_ros.sensing.regions import aliases_from
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.storage import write_json
 
 LOG = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros replay`."""
-    parser.add_argument("bag", type=Path, metavar="BAG", help="folder of a rosbag2, .mcap or .bag file")
-    parser.add_argument("--class-file", type=Path, action="append", required=True, metavar="FILE")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="PATH", help="FILE.json, or the folder of a new bag"
-    )
-    for stream in ("image", "camera-info", "depth"):
-        parser.add_argument(f"--{stream}", metavar="TOPIC", help="default: the only one that can be it")
-    parser.add_argument("--no-depth", action="store_true", help="leave depth out")
-    parser.add_argument(
-        "--depth-mode", default="auto", choices=DEPTH_CHOICES, help="as the node's parameter `depth`"
-    )
-    parser.add_argument("--sync-slop", type=float, default=0.05, metavar="S", help="(default: 0.05)")
-    parser.add_argument("--quality", default="fast", choices=list(PRESETS), help="(default: fast)")
-    add_min_score(parser)
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every n-th picture")
-    parser.add_argument("--seed", type=int, default=0)
-    add_live_arguments(parser)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: ReplayOptions) -> int:
     """0 if a picture was looked at; 1 with the reasons when none was."""
-    if args.every < 1:
-        raise ValueError(f"--every must be at least 1, got {args.every}")
     bags = _needs_bags("semcorr_ros.sensing.bag")
-    providers = live_from(args, args.class_file[0])
-    finder = Finder(providers, min_score_from(args, providers.features.backbone), args.seed)
-    bank = ClassBank(data.device_from(args), finder.backbone, quality=Quality(args.quality))
-    for path in args.class_file:
+    providers = live_from(options.sources, options.bag.class_file[0])
+    finder = Finder(providers, options.judgement.min_score, options.alignment.seed)
+    device, quality = device_from(options.sources.compute), Quality(options.alignment.quality)
+    bank = ClassBank(device, finder.backbone, quality=quality)
+    for path in options.bag.class_file:
         bank.load(path)
     if warning := backbones.beware(finder.backbone):
         LOG.warning(warning)
     settings = replay.Settings(
-        depth="none" if args.no_depth else args.depth_mode, sync_slop=args.sync_slop, every=args.every
+        depth="none" if options.topics.no_depth else options.streams.depth,
+        regions=options.streams.regions,
+        sync_slop=options.streams.sync_slop,
+        class_aliases=aliases_from(options.streams.class_aliases),
+        max_instances=options.streams.max_instances,
+        every=options.bag.every,
     )
     player = replay.Replay(bank, finder, settings)
-    with bags.open_bag(args.bag, _wanted(args)) as bag:
-        frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // args.every))
+    with bags.open_bag(options.bag.bag, _wanted(options)) as bag:
+        frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)
-        looked = _write(args, topics, frames, player)
+        looked = _write(options, topics, frames, player)
     _report(player, topics, looked)
     return 0 if looked else 1
 
 
-def _wanted(args: argparse.Namespace) -> dict[str, str]:
-    wanted = {"image": args.image, "camera_info": args.camera_info, "depth": args.depth}
-    if args.no_depth:
+def _wanted(options: ReplayOptions) -> dict[str, str]:
+    wanted = {
+        "image": options.topics.image,
+        "camera_info": options.topics.camera_info,
+        "depth": options.topics.depth,
+        "regions": options.topics.regions,
+        "detections": options.topics.detections,
+    }
+    if options.topics.no_depth:
         wanted["depth"] = ""
     return {stream: topic for stream, topic in wanted.items() if topic is not None}
 
 
 def _write(
-    args: argparse.Namespace, topics: dict[str, str], frames: Iterator[dict[str, Any]], player: replay.Replay
+    options: ReplayOptions, topics: dict[str, str], frames: Iterator[dict[str, Any]], player: replay.Replay
 ) -> int:
-    if args.output.suffix != ".json":
+    if options.bag.output.suffix != ".json":
         looked = 0
-        with _needs_bags("semcorr_ros.sensing.result_bag").ResultBag(args.output) as bag:
+        with _needs_bags("semcorr_ros.sensing.result_bag").ResultBag(options.bag.output) as bag:
             for entry in frames:
                 bag.write(entry)
                 looked += 1
         return looked
     entries = list(frames)
     write_json(
-        args.output,
+        options.bag.output,
         {
-            "bag": str(args.bag),
+            "bag": str(options.bag.bag),
             "topics": topics,
             "classes": [resident.info.name for resident in player.bank.all()],
             "frames": entries,

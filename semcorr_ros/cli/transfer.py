@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,10 +13,11 @@ from torch import Tensor
 
 from semcorr_ros import methods
 from semcorr_ros.answer import Answer
-from semcorr_ros.cli import _picture_arguments as pictures
-from semcorr_ros.cli._alignment_arguments import quality_from
-from semcorr_ros.cli._data_arguments import device_from
-from semcorr_ros.cli._score_arguments import REFUSED, refused_json, say_refused
+from semcorr_ros.cli import _pictures as pictures
+from semcorr_ros.cli._constants import quality_from
+from semcorr_ros.cli._options.transfer import TransferOptions
+from semcorr_ros.cli._providers import device_from
+from semcorr_ros.cli._refused import REFUSED, refused_json, say_refused
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Model
 from semcorr_ros.observations import Scene
@@ -35,59 +34,27 @@ class Query:
     points: Float[Tensor, "point 2"] | None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros transfer`."""
-    parser.add_argument(
-        "--source", type=Path, required=True, metavar="FILE", help="picture that is pointed at"
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--points", metavar='"X,Y X,Y"', help="pixels of the source")
-    what.add_argument("--keypoints", nargs="+", metavar="NAME", help='keypoints of the class, or "all"')
-    parser.add_argument("--target", type=Path, nargs="+", required=True, metavar="FILE")
-    parser.add_argument(
-        "--source-depth", type=Path, metavar="FILE", help="16-bit mm .png or float metres .npy"
-    )
-    parser.add_argument(
-        "--target-depth", type=Path, nargs="+", default=[], metavar="FILE", help="one per target"
-    )
-    parser.add_argument("--source-mask", type=Path, metavar="PNG", help="above 127 = object")
-    parser.add_argument(
-        "--target-mask", type=Path, nargs="+", default=[], metavar="PNG", help="one per target"
-    )
-    parser.add_argument(
-        "--target-camera",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="JSON",
-        help="one per target (default: --camera)",
-    )
-    parser.add_argument("--method", default="aligned", choices=[methods.OWN, *methods.METHODS.names()])
-    pictures.add_arguments(parser, class_required=False)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: TransferOptions) -> int:
     """Returns 0, or 1 where the class was not found surely enough in a picture: the JSON says why.
 
     A picture that cannot be read raises with the reason.
     """
-    model = _model(args)
-    query = _query(args, model)
-    source, targets = _pictures(args)
-    finder = pictures.finder_from(args, args.class_file)
+    model = _model(options)
+    query = _query(options, model)
+    source, targets = _pictures(options)
+    finder = pictures.finder_from(options.sources, options, options.method.class_file)
     with pictures.bars() as progress:
         shown, scene = pictures.find(finder, model, source, progress)
         _check_inside(query, scene)
         found = [pictures.find(finder, model, one, progress) for one in targets] if shown.found else []
     with torch.no_grad():
         answers = [_asked(finder, query, shown, target) for target, _ in found]
-        at = query.points if query.points is not None else _asked(finder, query, shown, shown).pixels
-    _report(args, query, shown, answers)
-    if args.output:
+        at = query.points if query.points is not None else shown.only(query.names).pixels
+    _report(options, query, shown, answers)
+    if options.output.output:
         images = [target.frame.image for _, target in found]
-        write_image(
-            args.output, _picture(shown, scene.frame.image, at, list(zip(answers, images, strict=True)))
-        )
+        rows = list(zip(answers, images, strict=True))
+        write_image(options.output.output, _picture(shown, scene.frame.image, at, rows))
     return 0 if all(answer.found for answer in [shown, *answers]) else REFUSED
 
 
@@ -98,21 +65,23 @@ def _asked(finder: Finder, query: Query, source: Answer, target: Answer) -> Answ
     return finder.transfer(source, query.points, query.names, target)
 
 
-def _model(args: argparse.Namespace) -> Model:
-    """Load what --method places. Raises ValueError naming the argument that does not go with it."""
+def _model(options: TransferOptions) -> Model:
+    """Load what --method places. Raises ValueError naming the option that does not go with it."""
+    name, class_file = options.method.method, options.method.class_file
     # Keypoints are the class's: whatever method carries points over, the class's own one locates them.
-    own = args.method == methods.OWN or args.keypoints is not None
-    if args.class_file is None and own:
-        name = "--keypoints" if args.keypoints else args.method
-        raise ValueError(f"{name} needs --class-file; see build_class")
-    if args.masks and args.class_file is None:
+    own = name == methods.OWN or bool(options.source.keypoints)
+    if class_file is None and own:
+        what = "--keypoints" if options.source.keypoints else name
+        raise ValueError(f"{what} needs --class-file; see build_class")
+    if options.sources.masks.masks and class_file is None:
         raise ValueError("--masks says who outlines an object of a class: it needs --class-file")
-    if own:
-        return pictures.class_from(args)
-    method = methods.METHODS.load(args.method)
-    if args.min_score is not None and not method.needs_class:
-        raise ValueError(f"--min-score is about aligned classes: --method {args.method} aligns none")
-    return method.load(args.class_file, device_from(args), quality_from(args))
+    device, quality = device_from(options.sources.compute), quality_from(options.alignment)
+    if class_file is not None and own:
+        return methods.load(class_file, device, quality)
+    method = methods.METHODS.load(name)
+    if options.judgement.min_score >= 0 and not method.needs_class:
+        raise ValueError(f"--min-score is about aligned classes: --method {name} aligns none")
+    return method.load(class_file, device, quality)
 
 
 def _picture(
@@ -120,7 +89,7 @@ def _picture(
     source: UInt8[Tensor, "height width 3"],
     asked: Float[Tensor, "point 2"],
     answers: Sequence[tuple[Answer, UInt8[Tensor, "height width 3"]]],
-) -> UInt8[Tensor, "height width 3"]:
+) -> UInt8[Tensor, "rows columns 3"]:
     """Draw a row per target; of a source that was refused, the source alone."""
     if shown.refusal is not None:
         return draw_refusal(source, f"source: {shown.refusal.code.name}")
@@ -146,11 +115,11 @@ def parse_points(text: str) -> Float[Tensor, "point 2"]:
     return torch.tensor(points)
 
 
-def _query(args: argparse.Namespace, model: Model) -> Query:
-    if args.points is not None:
-        points = parse_points(args.points)
+def _query(options: TransferOptions, model: Model) -> Query:
+    if options.source.points is not None:
+        points = parse_points(options.source.points)
         return Query(tuple(f"point {i + 1}" for i in range(len(points))), points)
-    names = list(model.known) if args.keypoints == ["all"] else args.keypoints
+    names = model.known if options.source.keypoints == ("all",) else options.source.keypoints
     for name in names:
         if name not in model.known:
             listed = ", ".join(model.known)
@@ -165,22 +134,24 @@ def _check_inside(query: Query, source: Scene) -> None:
             raise ValueError(f"--points: ({x:g}, {y:g}) is outside the source, which is {width}x{height}")
 
 
-def _pictures(args: argparse.Namespace) -> tuple[pictures.Picture, list[pictures.Picture]]:
-    count = len(args.target)
+def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures.Picture]]:
+    count = len(options.targets.target)
     for flag in ("depth", "mask", "camera"):
-        files = getattr(args, f"target_{flag}")
+        files = getattr(options.targets, f"target_{flag}")
         if files and len(files) != count:
             raise ValueError(f"--target-{flag} names {len(files)} files for {count} targets")
-    known = (args.target_depth, args.target_mask, args.target_camera or [args.camera] * count)
-    targets = [pictures.Picture(*files) for files in zip_longest(args.target, *known)]
-    return pictures.Picture(args.source, args.source_depth, args.source_mask, args.camera), targets
+    cameras = options.targets.target_camera or (options.source.camera,) * count
+    known = (options.targets.target_depth, options.targets.target_mask, cameras)
+    targets = [pictures.Picture(*files) for files in zip_longest(options.targets.target, *known)]
+    source = options.source
+    return pictures.Picture(source.source, source.source_depth, source.source_mask, source.camera), targets
 
 
-def _report(args: argparse.Namespace, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:
+def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:
     content: list[dict[str, Any]] = []
     if shown.refusal is not None:
-        say_refused("transfer", shown.refusal, f"source {args.source}")
-    for path, answer in zip(args.target, answers, strict=bool(answers)):
+        say_refused("transfer", shown.refusal, f"source {options.source.source}")
+    for path, answer in zip(options.targets.target, answers, strict=bool(answers)):
         points = pictures.points_json(answer)
         placed = answer.placed is not None and answer.pose is not None
         confidence = answer.confidence if placed else None
@@ -190,7 +161,11 @@ def _report(args: argparse.Namespace, query: Query, shown: Answer, answers: Sequ
         pictures.print_points(points)
         if answer.refusal is not None:
             say_refused("transfer", answer.refusal, path)
-    if args.json:
-        head = {"source": str(args.source), "method": args.method, "refused": refused_json(shown.refusal)}
+    if options.output.json:
+        head = {
+            "source": str(options.source.source),
+            "method": options.method.method,
+            "refused": refused_json(shown.refusal),
+        }
         asked = None if query.points is None else query.points.tolist()
-        write_json(args.json, {**head, "source_points": asked, "targets": content})
+        write_json(options.output.json, {**head, "source_points": asked, "targets": content})

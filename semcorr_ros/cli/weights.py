@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -12,38 +11,20 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from semcorr_ros import weights
+from semcorr_ros.cli._options.weights import WeightsOptions
 from semcorr_ros.storage import write_json
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `semcorr_ros weights`."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch|check")
-    listed = actions.add_parser("list", help="names, licences, sizes, and what is on this machine")
-    fetched = actions.add_parser("fetch", help="download; an interrupted download goes on where it was")
-    checked = actions.add_parser("check", help="compare files with their hashes; exit status 1 for a bad one")
-    fetched.add_argument("names", nargs="+", metavar="NAME", help="as `weights list` shows them")
-    checked.add_argument("names", nargs="*", metavar="NAME", help="default: all that are on this machine")
-    for action in (fetched, checked):
-        action.add_argument(
-            "--folder",
-            type=Path,
-            metavar="DIR",
-            help="holds one sub-folder per model (default: $SEMCORR_WEIGHTS, else the hub's cache)",
-        )
-    for action in (listed, fetched, checked):
-        action.add_argument("--json", type=Path, metavar="FILE", help="write the result here")
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: WeightsOptions) -> int:
     """Exit status 1 for a file that is missing or damaged. Raises ValueError, OSError or ImportError."""
-    if args.action == "list":
+    if options.action == "list":
         content, status = _list(), 0
     else:
-        folders = _fetch(args) if args.action == "fetch" else _to_check(args)
+        folders = _fetch(options) if options.action == "fetch" else _to_check(options)
         content = {name: _reports(name, folder) for name, folder in folders.items()}
         status = _print_reports(content)
-    if args.json:
-        write_json(args.json, content)
+    if options.json:
+        write_json(options.json, content)
     return status
 
 
@@ -62,8 +43,10 @@ def _list() -> dict[str, Any]:
     return content
 
 
-def _fetch(args: argparse.Namespace) -> dict[str, Path]:
-    entries = [weights.model(name) for name in args.names]  # a wrong name is told before anything is fetched
+def _fetch(options: WeightsOptions) -> dict[str, Path]:
+    entries = [
+        weights.model(name) for name in options.names
+    ]  # a wrong name is told before anything is fetched
     found = {}
     for entry in entries:
         print(
@@ -76,19 +59,19 @@ def _fetch(args: argparse.Namespace) -> dict[str, Path]:
             def advance(done: int, total: int, bar: Progress = bar, task: Any = task) -> None:
                 bar.update(task, completed=done, total=total or None)
 
-            folder = args.folder and args.folder / entry.name
+            folder = options.folder and options.folder / entry.name
             found[entry.name] = weights.download(entry, folder, advance)
     return found
 
 
-def _to_check(args: argparse.Namespace) -> dict[str, Path]:
+def _to_check(options: WeightsOptions) -> dict[str, Path]:
     found = {}
-    for name in args.names or weights.models():
+    for name in options.names or weights.models():
         entry = weights.model(name)
-        folder = args.folder / name if args.folder else weights.folder_of(entry)
+        folder = options.folder / name if options.folder else weights.folder_of(entry)
         if folder is not None and folder.is_dir():
             found[name] = folder
-        elif args.names:
+        elif options.names:
             weights.find(name, folder or "")  # raises: says where it is published
     if not found:
         print("no weights of the manifest are on this machine")

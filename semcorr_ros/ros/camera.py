@@ -18,7 +18,14 @@ from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.session import NodeState
 from semcorr_ros.sensing.picture import Picture
-from semcorr_ros.sensing.regions import MOST, Marks, RegionPairs, marks_from_detections, marks_from_regions
+from semcorr_ros.sensing.regions import (
+    MOST,
+    Marks,
+    RegionPairs,
+    aliases_from,
+    marks_from_detections,
+    marks_from_regions,
+)
 from semcorr_ros.serving.counters import Counters
 
 REGIONS_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -92,7 +99,7 @@ class Camera:
         self.inputs.on_picture = self._pairs.take_picture
         self._regions: RegionInputs | None = None
         if settings.regions != "none":
-            aliases = dict(pair.split("=", 1) for pair in settings.class_aliases)
+            aliases = aliases_from(settings.class_aliases)
             self._regions = RegionInputs(node, name, aliases, self._take_marks)
 
     def close(self) -> None:

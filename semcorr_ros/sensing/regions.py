@@ -50,6 +50,14 @@ class Marks:
     labels: Any | None = None  # an Image of numbers
 
 
+def aliases_from(pairs: Sequence[str]) -> dict[str, str]:
+    """Read THEIRS=OURS pairs. Raises ValueError for one that is none."""
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise ValueError(f"class aliases are like cup=mug (the detector's name first), got {pair!r}")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def marks_from_regions(message: Any, aliases: Mapping[str, str]) -> Marks:
     """Read a semcorr_ros/Regions message. aliases: our names of the detector's classes."""
     marks = tuple(

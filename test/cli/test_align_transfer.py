@@ -1,4 +1,3 @@
-import argparse
 import json
 
 import numpy as np
@@ -6,17 +5,12 @@ import pytest
 import spair_folder
 import torch
 from methods.semalign3d.alignment import fabricated
+from verbs import run
 
 from semcorr_ros.cli import align, transfer
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.storage import read_image, write_image, write_json
-
-
-def run(verb, *arguments):
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    return verb.run(parser.parse_args([str(a) for a in arguments]))
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +178,7 @@ def test_nearest_neighbor_needs_no_class(files, tmp_path):
     ("change", "message"),
     [
         (["--points", "60;48"], "60;48"),
-        (["--points", "60,48", "--min-score", "2"], "--min-score must be between 0 and 1"),
+        (["--points", "60,48", "--min-score", "2"], "--min-score must be between -1 and 1"),
         (["--points", "60,48", "--min-score", "0.5", "--method", "nearest_neighbor"], "aligns none"),
         (["--points", ""], "nothing"),
         (["--points", "500,48"], r"\(500, 48\) is outside"),

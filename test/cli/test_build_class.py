@@ -1,4 +1,3 @@
-import argparse
 import json
 import shutil
 
@@ -8,15 +7,10 @@ import numpy as np
 import pytest
 import spair_folder
 from PIL import Image
+from verbs import run
 
 from semcorr_ros.cli import build_class, inspect_class
 from semcorr_ros.methods.semalign3d.class_file import read_class
-
-
-def run(verb, *arguments):
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    return verb.run(parser.parse_args([str(a) for a in arguments]))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """`build_class` with depth and mask networks, tiny and random, from arguments to a class file."""
 
-import argparse
 import json
 import re
 
@@ -11,6 +10,7 @@ import depth_networks
 import mask_networks
 import numpy as np
 import pytest
+import verbs
 
 from semcorr_ros.cli import build_class
 from semcorr_ros.methods.semalign3d.class_file import read_class
@@ -44,10 +44,8 @@ def build(root, tmp_path, *more):
     where = ["--dataset", "spair71k", "--root", root / "data", "--category", "beast", "--device", "cpu"]
     features = ["--backbone", "precomputed", "--features-dir", root / "features"]
     output = tmp_path / "beast.safetensors"
-    parser = argparse.ArgumentParser()
-    build_class.add_arguments(parser)
     given = [*where, *features, "--output", output, "--no-mirror", *more]
-    assert build_class.run(parser.parse_args([str(argument) for argument in given])) == 0
+    assert verbs.run(build_class, *given) == 0
     return read_class(output), json.loads((tmp_path / "beast.json").read_text())
 
 

@@ -1,10 +1,10 @@
 """A class from pictures and keypoints alone: no depth, no masks, no cameras, no --depth."""
 
-import argparse
 import json
 
 import numpy as np
 import pytest
+import verbs
 from spair_folder import save_image
 
 from benchmark.structure.views import scene
@@ -115,9 +115,7 @@ def test_images_to_understand_have_no_annotations_to_read(root, tmp_path):
 
 
 def run(verb, given):
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    return verb.run(parser.parse_args(given))
+    return verbs.run(verb, *given)
 
 
 def test_images_whose_keypoints_all_lie_in_planes_are_told(root, tmp_path, monkeypatch, capsys):

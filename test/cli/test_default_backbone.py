@@ -1,6 +1,5 @@
 """The backbone that nobody named: that of the class, and without a class the one for photographs."""
 
-import argparse
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,9 @@ from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros import backbones
 from semcorr_ros.__main__ import main
-from semcorr_ros.cli import _data_arguments as data
+from semcorr_ros.cli import _command
+from semcorr_ros.cli import _providers as data
+from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.features import efficientnet_lite, tiny
 from semcorr_ros.methods import read_origin
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
@@ -18,9 +19,7 @@ from semcorr_ros.storage import write_image
 
 @pytest.fixture
 def parse():
-    parser = argparse.ArgumentParser()
-    data.add_backbone_arguments(parser)
-    return lambda *arguments: parser.parse_args(["--device", "cpu", *map(str, arguments)])
+    return lambda *arguments: _command.parse(LiveSources, ["--device", "cpu", *map(str, arguments)])
 
 
 def test_without_a_class_it_is_the_one_for_photographs(parse):

@@ -1,4 +1,3 @@
-import argparse
 import json
 import shutil
 
@@ -6,15 +5,14 @@ import numpy as np
 import pear_folder
 import pytest
 import spair_folder
+import verbs
 
 from semcorr_ros.cli import evaluate
 from semcorr_ros.methods import nearest_neighbor
 
 
 def run(*arguments):
-    parser = argparse.ArgumentParser()
-    evaluate.add_arguments(parser)
-    return evaluate.run(parser.parse_args([str(a) for a in arguments]))
+    return verbs.run(evaluate, *arguments)
 
 
 @pytest.fixture

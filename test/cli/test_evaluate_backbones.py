@@ -1,6 +1,5 @@
 """`evaluate` with the networks of the published tables, tiny and random, from arguments to numbers."""
 
-import argparse
 import json
 
 import diffusion_folders
@@ -8,6 +7,7 @@ import pytest
 import spair_folder
 import torch
 import transformer_folders
+import verbs
 
 from semcorr_ros.cli import evaluate
 from semcorr_ros.features._aggregation import AggregationNetwork
@@ -32,9 +32,7 @@ def run(folder, backbone, *more, **options):
     given += ["--method", "window_soft_argmax", "--backbone", backbone, "--threads", "1", *more]
     for key, value in options.items():
         given += ["--backbone-option", f"{key}={value}"]
-    parser = argparse.ArgumentParser()
-    evaluate.add_arguments(parser)
-    assert evaluate.run(parser.parse_args([str(argument) for argument in given])) == 0
+    assert verbs.run(evaluate, *given) == 0
     return json.loads(out.read_text())
 
 

@@ -1,6 +1,5 @@
-import argparse
-
 import pytest
+import verbs
 
 from semcorr_lab.cli import train_tiny
 from semcorr_ros.features import tiny
@@ -10,12 +9,10 @@ pytest.importorskip("embreex")
 
 
 def _args(folder, *more):
-    parser = argparse.ArgumentParser()
-    train_tiny.add_arguments(parser)
     fixed = ["--categories", "mug", "--images", "2", "--unseen", "2", "--steps", "2", "--batch", "2"]
     places = ["--work", str(folder / "work"), "--output", str(folder / "tiny.safetensors")]
     run = ["--sides", "64", "64", "64", "--threads", "1", "--precision", "fp32"]
-    return parser.parse_args([*fixed, *places, *run, *more])
+    return verbs.options(train_tiny, *fixed, *places, *run, *more)
 
 
 @pytest.fixture(scope="module")

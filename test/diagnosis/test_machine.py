@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
 import pytest
+import verbs
 from methods.semalign3d.alignment import fabricated
 from methods.semalign3d.alignment.kernels import forgotten_kernels
 
@@ -74,9 +73,7 @@ def test_class_files(tmp_path):
 def test_the_verb_writes_what_it_says(tmp_path, capsys):
     bad = tmp_path / "none.safetensors"
     arguments = ["--no-ros", "--json", str(tmp_path / "f.json"), "--class-file", str(bad)]
-    parser = argparse.ArgumentParser()
-    doctor.add_arguments(parser)
-    assert doctor.run(parser.parse_args(arguments)) == 1
+    assert verbs.run(doctor, *arguments) == 1
     printed = capsys.readouterr().out
     assert "ERROR class none.safetensors" in printed
     assert "fix: build it again" in printed

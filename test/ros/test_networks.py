@@ -92,7 +92,7 @@ def here(folder, shot, parameters, measured):
         ({"backbone_options": ("size",)}, "backbone_options takes KEY=VALUE, got 'size'"),
         ({"backbone_options": ("weights=here",)}, "use the parameter weights"),
         ({"precision": "fp16"}, "precision 'fp16' means nothing to efficientnet_lite, attention"),
-        ({"masks": ("spam",)}, "unknown masks plug-in 'spam'; available: .*sam"),
+        ({"masks": ("spam",)}, "masks must be one of annotation, .*sam3, got 'spam'"),
         ({"masks": ("annotation",)}, "'annotation' reads files of a data set; for pictures alone there are"),
         ({"mask_options": ("sam.size=base",)}, "mask_options sam.size=base: .* one of attention"),
         ({"masks": ("sam",), "mask_options": ("sam.size=vast",)}, "size must be one of base, large, huge"),
@@ -147,6 +147,14 @@ def test_a_node_with_a_class_of_rendered_images_says_so(start, ros, tmp_path):
         assert status == 0, said[name]
     assert "knows rendered images only" not in said["photo"]
     assert said["toy"].count("knows rendered images only") == 1
+
+
+def test_features_in_files_are_an_option_of_the_backbone(tmp_path):
+    np.savez(tmp_path / "a.npz", features=np.ones((2, 3, 4), np.float32))
+    given = Parameters(backbone="precomputed", backbone_options=(f"folder={tmp_path}",))
+    assert providers_from(check(given), "cpu").features.backbone == "precomputed:4"
+    with pytest.raises(ValueError, match="'precomputed' needs folder"):
+        providers_from(check(Parameters(backbone="precomputed")), "cpu")
 
 
 def test_choices_that_need_no_plug_in_are_checked_at_once():

@@ -3,7 +3,6 @@
 Skipped without ray, which is in no requirements file: 80 MB and a dozen processes for a file of 100 lines.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import pear_folder
 import pytest
 import spair_folder
 from errands import die, square, where_am_i
+from verbs import run
 
 from semcorr_ros.cli import build_class, encode, evaluate
 from semcorr_ros.workers import DIED, Crew, Failed
@@ -58,12 +58,6 @@ def root(tmp_path_factory):
         data / "classes.json", known | {"fiend": known["beast"] | {"keypoint_names": ["nose"]}}
     )
     return root
-
-
-def run(verb, *arguments):
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    return verb.run(parser.parse_args([str(a) for a in arguments]))
 
 
 def test_jobs_are_done_on_both_nodes_where_the_caller_is(cluster, tmp_path, monkeypatch):

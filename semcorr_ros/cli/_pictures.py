@@ -1,35 +1,42 @@
-"""Arguments and steps shared by the verbs that work on single pictures: read one, align a class to it."""
+"""Steps shared by the verbs that work on single pictures: read one, find a class in it."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from semcorr_ros import methods
 from semcorr_ros.answer import Answer
-from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.camera_file import read_camera
-from semcorr_ros.cli import _data_arguments as data
-from semcorr_ros.cli._alignment_arguments import add_alignment_arguments, quality_from
-from semcorr_ros.cli._live_arguments import add_live_arguments, live_from
-from semcorr_ros.cli._score_arguments import add_min_score, min_score_from
+from semcorr_ros.cli._options.pictures import ConstantsOptions
+from semcorr_ros.cli._options.sources import LiveSources
+from semcorr_ros.cli._providers import live_from
 from semcorr_ros.depth import DEPTH
 from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.methods import Model
 from semcorr_ros.observations import Providers, Scene, lone_image, scene_of_sample
 from semcorr_ros.places import ANYWHERE, Place
+from semcorr_ros.provider_options import JudgementOptions
 
 MIN_SIDE = 32  # pixels; the coarsest cell of a backbone
+
+
+class AskOptions(Protocol):
+    """Options of a verb that finds classes in pictures."""
+
+    @property
+    def judgement(self) -> JudgementOptions: ...
+
+    @property
+    def alignment(self) -> ConstantsOptions: ...
 
 
 @dataclass(frozen=True)
@@ -42,34 +49,23 @@ class Picture:
     camera: Path | None = None
 
 
-def add_arguments(parser: argparse.ArgumentParser, class_required: bool) -> None:
-    """Class file, alignment constants, seed, camera, backbone, masks and depth network."""
-    parser.add_argument(
-        "--class-file", type=Path, required=class_required, metavar="FILE", help="see build_class"
-    )
-    parser.add_argument(
-        "--camera",
-        type=Path,
-        metavar="JSON",
-        help='{"K": 3x3 pixels} of the picture (default: the focal length is searched for)',
-    )
-    add_alignment_arguments(parser)
-    add_min_score(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the alignment (default: 0)")
-    parser.add_argument("--output", type=Path, metavar="PNG", help="picture of the result")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="result in numbers")
-    add_live_arguments(parser)
+def finder_from(sources: LiveSources, options: AskOptions, class_file: Path | None) -> Finder:
+    """Build networks and judgement. Raises ValueError or FileNotFoundError naming the option."""
+    providers = live_from(sources, class_file)
+    return Finder(providers, options.judgement.min_score, options.alignment.seed)
 
 
-def class_from(args: argparse.Namespace) -> Model:
-    """Read --class-file onto --device."""
-    return methods.load(args.class_file, data.device_from(args), quality_from(args))
+def find(finder: Finder, model: Model, picture: Picture, progress: Progress) -> tuple[Answer, Scene]:
+    """Place a class in a picture, showing a bar. Raises as `scene_of`."""
+    scene, place = scene_of(picture, finder, model.info.name)
+    task = progress.add_task(picture.image.name, total=1.0)
 
+    def report(stage: str, done: float, energy: float) -> None:
+        progress.update(task, completed=done)
 
-def finder_from(args: argparse.Namespace, class_file: Path | None) -> Finder:
-    """Build networks and judgement. Raises ValueError or FileNotFoundError naming the argument."""
-    providers = live_from(args, class_file)
-    return Finder(providers, min_score_from(args, providers.features.backbone), args.seed)
+    answer = finder.find(model, scene, place, Watch(report=report))
+    progress.update(task, completed=1.0)
+    return answer, scene
 
 
 def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Place]:
@@ -94,26 +90,13 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
     return scene_of_sample(sample, providers), place
 
 
-def find(finder: Finder, model: Model, picture: Picture, progress: Progress) -> tuple[Answer, Scene]:
-    """Place a class in a picture, showing a bar. Raises as `scene_of`."""
-    scene, place = scene_of(picture, finder, model.info.name)
-    task = progress.add_task(picture.image.name, total=1.0)
-
-    def report(stage: str, done: float, energy: float) -> None:
-        progress.update(task, completed=done)
-
-    answer = finder.find(model, scene, place, Watch(report=report))
-    progress.update(task, completed=1.0)
-    return answer, scene
-
-
 def points_json(answer: Answer) -> list[dict[str, Any]]:
     """Write one object per point; null where a number is unknown."""
     found = answer.points
     return [
         {
             "name": name,
-            "state": KeypointState(int(found.state[i])).name,
+            "state": answer.states[i].name,
             "pixel": _known(found.points[i]),
             "xyz": _known(found.xyz[i]),
             "score": round(float(found.score[i]), 4),

@@ -1,0 +1,13 @@
+"""From options to how thoroughly classes are placed."""
+
+from __future__ import annotations
+
+from semcorr_ros.cli._options.pictures import ConstantsOptions
+from semcorr_ros.methods import Quality
+
+
+def quality_from(options: ConstantsOptions) -> Quality:
+    """Raises ValueError for what is of streams only."""
+    if options.quality == "tracking":
+        raise ValueError("--quality tracking is for streams, single images have no past: use fast or paper")
+    return Quality(str(options.alignment or options.quality), options.without)

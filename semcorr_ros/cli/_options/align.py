@@ -1,0 +1,35 @@
+"""Options of `align`."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+from semcorr_ros.cli._options.pictures import ConstantsOptions, PictureOutputOptions
+from semcorr_ros.cli._options.sources import LiveSources
+from semcorr_ros.options import group, option
+from semcorr_ros.provider_options import JudgementOptions
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """A picture and the files that say more about it."""
+
+    image: Path = option(MISSING, "picture", metavar="FILE")
+    class_file: Path = option(MISSING, "what is looked for; see build_class", metavar="FILE")
+    depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
+    mask: Path | None = option(None, "above 127 = object (default: found by --masks)", metavar="PNG")
+    camera: Path | None = option(
+        None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
+    )
+
+
+@dataclass(frozen=True)
+class AlignOptions:
+    """All of them."""
+
+    picture: PictureOptions = group(PictureOptions)
+    output: PictureOutputOptions = group(PictureOutputOptions)
+    judgement: JudgementOptions = group(JudgementOptions)
+    alignment: ConstantsOptions = group(ConstantsOptions)
+    sources: LiveSources = group(LiveSources)

@@ -1,0 +1,37 @@
+"""Options of verbs that align classes: constants, judgement, and what is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from semcorr_ros.options import option
+from semcorr_ros.provider_options import AlignmentOptions
+
+TERMS = ("reconstruction", "reconstruction_sparse", "geometry", "background", "depth", "symmetry")
+
+
+@dataclass(frozen=True)
+class ConstantsOptions(AlignmentOptions):
+    """The constants of the alignment."""
+
+    alignment: Path | None = option(None, "constants from a file, instead of --quality", metavar="YAML")
+    without: tuple[str, ...] = option(
+        (),
+        "leave a term of the energy out, to see what it is worth",
+        choices=TERMS,
+        several=True,
+        metavar="TERM",
+    )
+
+    def __post_init__(self) -> None:
+        if self.alignment and self.quality != AlignmentOptions.quality:
+            raise ValueError("--quality and --alignment exclude each other")
+
+
+@dataclass(frozen=True)
+class PictureOutputOptions:
+    """What is written."""
+
+    output: Path | None = option(None, "picture of the result", metavar="PNG")
+    json: Path | None = option(None, "result in numbers", metavar="FILE")

@@ -1,0 +1,72 @@
+"""Options of `transfer`."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+from semcorr_ros.cli._options.pictures import ConstantsOptions, PictureOutputOptions
+from semcorr_ros.cli._options.sources import LiveSources
+from semcorr_ros.options import exclude, group, option
+from semcorr_ros.provider_options import JudgementOptions
+from semcorr_ros.registry import names
+
+
+def _methods() -> list[str]:
+    return ["aligned", *names("semcorr_ros.methods")]  # aligned: that of the class file
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """The picture that is pointed at, and at what."""
+
+    source: Path = option(MISSING, "picture that is pointed at", metavar="FILE")
+    points: str | None = option(None, "pixels of the source", metavar='"X,Y X,Y"')
+    keypoints: tuple[str, ...] = option((), 'keypoints of the class, or "all"', metavar="NAME")
+    source_depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
+    source_mask: Path | None = option(None, "above 127 = object", metavar="PNG")
+    camera: Path | None = option(
+        None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
+    )
+
+    def __post_init__(self) -> None:
+        if self.points != "":  # which is told by whoever reads it
+            exclude(self, "points", "keypoints", required=True)
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """The pictures where they are looked for."""
+
+    target: tuple[Path, ...] = option(MISSING, "pictures to find them in", metavar="FILE")
+    target_depth: tuple[Path, ...] = option((), "one per target", metavar="FILE")
+    target_mask: tuple[Path, ...] = option((), "one per target", metavar="PNG")
+    target_camera: tuple[Path, ...] = option((), "one per target (default: --camera)", metavar="JSON")
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """How."""
+
+    class_file: Path | None = option(
+        None, "the class, for methods that align; see build_class", metavar="FILE"
+    )
+    method: str = option(
+        "aligned",
+        "how points are carried over; aligned: by the class file's own method",
+        choices=_methods,
+        metavar="NAME",
+    )
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """All of them."""
+
+    source: SourceOptions = group(SourceOptions)
+    targets: TargetOptions = group(TargetOptions)
+    method: MethodOptions = group(MethodOptions)
+    output: PictureOutputOptions = group(PictureOutputOptions)
+    judgement: JudgementOptions = group(JudgementOptions)
+    alignment: ConstantsOptions = group(ConstantsOptions, rare=True)
+    sources: LiveSources = group(LiveSources)

@@ -1,0 +1,58 @@
+import dataclasses
+
+import pytest
+
+from semcorr_lab.cli._options.synthesize import CountOptions
+from semcorr_lab.cli._options.train_tiny import TrainingOptions
+from semcorr_lab.synthetic.dataset import DatasetConfig
+from semcorr_lab.training.tiny_backbone import Config as Schedule
+from semcorr_ros.cli import _command
+from semcorr_ros.cli._constants import alignment_from
+from semcorr_ros.cli._options.evaluate import ProtocolOptions
+from semcorr_ros.cli._options.pictures import TERMS, ConstantsOptions
+from semcorr_ros.cli._options.sources import WorkerOptions
+from semcorr_ros.evaluation.kap import GRIDS
+from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
+from semcorr_ros.methods.semalign3d.alignment.presets import preset
+from semcorr_ros.options import choices_of
+from semcorr_ros.workers import ENGINES
+
+
+def parse(*arguments):
+    return _command.parse(ConstantsOptions, arguments)
+
+
+def test_terms_are_left_out_of_any_preset(tmp_path):
+    assert alignment_from(parse(), "chair") == preset("fast", "chair")
+    found = alignment_from(
+        parse("--quality", "paper", "--without", "depth", "--without", "background"), "bottle"
+    )
+    known = preset("paper", "bottle")
+    assert set(known.objective.terms) - set(found.objective.terms) == {"depth", "background"}
+    assert found.objective.schedules == known.objective.schedules
+    assert found.optimize == known.optimize
+    path = tmp_path / "mine.yaml"
+    path.write_text("objective: {terms: [geometry, depth]}")
+    assert alignment_from(parse("--alignment", str(path), "--without", "depth"), "").objective.terms == (
+        "geometry",
+    )
+    with pytest.raises(ValueError, match=r"--without must be one of reconstruction, .*symmetry, got 'luck'"):
+        parse("--without", "luck")
+    with pytest.raises(ValueError, match="--quality and --alignment exclude each other"):
+        parse("--quality", "paper", "--alignment", "mine.yaml")
+    with pytest.raises(ValueError, match="tracking is for streams"):
+        alignment_from(parse("--quality", "tracking"), "chair")
+
+
+def test_choices_that_options_repeat_are_those_of_their_owners():
+    assert set(TERMS) == set(SCHEDULE_OF_TERM)
+    assert _choices(WorkerOptions, "engine") == tuple(ENGINES.names())
+    assert _choices(ProtocolOptions, "kap_grid") == GRIDS
+    assert dataclasses.astuple(CountOptions()) == (*DatasetConfig().images, *DatasetConfig().pairs)
+    schedule, default = TrainingOptions(), Schedule()
+    assert (schedule.steps, schedule.batch, schedule.sides) == (default.steps, default.batch, default.sides)
+    assert schedule.learning_rate == default.learning_rate
+
+
+def _choices(kind, name):
+    return choices_of(next(field for field in dataclasses.fields(kind) if field.name == name))
