@@ -13,7 +13,7 @@ from semcorr_lab.cli._options.train_tiny import TrainTinyOptions
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.training.feature_quality import quality
 from semcorr_lab.training.rendered_samples import RenderedSample, Request, fill_cache, read_sample
-from semcorr_lab.training.tiny_backbone import Config, train
+from semcorr_lab.training.tiny_backbone import TrainingConfig, train
 from semcorr_lab.training.tiny_classes import class_codebook
 from semcorr_lab.training.tiny_targets import Codebook
 from semcorr_ros.cli._progress import counted
@@ -44,7 +44,7 @@ def run(options: TrainTinyOptions) -> int:
 
 
 def _train(options: TrainTinyOptions, categories: tuple[str, ...], codebook: Codebook) -> dict[str, object]:
-    config = Config(
+    config = TrainingConfig(
         steps=options.training.steps,
         batch=options.training.batch,
         sides=tuple(options.training.sides),

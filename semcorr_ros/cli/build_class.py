@@ -30,7 +30,7 @@ from semcorr_ros.datasets import Dataset
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.building.build import build
-from semcorr_ros.methods.semalign3d.building.config import Config
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.samples import LazySample, Sample
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.observations import Providers, observe, observe_mirrored
@@ -94,8 +94,8 @@ def _check_output(path: Path) -> None:
         raise ValueError(f"--output must end in .safetensors, got {path.name!r}")
 
 
-def _config(options: BuildClassOptions) -> Config:
-    config = yaml_config.load(Config, options.images.config) if options.images.config else Config()
+def _config(options: BuildClassOptions) -> BuildConfig:
+    config = yaml_config.load(BuildConfig, options.images.config) if options.images.config else BuildConfig()
     if options.images.mirror or options.images.no_mirror:
         config = dataclasses.replace(config, mirror=options.images.mirror)
     return config
@@ -113,19 +113,21 @@ def _images(dataset: Dataset, options: BuildClassOptions) -> list[AnnotatedImage
     return [images[i] for i in order[: options.images.max_images].sort().values.tolist()]
 
 
-def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, config: Config) -> LazySample:
+def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, config: BuildConfig) -> LazySample:
     mirror = config.mirror and info.flip is not None
 
     def load() -> Sample:
         seen = observe(image, providers)
         if seen.depth is None:
             raise ValueError("no depth for this image: --depth keypoints needs none, or give --depth-dir")
+        if seen.mask is None:
+            raise ValueError("no mask for this image, and too few annotated keypoints for their hull")
         mirrored = observe_mirrored(image, seen, providers) if mirror else None
         return Sample(
             annotated=dataclasses.replace(image, camera=_on_cpu(seen.camera)),
             features=_to_cpu(seen.features),
             depth=dataclasses.replace(seen.depth, values=seen.depth.values.cpu()),
-            mask=None if seen.mask is None else seen.mask.cpu(),
+            mask=seen.mask.cpu(),
             mirrored_features=None if mirrored is None else _to_cpu(mirrored.features),
         )
 
