@@ -18,7 +18,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from semcorr_lab.synthetic import categories
-from semcorr_lab.timing import beside, chart, limits, machine, scaling, stages, subject
+from semcorr_lab.timing import beside, limits, machine, scaling, stages, subject
 from semcorr_lab.timing.clock import Timing
 from semcorr_ros import __version__, plugins
 from semcorr_ros.cli import _data_arguments as data
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     write_json(args.json or args.work / "bench.json", report)
     _print(report, found, ratios)
     if curves:
-        chart.draw_curves(args.work / "scaling.png", curves)
+        scaling.draw_curves(args.work / "scaling.png", curves)
         print(f"curves: {args.work / 'scaling.png'}")
     return 0
 

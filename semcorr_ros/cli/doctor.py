@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from semcorr_ros.diagnosis import graph, machine
-from semcorr_ros.diagnosis.finding import Finding, Level, ok
+from semcorr_ros.diagnosis.facts import Finding, Level, ok
 from semcorr_ros.storage import write_json
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "bold red"}

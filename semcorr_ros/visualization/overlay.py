@@ -8,8 +8,7 @@ from torch import Tensor
 
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
-from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas
-from semcorr_ros.visualization.palette import by_position
+from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas, by_position
 
 DOT = 4.0
 KEYPOINT = 6.0
