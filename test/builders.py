@@ -15,7 +15,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Camera, CategoryInfo, DepthMap, FeatureMap
 from semcorr_ros.geometry.grid import cell_centers
-from semcorr_ros.methods.semalign3d.building.samples import LazySample, Sample
+from semcorr_ros.methods.semalign3d.building.evidence import LazySample, Sample
 
 SIDES = (1.0, -1.0)
 CENTERS = (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
-from semcorr_ros.methods.semalign3d.building.samples import Sample
+from semcorr_ros.methods.semalign3d.building.evidence import Sample
 
 DEPTHS = ("constant", "noise", "inside out", "stretched", "tilted plane", "mirrored")
 

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from semcorr_lab.cli._options.bench import BenchOptions
-from semcorr_lab.timing import beside, chart, limits, machine, scaling, stages, subject
+from semcorr_lab.timing import beside, limits, machine, scaling, stages, subject
 from semcorr_lab.timing.clock import Timing
 from semcorr_ros import __version__
 from semcorr_ros.cli._providers import device_from
@@ -75,7 +75,7 @@ def run(options: BenchOptions) -> int:
     write_json(options.json or options.work / "bench.json", report)
     _print(report, found, ratios)
     if curves:
-        chart.draw_curves(options.work / "scaling.png", curves)
+        scaling.draw_curves(options.work / "scaling.png", curves)
         print(f"curves: {options.work / 'scaling.png'}")
     return 0
 

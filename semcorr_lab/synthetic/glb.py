@@ -10,8 +10,7 @@ import trimesh
 from jaxtyping import Float
 
 from semcorr_lab.synthetic.instance import Part
-from semcorr_lab.synthetic.skin import Skin
-from semcorr_lab.synthetic.texture import solid
+from semcorr_lab.synthetic.texture import Skin, solid
 
 _GRAY = np.full(3, 0.6, np.float32)
 _GLOSS = 0.2

@@ -8,8 +8,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
-from semcorr_lab.synthetic.skin import Skin
-from semcorr_lab.synthetic.texture import Texture
+from semcorr_lab.synthetic.texture import Skin, Texture
 
 
 @dataclass(frozen=True)

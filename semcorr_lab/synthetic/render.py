@@ -78,9 +78,7 @@ def camera_rays(camera: Camera, camera_from_object: Float[np.ndarray, "4 4"]) ->
     return grid @ camera_from_object[:3, :3].astype(np.float32)
 
 
-def project_keypoints(
-    scene: Scene,
-) -> tuple[Float[np.ndarray, "keypoint 2"], Bool[np.ndarray, "keypoint"]]:
+def project_keypoints(scene: Scene) -> tuple[Float[np.ndarray, "keypoint 2"], Bool[np.ndarray, "keypoint"]]:
     """Project the instance's keypoints to pixels, and whether a ray from the camera reaches them."""
     h, w = scene.camera.size
     pose, points = scene.camera_from_object, scene.instance.keypoints

@@ -65,11 +65,7 @@ def box(
 
 
 def rounded(
-    center: Sequence[float],
-    u: Sequence[float],
-    v: Sequence[float],
-    exponent: float = 2.0,
-    corners: int = 20,
+    center: Sequence[float], u: Sequence[float], v: Sequence[float], exponent: float = 2.0, corners: int = 20
 ) -> Section:
     """Make a superellipse around `center` with half axes u and v: 2 is an ellipse, 6 nearly a rectangle."""
     t = (np.arange(corners) + 0.5) / corners * 2 * np.pi

@@ -1,4 +1,6 @@
-"""Textures evaluated per ray hit from object coordinates, so that meshes need no UV maps."""
+"""Color surfaces: textures evaluated per ray hit from object coordinates, so that meshes need no UV maps,
+and skins, which are UV-mapped images as GLB files carry them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from semcorr_lab.synthetic import patterns
 
@@ -86,3 +88,22 @@ def solid(color: Float[np.ndarray, "3"] | Sequence[float]) -> Texture:
     """One color everywhere."""
     tile = np.asarray(color, np.float32).reshape(1, 1, 3)
     return Texture(tile, 1.0, np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
+
+
+@dataclass(frozen=True)
+class Skin:
+    """An image and where each corner of each face lies in it."""
+
+    image: Float[np.ndarray, "height width 3"]  # RGB in [0, 1], repeats
+    corner_uv: Float[np.ndarray, "face 3 2"]  # u along columns, v along rows from the top, in images
+
+    def colors(
+        self, face: Int[np.ndarray, "hit"], bary: Float[np.ndarray, "hit 2"]
+    ) -> Float[np.ndarray, "hit 3"]:
+        """Compute RGB at points given by face and the weights of its second and third corner."""
+        corners = self.corner_uv[face]
+        u, v = bary[:, :1], bary[:, 1:]
+        uv = corners[:, 0] * (1 - u - v) + corners[:, 1] * u + corners[:, 2] * v
+        # Texel centers lie half a texel inside the image.
+        half = 0.5 / np.array([self.image.shape[1], self.image.shape[0]])
+        return sample_tile(self.image, uv - half)

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from semcorr_lab.synthetic.annotation import KEYPOINT_SLOTS, image_annotation
 from semcorr_lab.synthetic.instance import Instance
+from semcorr_lab.synthetic.pairs import KEYPOINT_SLOTS, image_annotation
 from semcorr_lab.synthetic.render import Rendering
 from semcorr_ros import rendered
 from semcorr_ros.artifacts import CategoryInfo

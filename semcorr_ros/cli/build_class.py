@@ -31,7 +31,7 @@ from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.building.build import build
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
-from semcorr_ros.methods.semalign3d.building.samples import LazySample, Sample
+from semcorr_ros.methods.semalign3d.building.evidence import LazySample, Sample
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.observations import Providers, observe, observe_mirrored
 from semcorr_ros.storage import write_image, write_json

@@ -1,8 +1,9 @@
-"""What was seen of a running node and its inputs; filled in by ros/doctor.py."""
+"""What `doctor` saw of a running node and its inputs (filled in by ros/doctor.py), and what it has to say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,36 @@ class Facts:
     diagnostics: dict[str, str] = field(default_factory=dict)
     streams: tuple[Stream, ...] = ()
     clock_publishers: int = 0
+
+
+class Level(IntEnum):
+    """How bad it is."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`fix` is empty where there is nothing to do."""
+
+    level: Level
+    about: str  # e.g. "topic image"
+    what: str
+    fix: str = ""
+
+
+def ok(about: str, what: str) -> Finding:
+    """Say that all is well."""
+    return Finding(Level.OK, about, what)
+
+
+def warn(about: str, what: str, fix: str) -> Finding:
+    """Warn that it works, but not as it should."""
+    return Finding(Level.WARN, about, what, fix)
+
+
+def error(about: str, what: str, fix: str) -> Finding:
+    """Report that it cannot work."""
+    return Finding(Level.ERROR, about, what, fix)

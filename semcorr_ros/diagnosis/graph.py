@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from semcorr_ros.diagnosis.facts import Facts, Stream
-from semcorr_ros.diagnosis.finding import Finding, error, ok, warn
+from semcorr_ros.diagnosis.facts import Facts, Finding, Stream, error, ok, warn
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import Code
 

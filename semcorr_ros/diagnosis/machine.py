@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from semcorr_ros import __version__, backbones
-from semcorr_ros.diagnosis.finding import Finding, error, ok, warn
+from semcorr_ros.diagnosis.facts import Finding, error, ok, warn
 from semcorr_ros.features import FEATURES
 from semcorr_ros.methods.semalign3d.alignment.compiled import build, library
 from semcorr_ros.methods.semalign3d.class_file import read_class

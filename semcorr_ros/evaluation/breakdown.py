@@ -53,9 +53,7 @@ def breakdowns(
     return found
 
 
-def _by_level(
-    outcomes: list[tuple[int | None, Bool[Tensor, "keypoint"]]],
-) -> dict[str, dict[str, Any]]:
+def _by_level(outcomes: list[tuple[int | None, Bool[Tensor, "keypoint"]]]) -> dict[str, dict[str, Any]]:
     levels: dict[int, list[Bool[Tensor, "keypoint"]]] = {}
     for level, outcome in outcomes:
         if level is not None:

@@ -22,11 +22,7 @@ def _consecutive(first: int, last: int) -> Groups:
     return tuple((i, i + 1) for i in range(first, last, 2))
 
 
-_LAMPS: Groups = (
-    *((i, i + 3, i + 10, i + 13) for i in range(10, 13)),
-    (16, 17, 26, 27),
-    (18, 19, 28, 29),
-)
+_LAMPS: Groups = (*((i, i + 3, i + 10, i + 13) for i in range(10, 13)), (16, 17, 26, 27), (18, 19, 28, 29))
 _EARS_AND_PAWS: Groups = ((2, 3), (9, 10, 11, 12))
 _CATTLE: Groups = (*_EARS_AND_PAWS, (15, 16, 17, 18), (19, 20))
 

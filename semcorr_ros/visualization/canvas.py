@@ -6,13 +6,14 @@ canvas has. Everything but labels is drawn at twice the canvas's size and reduce
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -24,6 +25,7 @@ SMOOTHING = 2
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 FONT_PX = 17
 MARK_PX = 9  # half side of what is kept free of labels around a labelled point
+GOLDEN = 0.61803398875  # consecutive hues far apart, however many there are
 
 
 class Canvas:
@@ -158,3 +160,21 @@ def _shared(a: Box, b: Box) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     return max(0.0, width) * max(0.0, height)
+
+
+def distinct(count: int) -> list[tuple[int, int, int]]:
+    """Choose bright colors, each far from the ones before it."""
+    colors = [
+        colorsys.hsv_to_rgb((0.02 + i * GOLDEN) % 1.0, 0.75 if i % 2 else 0.9, 1.0) for i in range(count)
+    ]
+    return [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colors]
+
+
+def by_position(points: Float[Tensor, "point 3"]) -> UInt8[Tensor, "point 3"]:
+    """Color by canonical x, y, z as red, green, blue.
+
+    The same place of a class has the same color everywhere.
+    """
+    low, high = points.amin(0), points.amax(0)
+    share = (points - low) / (high - low).clamp_min(1e-6)
+    return (255 * (0.15 + 0.85 * share)).round().to(torch.uint8)

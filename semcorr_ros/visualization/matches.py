@@ -10,8 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import KeypointState
-from semcorr_ros.visualization.canvas import BLACK, WHITE, Box, Canvas, Color
-from semcorr_ros.visualization.palette import distinct
+from semcorr_ros.visualization.canvas import BLACK, WHITE, Box, Canvas, Color, distinct
 
 GAP = 12  # canvas pixels between the pictures
 HEIGHT = 720  # of each picture on the canvas
@@ -32,9 +31,7 @@ class Matches:
 
 
 def draw_matches(
-    source: UInt8[Tensor, "height width 3"],
-    target: UInt8[Tensor, "height_t width_t 3"],
-    matches: Matches,
+    source: UInt8[Tensor, "height width 3"], target: UInt8[Tensor, "height_t width_t 3"], matches: Matches
 ) -> UInt8[Tensor, "canvas_height canvas_width 3"]:
     """Draw one row: a disc and a line for a visible point, a ring and a dashed line for a hidden one.
 

@@ -10,8 +10,7 @@ from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods import Shape
-from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas
-from semcorr_ros.visualization.palette import by_position
+from semcorr_ros.visualization.canvas import BLACK, WHITE, Canvas, by_position
 
 DOT = 4.0
 KEYPOINT = 6.0

@@ -33,11 +33,7 @@ class Example:
 
 
 def extremes(
-    pairs: Mapping[int, ImagePair],
-    journal: Journal,
-    protocol: Protocol,
-    names: Sequence[str],
-    count: int,
+    pairs: Mapping[int, ImagePair], journal: Journal, protocol: Protocol, names: Sequence[str], count: int
 ) -> list[Example]:
     """Draw the `count` pairs of the largest mean error, then those of the smallest, of all predicted ones.
 

@@ -7,7 +7,7 @@ import pytest
 import spair_folder
 from PIL import Image
 
-from semcorr_ros.datasets import DATASETS, _spair71k_tables, spair71k
+from semcorr_ros.datasets import DATASETS, _class_facts, spair71k
 
 SHARED = Path(os.environ.get("SEMCORR_SHARED", Path(__file__).parents[3] / "shared"))
 REAL = SHARED / "data" / "spair71k_annotations"
@@ -91,12 +91,12 @@ def test_a_foreign_category_has_no_flip_table(tmp_path):
 
 
 def test_every_flip_table_is_made_of_disjoint_pairs():
-    assert len(_spair71k_tables.FLIP_PAIRS) == 18
-    for category, pairs in _spair71k_tables.FLIP_PAIRS.items():
+    assert len(_class_facts.FLIP_PAIRS) == 18
+    for category, pairs in _class_facts.FLIP_PAIRS.items():
         ids = [i for pair in pairs for i in pair]
         assert len(ids) == len(set(ids)), category
-    assert (15, 25) in _spair71k_tables.FLIP_PAIRS["bus"]
-    assert _spair71k_tables.FLIP_PAIRS["aeroplane"][-1] == (20, 21)
+    assert (15, 25) in _class_facts.FLIP_PAIRS["bus"]
+    assert _class_facts.FLIP_PAIRS["aeroplane"][-1] == (20, 21)
 
 
 ENTRY = {

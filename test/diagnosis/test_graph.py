@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from semcorr_ros.diagnosis import graph
-from semcorr_ros.diagnosis.facts import Facts, Offer, Sample, Stream
-from semcorr_ros.diagnosis.finding import Level
+from semcorr_ros.diagnosis.facts import Facts, Level, Offer, Sample, Stream
 
 IMAGE, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 

@@ -9,7 +9,7 @@ from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.model import Aligned
-from semcorr_ros.visualization import palette
+from semcorr_ros.visualization import canvas
 from semcorr_ros.visualization.canvas import Canvas
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_answer
@@ -48,13 +48,13 @@ def test_labels_cover_neither_points_nor_each_other():
 
 
 def test_distinct_colors_are_distinct():
-    colors = torch.tensor(palette.distinct(12), dtype=torch.float32)
+    colors = torch.tensor(canvas.distinct(12), dtype=torch.float32)
     assert (torch.cdist(colors, colors) + 1e3 * torch.eye(12)).min() > 40
 
 
 def test_position_colors_follow_the_axes():
     points = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    colors = palette.by_position(points).int()
+    colors = canvas.by_position(points).int()
     assert colors[1, 0] > colors[0, 0]
     assert colors[2, 1] > colors[0, 1]
     assert colors[3, 2] > colors[0, 2]
@@ -117,7 +117,7 @@ def test_matches_are_side_by_side_at_equal_height():
         picture[round(12 * 15.5), round(12 * 20.5)],
         picture[round(24 * 15.5), left + 12 + round(24 * 20.5)],
     ]
-    assert both[0].tolist() == both[1].tolist() == list(palette.distinct(1)[0])
+    assert both[0].tolist() == both[1].tolist() == list(canvas.distinct(1)[0])
 
 
 @pytest.mark.parametrize("state", [KeypointState.OUT_OF_IMAGE, KeypointState.REJECTED, KeypointState.UNKNOWN])

@@ -126,11 +126,7 @@ def _ring(x: float, half_width: float, low: float, high: float, exponent: float 
 
 
 def _lights(
-    rng: np.random.Generator,
-    body: _Body,
-    front_top: float,
-    rear_top: float,
-    points: dict[str, Point],
+    rng: np.random.Generator, body: _Body, front_top: float, rear_top: float, points: dict[str, Point]
 ) -> list[Shape]:
     half, wide, tall = body.length / 2, rng.uniform(0.09, 0.17), rng.uniform(0.05, 0.09)
     parts: list[Shape] = []

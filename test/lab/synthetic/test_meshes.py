@@ -8,8 +8,7 @@ import trimesh
 from PIL import Image
 
 from semcorr_lab.synthetic.dataset import DatasetConfig, jobs, make_dataset, picture
-from semcorr_lab.synthetic.exposed import exposed_points
-from semcorr_lab.synthetic.meshes import open_meshes, split_entries
+from semcorr_lab.synthetic.meshes import exposed_points, open_meshes, split_entries
 from semcorr_lab.synthetic.raycast import RayCaster
 from semcorr_lab.synthetic.scene import SceneConfig
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from semcorr_lab.synthetic.annotation import pair_annotation, viewpoint_variation
-from semcorr_lab.synthetic.pairs import choose_pairs, numbered
+from semcorr_lab.synthetic.pairs import choose_pairs, numbered, pair_annotation, viewpoint_variation
 
 
 def annotations(count, visible):

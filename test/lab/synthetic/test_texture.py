@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from semcorr_lab.synthetic import patterns
-from semcorr_lab.synthetic.skin import Skin
-from semcorr_lab.synthetic.texture import paint, sample_tile, solid
+from semcorr_lab.synthetic.texture import Skin, paint, sample_tile, solid
 
 
 @pytest.mark.parametrize("kind", sorted(patterns.KINDS))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from semcorr_lab.timing import chart, stages
+from semcorr_lab.timing import scaling, stages
 from semcorr_lab.timing.clock import Timing, measure
 from semcorr_lab.timing.subject import Frame, with_points
 from semcorr_ros.artifacts import Camera
@@ -50,8 +50,8 @@ def test_survivors_follow_the_number_of_starts():
 
 def test_chart_has_a_panel_per_curve(tmp_path):
     points = [(value, Timing(10.0 * value, 20.0 * value, 3)) for value in (1, 2, 4)]
-    chart.draw_curves(tmp_path / "one.png", [("starts", points)])
-    chart.draw_curves(tmp_path / "four.png", [("starts", points)] * 4)
+    scaling.draw_curves(tmp_path / "one.png", [("starts", points)])
+    scaling.draw_curves(tmp_path / "four.png", [("starts", points)] * 4)
     one, four = (Image.open(tmp_path / name) for name in ("one.png", "four.png"))
     assert four.height > one.height
     assert len(set(one.get_flattened_data() if hasattr(one, "get_flattened_data") else one.getdata())) > 3

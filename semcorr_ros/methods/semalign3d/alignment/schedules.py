@@ -59,10 +59,4 @@ PAPER_BOTTLE = replace(
 )
 
 # sigma of p_spatial in Eq. 14, per category
-MATCHING_SIGMA = {
-    "chair": 0.01,
-    "tvmonitor": 0.01,
-    "aeroplane": 0.03,
-    "bicycle": 0.03,
-    "bottle": 0.03,
-}
+MATCHING_SIGMA = {"chair": 0.01, "tvmonitor": 0.01, "aeroplane": 0.03, "bicycle": 0.03, "bottle": 0.03}

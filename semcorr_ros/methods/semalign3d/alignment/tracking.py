@@ -37,10 +37,7 @@ class Tracker:
     """The last placement of one object. One instance per object and camera; not thread safe."""
 
     def __init__(
-        self,
-        model: ClassRepresentation,
-        search: AlignmentConfig,
-        config: TrackingConfig | None = None,
+        self, model: ClassRepresentation, search: AlignmentConfig, config: TrackingConfig | None = None
     ) -> None:
         """Prepare to track; `search` holds the settings of the first picture, and of those after a loss."""
         self.model, self.search, self.config = model, search, config or TrackingConfig()

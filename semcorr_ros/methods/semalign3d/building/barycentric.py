@@ -20,9 +20,7 @@ DIRECTIONS = 512
 
 
 def affine_weights(
-    points: Float[Tensor, "point 3"],
-    anchors: Float[Tensor, "*point anchor 3"],
-    ridge: float = RIDGE,
+    points: Float[Tensor, "point 3"], anchors: Float[Tensor, "*point anchor 3"], ridge: float = RIDGE
 ) -> Float[Tensor, "point anchor"]:
     """Compute weights with rows that sum to 1 and weights @ anchors ~ points.
 

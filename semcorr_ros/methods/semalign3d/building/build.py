@@ -23,6 +23,7 @@ from semcorr_ros.methods.semalign3d.building.dense_cloud import (
     express_by_keypoints,
 )
 from semcorr_ros.methods.semalign3d.building.describe_build import describe
+from semcorr_ros.methods.semalign3d.building.evidence import LazySample
 from semcorr_ros.methods.semalign3d.building.gather_evidence import gather_evidence
 from semcorr_ros.methods.semalign3d.building.merge_surfaces import merge_surfaces
 from semcorr_ros.methods.semalign3d.building.prototypes import (
@@ -33,7 +34,6 @@ from semcorr_ros.methods.semalign3d.building.prototypes import (
 from semcorr_ros.methods.semalign3d.building.recognition import DOUBTFUL, recognition
 from semcorr_ros.methods.semalign3d.building.refine_shape import refine_shape
 from semcorr_ros.methods.semalign3d.building.report import Progress, Report
-from semcorr_ros.methods.semalign3d.building.samples import LazySample
 from semcorr_ros.methods.semalign3d.building.sparse_cloud import SparseCloud, sparse_cloud
 from semcorr_ros.methods.semalign3d.building.training import Training, lift
 

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Camera, FeatureMap
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, FeatureMap
 from semcorr_ros.geometry.grid import features_at
 from semcorr_ros.geometry.neighborhood import maximum_around
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.keypoint_depth import keypoint_depths, usable_pixels
-from semcorr_ros.methods.semalign3d.building.samples import Sample
 
 MIN_KEYPOINTS = 3  # fewer do not fix a similarity
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One annotated image with its evidence."""
+
+    annotated: AnnotatedImage
+    features: FeatureMap
+    depth: DepthMap
+    mask: Bool[Tensor, "height width"]
+    mirrored_features: FeatureMap | None = None  # encoded from the mirrored image
+
+
+@dataclass(frozen=True)
+class LazySample:
+    """A name and how to load it; loading may raise FileNotFoundError or ValueError."""
+
+    name: str
+    load: Callable[[], Sample]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,14 @@ from dataclasses import replace
 import torch
 
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
-from semcorr_ros.methods.semalign3d.building.evidence import Evidence, check_sample, observe
+from semcorr_ros.methods.semalign3d.building.evidence import (
+    Evidence,
+    LazySample,
+    Sample,
+    check_sample,
+    observe,
+)
 from semcorr_ros.methods.semalign3d.building.report import Report
-from semcorr_ros.methods.semalign3d.building.samples import LazySample, Sample
 
 MIN_IMAGES = 2
 MAX_MERGED = 100_000  # surface points of all views together

@@ -16,9 +16,8 @@ from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.gauge import Gauge, canonical_gauge
-from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
-from semcorr_ros.methods.semalign3d.building.procrustes import ROBUST, Aligned, fixes_similarity
+from semcorr_ros.methods.semalign3d.building.procrustes import ROBUST, Aligned, fixes_similarity, mean_shape
 from semcorr_ros.methods.semalign3d.building.shape_modes import ShapeModel, shape_model
 
 MIN_PLACED = 3

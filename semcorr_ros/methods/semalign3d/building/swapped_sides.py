@@ -17,10 +17,9 @@ from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building.evidence import Evidence
-from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
-from semcorr_ros.methods.semalign3d.building.procrustes import ROBUST, align_views
+from semcorr_ros.methods.semalign3d.building.procrustes import ROBUST, align_views, mean_shape
 from semcorr_ros.methods.semalign3d.building.prototypes import keypoint_facing
 
 MARGIN = (

@@ -31,11 +31,7 @@ def clues(model, camera=True, depth=True, visibility=True):
 
 def starts(model, seen, count):
     return initialize.choose_starts(
-        model,
-        seen,
-        InitializeConfig(count=count),
-        torch.Generator().manual_seed(2),
-        reference.score,
+        model, seen, InitializeConfig(count=count), torch.Generator().manual_seed(2), reference.score
     )
 
 

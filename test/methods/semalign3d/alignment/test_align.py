@@ -85,10 +85,7 @@ def test_empty_mask_is_refused(model):
     seen, _ = fabricated.observe(model, 100, 20)
     with pytest.raises(ValueError, match="mask is empty"):
         alignment.align(
-            model,
-            replace(seen, mask=torch.zeros_like(seen.mask)),
-            AlignmentConfig(),
-            torch.Generator(),
+            model, replace(seen, mask=torch.zeros_like(seen.mask)), AlignmentConfig(), torch.Generator()
         )
 
 

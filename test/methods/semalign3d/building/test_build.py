@@ -9,7 +9,7 @@ from semcorr_ros.artifacts import DepthMap
 from semcorr_ros.geometry.similarity import apply_similarity, fit_similarity
 from semcorr_ros.methods.semalign3d.building.build import build
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
-from semcorr_ros.methods.semalign3d.building.samples import LazySample
+from semcorr_ros.methods.semalign3d.building.evidence import LazySample
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
 
 QUICK = BuildConfig(dense_points=300, surface_points=300, max_combinations=800)

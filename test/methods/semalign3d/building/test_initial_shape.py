@@ -4,8 +4,8 @@ import torch
 from beast_views import mean_keypoints, shape_error, views_of
 
 from semcorr_ros.methods.semalign3d.artifacts import Views
-from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
+from semcorr_ros.methods.semalign3d.building.procrustes import mean_shape
 
 
 def _rigid_views(visible):

@@ -3,10 +3,9 @@ import pytest
 import torch
 from beast_views import shape_error, views_of
 
-from semcorr_ros.methods.semalign3d.building.initial_shape import mean_shape
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
-from semcorr_ros.methods.semalign3d.building.procrustes import generalized_procrustes
+from semcorr_ros.methods.semalign3d.building.procrustes import generalized_procrustes, mean_shape
 from semcorr_ros.methods.semalign3d.building.shape_modes import shape_model
 
 
