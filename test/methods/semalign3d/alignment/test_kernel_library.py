@@ -33,7 +33,8 @@ def slow_compiler(folder: Path) -> str:
     """A compiler that says it has begun and waits for the file `go`; then the quick one does the work."""
     script = folder / "slow_compiler"
     script.write_text(
-        f'#!/bin/sh\ntouch {folder}/begun\nwhile [ ! -e {folder}/go ]; do sleep 0.02; done\nexec c++ "$@" -O0\n'
+        f"#!/bin/sh\ntouch {folder}/begun\nwhile [ ! -e {folder}/go ]; do sleep 0.02; done\n"
+        'exec c++ "$@" -O0\n'
     )
     script.chmod(0o755)
     return str(script)
