@@ -1,4 +1,4 @@
-"""For all tests: shapes checked, few threads, Triton without a GPU, the backbone of the fabricated class."""
+"""For all tests: checked shapes, few threads, Triton without a GPU, the backbone of the fabricated class."""
 
 import os
 from collections.abc import Iterator

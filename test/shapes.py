@@ -37,7 +37,7 @@ def install() -> None:
 def check(function: Callable) -> Callable:
     """Hold `function` to those of its annotations that are shapes.
 
-    The others are mypy's: here they would forbid doubles, and wrong arguments that tests pass on purpose.
+    The others are mypy's: here they would forbid doubles, and the wrong arguments that tests pass on purpose.
     """
     hints = function.__annotations__
     if not any(map(_is_shape, hints.values())):
@@ -47,7 +47,7 @@ def check(function: Callable) -> Callable:
 
 
 def _is_shape(hint: Any) -> bool:
-    """Tell a shape, or a choice or tuple with one; of a list or dict beartype looks at one item by chance."""
+    """A shape, or a choice or tuple with one; not a list or dict: beartype looks at one item, by chance."""
     if isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray):
         return True
     parts = get_args(hint)

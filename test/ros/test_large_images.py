@@ -49,7 +49,7 @@ def test_twelve_megapixels_pass_between_processes(start, ros, camera):
     subscription = ros.create_subscription(DiagnosticArray, "/diagnostics", take, 10)
     before = segments()
     node = start("perceive", {"backbone": "fabricated", "__node": "large"}, **{VARIABLE: str(PROFILE)})
-    enough = spin_until(ros, lambda: bool(received) and received[-1] >= IMAGES // 2, 40)
+    enough = spin_until(ros, lambda: bool(received) and received[-1] >= IMAGES // 2)
     sizes = [size for name, size in segments().items() if name not in before]
     status, output = node.stop()
     ros.destroy_subscription(subscription)
