@@ -205,8 +205,8 @@ def _best(caster: RayCaster, point: Float[np.ndarray, "3"], size: float) -> Floa
     if not near.any():
         return point
     candidates, distance = candidates[near], distance[near]
-    seen = np.array([_exposure(caster, candidate, size) for candidate in candidates])
-    open_enough = seen >= min(_OPEN, float(seen.max()))
+    exposure = np.array([_exposure(caster, candidate, size) for candidate in candidates])
+    open_enough = exposure >= min(_OPEN, float(exposure.max()))
     return candidates[int(np.where(open_enough, distance, np.inf).argmin())]
 
 

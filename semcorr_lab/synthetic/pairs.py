@@ -34,7 +34,7 @@ def image_annotation(stem: str, instance: Instance, rendering: Rendering) -> dic
     h, w = rendering.camera.size
     azimuth = _azimuth_deg(instance, rendering)
     whole = _object_alone(instance, rendering)
-    seen = rendering.mask[::_STEP, ::_STEP]
+    visible = rendering.mask[::_STEP, ::_STEP]
     return {
         "filename": f"{stem}.jpg",
         "src_database": "semcorr_ros synthetic",
@@ -46,7 +46,7 @@ def image_annotation(stem: str, instance: Instance, rendering: Rendering) -> dic
         "category": instance.category,
         "pose": _POSES[round(azimuth / 90) % 4],
         "truncated": int(_outside_share(instance, rendering) > _NOTICEABLE),
-        "occluded": int((whole & ~seen).sum() > _NOTICEABLE * max(int(whole.sum()), 1)),
+        "occluded": int((whole & ~visible).sum() > _NOTICEABLE * max(int(whole.sum()), 1)),
         "difficult": 0,
         "bndbox": _box(rendering.mask),
         "kps": _slots(rendering),
@@ -131,8 +131,8 @@ def _outside_share(instance: Instance, rendering: Rendering) -> float:
 
 def _projected(points: Float[np.ndarray, "point 3"], rendering: Rendering) -> Float[np.ndarray, "point 2"]:
     pose, camera = rendering.camera_from_object, rendering.camera
-    seen = points @ pose[:3, :3].T + pose[:3, 3]
-    flat = seen[:, :2] / np.maximum(seen[:, 2:], 1e-6)
+    placed = points @ pose[:3, :3].T + pose[:3, 3]
+    flat = placed[:, :2] / np.maximum(placed[:, 2:], 1e-6)
     return flat * camera.focal.numpy() + camera.principal_point.numpy()
 
 

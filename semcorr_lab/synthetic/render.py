@@ -82,10 +82,10 @@ def project_keypoints(scene: Scene) -> tuple[Float[np.ndarray, "keypoint 2"], Bo
     """Project the instance's keypoints to pixels, and whether a ray from the camera reaches them."""
     h, w = scene.camera.size
     pose, points = scene.camera_from_object, scene.instance.keypoints
-    seen = points @ pose[:3, :3].T + pose[:3, 3]
-    in_front = seen[:, 2] > 1e-6
-    z = np.where(in_front, seen[:, 2], np.nan)[:, None]
-    pixels = seen[:, :2] / z * scene.camera.focal.numpy() + scene.camera.principal_point.numpy()
+    placed = points @ pose[:3, :3].T + pose[:3, 3]
+    in_front = placed[:, 2] > 1e-6
+    z = np.where(in_front, placed[:, 2], np.nan)[:, None]
+    pixels = placed[:, :2] / z * scene.camera.focal.numpy() + scene.camera.principal_point.numpy()
     inside = ((pixels > -0.5) & (pixels < [w - 0.5, h - 0.5])).all(1)
     eye = camera_center(pose)
     known = np.where(np.isfinite(points), points, 0.0)

@@ -78,8 +78,8 @@ def frame_object(
     center = np.array([0.0, 0.0, 2 * reach])  # of the object, camera frame
     wanted = (np.array(viewpoint.center) - 0.5) * [w, h]
     for _ in range(_FRAMING_STEPS):
-        seen = rotated - rotated_center + center
-        pixels = focal * seen[:, :2] / seen[:, 2:]
+        placed = rotated - rotated_center + center
+        pixels = focal * placed[:, :2] / placed[:, 2:]
         low, high = pixels.min(0), pixels.max(0)
         share = float(((high - low) / [w, h]).max())
         shift = (wanted - (low + high) / 2) / focal * center[2]

@@ -63,10 +63,10 @@ def frames(category: str, count: int, seed: int) -> list[Frame]:
     turning = Turntable(category=category, seed=seed + OBJECT_SEED, views=round(360 / STEP_DEG))
     # From where a mug's handle is seen: without it there is no azimuth to follow.
     first = round(60 / STEP_DEG)
-    seen = []
+    found = []
     for i in range(count):
         rendering = render(turning.scene(first + i))
-        seen.append(
+        found.append(
             Frame(
                 torch.from_numpy(rendering.image),
                 torch.from_numpy(rendering.depth).float(),
@@ -74,7 +74,7 @@ def frames(category: str, count: int, seed: int) -> list[Frame]:
                 rendering.camera,
             )
         )
-    return seen
+    return found
 
 
 def build_class(work: Path, category: str, seed: int) -> ClassRepresentation:

@@ -100,8 +100,10 @@ def sample_arrays(rendering: Rendering, instance: Instance, symmetric: bool) -> 
     frames = instance_frames(instance, symmetric)
     part = rendering.part[::_STEP, ::_STEP]
     local = np.zeros((*part.shape, 3), np.float16)
-    seen = part >= 0
-    local[seen] = fold(rendering.points[::_STEP, ::_STEP][seen].astype(np.float64), part[seen], frames)
+    on_object = part >= 0
+    local[on_object] = fold(
+        rendering.points[::_STEP, ::_STEP][on_object].astype(np.float64), part[on_object], frames
+    )
     known = np.nan_to_num(instance.keypoints)
     owner = nearest_part(known, [part.mesh.triangles for part in instance.parts])
     return {

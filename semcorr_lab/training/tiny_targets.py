@@ -70,11 +70,11 @@ class Codebook:
         """Compute unit targets; `name` BACKGROUND gives the background vector."""
         out = torch.zeros(len(name), self.anchors.shape[1])
         out[name < 0, -1] = 1.0
-        seen = name >= 0
-        code = self.codes[category].code(name[seen], local[seen])
+        on_object = name >= 0
+        code = self.codes[category].code(name[on_object], local[on_object])
         rank = code.shape[1]
-        out[seen, :rank] = code * (1 - CATEGORY_SHARE) ** 0.5
-        out[seen, rank + self.categories.index(category)] = CATEGORY_SHARE**0.5
+        out[on_object, :rank] = code * (1 - CATEGORY_SHARE) ** 0.5
+        out[on_object, rank + self.categories.index(category)] = CATEGORY_SHARE**0.5
         return out
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
+from semcorr_ros.datasets._listed import first_file
 
 DIFFICULTY = ("viewpoint_variation", "scale_variation", "truncation", "occlusion")
 IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
@@ -37,8 +38,8 @@ def annotated_image(root: Path, category: str, name: str, annotation: Any, count
         keypoints=keypoints,
         visible=torch.isfinite(keypoints).all(-1),
         bbox=(x1, y1, x2, y2),
-        mask_path=_first_file(root / "Segmentation" / category, name, (".png",)),
-        depth_path=_first_file(root / "Depth" / category, name, (".png", ".npy")),
+        mask_path=first_file(root / "Segmentation" / category, name, (".png",)),
+        depth_path=first_file(root / "Depth" / category, name, (".png", ".npy")),
         azimuth_id=_azimuth(annotation.get("azimuth_id")),
     )
 
@@ -105,11 +106,7 @@ def _points(values: Any, what: str) -> Float[Tensor, "keypoint 2"]:
 def _image_path(folder: Path, name: str, filename: str | None) -> Path:
     if filename and (folder / filename).is_file():
         return folder / filename
-    path = _first_file(folder, name, IMAGE_SUFFIXES)
+    path = first_file(folder, name, IMAGE_SUFFIXES)
     if path is None:
         raise FileNotFoundError(f"no image {folder / (filename or name + IMAGE_SUFFIXES[0])}")
     return path
-
-
-def _first_file(folder: Path, name: str, suffixes: tuple[str, ...]) -> Path | None:
-    return next((path for s in suffixes if (path := folder / f"{name}{s}").is_file()), None)

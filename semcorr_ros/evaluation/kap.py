@@ -72,7 +72,7 @@ def _on_canvas(
     return Cells(values.T, corners[shown], letterbox.to_canvas(target, place), place.scale[0])
 
 
-def detections(seen: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:
+def detections(shown: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:
     """Collect what one pair contributes.
 
     Per keypoint the best cell near its target and the best one elsewhere.
@@ -81,11 +81,11 @@ def detections(seen: Cells, visible: Bool[Tensor, "keypoint"], radius: float) ->
     Distances are measured from the top left corner of a cell, and the nearest cell always counts as
     near, as the authors do.
     """
-    if len(seen.similarity) == 0:
+    if len(shown.similarity) == 0:
         return Detections((), ())
-    low, high = seen.similarity.min(), seen.similarity.max()
-    normalized = (seen.similarity - low) / (high - low).clamp_min(1e-12)
-    near = _near_cells(seen, radius * seen.per_pixel)
+    low, high = shown.similarity.min(), shown.similarity.max()
+    normalized = (shown.similarity - low) / (high - low).clamp_min(1e-12)
+    near = _near_cells(shown, radius * shown.per_pixel)
     best_near = torch.where(near, normalized, -torch.inf).amax(1)
     best_far = torch.where(near & visible[:, None], -torch.inf, normalized).amax(1)
     scores, positive = [], []
@@ -117,7 +117,7 @@ def average_precision(found: Sequence[Detections]) -> float:
     return area
 
 
-def _near_cells(seen: Cells, radius: float) -> Bool[Tensor, "keypoint cell"]:
-    distance = (seen.corners[None] - seen.target.nan_to_num()[:, None]).norm(dim=-1)
+def _near_cells(shown: Cells, radius: float) -> Bool[Tensor, "keypoint cell"]:
+    distance = (shown.corners[None] - shown.target.nan_to_num()[:, None]).norm(dim=-1)
     near = distance < radius
     return near.scatter(1, distance.argmin(1, keepdim=True), True)

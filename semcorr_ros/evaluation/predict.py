@@ -102,9 +102,9 @@ def _detections(
     points = source.keypoints[ids].to(views[0].seen.features.values.device)
     with torch.no_grad():
         similarity = views[0].similarity(points, views[1]).cpu()
-    seen = kap.cells(similarity, views[1].seen.features, target.keypoints[ids], kap_grid)
+    shown = kap.cells(similarity, views[1].seen.features, target.keypoints[ids], kap_grid)
     found = {}
     for threshold, alphas in THRESHOLDS.items():
         size = size_of(threshold, pair.target_bbox, target.size)
-        found[threshold] = {a: kap.detections(seen, target.visible[ids], a * size) for a in alphas}
+        found[threshold] = {a: kap.detections(shown, target.visible[ids], a * size) for a in alphas}
     return found

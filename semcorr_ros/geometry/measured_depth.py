@@ -18,5 +18,5 @@ def is_measured(depth: Float[Tensor, "height width"], mask: Bool[Tensor, "height
     Invalid depth is 0, negative or not finite.
     """
     valid = torch.isfinite(depth) & (depth > 0)
-    seen = int((valid & mask).sum())
-    return seen >= FEWEST and seen >= SHARE * float(valid.float().mean()) * int(mask.sum())
+    measured = int((valid & mask).sum())
+    return measured >= FEWEST and measured >= SHARE * float(valid.float().mean()) * int(mask.sum())

@@ -162,6 +162,16 @@ def _shared(a: Box, b: Box) -> float:
     return max(0.0, width) * max(0.0, height)
 
 
+def resized(
+    image: UInt8[Tensor, "height width 3"], size: tuple[int, int], mode: str = "bicubic"
+) -> UInt8[Tensor, "height_r width_r 3"]:
+    """Resize an image to (h, w), antialiased unless `mode` is "nearest"."""
+    smooth = {} if mode == "nearest" else {"align_corners": False, "antialias": True}
+    values = image.cpu().permute(2, 0, 1)[None].float()
+    values = torch.nn.functional.interpolate(values, size=size, mode=mode, **smooth)
+    return values[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+
+
 def distinct(count: int) -> list[tuple[int, int, int]]:
     """Choose bright colors, each far from the ones before it."""
     colors = [

@@ -44,8 +44,8 @@ def feature_colors(features: Float[Tensor, "point channel"]) -> UInt8[Tensor, "p
 
 def _tile(model: ClassRepresentation, caption: str, *axes: tuple[float, float, float]) -> Tensor:
     keypoints, cloud = model.sparse.cpu(), (model.dense.barycentric @ model.sparse).cpu()
-    seen = model.seen.cpu()
-    everything = torch.cat([keypoints[seen], cloud])
+    annotated = model.seen.cpu()
+    everything = torch.cat([keypoints[annotated], cloud])
     reach = MARGIN * float(everything.abs().max())
     canvas = Canvas(torch.full((TILE_PX, TILE_PX, 3), BACKGROUND, dtype=torch.uint8), TILE_PX)
     right, up, toward = torch.tensor(axes)
@@ -59,9 +59,9 @@ def _tile(model: ClassRepresentation, caption: str, *axes: tuple[float, float, f
     )
     dots = place(keypoints)
     for i, j in model.info.edges:
-        if seen[i] and seen[j]:
+        if annotated[i] and annotated[j]:
             canvas.line(dots[i], dots[j], EDGE_COLOR, 1.5, alpha=170)
-    for i in (seen.nonzero()[:, 0]).tolist():
+    for i in (annotated.nonzero()[:, 0]).tolist():
         canvas.dot(dots[i], 5, KEYPOINT_COLOR)
         canvas.label(dots[i], model.info.keypoint_names[i], WHITE)
     canvas.caption(f"{model.info.name}, {caption}")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torch.nn import functional
 
 from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.visualization.canvas import resized
 from semcorr_ros.visualization.class_picture import feature_colors
 
 _TILE = 180  # pixels
@@ -31,15 +31,9 @@ def feature_picture(
         h, w, _ = features.values.shape
         painted = colors[start : start + h * w].reshape(h, w, 3)
         start += h * w
-        tiles.append(torch.cat([_tile(image, "bilinear"), _tile(painted, "nearest")], 1))
+        pair = resized(image, (_TILE, _TILE), "bilinear"), resized(painted, (_TILE, _TILE), "nearest")
+        tiles.append(torch.cat(pair, 1))
     while len(tiles) % _PAIRS_PER_ROW:
         tiles.append(torch.zeros_like(tiles[0]))
     rows = [torch.cat(tiles[i : i + _PAIRS_PER_ROW], 1) for i in range(0, len(tiles), _PAIRS_PER_ROW)]
     return torch.cat(rows)
-
-
-def _tile(picture: UInt8[Tensor, "height width 3"], mode: str) -> UInt8[Tensor, "tile tile 3"]:
-    pixels = picture.permute(2, 0, 1)[None].float()
-    smooth = {"align_corners": False, "antialias": True} if mode == "bilinear" else {}
-    resized = functional.interpolate(pixels, size=(_TILE, _TILE), mode=mode, **smooth)
-    return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import KeypointState
-from semcorr_ros.visualization.canvas import BLACK, WHITE, Box, Canvas, Color, distinct
+from semcorr_ros.visualization.canvas import BLACK, WHITE, Box, Canvas, Color, distinct, resized
 
 GAP = 12  # canvas pixels between the pictures
 HEIGHT = 720  # of each picture on the canvas
@@ -139,11 +139,7 @@ def _disc(canvas: Canvas, point: tuple[float, float], color: Color) -> None:
 
 def _fit(image: UInt8[Tensor, "height width 3"]) -> UInt8[Tensor, "canvas_height canvas_width 3"]:
     width = max(1, round(image.shape[1] * HEIGHT / image.shape[0]))
-    values = image.cpu().permute(2, 0, 1)[None].float()
-    resized = torch.nn.functional.interpolate(
-        values, size=(HEIGHT, width), mode="bicubic", align_corners=False, antialias=True
-    )
-    return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+    return resized(image, (HEIGHT, width))
 
 
 def _place(

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair, KeypointState
 from semcorr_ros.evaluation import pck
 from semcorr_ros.evaluation.journal import Journal
 from semcorr_ros.evaluation.score import Protocol, mean_errors
 from semcorr_ros.storage import read_image
-from semcorr_ros.visualization.canvas import BLACK, Canvas
+from semcorr_ros.visualization.canvas import BLACK, Canvas, resized
 from semcorr_ros.visualization.matches import Matches, draw_matches
 
 ALPHA = 0.1
@@ -108,7 +107,4 @@ def _narrowed(picture: UInt8[Tensor, "height width 3"]) -> UInt8[Tensor, "height
     height, width = picture.shape[:2]
     if width <= WIDTH:
         return picture
-    size = (round(height * WIDTH / width), WIDTH)
-    values = picture.permute(2, 0, 1)[None].float()
-    small = interpolate(values, size=size, mode="bicubic", align_corners=False, antialias=True)
-    return small[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+    return resized(picture, (round(height * WIDTH / width), WIDTH))

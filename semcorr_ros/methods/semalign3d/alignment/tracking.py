@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
@@ -16,6 +16,9 @@ from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig, St
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
+# When an object counts as lost, and the whole search is done again:
+MIN_CONFIDENCE = 0.3  # below this confidence,
+MIN_SHARE = 0.5  # or below this share of the last search's
 SHRINK = 0.1  # ridge, in variances of a mode, when a shape is written in modes
 
 # Few steps from nearby: sigma begins where the full search is after two fifths of its steps.
@@ -25,22 +28,12 @@ FOLLOWING = AlignmentConfig(
 )
 
 
-@dataclass(frozen=True)
-class TrackingConfig:
-    """When an object counts as lost."""
-
-    min_confidence: float = 0.3  # below, the whole search is done again
-    min_share: float = 0.5  # so it is when the confidence falls below this share of the last search's
-
-
 class Tracker:
     """The last placement of one object. One instance per object and camera; not thread safe."""
 
-    def __init__(
-        self, model: ClassRepresentation, search: AlignmentConfig, config: TrackingConfig | None = None
-    ) -> None:
+    def __init__(self, model: ClassRepresentation, search: AlignmentConfig) -> None:
         """Prepare to track; `search` holds the settings of the first picture, and of those after a loss."""
-        self.model, self.search, self.config = model, search, config or TrackingConfig()
+        self.model, self.search = model, search
         self.following = replace(FOLLOWING, engine=search.engine)
         self.last: Alignment | None = None
         self.searches = 0  # how often the whole search was done
@@ -54,9 +47,7 @@ class Tracker:
         found = None
         if last is not None:
             found = follow(self.model, seen, last, self.following, generator, on_step)
-            lost = float(found.confidence[0]) < max(
-                self.config.min_confidence, self.config.min_share * self._expected
-            )
+            lost = float(found.confidence[0]) < max(MIN_CONFIDENCE, MIN_SHARE * self._expected)
             found = None if lost else found
         if found is None:
             found = alignment.align(self.model, seen, self.search, generator, on_step)

@@ -7,12 +7,11 @@ import torch
 from semcorr_ros.devices import moved
 from semcorr_ros.methods.semalign3d.alignment import (
     AlignmentConfig,
-    evidence,
     initialize,
     objective,
     reference,
 )
-from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
 from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
 from semcorr_ros.methods.semalign3d.alignment.parametrizations import FreeKeypoints, ShapeSpace
 from test.methods.semalign3d.alignment import fabricated
@@ -20,13 +19,13 @@ from test.methods.semalign3d.alignment import fabricated
 CONFIG = AlignmentConfig()
 
 
-def clues(model, camera=True, depth=True, visibility=True):
+def evidence_of(model, camera=True, depth=True, visibility=True):
     """Of one fabricated image, on the class's device."""
     seen, _ = fabricated.observe(moved(model, "cpu"), 70, 25, (0.5, -1.0))
     seen = replace(seen, camera=seen.camera if camera else None, depth=seen.depth if depth else None)
     there = moved(seen, model.sparse.device)
     generator = torch.Generator().manual_seed(1)
-    return evidence.gather_evidence(model, there, EvidenceConfig(visibility=visibility), generator)
+    return gather_evidence(model, there, EvidenceConfig(visibility=visibility), generator)
 
 
 def starts(model, seen, count):

@@ -36,11 +36,11 @@ def model():
 @pytest.mark.parametrize("visibility", [True, False])
 @pytest.mark.parametrize("camera", [True, False])
 def test_scores_of_starts_agree(model, camera, visibility):
-    clues = by_autograd.clues(model, camera=camera, visibility=visibility)
+    evidence = by_autograd.evidence_of(model, camera=camera, visibility=visibility)
     rotations = from_quaternion(torch.randn(40, 4, generator=torch.Generator().manual_seed(3)))
-    starts = initialize.place(rotations, torch.full((40,), clues.focal or 2.0), clues)
-    expected = reference.score(model, clues, starts, 0.1, 64)
-    found = compiled.score(model, clues, starts, 0.1, 64)
+    starts = initialize.place(rotations, torch.full((40,), evidence.focal or 2.0), evidence)
+    expected = reference.score(model, evidence, starts, 0.1, 64)
+    found = compiled.score(model, evidence, starts, 0.1, 64)
     assert expected.std() > 1e-3
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
 
@@ -48,28 +48,28 @@ def test_scores_of_starts_agree(model, camera, visibility):
 @pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_gradient_of_every_term_agrees(model, term, parametrization):
-    _compare_gradient(model, by_autograd.clues(model), parametrization, (term,))
+    _compare_gradient(model, by_autograd.evidence_of(model), parametrization, (term,))
 
 
 @pytest.mark.parametrize("evidence_given", [(True, False, True), (False, False, True), (False, True, False)])
 def test_gradient_of_the_whole_objective_agrees(model, evidence_given):
     camera, depth, visibility = evidence_given
-    clues = by_autograd.clues(model, camera, depth, visibility)
-    _compare_gradient(model, clues, "shape_space", CONFIG.objective.terms)
+    evidence = by_autograd.evidence_of(model, camera, depth, visibility)
+    _compare_gradient(model, evidence, "shape_space", CONFIG.objective.terms)
 
 
-def _compare_gradient(model, clues, parametrization, terms):
+def _compare_gradient(model, evidence, parametrization, terms):
     """At shaken numbers, on all image points, late in the schedule where every term has a weight."""
     config = replace(CONFIG.optimize, parametrization=parametrization)
     terms = replace(CONFIG.objective, terms=terms)
-    search = descent._start(model, by_autograd.starts(model, clues, 3), config)
+    search = descent._start(model, by_autograd.starts(model, evidence, 3), config)
     search.numbers[:] = by_autograd.shaken(torch.from_numpy(search.numbers)).numpy()
     at = torch.from_numpy(search.numbers.copy()), torch.from_numpy(search.surface)
-    total, gradient = by_autograd.value_and_gradient(model, clues, at, parametrization, terms)
-    rates = numbers.rates(model, clues, config).numpy()
-    everything = torch.arange(len(clues.dense.points)).expand(1, 2, -1)
-    plan = descent.plan(Planner(clues, (config, terms)).plan(200, 1), 200, rates, everything)
-    known, image = class_tables(model, clues.visibility), image_tables(clues)
+    total, gradient = by_autograd.value_and_gradient(model, evidence, at, parametrization, terms)
+    rates = numbers.rates(model, evidence, config).numpy()
+    everything = torch.arange(len(evidence.dense.points)).expand(1, 2, -1)
+    plan = descent.plan(Planner(evidence, (config, terms)).plan(200, 1), 200, rates, everything)
+    known, image = class_tables(model, evidence.visibility), image_tables(evidence)
     free = parametrization == "free_keypoints"
     addresses = layout.of_class(known), layout.of_image(image, known)
     descent.descend(search, known, addresses, plan, free)
@@ -86,7 +86,7 @@ def _compare_gradient(model, clues, parametrization, terms):
 @pytest.mark.parametrize("camera", [True, False])
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_the_first_steps_agree(model, parametrization, camera):
-    clues = by_autograd.clues(model, camera=camera)
+    evidence = by_autograd.evidence_of(model, camera=camera)
     config = OptimizeConfig(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
     results, energies = [], []
     for work in (reference, compiled):
@@ -98,7 +98,7 @@ def test_the_first_steps_agree(model, parametrization, camera):
 
         results.append(
             work.optimize(
-                model, clues, by_autograd.starts(model, clues, 4), (config, CONFIG.objective),
+                model, evidence, by_autograd.starts(model, evidence, 4), (config, CONFIG.objective),
                 torch.Generator().manual_seed(5), stop,
             )
         )  # fmt: skip
@@ -112,7 +112,7 @@ def test_the_first_steps_agree(model, parametrization, camera):
 
 
 def test_threads_change_nothing(model):
-    clues = by_autograd.clues(model)
+    evidence = by_autograd.evidence_of(model)
     before = torch.get_num_threads()
     found = []
     try:
@@ -121,7 +121,7 @@ def test_threads_change_nothing(model):
             config = replace(CONFIG.optimize, steps=20)
             found.append(
                 compiled.optimize(
-                    model, clues, by_autograd.starts(model, clues, 16), (config, CONFIG.objective),
+                    model, evidence, by_autograd.starts(model, evidence, 16), (config, CONFIG.objective),
                     torch.Generator().manual_seed(6),
                 ).keypoints
             )  # fmt: skip

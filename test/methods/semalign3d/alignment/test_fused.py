@@ -28,26 +28,29 @@ def model():
 @pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
 def test_gradient_of_every_term_agrees(model, term, parametrization):
-    _compare_gradient(model, by_autograd.clues(model), parametrization, (term,))
+    _compare_gradient(model, by_autograd.evidence_of(model), parametrization, (term,))
 
 
 @pytest.mark.parametrize("evidence_given", [(True, False, True), (False, False, True), (False, True, False)])
 def test_gradient_of_the_whole_objective_agrees(model, evidence_given):
     camera, depth, visibility = evidence_given
     _compare_gradient(
-        model, by_autograd.clues(model, camera, depth, visibility), "shape_space", CONFIG.objective.terms
+        model,
+        by_autograd.evidence_of(model, camera, depth, visibility),
+        "shape_space",
+        CONFIG.objective.terms,
     )
 
 
-def _compare_gradient(model, clues, parametrization, terms):
+def _compare_gradient(model, evidence, parametrization, terms):
     config = replace(CONFIG.optimize, parametrization=parametrization)
     terms = replace(CONFIG.objective, terms=terms)
-    search = descent.start(model, by_autograd.starts(model, clues, 2), config)
+    search = descent.start(model, by_autograd.starts(model, evidence, 2), config)
     search.numbers.copy_(by_autograd.shaken(search.numbers))
     at = search.numbers, search.surface
-    total, gradient = by_autograd.value_and_gradient(model, clues, at, parametrization, terms)
-    everything = torch.arange(len(clues.dense.points)).expand(1, 2, -1)
-    descent.Work.prepare(model, clues, (config, terms)).launch(search, 200, everything)
+    total, gradient = by_autograd.value_and_gradient(model, evidence, at, parametrization, terms)
+    everything = torch.arange(len(evidence.dense.points)).expand(1, 2, -1)
+    descent.Work.prepare(model, evidence, (config, terms)).launch(search, 200, everything)
     assert gradient.abs().max() > 1e-5
     torch.testing.assert_close(search.value, total, rtol=2e-4, atol=2e-5)
     scale = gradient.abs().amax()
@@ -56,11 +59,11 @@ def _compare_gradient(model, clues, parametrization, terms):
 
 
 def test_the_first_steps_and_a_cut_agree(model):
-    clues = by_autograd.clues(model, camera=False)
+    evidence = by_autograd.evidence_of(model, camera=False)
     config = OptimizeConfig(steps=6, survivors=((984, 2),), lr=0.005, begin=976.0, batch=64)
     plain, fast = (
         work.optimize(
-            model, clues, by_autograd.starts(model, clues, 3), (config, CONFIG.objective),
+            model, evidence, by_autograd.starts(model, evidence, 3), (config, CONFIG.objective),
             torch.Generator().manual_seed(5),
         )
         for work in (reference, fused)

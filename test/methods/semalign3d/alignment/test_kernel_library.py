@@ -65,15 +65,15 @@ def test_they_are_compiled_once_and_kept(nothing_compiled, monkeypatch, tmp_path
 def test_every_variant_of_this_processor_agrees(nothing_compiled, monkeypatch):
     """The baseline, which other processors run, is not what the other tests look at here."""
     model = fabricated.make_class()
-    clues = by_autograd.clues(model)
+    evidence = by_autograd.evidence_of(model)
     rotations = from_quaternion(torch.randn(40, 4, generator=torch.Generator()))
-    starts = initialize.place(rotations, torch.full((40,), 2.0), clues)
+    starts = initialize.place(rotations, torch.full((40,), 2.0), evidence)
     found = []
     for variant in list(build.variants()):
         monkeypatch.setattr(library, "variants", lambda variant=variant: iter([variant]))
         monkeypatch.setattr(build, "variants", lambda variant=variant: iter([variant]))
         monkeypatch.setattr(library, "KERNELS", library.Kernels())
-        found.append(compiled.score(model, clues, starts, 0.1, 64))
+        found.append(compiled.score(model, evidence, starts, 0.1, 64))
         assert library.find().name == build.file_name(variant[0])
     for other in found[1:]:
         torch.testing.assert_close(other, found[0], rtol=1e-4, atol=1e-6)

@@ -57,13 +57,13 @@ def _plane_class(independent: bool = False):
 
 
 @pytest.fixture(scope="module")
-def clues():
+def evidence_of():
     model = fabricated.make_class(len(NAMES))
     seen, _ = fabricated.observe(model, 30, 20)
     return gather_evidence(model, seen, EvidenceConfig(), torch.Generator().manual_seed(0))
 
 
-def _pulled(model, pull, clues, weights):
+def _pulled(model, pull, evidence, weights):
     """Free keypoints after the left tip was pulled, in front of a camera, by minimising the energy."""
     there = torch.tensor([0.0, 0.0, 6.0])
     target = model.sparse + there
@@ -72,8 +72,10 @@ def _pulled(model, pull, clues, weights):
     points = (model.sparse + there)[None].clone().requires_grad_(True)
     optimizer = torch.optim.Adam([points], lr=0.01)
     for _ in range(400):
-        state = objective.make_state(model, points, (torch.ones(1), torch.full((1,), 5.0)), clues, (0.1, 0.1))
-        total = objective.evaluate(state, clues, model, weights)[0] if weights else torch.zeros(1)
+        state = objective.make_state(
+            model, points, (torch.ones(1), torch.full((1,), 5.0)), evidence, (0.1, 0.1)
+        )
+        total = objective.evaluate(state, evidence, model, weights)[0] if weights else torch.zeros(1)
         total = total + 100 * (points - target)[:, held].square().sum((1, 2))
         optimizer.zero_grad()
         total.sum().backward()
@@ -90,45 +92,45 @@ GEOMETRY = {"geometry": 0.1}
 TIED = {"geometry": 0.1, "symmetry": 0.1}
 
 
-def test_figure_7_the_right_tip_stays_without_symmetry_and_follows_with_it(clues):
+def test_figure_7_the_right_tip_stays_without_symmetry_and_follows_with_it(evidence):
     """Measured: 0.13 with the geometry term alone, 0.91 with symmetry."""
     model, pull = _plane_class()
-    assert -0.05 < _follows(model, pull, _pulled(model, pull, clues, GEOMETRY)) < 0.25
-    assert 0.8 < _follows(model, pull, _pulled(model, pull, clues, TIED)) < 1.05
+    assert -0.05 < _follows(model, pull, _pulled(model, pull, evidence, GEOMETRY)) < 0.25
+    assert 0.8 < _follows(model, pull, _pulled(model, pull, evidence, TIED)) < 1.05
 
 
-def test_wings_that_differ_in_training_are_tied_less(clues):
+def test_wings_that_differ_in_training_are_tied_less(evidence):
     """Measured: 0.70 where both wings vary on their own."""
     (same, pull), (own, _) = _plane_class(), _plane_class(independent=True)
-    tied, loose = (_follows(model, pull, _pulled(model, pull, clues, TIED)) for model in (same, own))
+    tied, loose = (_follows(model, pull, _pulled(model, pull, evidence, TIED)) for model in (same, own))
     assert loose < tied - 0.1
 
 
-def _energy(model, shapes, clues):
+def _energy(model, shapes, evidence):
     state = objective.make_state(
-        model, shapes, (torch.ones(len(shapes)), torch.full((len(shapes),), 5.0)), clues, (0.1, 0.1)
+        model, shapes, (torch.ones(len(shapes)), torch.full((len(shapes),), 5.0)), evidence, (0.1, 0.1)
     )
-    return symmetry.energy(state, clues, model)
+    return symmetry.energy(state, evidence, model)
 
 
-def test_symmetric_shapes_cost_nothing_and_lopsided_ones_do(clues):
+def test_symmetric_shapes_cost_nothing_and_lopsided_ones_do(evidence):
     model, pull = _plane_class()
     both, lopsided = model.sparse.clone(), model.sparse.clone()
     both[LEFT] += pull
     both[RIGHT] -= pull
     lopsided[LEFT] += pull
-    energy = _energy(model, torch.stack([3 * model.sparse, both, lopsided]) + 10, clues)
+    energy = _energy(model, torch.stack([3 * model.sparse, both, lopsided]) + 10, evidence)
     assert energy[:2].max() < 1e-3
     assert energy[2] > 0.5
 
 
-def test_without_a_right_flip_table_the_term_is_silent(clues):
+def test_without_a_right_flip_table_the_term_is_silent(evidence):
     model, pull = _plane_class()
     lopsided = model.sparse.clone()
     lopsided[LEFT] += pull
     for flip in (None, (0, 1, 2, 6, 5, 4, 3, 8, 7), tuple(range(9))):
         other = replace(model, info=replace(model.info, flip=flip))
-        assert _energy(other, lopsided[None], clues) == 0
+        assert _energy(other, lopsided[None], evidence) == 0
 
 
 def test_the_paper_does_not_have_it():

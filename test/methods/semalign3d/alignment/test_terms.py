@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import evidence, objective
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, objective
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, ImageSamples
 from semcorr_ros.methods.semalign3d.alignment.terms import TERMS, background, depth, reconstruction
 from test.methods.semalign3d.alignment import fabricated
@@ -16,39 +16,39 @@ from test.methods.semalign3d.alignment import fabricated
 def scene():
     model = fabricated.make_class()
     seen, truth = fabricated.observe(model, 30, 20)
-    clues = evidence.gather_evidence(model, seen, EvidenceConfig(), torch.Generator().manual_seed(0))
-    return model, clues, truth
+    evidence = gather_evidence(model, seen, EvidenceConfig(), torch.Generator().manual_seed(0))
+    return model, evidence, truth
 
 
-def _state(model, clues, keypoints, sigma=0.05):
-    focal = torch.full((len(keypoints),), clues.focal).to(keypoints)
-    surface = torch.full((len(keypoints),), clues.object_depth).to(keypoints)
-    return objective.make_state(model, keypoints, (focal, surface), clues, (sigma, sigma))
+def _state(model, evidence, keypoints, sigma=0.05):
+    focal = torch.full((len(keypoints),), evidence.focal).to(keypoints)
+    surface = torch.full((len(keypoints),), evidence.object_depth).to(keypoints)
+    return objective.make_state(model, keypoints, (focal, surface), evidence, (sigma, sigma))
 
 
 @pytest.mark.parametrize("name", TERMS.names())
 def test_contract(scene, name):
     """One finite value per hypothesis, a finite gradient, and hypotheses do not see each other."""
-    model, clues, truth = scene
+    model, evidence, truth = scene
     keypoints = torch.stack([truth.keypoints, truth.keypoints + 0.01, truth.keypoints * 1.2])
     keypoints.requires_grad_(True)
     term = TERMS.load(name)
-    values = term.energy(_state(model, clues, keypoints), clues, model)
+    values = term.energy(_state(model, evidence, keypoints), evidence, model)
     assert values.shape == (3,)
     assert torch.isfinite(values).all()
     values[1].backward()
     assert torch.isfinite(keypoints.grad).all()
     assert keypoints.grad[[0, 2]].abs().max() == 0
-    alone = term.energy(_state(model, clues, keypoints[1:2].detach()), clues, model)
+    alone = term.energy(_state(model, evidence, keypoints[1:2].detach()), evidence, model)
     torch.testing.assert_close(alone[0], values[1].detach(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["reconstruction", "reconstruction_sparse"])
 def test_truth_explains_more_than_a_shifted_hypothesis(scene, name):
-    model, clues, truth = scene
+    model, evidence, truth = scene
     shifted = truth.keypoints + torch.tensor([0.03, 0.0, 0.0])
-    state = _state(model, clues, torch.stack([truth.keypoints, shifted]))
-    energy = TERMS.load(name).energy(state, clues, model)
+    state = _state(model, evidence, torch.stack([truth.keypoints, shifted]))
+    energy = TERMS.load(name).energy(state, evidence, model)
     assert energy[0] < energy[1] - 0.1
 
 
@@ -113,42 +113,46 @@ def test_background_lookup_equals_equation_11(sigma):
 
 
 def test_background_without_mask_is_silent(scene):
-    model, clues, truth = scene
-    grid = replace(clues.background, share=torch.zeros_like(clues.background.share))
-    state = _state(model, clues, truth.keypoints[None])
-    assert background.energy(state, replace(clues, background=grid), model) == 0
+    model, evidence, truth = scene
+    grid = replace(evidence.background, share=torch.zeros_like(evidence.background.share))
+    state = _state(model, evidence, truth.keypoints[None])
+    assert background.energy(state, replace(evidence, background=grid), model) == 0
 
 
 def test_depth_is_zero_at_its_target(scene):
-    model, clues, truth = scene
+    model, evidence, truth = scene
     keypoints = truth.keypoints[None].clone()
-    target = clues.object_depth + depth.SURFACE_TO_CENTER
+    target = evidence.object_depth + depth.SURFACE_TO_CENTER
     keypoints[..., 2] += target - keypoints[..., 2].mean()
-    assert depth.energy(_state(model, clues, keypoints), clues, model).item() == pytest.approx(0, abs=1e-6)
+    assert depth.energy(_state(model, evidence, keypoints), evidence, model).item() == pytest.approx(
+        0, abs=1e-6
+    )
     keypoints[..., 2] += 2.0
-    assert depth.energy(_state(model, clues, keypoints), clues, model).item() == pytest.approx(4, rel=1e-4)
+    assert depth.energy(_state(model, evidence, keypoints), evidence, model).item() == pytest.approx(
+        4, rel=1e-4
+    )
 
 
 def test_geometry_prefers_the_class_and_its_handedness(scene):
-    model, clues, _ = scene
+    model, evidence, _ = scene
     term = TERMS.load("geometry")
     there = torch.tensor([0.0, 0.0, 5.0])
     shape = model.sparse + there
     mirrored = model.sparse * torch.tensor([1.0, -1.0, 1.0]) + there
     squashed = model.sparse * torch.tensor([1.0, 1.0, 0.2]) + there
-    energy = term.energy(_state(model, clues, torch.stack([shape, mirrored, squashed])), clues, model)
+    energy = term.energy(_state(model, evidence, torch.stack([shape, mirrored, squashed])), evidence, model)
     assert energy[0] < energy[1]
     assert energy[0] < energy[2]
 
 
 def test_objective_skips_terms_of_weight_zero(scene):
-    model, clues, truth = scene
-    state = _state(model, clues, truth.keypoints[None])
-    total, values = objective.evaluate(state, clues, model, {"depth": 2.0, "geometry": 0.0})
+    model, evidence, truth = scene
+    state = _state(model, evidence, truth.keypoints[None])
+    total, values = objective.evaluate(state, evidence, model, {"depth": 2.0, "geometry": 0.0})
     assert set(values) == {"depth"}
     assert total == 2 * values["depth"]
 
 
 def test_every_term_has_a_schedule():
     assert set(objective.SCHEDULE_OF_TERM) == set(TERMS.names())
-    assert set(alignment.AlignmentConfig().objective.terms) == set(objective.SCHEDULE_OF_TERM)
+    assert set(AlignmentConfig().objective.terms) == set(objective.SCHEDULE_OF_TERM)

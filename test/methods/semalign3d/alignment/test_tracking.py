@@ -7,8 +7,8 @@ import torch
 
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
-from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, evidence, tracking
-from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig
+from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, tracking
+from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
 from test.methods.semalign3d.alignment import fabricated
 
 RADIUS = 0.05  # of the fabricated object, metres
@@ -65,8 +65,8 @@ def test_a_failure_does_not_leave_a_stale_pose(model):
 def test_resumes_exactly_where_it_was(model):
     seen, _ = _turning(model, 70)
     last = alignment.align(model, seen, AlignmentConfig(), _generator())
-    clues = evidence.gather_evidence(model, seen, EvidenceConfig(), _generator())
-    starts = tracking.resume(model, clues, last)
+    evidence = gather_evidence(model, seen, EvidenceConfig(), _generator())
+    starts = tracking.resume(model, evidence, last)
     placed = starts.shape(model) @ starts.rotation.mT + starts.translation[:, None]
     torch.testing.assert_close(placed[0] * last.scale[0], last.keypoints[0], rtol=1e-3, atol=1e-4)
     assert (placed[1] - placed[0]).norm(dim=-1).max() < 0.3, "the object did not move"

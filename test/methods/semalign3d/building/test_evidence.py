@@ -19,18 +19,18 @@ def _observe(sample):
 
 
 def test_evidence_is_small_and_knows_what_is_annotated(sample):
-    seen = _observe(sample)
-    assert torch.equal(torch.isfinite(seen.pixels).all(-1), sample.annotated.visible)
-    assert seen.surface_features.shape == (200, 32)
-    assert sample.mask[seen.surface_pixels[:, 1].long(), seen.surface_pixels[:, 0].long()].all()
-    norms = seen.features.norm(dim=-1)
+    evidence = _observe(sample)
+    assert torch.equal(torch.isfinite(evidence.pixels).all(-1), sample.annotated.visible)
+    assert evidence.surface_features.shape == (200, 32)
+    assert sample.mask[evidence.surface_pixels[:, 1].long(), evidence.surface_pixels[:, 0].long()].all()
+    norms = evidence.features.norm(dim=-1)
     assert torch.allclose(norms, sample.annotated.visible.float(), atol=1e-4)
 
 
 def test_mirrored_features_belong_to_the_same_places(sample):
     # The builder's mirrored map is the flipped map, so the features must come out alike.
-    seen = _observe(sample)
-    cosine = (seen.features * seen.mirrored_features).sum(-1)
+    evidence = _observe(sample)
+    cosine = (evidence.features * evidence.mirrored_features).sum(-1)
     # Pixels mirror about (W - 1) / 2, cells about W / 2: half a pixel apart, in a grid of 4 pixels.
     assert cosine[sample.annotated.visible].min() > 0.85
 
