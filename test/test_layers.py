@@ -34,7 +34,10 @@ def test_no_ros_outside_ros(path):
     ("room", "above"),
     [
         ("structure", ("artifacts", "geometry", "structure")),
-        ("depth", ("artifacts", "geometry", "structure", "depth", "storage", "disk_cache", "weights")),
+        (
+            "depth",
+            ("artifacts", "geometry", "structure", "depth", "storage", "disk_cache", "registry", "weights"),
+        ),
     ],
 )
 def test_a_room_imports_only_rooms_above_it(room, above):
