@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -17,8 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from semcorr_ros import backbones
 from semcorr_ros.cli._options.replay import ReplayOptions
 from semcorr_ros.cli._providers import device_from, live_from
-from semcorr_ros.methods.semalign3d.alignment import Config
-from semcorr_ros.methods.semalign3d.alignment.presets import preset
+from semcorr_ros.methods.semalign3d.alignment.presets import constants
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.registry import EXTRAS
 from semcorr_ros.sensing import replay
@@ -40,9 +40,6 @@ def run(options: ReplayOptions) -> int:
     if warning := backbones.beware(backbone):
         LOG.warning(warning)
 
-    def constants(category: str) -> Config:
-        return preset(options.alignment.quality, category)
-
     settings = replay.Settings(
         depth="none" if options.topics.no_depth else options.streams.depth,
         sync_slop=options.streams.sync_slop,
@@ -51,7 +48,7 @@ def run(options: ReplayOptions) -> int:
         tracking=options.alignment.quality == "tracking",
         every=options.bag.every,
     )
-    player = replay.Replay(models, providers, constants, settings)
+    player = replay.Replay(models, providers, partial(constants, options.alignment.quality), settings)
     with bags.open_bag(options.bag.bag, _wanted(options)) as bag:
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)

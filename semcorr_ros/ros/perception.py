@@ -11,12 +11,11 @@ import torch
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from semcorr_ros import config, pipeline
+from semcorr_ros import pipeline
 from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.devices import choose_device
 from semcorr_ros.features import ImageRef
 from semcorr_ros.matching import View
-from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import engine, presets
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
@@ -80,7 +79,7 @@ class Perception:
         self.device = choose_device(parameters, parameter)
         self._providers = providers_from(parameters, self.device)
         self._quality = parameters.quality
-        settings = _alignment_config(self._quality, "")  # a mistake in it should show at start
+        settings = presets.constants(self._quality, "")  # a mistake in it should show at start
         engine.choose(settings.engine, settings.objective)  # here, not in the first request
         self._seed = parameters.seed
         self._trackers: dict[str, Tracker] = {}  # by class; of the stream
@@ -93,7 +92,7 @@ class Perception:
 
     def view(self, resident: Resident, picture: Picture, task: Task) -> View:
         """The class placed in the picture. Raises Refusal BAD_ENCODING, NOT_FOUND, TIMEOUT and others."""
-        settings = _alignment_config(self._quality, resident.model.info.name)
+        settings = presets.constants(self._quality, resident.model.info.name)
         align = functools.partial(pipeline.align, resident.model, config=settings)
         return self._view(align, resident, picture, task)
 
@@ -107,7 +106,7 @@ class Perception:
         # Out of the table until it has come through: after any failure the object counts as lost.
         tracker = self._trackers.pop(key, None)
         if tracker is None or tracker.model is not resident.model:
-            tracker = Tracker(resident.model, _alignment_config(self._quality, resident.model.info.name))
+            tracker = Tracker(resident.model, presets.constants(self._quality, resident.model.info.name))
         view = self._view(tracker.update, resident, picture, task)
         self._trackers[key] = tracker
         while len(self._trackers) > MAX_TRACKERS:
@@ -177,9 +176,3 @@ def _on_step(task: Task) -> Callable[[int, int, float], bool]:
 
 def _stopped() -> Refusal:
     return Refusal(Code.TIMEOUT, "the alignment was stopped before it was done")
-
-
-def _alignment_config(quality: str, category: str) -> alignment.Config:
-    if quality.endswith((".yaml", ".yml")):
-        return config.load(alignment.Config, quality)
-    return presets.preset(quality, category)

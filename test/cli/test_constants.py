@@ -34,6 +34,9 @@ def test_terms_are_left_out_of_any_preset(tmp_path):
     assert alignment_from(parse("--alignment", str(path), "--without", "depth"), "").objective.terms == (
         "geometry",
     )
+    assert alignment_from(parse("--quality", str(path)), "").objective.terms == ("geometry", "depth")
+    with pytest.raises(ValueError, match="unknown preset 'best'; available: fast, paper, tracking"):
+        alignment_from(parse("--quality", "best"), "chair")
     with pytest.raises(ValueError, match=r"--without must be one of background, .*symmetry, got 'luck'"):
         parse("--without", "luck")
     with pytest.raises(ValueError, match="--quality and --alignment exclude each other"):

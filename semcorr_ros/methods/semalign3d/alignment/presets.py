@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from semcorr_ros import config
 from semcorr_ros.methods.semalign3d.alignment import (
     Config,
     evidence,
@@ -13,6 +14,13 @@ from semcorr_ros.methods.semalign3d.alignment import (
 )
 
 PRESETS = ("fast", "paper", "tracking")
+
+
+def constants(quality: str, category: str = "") -> Config:
+    """Read the option `quality`: a preset's name, or a YAML file. Raises as `preset` and `config.load`."""
+    if quality.endswith((".yaml", ".yml")):
+        return config.load(Config, quality)
+    return preset(quality, category)
 
 
 def preset(name: str, category: str = "") -> Config:
