@@ -78,14 +78,17 @@ def _run_verb(path: Path, verb: str, arguments: list[str]) -> int:
     if asked is not None:
         from semcorr_ros.cli import _help
 
-        print(
-            _help.text(options, f"semcorr_ros {verb}", _doc(path), "".join(arguments[asked + 1 : asked + 2]))
-        )
+        print(_help.text(options, f"semcorr_ros {verb}", _doc(path), _topic(arguments[asked + 1 :])))
         return 0
     from semcorr_ros.cli._command import parse
 
     found = parse(options, arguments)
     return int(importlib.import_module(f"{package}.cli.{verb}").run(found))
+
+
+def _topic(rest: list[str]) -> str:
+    """What stands behind --help."""
+    return rest[0] if rest and not rest[0].startswith("-") else ""
 
 
 def _doc(path: Path) -> str:

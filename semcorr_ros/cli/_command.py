@@ -8,7 +8,7 @@ import difflib
 import io
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import tyro
@@ -107,7 +107,7 @@ def _one_line(kind: type[Any], box: str) -> str:
 
 
 @contextlib.contextmanager
-def _wide() -> Any:
+def _wide() -> Iterator[None]:
     """Keep tyro from breaking lines in the middle of a path."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "2000"

@@ -12,7 +12,7 @@ from typing import Any
 from semcorr_ros.options import choices_of, spelled
 
 COLUMN = 30  # where descriptions begin
-MOST = 100  # columns
+LEAST, MOST = 60, 100  # columns
 ALL = "all"
 
 
@@ -48,7 +48,8 @@ def text(kind: type[Any], prog: str, doc: str, topic: str = "") -> str:
 
     Raises ValueError naming the groups for a topic that is none.
     """
-    groups, width = groups_of(kind), min(MOST, shutil.get_terminal_size((MOST, 50)).columns)
+    groups = groups_of(kind)
+    width = max(LEAST, min(MOST, shutil.get_terminal_size((MOST, 50)).columns))
     titles = [group.title for group in groups]
     if topic and topic not in (ALL, *titles):
         raise ValueError(f"--help {topic}: there are {', '.join(titles)}, {ALL}")
@@ -59,11 +60,8 @@ def text(kind: type[Any], prog: str, doc: str, topic: str = "") -> str:
         more = [group for group in groups if group not in shown]
     lines = [] if topic in titles else [_usage(groups, prog, width), "", *_wrapped(doc, width)]
     for group in shown:
-        lines += [
-            "",
-            f"{group.title}:",
-            *(line for field in group.fields for line in _described(field, width)),
-        ]
+        described = [line for field in group.fields for line in _described(field, width)]
+        lines += ["", f"{group.title}:", *described]
     if more:
         lines += ["", f"more, described by `{prog} --help GROUP`, or all by `--help {ALL}`:"]
         lines += [_listed(group, width) for group in more]
@@ -83,12 +81,12 @@ def _usage(groups: list[Group], prog: str, width: int) -> str:
 
 def shape(field: dataclasses.Field[Any]) -> str:
     """Flag and value: --masks NAME ..."""
-    about, many = field.metadata, "tuple" in str(field.type)
-    value = about.get("metavar") or (
-        "|".join(map(str, choices_of(field))) if "bool" not in str(field.type) else ""
-    )
-    value = value or ("" if "bool" in str(field.type) else spelled(field).rpartition("-")[2].upper())
-    if many and not about.get("several"):
+    about, kind = field.metadata, str(field.type)
+    listed = "|".join(map(str, choices_of(field)))
+    value = about.get("metavar") or listed or spelled(field).rpartition("-")[2].upper()
+    if kind == "bool":
+        return f"--{spelled(field)}"
+    if "tuple" in kind and not about.get("several"):
         value += " ..."
     return value if about.get("positional") else f"--{spelled(field)} {value}".strip()
 
@@ -103,7 +101,7 @@ def _described(field: dataclasses.Field[Any], width: int) -> list[str]:
     default = field.default
     if default not in (dataclasses.MISSING, None, "", (), False) and "default" not in about:
         about += f" (default: {' '.join(map(str, default)) if isinstance(default, tuple) else default})"
-    wrapped = textwrap.wrap(about, width - COLUMN)
+    wrapped = textwrap.wrap(about, width - COLUMN, break_on_hyphens=False)
     head = f"  {given}"
     if len(head) >= COLUMN:
         return [head, *(" " * COLUMN + line for line in wrapped)]
@@ -112,4 +110,6 @@ def _described(field: dataclasses.Field[Any], width: int) -> list[str]:
 
 def _listed(group: Group, width: int) -> str:
     flags = " ".join(f"--{spelled(field)}" for field in group.fields)
-    return f"  {group.title:<16}{flags}"[:width]
+    return textwrap.fill(
+        f"  {group.title:<16}{flags}", width, subsequent_indent=" " * 18, break_on_hyphens=False
+    )

@@ -10,12 +10,10 @@ from semcorr_ros.cli import _command
 from semcorr_ros.cli._constants import alignment_from
 from semcorr_ros.cli._options.evaluate import ProtocolOptions
 from semcorr_ros.cli._options.pictures import TERMS, ConstantsOptions
-from semcorr_ros.cli._options.sources import WorkerOptions
 from semcorr_ros.evaluation.kap import GRIDS
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.options import choices_of
-from semcorr_ros.workers import ENGINES
 
 
 def parse(*arguments):
@@ -36,7 +34,10 @@ def test_terms_are_left_out_of_any_preset(tmp_path):
     assert alignment_from(parse("--alignment", str(path), "--without", "depth"), "").objective.terms == (
         "geometry",
     )
-    with pytest.raises(ValueError, match=r"--without must be one of reconstruction, .*symmetry, got 'luck'"):
+    assert alignment_from(parse("--quality", str(path)), "").objective.terms == ("geometry", "depth")
+    with pytest.raises(ValueError, match="unknown preset 'best'; available: fast, paper, tracking"):
+        alignment_from(parse("--quality", "best"), "chair")
+    with pytest.raises(ValueError, match=r"--without must be one of background, .*symmetry, got 'luck'"):
         parse("--without", "luck")
     with pytest.raises(ValueError, match="--quality and --alignment exclude each other"):
         parse("--quality", "paper", "--alignment", "mine.yaml")
@@ -45,8 +46,7 @@ def test_terms_are_left_out_of_any_preset(tmp_path):
 
 
 def test_choices_that_options_repeat_are_those_of_their_owners():
-    assert set(TERMS) == set(SCHEDULE_OF_TERM)
-    assert _choices(WorkerOptions, "engine") == tuple(ENGINES.names())
+    assert set(TERMS()) == set(SCHEDULE_OF_TERM)
     assert _choices(ProtocolOptions, "kap_grid") == GRIDS
     assert dataclasses.astuple(CountOptions()) == (*DatasetConfig().images, *DatasetConfig().pairs)
     schedule, default = TrainingOptions(), Schedule()

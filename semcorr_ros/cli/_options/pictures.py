@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from semcorr_ros.options import option
 from semcorr_ros.provider_options import AlignmentOptions
+from semcorr_ros.registry import names
 
-TERMS = ("reconstruction", "reconstruction_sparse", "geometry", "background", "depth", "symmetry")
+TERMS = partial(names, "semcorr_ros.methods.semalign3d.alignment.terms")
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class WorkerOptions:
     engine: str = option(
         "local",
         "processes of this machine, or of a Ray cluster (RAY_ADDRESS) whose machines share the folders",
-        choices=("local", "ray"),
+        choices=partial(names, "semcorr_ros.workers"),
     )
     workers: int | None = option(
         None, "jobs at a time: categories, or images (default: 1; with ray, all cores)", 1, metavar="N"
