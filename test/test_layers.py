@@ -110,27 +110,9 @@ def test_only_nodes_need_ros(module):
         assert not name.startswith(NODES), f"{name} needs ROS"
 
 
-<<<<<<< HEAD
 def test_what_a_robot_runs_needs_no_lab():
     for module in OURS:
         assert not any(name.startswith("semcorr_lab") for name in IMPORTS[module]), module
-=======
-@pytest.mark.parametrize(
-    ("room", "above"),
-    [
-        ("structure", ("artifacts", "geometry", "structure")),
-        (
-            "depth",
-            ("artifacts", "geometry", "structure", "depth", "storage", "disk_cache", "registry", "weights"),
-        ),
-    ],
-)
-def test_a_room_imports_only_rooms_above_it(room, above):
-    for path in sorted((PACKAGE / room).glob("*.py")):
-        for name in _imports(path):
-            first, _, rest = name.partition(".")
-            assert first != "semcorr_ros" or not rest or rest.split(".")[0] in above, (path.name, name)
->>>>>>> options
 
 
 def test_few_find_nodes_and_lab_by_name():

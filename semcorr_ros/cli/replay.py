@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterator
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -18,13 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from semcorr_ros import backbones
 from semcorr_ros.cli._options.replay import ReplayOptions
 from semcorr_ros.cli._providers import device_from, live_from
-<<<<<<< HEAD
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Quality
-=======
-from semcorr_ros.methods.semalign3d.alignment.presets import constants
-from semcorr_ros.methods.semalign3d.class_file import read_class
->>>>>>> options
 from semcorr_ros.registry import EXTRAS
 from semcorr_ros.sensing import replay
 from semcorr_ros.sensing.regions import aliases_from
@@ -45,10 +39,6 @@ def run(options: ReplayOptions) -> int:
         bank.load(path)
     if warning := backbones.beware(finder.backbone):
         LOG.warning(warning)
-<<<<<<< HEAD
-=======
-
->>>>>>> options
     settings = replay.Settings(
         depth="none" if options.topics.no_depth else options.streams.depth,
         regions=options.streams.regions,
@@ -57,11 +47,7 @@ def run(options: ReplayOptions) -> int:
         max_instances=options.streams.max_instances,
         every=options.bag.every,
     )
-<<<<<<< HEAD
     player = replay.Replay(bank, finder, settings)
-=======
-    player = replay.Replay(models, providers, partial(constants, options.alignment.quality), settings)
->>>>>>> options
     with bags.open_bag(options.bag.bag, _wanted(options)) as bag:
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)
