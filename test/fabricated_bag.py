@@ -9,15 +9,28 @@ import camera_messages
 import numpy as np
 from pear_camera import Shot
 from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
+REGIONS = "semcorr_ros/msg/Regions"
+FOLDER = Path(__file__).resolve().parents[1] / "msg"
+for name in ("Region", "Regions"):
+    STORE.register(get_types_from_msg((FOLDER / f"{name}.msg").read_text(), f"semcorr_ros/msg/{name}"))
 IMAGE, PACKED, INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
 RATE = 10.0
 
 
-def write_bag(path: Path, shots: list[Shot], kind: str = "mcap", packed: bool = False) -> None:
-    """image, camera_info and depth of every shot, a tenth of a second apart; `packed`: as PNG."""
+def write_bag(
+    path: Path,
+    shots: list[Shot],
+    kind: str = "mcap",
+    packed: bool = False,
+    boxes: list[list[tuple[int, int, int, int]]] | None = None,
+) -> None:
+    """image, camera_info and depth of every shot, a tenth of a second apart; `packed`: as PNG.
+
+    boxes: (x, y, width, height) of the pears that a detector found in each shot.
+    """
     plugin = StoragePlugin.MCAP if kind == "mcap" else StoragePlugin.SQLITE3
     names = {
         "/camera/color/image_raw" + ("/compressed" if packed else ""): PACKED if packed else IMAGE,
@@ -25,12 +38,27 @@ def write_bag(path: Path, shots: list[Shot], kind: str = "mcap", packed: bool = 
         "/camera/depth/image_raw" + ("/compressedDepth" if packed else ""): PACKED if packed else IMAGE,
         "/imu": "sensor_msgs/msg/Imu",
     }
+    if boxes is not None:
+        names["/detector/regions"] = REGIONS
     with Writer(path, version=9, storage_plugin=plugin) as writer:
         topics = [writer.add_connection(topic, name, typestore=STORE) for topic, name in names.items()]
         for i, shot in enumerate(shots):
             for connection, message in zip(topics, messages(shot, 100 + i / RATE, packed), strict=False):
                 raw = STORE.serialize_cdr(message, connection.msgtype)
                 writer.write(connection, round((100 + i / RATE) * 1e9), raw)
+            if boxes is not None:
+                raw = STORE.serialize_cdr(_regions(boxes[i], 100 + i / RATE), REGIONS)
+                writer.write(topics[-1], round((100 + i / RATE) * 1e9), raw)
+
+
+def _regions(boxes: list[tuple[int, int, int, int]], seconds: float) -> Any:
+    make = STORE.types
+    rois = [
+        make["sensor_msgs/msg/RegionOfInterest"](x, y, height, width, False) for x, y, width, height in boxes
+    ]
+    nothing = make[IMAGE](_header(seconds), 0, 0, "", 0, 0, np.zeros(0, np.uint8))
+    regions = [make["semcorr_ros/msg/Region"]("pear", "", 1.0, roi, 0) for roi in rois]
+    return make[REGIONS](_header(seconds), regions, nothing)
 
 
 def messages(shot: Shot, seconds: float, packed: bool) -> tuple[Any, Any, Any]:

@@ -85,3 +85,20 @@ def _splat(points: Tensor, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     # Of equal indices NumPy keeps the last one: the nearest point.
     depth[y, x], owner[y, x] = points[order, 2].numpy(), order
     return depth, owner
+
+
+def side_by_side(model: ClassRepresentation, left: float, right: float) -> Shot:
+    """Two pears in one picture. The right one is seen as if it stood before the camera: near enough."""
+    one, other = shoot(model, left), shoot(model, right)
+    height, width = SIZE
+    camera = Camera(one.camera.focal, one.camera.principal_point, (height, 2 * width))
+    image = np.concatenate([one.image, other.image], 1)
+    depth = np.concatenate([one.depth, other.depth], 1)
+    pixels = np.stack([one.pixels, other.pixels + np.array([width, 0])])
+    return Shot(image, depth, camera, one.keypoints, pixels)
+
+
+def box(shot: Shot, pear: int) -> tuple[int, int, int, int]:
+    """x, y, width, height of one of two pears."""
+    (x0, y0), (x1, y1) = shot.pixels[pear].min(0), shot.pixels[pear].max(0)
+    return int(x0), int(y0), int(x1 - x0), int(y1 - y0)

@@ -5,15 +5,20 @@ import pytest
 from semcorr_lab.cli._options.synthesize import CountOptions
 from semcorr_lab.cli._options.train_tiny import TrainingOptions
 from semcorr_lab.synthetic.dataset import DatasetConfig
-from semcorr_lab.training.tiny_backbone import Config as Schedule
+from semcorr_lab.training.tiny_backbone import TrainingConfig as Schedule
 from semcorr_ros.cli import _command
-from semcorr_ros.cli._constants import alignment_from
+from semcorr_ros.cli._constants import quality_from
 from semcorr_ros.cli._options.evaluate import ProtocolOptions
 from semcorr_ros.cli._options.pictures import TERMS, ConstantsOptions
 from semcorr_ros.evaluation.kap import GRIDS
+from semcorr_ros.methods.semalign3d import settings_for
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.options import choices_of
+
+
+def alignment_from(options, category):
+    return settings_for(quality_from(options), category)
 
 
 def parse(*arguments):

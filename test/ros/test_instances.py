@@ -17,24 +17,16 @@ from semcorr_ros.srv import TransferKeypoints
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from semcorr_ros.geometry import cameras
+from semcorr_ros.artifacts import Frame
 from semcorr_ros.ros import conversions
-from semcorr_ros.ros.camera import regions_from_detections
-from semcorr_ros.sensing.frame import Frame
-from semcorr_ros.sensing.regions import places
+from semcorr_ros.sensing.regions import marks_from_detections, marks_from_regions, regions_in
 
 HEIGHT, WIDTH = pear_camera.SIZE
 
 
 @pytest.fixture(scope="module")
 def pair(model):
-    """Two pears side by side. The right one is seen as if it stood before the camera: near enough."""
-    left, right = pear_camera.shoot(model, 70), pear_camera.shoot(model, 100)
-    camera = cameras.Camera(left.camera.focal, left.camera.principal_point, (HEIGHT, 2 * WIDTH))
-    image = np.concatenate([left.image, right.image], 1)
-    depth = np.concatenate([left.depth, right.depth], 1)
-    pixels = np.stack([left.pixels, right.pixels + np.array([WIDTH, 0])])
-    return pear_camera.Shot(image, depth, camera, left.keypoints, pixels)
+    return pear_camera.side_by_side(model, 70, 100)
 
 
 @pytest.fixture(scope="module")
@@ -190,12 +182,11 @@ def test_detections_of_vision_msgs():
         detection("mug", 0.5, (float("nan"), 0.0, 0.0), (5.0, 5.0)),
         detection("mug", 0.5, (-3.0, 2.0, 0.0), (20.0, 10.0)),
     ]
-    regions = regions_from_detections(SimpleNamespace(header=Header(frame_id="cam"), detections=detections))
-    assert regions.header.frame_id == "cam"
-    boxes = [(r.roi.x_offset, r.roi.y_offset, r.roi.width, r.roi.height) for r in regions.regions]
-    assert boxes == [(40, 35, 20, 10), (45, 30, 10, 20), (0, 0, 7, 7)]
-    assert [region.instance_id for region in regions.regions] == ["7"] * 3
-    assert regions.regions[0].score == pytest.approx(0.9)
+    message = SimpleNamespace(header=Header(frame_id="cam"), detections=detections)
+    found = marks_from_detections(message, {"mug": "cup"})
+    assert found.header.frame_id == "cam"
+    assert [mark.roi for mark in found.marks] == [(40, 35, 20, 10), (45, 30, 10, 20), (0, 0, 7, 7)]
+    assert {(mark.class_name, mark.tracker_id) for mark in found.marks} == {("cup", "7")}
 
 
 def test_places_of_regions_lie_in_the_image():
@@ -205,6 +196,7 @@ def test_places_of_regions_lie_in_the_image():
     for x, y, w, h in rois:
         roi = RegionOfInterest(x_offset=x, y_offset=y, width=w, height=h)
         regions.regions.append(Region(roi=roi))
-    assert [place.box for _, place in places(regions, frame)] == [(10, 10, 20, 20), (60, 40, 4, 8)]
+    found = regions_in(marks_from_regions(regions, {}), frame)
+    assert [region.place.box for region in found] == [(10, 10, 20, 20), (60, 40, 4, 8)]
     regions.regions = regions.regions[:1] * 1000
-    assert len(places(regions, frame)) == 100
+    assert len(regions_in(marks_from_regions(regions, {}), frame)) == 100

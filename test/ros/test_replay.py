@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pear_camera
 import pytest
+from builtin_interfaces.msg import Time
 from methods.semalign3d.alignment import fabricated
-from ros.conftest import call
+from ros.conftest import call, spin_until
+from semcorr_ros.msg import Region, Regions, SemanticKeypointsArray
 from semcorr_ros.srv import TransferKeypoints
+from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from semcorr_ros.__main__ import main
@@ -49,3 +52,73 @@ def test_the_same_numbers(start, ros, tmp_path, fabricated_backbone):
         np.testing.assert_allclose([keypoint.pixel.x, keypoint.pixel.y], row["pixel"], atol=1e-3)
         np.testing.assert_allclose(keypoint.covariance, np.reshape(row["covariance"], -1), rtol=1e-3)
     assert live.pose.confidence == pytest.approx(found["confidence"], abs=1e-6)
+
+
+def test_a_stream_has_the_same_objects_with_the_same_numbers(
+    start, ros, model, tmp_path, fabricated_backbone
+):
+    """Two pears, found by a detector that names them in another order each time, then one, then both."""
+    shots = [pear_camera.side_by_side(model, 70 + 2 * i, 100 - 2 * i) for i in range(4)]
+    boxes = [[pear_camera.box(shot, half) for half in halves] for shot, halves in zip(
+        shots, [(0, 1), (1, 0), (1,), (0, 1)], strict=True)]  # fmt: skip
+    path = tmp_path / "pear.safetensors"
+    write_class(path, model)
+    given = {"backbone": "fabricated", "classes": f"[{path}]", "threads": "1", "quality": "tracking"}
+    streams = {"active_classes": "[pear]", "depth": "required", "regions": "required", "max_rate": "0.0"}
+    node = start("perceive", given | streams | {"__node": "seer"})
+    live = _played(ros, shots, boxes)
+    node.stop()
+    fabricated_bag.write_bag(tmp_path / "bag", shots, boxes=boxes)
+    arguments = [
+        "--class-file",
+        str(path),
+        "--backbone",
+        "fabricated",
+        "--threads",
+        "1",
+        "--quality",
+        "tracking",
+    ]
+    arguments += ["--depth-mode", "required", "--regions-mode", "required"]
+    assert main(["replay", str(tmp_path / "bag"), *arguments, "--output", str(tmp_path / "out.json")]) == 0
+    content = read_json(tmp_path / "out.json")
+    assert content["topics"]["regions"] == "/detector/regions"
+    for message, frame, wanted in zip(live, content["frames"], boxes, strict=True):
+        assert len(message.instances) == len(frame["objects"]) == len(wanted)
+        for instance, found in zip(message.instances, frame["objects"], strict=True):
+            assert instance.instance_id == found["instance_id"]
+            for keypoint, row in zip(instance.keypoints, found["keypoints"], strict=True):
+                assert keypoint.name == row["name"]
+                at = [keypoint.xyz.x, keypoint.xyz.y, keypoint.xyz.z]
+                np.testing.assert_allclose(at, row["xyz"] or [np.nan] * 3, atol=1e-6)
+    numbers = [[found["instance_id"] for found in frame["objects"]] for frame in content["frames"]]
+    assert numbers == [["pear_0", "pear_1"], ["pear_1", "pear_0"], ["pear_1"], ["pear_0", "pear_1"]]
+
+
+def _played(ros, shots, boxes) -> list[SemanticKeypointsArray]:
+    """What the node says of each picture; the next one is shown only then."""
+    got: list[SemanticKeypointsArray] = []
+    subscription = ros.create_subscription(SemanticKeypointsArray, "/seer/keypoints", got.append, 10)
+    kinds = {"camera_info": CameraInfo, "depth": Image, "regions": Regions, "image": Image}
+    publishers = {name: ros.create_publisher(kind, name, 5) for name, kind in kinds.items()}
+    assert spin_until(ros, lambda: all(p.get_subscription_count() for p in publishers.values()))
+    assert spin_until(ros, lambda: ros.count_publishers("/seer/keypoints"))
+    for i, (shot, places) in enumerate(zip(shots, boxes, strict=True)):
+        header = Header(stamp=Time(sec=100, nanosec=i * 100_000_000), frame_id="optical")
+        regions = [
+            Region(class_name="pear", roi=RegionOfInterest(x_offset=x, y_offset=y, width=w, height=h))
+            for x, y, w, h in places
+        ]
+        messages = {
+            "camera_info": conversions.camera_message(shot.camera, header),
+            "depth": conversions.depth_message(shot.depth, header),
+            "regions": Regions(header=header, regions=regions),
+            "image": conversions.color_message(shot.image, header),
+        }
+        for name, message in messages.items():
+            publishers[name].publish(message)
+        assert spin_until(ros, lambda: len(got) > i), f"nothing said of picture {i}"  # noqa: B023
+    for publisher in publishers.values():
+        ros.destroy_publisher(publisher)
+    ros.destroy_subscription(subscription)
+    return got
