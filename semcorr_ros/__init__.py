@@ -4,7 +4,7 @@ import semcorr_ros
 mug = semcorr_ros.load("mug.safetensors")
 answer = mug.find(rgb, depth=metres, K=camera_matrix)      # depth and K are optional
 print(answer.names, answer.pixels, answer.xyz, answer.pose)
-answer.draw()
+semcorr_ros.draw(answer)                                   # RGB, uint8
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "LoadedClass", "load"]
+__all__ = ["Answer", "LoadedClass", "draw", "load"]
 
 if TYPE_CHECKING:
     from semcorr_ros.answer import Answer
-    from semcorr_ros.api import LoadedClass, load
+    from semcorr_ros.api import LoadedClass, draw, load
 
 
 def __getattr__(name: str) -> Any:

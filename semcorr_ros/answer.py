@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState, Pose
@@ -78,19 +78,6 @@ class Answer:
         row = {old: new for new, old in enumerate(rows.tolist())}
         edges = tuple((row[a], row[b]) for a, b in self.edges if a in row and b in row)
         return replace(self, names=tuple(names), points=subset(self.points, rows), edges=edges)
-
-    def draw(self, image: UInt8[Tensor, "height width 3"] | None = None) -> UInt8[Tensor, "rows columns 3"]:
-        """Draw the object; a refused one in a red frame with the reason.
-
-        image: RGB, without the lens's distortion (default: the one that was looked at).
-        """
-        from semcorr_ros.visualization.overlay import draw_answer  # pictures are for people: loaded on demand
-
-        if image is None:
-            if self.placed is None:
-                raise ValueError("nothing was placed: give the image to draw on")
-            image = self.placed.seen.image.cpu()
-        return draw_answer(image, self)
 
 
 def subset(points: Correspondences, rows: Int[Tensor, "row"]) -> Correspondences:

@@ -20,6 +20,7 @@ from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
 from semcorr_ros.places import Box, Place
 from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
+from semcorr_ros.visualization.overlay import draw_answer
 
 
 def load(
@@ -43,6 +44,22 @@ def load(
     model = methods.load(class_file, device, Quality(quality))
     backbones.check(model, providers.features.backbone, class_file)
     return LoadedClass(model, Finder(providers, min_score, seed))
+
+
+def draw(
+    answer: Answer, image: UInt8[np.ndarray, "height width 3"] | None = None
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Draw an answer; one that is refused in a red frame with the reason.
+
+    image: RGB, without the lens's distortion (default: the one that was looked at).
+    """
+    if image is None:
+        if answer.placed is None:
+            raise ValueError("nothing was placed: give the image to draw on")
+        shown = answer.placed.seen.image.cpu()
+    else:
+        shown = torch.from_numpy(np.ascontiguousarray(image))
+    return np.asarray(draw_answer(shown, answer))
 
 
 @dataclass(frozen=True)

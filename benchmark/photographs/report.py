@@ -15,6 +15,7 @@ from benchmark.photographs import runs
 from semcorr_ros.answer import Answer, subset
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.storage import read_image
+from semcorr_ros.visualization.overlay import draw_answer
 
 TILE = 360  # pixels, longer side
 SURE = 0.5  # confidence from which an answer counts as confident
@@ -78,7 +79,7 @@ def _tile(found: Setup, views: Views, photo: runs.Photo) -> Image.Image:
         nothing = subset(points, torch.zeros(0, dtype=torch.long))
         info, confidence = found.model.info, placed.confidence
         answer = Answer(info, (), nothing, confidence, placed.pose, placed=placed)
-        picture = answer.draw()
+        picture = draw_answer(placed.seen.image, answer)
     except FAILURES:
         picture = read_image(sample.image_path)
     image = Image.fromarray(picture.numpy())

@@ -14,6 +14,7 @@ from semcorr_ros.cli._providers import device_from
 from semcorr_ros.cli._refused import REFUSED, refused_json, say_refused
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.storage import write_image, write_json
+from semcorr_ros.visualization.overlay import draw_answer
 
 
 def run(options: AlignOptions) -> int:
@@ -32,7 +33,7 @@ def run(options: AlignOptions) -> int:
     shown = answer if answer.placed is None else answer.only(model.known)
     _report(options, shown, time.perf_counter() - started)
     if options.output.output:
-        write_image(options.output.output, answer.draw(scene.frame.image))
+        write_image(options.output.output, draw_answer(scene.frame.image, answer))
     return 0 if answer.found else REFUSED
 
 

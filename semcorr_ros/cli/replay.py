@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from semcorr_ros import backbones
+from semcorr_ros.bags import replay
 from semcorr_ros.cli._options.replay import ReplayOptions
 from semcorr_ros.cli._providers import device_from, live_from
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Quality
 from semcorr_ros.registry import EXTRAS
-from semcorr_ros.sensing import replay
 from semcorr_ros.sensing.regions import aliases_from
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.storage import write_json
@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 def run(options: ReplayOptions) -> int:
     """0 if a picture was looked at; 1 with the reasons when none was."""
-    bags = _needs_bags("semcorr_ros.sensing.bag")
+    bags = _needs_bags("semcorr_ros.bags.bag")
     providers = live_from(options.sources, options.bag.class_file[0])
     finder = Finder(providers, options.judgement.min_score, options.alignment.seed)
     device, quality = device_from(options.sources.compute), Quality(options.alignment.quality)
@@ -74,7 +74,7 @@ def _write(
 ) -> int:
     if options.bag.output.suffix != ".json":
         looked = 0
-        with _needs_bags("semcorr_ros.sensing.result_bag").ResultBag(options.bag.output) as bag:
+        with _needs_bags("semcorr_ros.bags.result_bag").ResultBag(options.bag.output) as bag:
             for entry in frames:
                 bag.write(entry)
                 looked += 1

@@ -1,4 +1,4 @@
-"""ROS parameters of the perceive node: which there are, what is allowed, and when they may be changed."""
+"""ROS parameters of the perceive node: declared, checked, changed, and the networks that they name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from semcorr_ros.backbones import Origin
+from semcorr_ros.live_providers import LiveProviders, live_providers
+from semcorr_ros.methods import read_origin
 from semcorr_ros.node_options import CAMERA_NAME, Parameters
 from semcorr_ros.options import UNCONFIGURED
 from semcorr_ros.options import check as check_options
 from semcorr_ros.ros import declaration
+from semcorr_ros.sensing.regions import aliases_from
 
 
 def declare(node: Node) -> Parameters:
@@ -44,9 +48,7 @@ def check(parameters: Parameters) -> Parameters:
             raise ValueError(
                 f"cameras must be different names of letters, digits and _, got {list(parameters.cameras)}"
             )
-    for alias in parameters.class_aliases:
-        if not all(alias.partition("=")):
-            raise ValueError(f"class_aliases are like cup=mug (the detector's name first), got {alias!r}")
+    aliases_from(parameters.class_aliases)
     return parameters
 
 
@@ -56,3 +58,20 @@ def _check_confined(parameters: Parameters) -> None:
     for path in parameters.classes:
         if not Path(path).resolve().is_relative_to(folder):
             raise ValueError(f"classes: {path} is not in the class_folder {folder}")
+
+
+def providers_from(parameters: Parameters, device: str) -> LiveProviders:
+    """Features, masks and depth. Raises as `live_providers`, naming the parameter."""
+    return live_providers(
+        (parameters, parameters, parameters), device, origin_from(parameters), declaration.parameter
+    )
+
+
+def origin_from(parameters: Parameters) -> Origin | None:
+    """What the first of the active classes was built on, of all classes where none is active, or None.
+
+    Raises FileNotFoundError, ValueError naming a class file.
+    """
+    found = [read_origin(path) for path in parameters.classes]
+    active = [one for name in parameters.active_classes for one in found if one.category == name]
+    return next(iter(active + found), None)

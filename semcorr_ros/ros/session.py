@@ -18,8 +18,7 @@ from semcorr_ros.methods import DEFAULT, METHODS, Quality
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.declaration import parameter
-from semcorr_ros.ros.networks import providers_from
-from semcorr_ros.ros.parameters import Parameters
+from semcorr_ros.ros.parameters import Parameters, providers_from
 from semcorr_ros.ros.transfer import Transfer
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank

@@ -54,7 +54,7 @@ def aliases_from(pairs: Sequence[str]) -> dict[str, str]:
     """Read THEIRS=OURS pairs. Raises ValueError for one that is none."""
     for pair in pairs:
         if not all(pair.partition("=")):
-            raise ValueError(f"class aliases are like cup=mug (the detector's name first), got {pair!r}")
+            raise ValueError(f"class_aliases are like cup=mug (the detector's name first), got {pair!r}")
     return dict(pair.split("=", 1) for pair in pairs)
 
 

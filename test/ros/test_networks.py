@@ -23,8 +23,7 @@ from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Quality
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros.networks import providers_from
-from semcorr_ros.ros.parameters import Parameters, check
+from semcorr_ros.ros.parameters import Parameters, check, providers_from
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
 

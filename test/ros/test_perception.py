@@ -13,8 +13,7 @@ from semcorr_ros.methods import Quality
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Refusal
 from semcorr_ros.ros import conversions
-from semcorr_ros.ros.networks import providers_from
-from semcorr_ros.ros.parameters import Parameters
+from semcorr_ros.ros.parameters import Parameters, providers_from
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.class_bank import ClassBank
 

@@ -16,7 +16,7 @@ rosbags = pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'
 import fabricated_bag  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
-from semcorr_ros.sensing.bag import choose_topics  # noqa: E402
+from semcorr_ros.bags.bag import choose_topics  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 FAR = 0.01
