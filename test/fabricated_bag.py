@@ -11,6 +11,8 @@ from pear_camera import Shot
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from semcorr_ros.sensing.images import MILLIMETRES
+
 STORE = get_typestore(Stores.ROS2_JAZZY)
 REGIONS = "semcorr_ros/msg/Regions"
 FOLDER = Path(__file__).resolve().parents[1] / "msg"
@@ -57,7 +59,7 @@ def _regions(boxes: list[tuple[int, int, int, int]], seconds: float) -> Any:
         make["sensor_msgs/msg/RegionOfInterest"](x, y, height, width, False) for x, y, width, height in boxes
     ]
     nothing = make[IMAGE](_header(seconds), 0, 0, "", 0, 0, np.zeros(0, np.uint8))
-    regions = [make["semcorr_ros/msg/Region"]("pear", "", 1.0, roi, 0) for roi in rois]
+    regions = [make["semcorr_ros/msg/Region"]("pear", "", roi, 0, 1.0) for roi in rois]
     return make[REGIONS](_header(seconds), regions, nothing)
 
 
@@ -67,7 +69,7 @@ def messages(shot: Shot, seconds: float, packed: bool) -> tuple[Any, Any, Any]:
         depth = camera_messages.compressed_depth(shot.depth, "16UC1")
         images = [_make(PACKED, m, seconds) for m in (color, depth)]
     else:
-        millimetres = np.rint(shot.depth * 1000).astype(np.uint16)
+        millimetres = np.rint(shot.depth / MILLIMETRES).astype(np.uint16)  # as ros/conversions.py rounds
         color, depth = camera_messages.image(shot.image, "rgb8"), camera_messages.image(millimetres, "16UC1")
         images = [_make(IMAGE, m, seconds) for m in (color, depth)]
     return images[0], _info(shot, seconds), images[1]

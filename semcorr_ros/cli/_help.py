@@ -97,7 +97,10 @@ def _described(field: dataclasses.Field[Any], width: int) -> list[str]:
         about += "; several times"
     if choices := choices_of(field):
         listed = ", ".join(map(str, choices))
-        about += "" if listed in about or "|" in given else f" ({listed})"
+        if "|" in given:
+            about = about.replace(f": {listed}", "")
+        elif listed not in about:
+            about += f" ({listed})"
     default = field.default
     if default not in (dataclasses.MISSING, None, "", (), False) and "default" not in about:
         about += f" (default: {' '.join(map(str, default)) if isinstance(default, tuple) else default})"

@@ -10,6 +10,7 @@ from verbs import run
 from semcorr_ros.cli import align, transfer
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.refusal import Refusal
 from semcorr_ros.storage import read_image, write_image, write_json
 
 
@@ -48,7 +49,7 @@ def common(folder, tmp_path):
 def test_a_class_of_another_backbone_is_an_error_that_names_both(files, tmp_path):
     folder, _ = files
     given = ["--class-file", folder / "pear.safetensors", "--image", folder / "a.png", "--backbone", "tiny"]
-    with pytest.raises(ValueError, match=rf"built on backbone '{fabricated.BACKBONE}'.*'tiny:"):
+    with pytest.raises(Refusal, match=rf"built on backbone '{fabricated.BACKBONE}'.*'tiny:"):
         run(align, *given, "--device", "cpu")
 
 

@@ -1,5 +1,6 @@
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pear_folder
@@ -9,6 +10,7 @@ import verbs
 
 from semcorr_ros.cli import evaluate
 from semcorr_ros.methods import nearest_neighbor
+from semcorr_ros.methods._features import method
 
 
 def run(*arguments):
@@ -125,11 +127,11 @@ def test_an_interrupted_run_continues_where_it_was(folder, tmp_path, monkeypatch
         asked.append(1)
         return real(*given)
 
-    monkeypatch.setattr(nearest_neighbor, "match", match)
+    monkeypatch.setattr(nearest_neighbor, "PLUGIN", method(match))
     with pytest.raises(KeyboardInterrupt):
         run(*arguments(folder, "--json", tmp_path / "out.json"))
     assert not (tmp_path / "out.json").exists()
-    monkeypatch.setattr(nearest_neighbor, "match", lambda *given: match(*given, stop_after=None))
+    monkeypatch.setattr(nearest_neighbor, "PLUGIN", method(partial(match, stop_after=None)))
     run(*arguments(folder, "--json", tmp_path / "out.json"))
     assert len(asked) == 6, "six pairs: two before the interruption and only four after it"
     results = [json.loads((tmp_path / name).read_text()) for name in ("whole.json", "out.json")]

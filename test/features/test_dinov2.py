@@ -150,7 +150,7 @@ def authors_positions(learned, rows, columns):
 def test_positions_are_resampled_as_in_the_hub(folders):
     network = folders["dinov2"][1]
     learned = network.embeddings.position_embeddings.detach()
-    unused = torch.zeros(1, 1, 1)
+    unused = torch.zeros(1, 1, learned.shape[-1])
     found = _dino_tokens.hub_positions(learned, 14, unused, 8 * 14, 6 * 14)
     torch.testing.assert_close(found[:, :1], learned[:, :1])
     torch.testing.assert_close(found[0, 1:], authors_positions(learned, 8, 6), atol=1e-5, rtol=0)

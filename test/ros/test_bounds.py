@@ -10,15 +10,16 @@ import torch
 from methods.semalign3d.alignment import fabricated
 from semcorr_ros.msg import Point2D, Region, Regions
 from semcorr_ros.srv import TransferKeypoints
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, RegionOfInterest
 
+from semcorr_ros.artifacts import Frame
 from semcorr_ros.methods.semalign3d import class_file
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code, Refusal
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.transfer import MAX_POINTS, Transfer
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.picture import Picture
-from semcorr_ros.sensing.regions import MOST
+from semcorr_ros.sensing.regions import MOST, marks_from_regions, regions_in
 from semcorr_ros.serving import demonstrations
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.serving.counters import Counters
@@ -86,9 +87,12 @@ def test_lists_of_a_request(bank, field):
 
 def test_regions_of_an_image():
     counters, passed = Counters(), []
-    camera = SimpleNamespace(_counters=counters, _pair=lambda stream, message: passed.append(message))
-    Camera._take_regions(camera, Regions(regions=[Region(label=i) for i in range(MOST + 7)]))
-    assert [region.label for region in passed[0].regions] == list(range(MOST))
+    camera = SimpleNamespace(_counters=counters, _pairs=SimpleNamespace(take_marks=passed.append))
+    roi = RegionOfInterest(width=4, height=4)
+    regions = Regions(regions=[Region(class_name=str(i), roi=roi) for i in range(MOST + 7)])
+    Camera._take_marks(camera, marks_from_regions(regions, {}))
+    kept = regions_in(passed[0], Frame(torch.zeros(6, 8, 3, dtype=torch.uint8)))
+    assert [region.class_name for region in kept] == [str(i) for i in range(MOST)]
     assert counters.report().values["regions left out"] == "7"
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
+from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.session import Session
 from semcorr_ros.serving import resident
@@ -49,7 +49,7 @@ def test_the_least_recently_used_class_is_evicted_and_comes_back(bank, model):
     assert [resident.info.name for resident in bank.all()] == list(NAMES)  # all of them are known
     assert bank.used() == 2 * tensor_bytes(model)
     bank.hold("pear")
-    assert torch.equal(bank.hold("apple").model.sparse, model.sparse)
+    assert torch.equal(bank.hold("apple").model.representation.sparse, model.sparse)
     assert held(bank) == ["apple", "pear"]
 
 
@@ -136,15 +136,15 @@ def test_devices_and_folders_are_not_read():
 
 def test_a_class_that_is_being_read_holds_nobody_up(bank, folder, monkeypatch):
     """While the file of one class does not end, the others are held, listed, evicted and forgotten."""
-    reading, go_on = threading.Event(), threading.Event()
+    reading, go_on, read = threading.Event(), threading.Event(), resident.methods.load
 
     def slow(*given):
         reading.set()
         assert go_on.wait(30)
-        return read_class(*given)
+        return read(*given)
 
     bank.unload("apple")
-    monkeypatch.setattr(resident, "read_class", slow)
+    monkeypatch.setattr(resident.methods, "load", slow)
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(bank.load, folder / "apple.safetensors")
         try:
@@ -167,12 +167,15 @@ class _Full(Session):
     """A session whose device is full, without a backbone."""
 
     def __init__(self, bank: ClassBank):
-        self.bank = bank
+        self.bank, self.demonstrations = bank, self
         self.forgot = []
-        self.demonstrations = self.perception = self
+        self._streams = {"": self}
 
     def forget(self) -> None:
-        self.forgot.append(True)
+        self.forgot.append("demonstrations")
+
+    def release(self) -> None:
+        self.forgot.append("streams")
 
 
 def test_a_full_device_is_cleared_once_and_then_refused(bank):
@@ -186,7 +189,7 @@ def test_a_full_device_is_cleared_once_and_then_refused(bank):
 
     assert session.spare(lambda: work(1)) == "done"
     assert attempts == [["pear", "plum"], []]
-    assert session.forgot
+    assert session.forgot == ["demonstrations", "streams"]
     attempts.clear()
     with pytest.raises(Refusal, match="Tried to allocate") as caught:
         session.spare(lambda: work(2))

@@ -107,8 +107,8 @@ def test_an_evicted_class_keeps_what_it_learned_and_another_file_does_not(bank, 
     assert small.get("sloe").sizes == ()
 
 
-@pytest.fixture(scope="module")
-def answer(model) -> Answer:
+@pytest.fixture
+def answer(model, fabricated_backbone) -> Answer:
     shot = pear_camera.shoot(model, 70)
     depth = fabricated.DepthMap(torch.from_numpy(shot.depth), True)
     features = FEATURES.load("fabricated").make({}, {})

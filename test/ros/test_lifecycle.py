@@ -205,7 +205,7 @@ def test_cleanup_frees_the_classes(ros, settings, fabricated_backbone):
     try:
         node.trigger_configure()
         model = weakref.ref(node.state.session.bank.get("pear").model)
-        extractor = weakref.ref(node.state.session.perception._providers.features)
+        extractor = weakref.ref(node.state.session.finder.providers.features)
         node.trigger_activate()
         node.trigger_deactivate()
         assert model() is not None

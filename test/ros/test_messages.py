@@ -20,9 +20,12 @@ from semcorr_ros.srv import (
 )
 from std_msgs.msg import Header
 
-from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.answer import Answer
+from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState
 from semcorr_ros.geometry import cameras, rotations
+from semcorr_ros.judgement import judged
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
+from semcorr_ros.methods.semalign3d.model import Aligned
 from semcorr_ros.refusal import Code
 from semcorr_ros.ros import drawing, messages
 
@@ -69,22 +72,28 @@ def test_codes_have_the_values_of_the_interfaces(section):
         assert missing == {Code.CANCELED, Code.PREEMPTED}
 
 
+def _told(names, found: Correspondences, refused=False) -> list[SemanticKeypoint]:
+    """Messages of points as a judgement leaves them."""
+    info = CategoryInfo("pear", tuple(names), tuple(range(len(names))))
+    answer = Answer(info, info.keypoint_names, judged(found, 0.1, refused), 0.9)
+    return messages.instance_message(answer).keypoints
+
+
 def test_a_visible_point_without_depth_has_no_position():
-    found = _correspondences([KeypointState.VISIBLE], torch.full((1, 3), torch.nan))
-    keypoint = messages.keypoint_messages(["rim"], found, 0.1)[0]
+    (keypoint,) = _told(["rim"], _correspondences([KeypointState.VISIBLE], torch.full((1, 3), torch.nan)))
     assert keypoint.state == SemanticKeypoint.NO_DEPTH
     assert all(map(math.isnan, (keypoint.xyz.x, keypoint.xyz.y, keypoint.xyz.z)))
     assert (keypoint.pixel.x, keypoint.pixel.y) == (0.0, 1.0)
 
 
 def test_no_depth_never_carries_a_position():
-    keypoint = messages.keypoint_messages(["rim"], _correspondences([KeypointState.NO_DEPTH]), 0.1)[0]
+    (keypoint,) = _told(["rim"], _correspondences([KeypointState.NO_DEPTH]))
     assert math.isnan(keypoint.xyz.z)
 
 
 def test_low_scores_are_rejected_and_order_is_kept():
     found = _correspondences([KeypointState.VISIBLE] * 2, scores=torch.tensor([0.05, 0.5]))
-    first, second = messages.keypoint_messages(["a", "b"], found, 0.1)
+    first, second = _told(["a", "b"], found)
     assert (first.name, first.state) == ("a", SemanticKeypoint.REJECTED)
     assert (second.name, second.state) == ("b", SemanticKeypoint.VISIBLE)
     assert second.xyz.z == pytest.approx(0.9)
@@ -93,7 +102,7 @@ def test_low_scores_are_rejected_and_order_is_kept():
 def test_of_a_refused_object_every_point_is_rejected_and_none_has_a_position():
     states = [KeypointState.VISIBLE, KeypointState.OCCLUDED, KeypointState.NO_DEPTH, KeypointState.UNKNOWN]
     found = replace(_correspondences(states), covariance=torch.eye(3).repeat(4, 1, 1))
-    told = messages.keypoint_messages(list("abcd"), found, 0.1, refused=True)
+    told = _told(list("abcd"), found, refused=True)
     assert [point.state for point in told] == [SemanticKeypoint.REJECTED] * 3 + [SemanticKeypoint.UNKNOWN]
     assert all(math.isnan(point.xyz.z) and point.covariance[0] == -1 for point in told)
     assert [point.pixel.x for point in told] == [0.0, 2.0, 4.0, 6.0]
@@ -101,8 +110,11 @@ def test_of_a_refused_object_every_point_is_rejected_and_none_has_a_position():
 
 def test_pose_maps_canonical_points_to_the_camera(model):
     rotation, translation, scale = rotations.super_fibonacci(5)[3], torch.tensor([0.1, -0.2, 0.8]), 0.05
-    aligned = _alignment(model, rotation, translation, scale)
-    pose = messages.pose_message(model, aligned, "pear_0")
+    seen, _ = fabricated.observe(model, 30, 20)
+    placed = Aligned(model, seen, _alignment(model, rotation, translation, scale))
+    nothing = _correspondences([KeypointState.VISIBLE])
+    answer = Answer(model.info, ("k0",), nothing, 0.9, placed.pose, instance_id="pear_0")
+    pose = messages.pose_message(answer)
     q = pose.pose.orientation
     turned = rotations.from_quaternion(torch.tensor([q.x, q.y, q.z, q.w]))
     assert torch.allclose(turned, rotation, atol=1e-5)
@@ -112,12 +124,12 @@ def test_pose_maps_canonical_points_to_the_camera(model):
     assert [pose.size.x, pose.size.y, pose.size.z] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
-def test_markers_and_overlay_leave_out_what_is_unknown(model):
+def test_markers_and_overlay_leave_out_what_is_unknown():
     states = [KeypointState.VISIBLE, KeypointState.OCCLUDED, KeypointState.NO_DEPTH]
     xyz = torch.tensor([[0.0, 0, 1], [0.1, 0, 1], [0.2, 0, 1]])
-    edged = replace(model, info=replace(model.info, edges=((0, 1), (1, 2))))
-    found = messages.keypoint_messages(["a", "b", "c"], _correspondences(states, xyz), 0.1)
-    instance = messages.instance_message(edged, found, "pear_0")
+    info = CategoryInfo("pear", ("a", "b", "c"), (0, 1, 2), edges=((0, 1), (1, 2)))
+    points = judged(_correspondences(states, xyz), 0.1)
+    instance = messages.instance_message(Answer(info, info.keypoint_names, points, 0.9, edges=info.edges))
     drawn = drawing.markers(Header(frame_id="cam"), [instance]).markers
     kinds = {marker.ns.rpartition("/")[2]: marker for marker in drawn[1:]}
     assert len(kinds["keypoints"].points) == 2

@@ -127,8 +127,7 @@ def test_the_first_active_class_chooses_the_backbone(tmp_path):
     assert chosen_for(classes=files[1:]) == "tiny"
     assert chosen_for(classes=files, active_classes=("toy", "photo")) == "tiny"
     assert chosen_for(classes=files[1:], backbone="efficientnet_lite") == "efficientnet_lite"
-    perception = perception_from(Parameters(classes=files))
-    bank = ClassBank(perception.device, perception.backbone)
+    bank = ClassBank("cpu", providers_from(Parameters(classes=files), "cpu").features.backbone)
     bank.load(files[0])
     with pytest.raises(Refusal, match=r"build_class --backbone efficientnet_lite .*toy") as caught:
         bank.load(files[1])

@@ -28,7 +28,7 @@ def _changed(image, keypoints_):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """What is said is looked at, not how exact the shape is."""
-    monkeypatch.setattr(keypoints, "LiftConfig", partial(Config, starts=6, kept=2, steps=10, rounds=1))
+    monkeypatch.setattr(keypoints, "LiftConfig", partial(LiftConfig, starts=6, kept=2, steps=10, rounds=1))
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ class ReportOptions:
         metavar="DIR",
     )
     rescore: Path | None = option(
-        None, "score the predictions in this --work folder again, without features or classes", metavar="DIR"
+        None, "only score what is in this --work folder, without features", metavar="DIR"
     )
 
 

@@ -39,7 +39,7 @@ class ReplayOptions:
     """All of them."""
 
     bag: BagOptions = group(BagOptions)
-    topics: TopicOptions = group(TopicOptions)
+    topics: TopicOptions = group(TopicOptions, rare=True)
     streams: StreamOptions = group(StreamOptions)
     alignment: AlignmentOptions = group(AlignmentOptions)
     judgement: JudgementOptions = group(JudgementOptions)

@@ -25,7 +25,7 @@ from semcorr_ros.methods.semalign3d.matching.uncertainty import pose_covariance
 
 @dataclass(frozen=True)
 class Aligned:
-    """A class aligned to an observation. `searched`: confidence of the last whole search in a stream."""
+    """A class aligned to an observation."""
 
     representation: ClassRepresentation
     seen: Observation

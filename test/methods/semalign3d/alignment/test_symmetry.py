@@ -57,7 +57,7 @@ def _plane_class(independent: bool = False):
 
 
 @pytest.fixture(scope="module")
-def evidence_of():
+def evidence():
     model = fabricated.make_class(len(NAMES))
     seen, _ = fabricated.observe(model, 30, 20)
     return gather_evidence(model, seen, EvidenceConfig(), torch.Generator().manual_seed(0))
