@@ -117,8 +117,8 @@ def test_replay_describes_what_it_shares_with_the_node_by_the_same_fields():
     shared = [field for group in groups for field in group.fields if field.name in node]
     assert {field.name for field in shared} == {
         "backbone", "weights", "backbone_options", "precision", "masks", "mask_options", "depth_network",
-        "depth_options", "quality", "seed", "min_score", "depth", "sync_slop", "regions", "class_aliases", "max_instances", "device",
-        "threads",
+        "depth_options", "quality", "seed", "min_score", "depth", "sync_slop", "regions", "class_aliases",
+        "max_instances", "device", "threads",
     }  # fmt: skip
     for field in shared:
         assert field.metadata is node[field.name].metadata

@@ -66,13 +66,7 @@ def test_every_topic_service_and_action_is_named(live):  # noqa: F811
 
 def test_every_encoding_is_named():
     mosaics = " ".join(name for name in images.COLOR if "bayer" in name)
-    named = set(
-        re.sub(r"bayer_\*8", mosaics, INTERFACES)
-        .replace(",", " ")
-        .replace("(", " ")
-        .replace(")", " ")
-        .split()
-    )
+    named = set(re.split(r"[\s,()]+", INTERFACES.replace("bayer_*8", mosaics)))
     assert {*images.COLOR, *images.DEPTH} - {"mono16"} <= named | {"16UC1", "32FC1"}
     assert "mono16" in named
 
