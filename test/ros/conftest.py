@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,15 +10,13 @@ from pathlib import Path
 import pytest
 from domains import own_domain
 from methods.semalign3d.alignment import fabricated
+from ros.node_process import ROOT, UP_TIME, NodeProcess
 
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("semcorr_ros.msg", reason="generated messages are missing: make setup")
-
-ROOT = Path(__file__).resolve().parents[2]
-UP_TIME = 180.0  # beside other work, a node that takes 8 s takes a minute
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,49 +67,18 @@ def ros(ros_environment: None) -> Iterator[rclpy.node.Node]:
     rclpy.shutdown()
 
 
-class NodeProcess:
-    """A node in its own process."""
-
-    def __init__(self, verb: str, parameters: dict[str, str], environment: dict[str, str] | None = None):
-        arguments = []
-        for name, value in parameters.items():
-            if name == "__params":
-                arguments += ["--params-file", value]
-            else:
-                arguments += ["-r" if name.startswith("__") else "-p", f"{name}:={value}"]
-        command = [sys.executable, str(ROOT / "test/ros/run_node.py"), verb, "--ros-args", *arguments]
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **(environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Exit status and everything printed."""
-        self.process.send_signal(number)
-        try:
-            output, _ = self.process.communicate(timeout=UP_TIME)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            output, _ = self.process.communicate()
-        return self.process.returncode, output
-
-
 @pytest.fixture(scope="module")
 def start() -> Iterator[Callable[..., NodeProcess]]:
     """Starts node processes and ends those that the test left running."""
     started: list[NodeProcess] = []
 
     def make(verb: str, parameters: dict[str, str] | None = None, **environment: str) -> NodeProcess:
-        started.append(NodeProcess(verb, parameters or {}, environment))
+        started.append(NodeProcess(verb, parameters or {}, environment or None))
         return started[-1]
 
     yield make
     for node in started:
-        if node.process.stdout is not None and not node.process.stdout.closed:
+        if node.process.returncode is None:
             print(node.stop()[1])  # where a test failed, this says why
 
 

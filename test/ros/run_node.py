@@ -28,7 +28,12 @@ def _break_a_timer() -> None:
     PerceiveNode.__init__ = create_broken
 
 
-if __name__ == "__main__":
+def run(arguments: list[str]) -> int:
+    """Run a verb; returns the exit status."""
     if os.environ.get("SEMCORR_TEST_BREAK_TIMER"):
         _break_a_timer()
-    sys.exit(main(sys.argv[1:]))
+    return main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
