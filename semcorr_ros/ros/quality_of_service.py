@@ -135,7 +135,7 @@ def on_trouble(node: Node, topic: str, drop: Callable[[Code, str], Any]) -> Subs
 
 
 class _Events(SubscriptionEventCallbacks):
-    """Event callbacks that a middleware without such events ignores instead of refusing to subscribe."""
+    """Event callbacks, dropped where the middleware does not support them: subscribing must still work."""
 
     def create_event_handlers(self, *arguments: Any, **named: Any) -> list[Any]:
         try:
