@@ -24,7 +24,7 @@ PARAMETERS = {item.name: item for item in dataclasses.fields(Parameters)}
 
 
 def _parameter(name: str) -> tuple[str, str]:
-    """Of an argument that is a parameter of the node: default, and what the node says of it."""
+    """Return default and description of an argument that is a parameter of the node."""
     commas = ", separated by commas" if name in LISTS else ""
     return "", f"{PARAMETERS[name].metadata['doc']}{commas}; not given = as in params_file"
 
@@ -67,7 +67,7 @@ BEFORE_KILTED = ("humble", "iron", "jazzy")  # Fast DDS had another variable
 
 
 def start(context: LaunchContext) -> list[Action]:
-    """The nodes, with what was given on the command line on top of the parameter file."""
+    """Start the nodes, with the command line's arguments overriding the parameter file."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     for name, allowed in {**CHOICES, **dict.fromkeys(SWITCHES, ("true", "false"))}.items():
         if given[name].lower() not in allowed and (name, given[name]) != ("autostart", ""):
@@ -160,7 +160,7 @@ def _on(switch: str) -> bool:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Called by `ros2 launch`."""
+    """Declare the arguments and return the description, for `ros2 launch`."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=text)
         for name, (default, text) in ARGUMENTS.items()

@@ -87,12 +87,12 @@ def _run_verb(path: Path, verb: str, arguments: list[str]) -> int:
 
 
 def _topic(rest: list[str]) -> str:
-    """What stands behind --help."""
+    """Return the word after --help; empty without one."""
     return rest[0] if rest and not rest[0].startswith("-") else ""
 
 
 def _doc(path: Path) -> str:
-    """Read, not imported: neither an overview nor --help may load torch."""
+    """Read a module's docstring without importing it: neither an overview nor --help may load torch."""
     return ast.get_docstring(ast.parse(path.read_text())) or "" if path.is_file() else ""
 
 

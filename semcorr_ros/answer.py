@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """An object with its named points, or why nothing is told of it.
+    """An object with its named points, or the reason why it was refused.
 
     Pixels are those of the original image, positions are in the camera's optical frame. Of an object that was
     refused every point is REJECTED and without position; its pose and confidence say how bad it is.
@@ -31,20 +31,20 @@ class Answer:
     confidence: float  # [0, 1]; NaN: nothing was placed
     pose: Pose | None = None
     refusal: Refusal | None = None
-    note: str = ""  # what to know of the numbers, a sentence
+    note: str = ""  # caveat on the numbers, a sentence
     edges: tuple[tuple[int, int], ...] = ()  # skeleton, as rows of `names`
     instance_id: str = ""  # of an object in a stream
-    # What the answer comes from: following and transferring go on from there.
+    # The placement it describes: `follow` and `transfer` start from it.
     placed: Placed | None = field(default=None, repr=False, compare=False)
 
     @property
     def found(self) -> bool:
-        """Whether it may be believed."""
+        """Whether the object was found and not refused."""
         return self.refusal is None
 
     @property
     def states(self) -> tuple[KeypointState, ...]:
-        """Of every point."""
+        """State of every point."""
         return tuple(map(KeypointState, self.points.state.tolist()))
 
     @property
@@ -81,7 +81,7 @@ class Answer:
 
 
 def subset(points: Correspondences, rows: Int[Tensor, "row"]) -> Correspondences:
-    """Select points."""
+    """Select rows of points."""
     rows = rows.to(points.state.device)
     covariance = None if points.covariance is None else points.covariance[rows]
     return Correspondences(

@@ -27,7 +27,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Lens:
-    """What the pinhole camera of an image leaves out: the distortion of its lens. Pixels of that image."""
+    """Lens distortion of an image, which its pinhole camera leaves out. Pixels of that image."""
 
     model: str  # a key of geometry/distortion.py COEFFICIENTS
     coefficients: tuple[float, ...]  # k1 k2 p1 p2 [k3 [k4 k5 k6]]; equidistant: k1 k2 k3 k4
@@ -54,13 +54,13 @@ class DepthMap:
     """Depth along optical z of every pixel of the original image; 0 or non-finite = invalid."""
 
     values: Float[Tensor, "height width"]
-    metric: bool  # True: metres. False: any unit, right up to one unknown scale.
-    focal: float | None = None  # pixels, as the depth network believes; None: it does not say
+    metric: bool  # True: metres. False: up to an unknown scale.
+    focal: float | None = None  # pixels, estimated by the depth network; None: not estimated
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture as a pinhole camera would have taken it, and what was measured with it."""
+    """A rectified (pinhole) image, and the depth measured with it."""
 
     image: UInt8[Tensor, "height width 3"]  # RGB
     camera: Camera | None = None  # None: not calibrated
@@ -78,7 +78,7 @@ class Observation:
     depth: DepthMap | None = None
     camera: Camera | None = None  # None: focal length is searched for, principal point at centre
     lens: Lens | None = None  # image and depth were rectified; leads back to the pixels of the original
-    mask_is_given: bool = False  # by somebody else: not found by recognising the class
+    mask_is_given: bool = False  # by a detector, file or user: not found by recognising the class
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Prototypes:
     facing: Float[Tensor, "point 3"] | None = None
 
     def subset(self, rows: Tensor) -> Prototypes:
-        """The given rows only."""
+        """Select the given rows."""
         facing = None if self.facing is None else self.facing[rows]
         return Prototypes(self.features[rows], self.similarity_mean[rows], self.similarity_std[rows], facing)
 

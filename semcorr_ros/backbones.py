@@ -31,25 +31,25 @@ class Origin:
 
 
 def name_of(backbone: str) -> str:
-    """The plug-in of "<name>:<fingerprint>"."""
+    """Return the plug-in name of "<name>:<fingerprint>"."""
     return backbone.partition(":")[0]
 
 
 def kept_options(texts: Iterable[str]) -> dict[str, str]:
-    """The provenance of a class built with these KEY=VALUE settings; without paths, which differ between
-    machines, and with them the bytes of the file."""
+    """Return the provenance entry for these KEY=VALUE settings, without paths: they differ between machines,
+    and class files must be byte-identical."""
     kept = sorted(text for text in texts if not text.partition("=")[0].endswith("weights"))
     return {OPTIONS: shlex.join(kept)}
 
 
 def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The settings that `kept_options` wrote; None for a class that does not say."""
+    """Read the settings that `kept_options` wrote; None for a class built before they were stored."""
     text = provenance.get(OPTIONS)
     return None if text is None else tuple(shlex.split(text))
 
 
 def origin_of(model: Built) -> Origin:
-    """Of a class that was read."""
+    """Return the origin of a loaded class."""
     return Origin(model.info.name, model.backbone, options_of(model.provenance))
 
 
@@ -60,7 +60,8 @@ def check(model: Built, computed: str, path: str | Path = "") -> None:
 
 
 def chosen(given: str, built_on: Origin | None) -> str:
-    """The plug-in that is meant: the given one, else that of the class. Raises ValueError if it is none."""
+    """Choose the backbone plug-in: the given one, else that of the class. Raises ValueError if there is no
+    such plug-in."""
     if given or built_on is None:
         return given or DEFAULT
     if built_on.name not in FEATURES.names():
@@ -73,7 +74,7 @@ def chosen(given: str, built_on: Origin | None) -> str:
 
 
 def with_those_of(origin: Origin | None, name: str, given: Iterable[str]) -> list[str]:
-    """KEY=VALUE settings for the backbone `name`: the given ones, then those of a class built on it."""
+    """Merge KEY=VALUE settings for backbone `name`: the given ones, then those of a class built on it."""
     given = list(given)
     if origin is None or origin.name != name:
         return given
@@ -82,7 +83,7 @@ def with_those_of(origin: Origin | None, name: str, given: Iterable[str]) -> lis
 
 
 def mismatch(origin: Origin, computed: str, path: str | Path = "") -> str:
-    """Why a class and features of another backbone cannot be compared, and the two ways out."""
+    """Explain why a class and features of another backbone cannot be compared, with two remedies."""
     what = f"{path} (class {origin.category!r})" if path else f"class {origin.category!r}"
     name = name_of(computed)
     rebuild = (
@@ -111,7 +112,7 @@ def _way_back(origin: Origin, name: str) -> str:
 
 
 def beware(backbone: str) -> str:
-    """What to tell who shows photographs to a backbone; empty where that is fine."""
+    """Return the warning about using a backbone on photographs; empty where that is fine."""
     name = name_of(backbone)
     if name not in RENDERED_ONLY:
         return ""

@@ -12,7 +12,8 @@ from semcorr_ros.storage import read_json
 
 
 def read_camera(path: str | Path, size: tuple[int, int]) -> Camera:
-    """The camera of an image of `size` (h, w). Raises FileNotFoundError or ValueError naming the file."""
+    """Read the camera of an image of `size` (h, w). Raises FileNotFoundError or ValueError naming the
+    file."""
     content = read_json(path)
     if not isinstance(content, dict) or "K" not in content:
         raise ValueError(f'{path}: expected {{"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]}}, got {content!r}')

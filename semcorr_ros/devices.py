@@ -15,7 +15,7 @@ Tree = TypeVar("Tree")
 
 
 def moved(tree: Tree, device: str) -> Tree:
-    """A tensor, or a dataclass with all tensors in it and in its dataclasses, on a device."""
+    """Move a tensor, or all tensors in a dataclass and its nested dataclasses, to a device."""
     if isinstance(tree, Tensor):
         return cast(Tree, tree.to(device))
     if is_dataclass(tree) and not isinstance(tree, type):
@@ -25,8 +25,7 @@ def moved(tree: Tree, device: str) -> Tree:
 
 
 def choose_device(options: ComputeOptions, spell: Spell) -> str:
-    """Take over the number of threads and return the torch device. Raises ValueError for one that is not
-    there."""
+    """Set the number of CPU threads and return the torch device. Raises ValueError for an unavailable one."""
     if options.threads:
         torch.set_num_threads(options.threads)
     device = options.device

@@ -18,13 +18,13 @@ from torch import Tensor
 from semcorr_ros.storage import read_tensors, write_tensors
 
 LOG = logging.getLogger(__name__)
-KEPT = 0.9  # share of the largest size that is left after something had to go
+KEPT = 0.9  # share of `max_bytes` that is kept when results are deleted
 T = TypeVar("T")
 
 
 class DiskStore:
-    """A folder that several processes may share. Once it holds more than `max_bytes`, what was not used for
-    longest is deleted."""
+    """A folder that several processes may share. Beyond `max_bytes`, the least recently used results are
+    deleted."""
 
     def __init__(self, root: Path, max_bytes: int, device: str) -> None:
         if max_bytes <= 0:
@@ -33,7 +33,7 @@ class DiskStore:
         self._bytes: int | None = None  # as far as this process knows; None before it wrote anything
 
     def path(self, model: str, facts: str, *content: Tensor) -> Path:
-        """Where the result of a model lies for these facts and the bytes of these tensors."""
+        """Return the file of a model's result, named by the hash of these facts and tensors."""
         digest = hashlib.sha256(f"{model}|{facts}".encode())
         for tensor in content:
             digest.update(f"|{tuple(tensor.shape)}|".encode())
@@ -42,8 +42,8 @@ class DiskStore:
         return self._root / model.replace(":", "-") / name[:2] / f"{name}.safetensors"
 
     def read(self, path: Path, restore: Callable[[dict[str, Tensor], dict[str, Any]], T]) -> T | None:
-        """What `restore` makes of the tensors, on the device, and the header; None for what is not there or,
-        with a warning, damaged. `restore` raises ValueError or KeyError for what it cannot use."""
+        """Read a result as `restore` makes it from tensors (on the device) and header; None for a missing or,
+        with a warning, damaged file. `restore` raises ValueError or KeyError for what it cannot use."""
         try:
             found = restore(*read_tensors(path, self._device))
             os.utime(path)
@@ -55,7 +55,7 @@ class DiskStore:
         return found
 
     def write(self, path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-        """Keep a result, if the disk lets us."""
+        """Write a result; log a warning if the disk refuses."""
         try:
             write_tensors(path, tensors, header)
             if self._bytes is None:
@@ -69,12 +69,13 @@ class DiskStore:
 
 
 def shrink(folder: Path, max_bytes: int) -> int:
-    """Delete results, longest unused first, until `max_bytes` are left. Returns how many are."""
+    """Delete results, least recently used first, until at most `max_bytes` are left. Returns the bytes
+    left."""
     stats = []
     for path in _entries(folder):
         try:
             stats.append((path.stat().st_mtime_ns, path.stat().st_size, path))
-        except FileNotFoundError:  # another process was faster
+        except FileNotFoundError:  # deleted by another process
             continue
     left = sum(size for _, size, _ in stats)
     for _, size, path in sorted(stats):

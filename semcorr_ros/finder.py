@@ -41,7 +41,7 @@ def _silent(stage: str, progress: float, energy: float) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """How a search talks with whoever asked for it."""
+    """Callbacks by which a caller follows and stops a search."""
 
     keep_going: Callable[[], bool] = _always  # polled between optimizer steps; False: give up
     report: Report = _silent
@@ -60,12 +60,12 @@ class Finder:
 
     @property
     def backbone(self) -> str:
-        """What the features are comparable with."""
+        """Identity of the features; equal strings mean comparable features."""
         return self.providers.features.backbone
 
     @property
     def least_score(self) -> float:
-        """The least confidence of what is told."""
+        """Confidence below which an object is refused."""
         return min_score_for(self.backbone, self.min_score)
 
     def scene(self, frame: Frame) -> Scene:
@@ -84,7 +84,7 @@ class Finder:
         place: Place = ANYWHERE,
         watch: Watch = UNWATCHED,
     ) -> Answer:
-        """`find` from where the object was in the last picture of a stream."""
+        """Place a class like `find`, starting from its placement in the previous picture of a stream."""
 
         def follow(seen: Observation, search: Search) -> Placed:
             return model.follow(seen, last, search)
@@ -167,7 +167,7 @@ class Finder:
         return look(scene, extractor, (), None, place)
 
     def _told(self, found: Correspondences, placed: Placed, refusal: Refusal | None) -> Correspondences:
-        """Points as they may be told, in pixels of the original image."""
+        """Judge points and convert them to pixels of the original image."""
         if placed.seen.lens is not None:
             found = replace(found, points=distortion.to_image(found.points, placed.seen.lens))
         if placed.pose is None:  # a method that does not judge itself

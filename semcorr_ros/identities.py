@@ -28,7 +28,7 @@ class Sighting:
     extent_px: float
     position: tuple[float, float, float] | None = None  # metres, camera frame; None: not metric
     extent: float = 0.0
-    tracker_id: str = ""  # the number of whoever found it, which decides
+    tracker_id: str = ""  # the detector's own number, which overrides distance; empty: none
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class _Track:
 
 
 class Identities:
-    """The objects seen lately, by class. One instance per camera."""
+    """Recently observed objects, by class. One instance per camera."""
 
     def __init__(self) -> None:
         self._tracks: dict[str, list[_Track]] = {}
         self._now = -math.inf
 
     def assign(self, name: str, sightings: Sequence[Sighting], time: float) -> list[int]:
-        """A number per sighting of class `name` at `time` (seconds, of the picture)."""
+        """Assign a number to each sighting of class `name` at `time` (seconds, of the picture)."""
         numbers = self.match(name, sightings, time)
         tracks = {track.number: track for track in self._tracks.get(name, [])}
         taken = {*tracks, *(number for number in numbers if number is not None)}
@@ -65,14 +65,14 @@ class Identities:
         return result
 
     def match(self, name: str, sightings: Sequence[Sighting], time: float) -> list[int | None]:
-        """The number each sighting already has, None for a new object. Remembers nothing."""
+        """Find the number each sighting already has, None for a new object. Stores nothing."""
         self._advance(time)
         tracks = self._tracks.get(name, [])
         numbers: list[int | None] = [None] * len(sightings)
         if not tracks or not sightings:
             return numbers
         costs = np.array([[_cost(sighting, track.seen) for track in tracks] for sighting in sightings])
-        costs = np.minimum(costs, GATE)  # out of reach is out of reach: how far must not shift the others
+        costs = np.minimum(costs, GATE)  # how far beyond the gate must not affect the other matches
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < GATE:
                 numbers[row] = tracks[column].number
@@ -91,7 +91,7 @@ class Identities:
 
 
 def _cost(a: Sighting, b: Sighting) -> float:
-    """Distance in sizes; a tracker's own number beats every distance."""
+    """Compute the distance in object sizes; a tracker's own number overrides distance."""
     if a.tracker_id and b.tracker_id:
         return -IMPOSSIBLE if a.tracker_id == b.tracker_id else IMPOSSIBLE
     if a.position is not None and b.position is not None:
@@ -104,7 +104,7 @@ def _share(distance: float, extent: float) -> float:
 
 
 def duplicates(sightings: Sequence[Sighting], scores: Sequence[float], share: float = 0.3) -> set[int]:
-    """Rows that show an object which a row with a higher score shows as well: nearer than `share` sizes."""
+    """Find rows that duplicate one with a higher score: nearer to it than `share` object sizes."""
     dropped: set[int] = set()
     order = sorted(range(len(sightings)), key=lambda row: -scores[row])
     for i, row in enumerate(order):

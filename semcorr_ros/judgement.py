@@ -14,8 +14,8 @@ from semcorr_ros.refusal import Code, Refusal
 # MIN_SCORE by the name of a backbone, where another value was measured. efficientnet_lite: 95 % of the
 # confidences in training photographs of another class are below it.
 MIN_SCORE_ON: dict[str, float] = {"efficientnet_lite": 0.3}
-# A point scores the object's confidence times 0.5 to 1, by its looks: compared with min_score itself, all
-# points of an object that is just sure enough would be rejected. The middle of that range.
+# A point scores the object's confidence times 0.5 to 1, by its appearance: compared with min_score itself,
+# all points of an object just above it would be rejected. The middle of that range.
 OF_A_POINT = 0.75
 
 
@@ -27,14 +27,15 @@ def min_score_for(backbone: str, given: float | None = None) -> float:
 
 
 def unmeasured(seen: Observation, pose: Pose) -> str:
-    """Say what to know of an answer without metric positions although there is depth; empty otherwise."""
+    """Return a note for an answer without metric positions although there is metric depth; empty
+    otherwise."""
     if seen.depth is None or not seen.depth.metric or pose.metric:
         return ""
     return "hardly any depth was measured on the object: pixels only, no metric positions"
 
 
 def low_score(confidence: float, min_score: float) -> Refusal | None:
-    """Why an object that was placed is not told; None where it is sure enough."""
+    """Return the refusal of a placed object whose confidence is below `min_score`; None otherwise."""
     if confidence >= min_score:
         return None
     near = f"{confidence:.2f}" == f"{min_score:.2f}"  # 0.297 is not "0.30, below 0.30"
@@ -43,8 +44,9 @@ def low_score(confidence: float, min_score: float) -> Refusal | None:
 
 
 def judged(found: Correspondences, min_score: float, refused: bool = False) -> Correspondences:
-    """The points as they may be told: one below OF_A_POINT of min_score is REJECTED, a visible one without
-    position NO_DEPTH, and where the whole object is refused, all are REJECTED and without position."""
+    """Set the state of points: one scoring below OF_A_POINT of min_score becomes REJECTED, a visible one
+    without position NO_DEPTH; where the whole object is refused, all become REJECTED and lose their
+    position."""
     state, xyz = found.state.clone(), found.xyz.clone()
     visible = state == int(KeypointState.VISIBLE)
     state[visible & ~torch.isfinite(xyz).all(-1)] = int(KeypointState.NO_DEPTH)

@@ -41,7 +41,7 @@ class Common:
     spell: Spell  # of the device and of the options in messages
 
     def settings(self) -> dict[str, str]:
-        """For every plug-in that has them."""
+        """Return the settings for every plug-in that has them."""
         return {"device": self.device} | ({"precision": self.precision} if self.precision else {})
 
 
@@ -52,8 +52,8 @@ def live_providers(
     spell: Spell,
     folder: Folder | None = None,
 ) -> LiveProviders:
-    """Build what the options name. built_on: of the class that the pictures are compared with; folder: of
-    precomputed features, where an option names it.
+    """Build the providers that the options name. built_on: origin of the class that the pictures are compared
+    with; folder: of precomputed features, where an option names it.
 
     Raises ValueError naming the option, also for a provider of files, FileNotFoundError for missing weights,
     ImportError naming the extra.
@@ -91,7 +91,7 @@ def feature_extractor(
     others: Sequence[Plugin[Any]] = (),
     folder: Folder | None = None,
 ) -> FeatureExtractor:
-    """Build the backbone; unless it is given, that of the class.
+    """Build the given backbone, or the one that the class was built on.
 
     others: the networks that a precision is meant for as well; one of all must have a choice. folder: of
     precomputed features, where an option names it. Raises as `live_providers`.

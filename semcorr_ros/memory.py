@@ -14,7 +14,7 @@ NO_GPU = "none"
 
 
 def peak_memory() -> dict[str, Any]:
-    """Peaks since the process began, JSON-ready.
+    """Measure peak memory since the process began, JSON-ready.
 
     `process_bytes`: resident memory of this process; `worker_bytes`: the largest of those it started, once
     they have ended (0: none); `gpu`: its name, "none" where there is none, "unused" where torch did not need

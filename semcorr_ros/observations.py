@@ -35,7 +35,7 @@ class Providers:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and all that is computed of it whatever is looked for."""
+    """A picture and all that is computed from it for any class."""
 
     frame: Frame  # depth filled in by a network where there is one
     features: FeatureMap  # of the whole image
@@ -48,7 +48,7 @@ class Scene:
         return self.features.image_size
 
     def seen(self) -> Observation:
-        """The whole picture as an observation without an object, on the device of its features."""
+        """Return the whole picture as an observation without a mask, on the device of its features."""
         frame, device = self.frame, self.features.values.device
         return Observation(
             image=frame.image.to(device),
@@ -59,7 +59,7 @@ class Scene:
 
 
 def scene_of_frame(frame: Frame, features: FeatureExtractor, depth: ImageDepth | None = None) -> Scene:
-    """Encode a camera's picture. depth: a network that gives it to pictures without."""
+    """Encode a camera's picture. depth: network for pictures without measured depth."""
     frame = with_depth(frame, depth)
     ref, size = ImageRef(frame.image), (int(frame.image.shape[0]), int(frame.image.shape[1]))
     return Scene(frame, features.encode(ref), unannotated("", size), ref)
@@ -122,7 +122,7 @@ def look_for(
     model: Recognizer,
     place: Place = ANYWHERE,
 ) -> Observation:
-    """Find an object that must be there. Raises NotFoundError."""
+    """Find an object as `look` does. Raises NotFoundError where nothing looks like the class."""
     seen = look(scene, features, masks, model, place)
     if seen.mask is None or not seen.mask.any():
         raise NotFoundError(f"nothing in the image looks like the class {model.info.name!r}; {SMALL}")
@@ -164,7 +164,7 @@ def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Provi
 def lone_image(
     path: str | Path, category: str, depth_path: Path | None = None, camera: Camera | None = None
 ) -> AnnotatedImage:
-    """Describe a picture that belongs to no data set as a sample without keypoints; its box is all of it.
+    """Describe a picture outside any data set as a sample without keypoints; its box is the whole image.
 
     Raises FileNotFoundError or ValueError naming the file.
     """
@@ -174,7 +174,7 @@ def lone_image(
 
 
 def unannotated(category: str, size: tuple[int, int]) -> AnnotatedImage:
-    """Describe pixels of which nothing is known: no file, no keypoints, and the box is all of it."""
+    """Describe an image without file and keypoints; its box is the whole image."""
     return AnnotatedImage(
         name="",
         category=category,
@@ -198,7 +198,7 @@ def _depth(sample: AnnotatedImage, providers: Providers) -> DepthMap | None:
 
 
 def _camera(sample: AnnotatedImage, depth: DepthMap | None) -> Camera | None:
-    """The data set's, else one with the focal length that the depth network found."""
+    """Return the data set's camera, else one with the focal length that the depth network estimated."""
     if sample.camera is None and depth is not None and depth.focal is not None:
         return cameras.centered(depth.focal, sample.size)
     return sample.camera

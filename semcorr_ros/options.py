@@ -27,8 +27,8 @@ def option(
     choices: Iterable[Any] | Callable[[], Iterable[Any]] = (),
     **more: Any,
 ) -> Any:
-    """Describe an option. low, high: bounds, both included. choices: what it may be besides its default, or
-    a function that finds that out.
+    """Describe an option. low, high: inclusive bounds. choices: allowed values besides the default, or a
+    function that lists them.
 
     more: `change`, when the ROS parameter may be changed; and of the command line `flag`, where it is not the
     field's name, `metavar`, `several` (one value each time it is given) and `positional`.
@@ -45,7 +45,7 @@ def group(kind: type[Any], rare: bool = False) -> Any:
 
 
 def flag(holder: object, name: str) -> str:
-    """How the command line spells a field of a group, or an option of another one."""
+    """Spell a field of a group, or an option of another group, as on the command line."""
     fields = dataclasses.fields(holder)  # type: ignore[arg-type]
     field = next((field for field in fields if field.name == name), None)
     if field is None:
@@ -54,18 +54,18 @@ def flag(holder: object, name: str) -> str:
 
 
 def spelled(field: dataclasses.Field[Any]) -> str:
-    """The flag of a field, without dashes in front."""
+    """Spell the flag of a field, without leading dashes."""
     return str(field.metadata.get("flag") or field.name.replace("_", "-"))
 
 
 def choices_of(field: dataclasses.Field[Any]) -> tuple[Any, ...]:
-    """What an option may be; empty: anything."""
+    """List the allowed values of an option; empty: anything."""
     found = field.metadata.get("choices", ())
     return tuple(found() if callable(found) else found)
 
 
 def exclude(options: object, *names: str, required: bool = False) -> None:
-    """Raise ValueError where more than one of these fields is given; required: or none."""
+    """Raise ValueError where more than one of these fields is given or, if required, none."""
     flags = [flag(options, name) for name in names]
     given = [flag for flag, name in zip(flags, names, strict=True) if getattr(options, name)]
     if len(given) > 1:
@@ -75,8 +75,8 @@ def exclude(options: object, *names: str, required: bool = False) -> None:
 
 
 def check(options: T, spell: Spell) -> T:
-    """Return the options, also those in nested groups. Raises ValueError naming what is not allowed, and
-    what is."""
+    """Validate options, also in nested groups, and return them. Raises ValueError naming what is not allowed,
+    and what is."""
     for field in dataclasses.fields(options):  # type: ignore[arg-type]
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):

@@ -32,7 +32,7 @@ class Place:
 
     box: Box | None = None
     mask: Bool[Tensor, "height width"] | None = None  # True on the object
-    rough: bool = False  # the mask is a guess of ours, not a detector's word
+    rough: bool = False  # the mask is our own guess, not a detector's
 
 
 ANYWHERE = Place()
@@ -41,7 +41,7 @@ ANYWHERE = Place()
 def first_mask(
     masks: Sequence[MaskProvider], sample: AnnotatedImage, seen: Observation, model: Recognizer | None
 ) -> tuple[Bool[Tensor, "height width"] | None, bool]:
-    """Ask the providers in turn: the first answer, and whether it is given rather than recognised."""
+    """Ask the providers in turn; return the first mask, and whether it is given rather than recognised."""
     for provider in masks:
         mask = provider.mask(sample, seen, model)
         if mask is not None:
@@ -57,7 +57,7 @@ def mask_at(
     extractor: FeatureExtractor,
     masks: Sequence[MaskProvider],
 ) -> tuple[Bool[Tensor, "height width"], bool]:
-    """Find the object at a place, and whether its mask is given.
+    """Find the mask of the object at a place, and whether it is given.
 
     model: None takes the place as it is.
 
@@ -79,12 +79,12 @@ def mask_at(
 
 
 def rectified_mask(mask: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "height width"]:
-    """Turn a mask of the camera's image into one of the rectified image."""
+    """Convert a mask of the camera's image to the rectified image."""
     return mask if frame.lens is None else rectify_depth(mask.float(), frame.lens) > 0.5
 
 
 def candidates(seen: Observation, model: Recognizer, most: int) -> list[Place]:
-    """Find up to `most` separate things that look like the class, largest first.
+    """Find up to `most` separate regions that look like the class, largest first.
 
     Without depth, one that is hidden in the middle counts as two. Raises NotFoundError.
     """
@@ -108,7 +108,7 @@ def _by_depth(
     seen: Observation,
     model: Recognizer,
 ) -> Bool[Tensor, "height width"]:
-    """Replace a mask by the surface that attention means, where depth and camera are known."""
+    """Replace a mask by the surface under the attention, where depth and camera are known."""
     if seen.depth is None or seen.camera is None:
         return mask
     draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask
@@ -136,7 +136,7 @@ def _outlined(
     model: Recognizer,
     masks: Sequence[MaskProvider],
 ) -> Bool[Tensor, "height width"]:
-    """What the providers make of a rough mask, within the box; the rough one where they know no better."""
+    """Let the providers refine a rough mask within the box; keep the rough one where they find nothing."""
     allowed = torch.ones_like(rough)
     if box is not None:
         x, y, w, h = window = _widened(box, seen.features.image_size)

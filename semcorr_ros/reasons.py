@@ -9,7 +9,7 @@ from semcorr_ros.refusal import Code
 
 @dataclass(frozen=True)
 class Reason:
-    """For a person who sees the name for the first time."""
+    """Explanation of a code, and its remedy, for a user."""
 
     meaning: str
     fix: str

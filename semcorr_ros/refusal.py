@@ -59,5 +59,5 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a defect
 
 
 def shortened(message: str) -> str:
-    """With its end left out where it is too long to be read."""
+    """Cut a message off after LONGEST_MESSAGE characters."""
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 4] + " ..."

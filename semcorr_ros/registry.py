@@ -69,19 +69,20 @@ class Plugin(Generic[Made]):
         needs_files: bool = False,
         needs_annotations: bool = False,
     ) -> None:
-        """needs_files: it reads what a data set has beside its images, so it is of no use to a camera.
-        needs_annotations: annotated keypoints, so it is for training images only."""
+        """Describe a provider. needs_files: it reads files that a data set has beside its images, so a camera
+        cannot use it. needs_annotations: it reads annotated keypoints, so it serves training images only."""
         self.settings: type[Any] = settings
         self.build: Callable[[Any], Made] = build
         self.needs_files, self.needs_annotations = needs_files, needs_annotations
         self.name = "/".join(build.__module__.split(".")[-2:])  # for messages: features/tiny
 
     def has_setting(self, key: str) -> bool:
-        """Whether the settings have a field of that name."""
+        """Tell whether the settings have a field of that name."""
         return key in {field.name for field in dataclasses.fields(self.settings)}
 
     def make(self, given: Mapping[str, Any], common: Mapping[str, Any]) -> Made:
-        """Build it from the given settings; of the common ones, such as the device, it gets those it has.
+        """Build the provider from the given settings and those of the common ones, such as the device, that
+        it has.
 
         Raises ValueError for a setting that it does not have or that has the wrong type, and as `build`.
         """
@@ -157,7 +158,7 @@ def load_module(package: str, name: str) -> ModuleType:
 
 
 def _missing(error: ImportError) -> str:
-    """What to install; empty where the fault is our own."""
+    """Say what to install; empty where the fault is our own."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "semcorr_ros", "semcorr_lab"):
         return ""

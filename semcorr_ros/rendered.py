@@ -29,7 +29,7 @@ def save(picture: Image.Image, path: Path, **options: Any) -> None:
 
 
 def is_marked(path: Path) -> bool:
-    """False also for a file that is no image: others say so."""
+    """Tell whether an image has the mark; False also for a file that is no image: others report that."""
     try:
         with Image.open(path) as picture:
             said = picture.info.get("comment", picture.info.get(PNG_KEY, ""))
@@ -39,7 +39,7 @@ def is_marked(path: Path) -> bool:
 
 
 def warn_of_photograph(backbone: str, path: Path) -> None:
-    """Once per process, where a backbone that knows rendered images only is shown another one.
+    """Warn, once per process, where a backbone trained on rendered images only is given an unmarked one.
 
     Data sets that older versions rendered have no mark: nothing is refused.
     """

@@ -41,7 +41,7 @@ SIDEWAYS = (5, 6, 7, 8)  # height and width change places
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary sibling of `path` that replaces it on success and vanishes on failure."""
+    """Yield a temporary sibling of `path` that replaces it on success and is deleted on failure."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
@@ -81,7 +81,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], header: dict[str
 
 
 def read_tensors(path: str | Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header of a file written by `write_tensors`.
+    """Read tensors and header of a file written by `write_tensors`.
 
     Raises FileNotFoundError, or ValueError for a truncated, corrupted or foreign file.
     """
@@ -97,7 +97,7 @@ def read_tensors(path: str | Path, device: str = "cpu") -> tuple[dict[str, Tenso
 
 
 def read_header(path: str | Path) -> Any:
-    """The header of such a file without its tensors. Raises as `read_tensors`."""
+    """Read the header of such a file without its tensors. Raises as `read_tensors`."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
@@ -109,7 +109,7 @@ def read_header(path: str | Path) -> Any:
 
 
 def decode(data: bytes, flags: int, name: str) -> np.ndarray:
-    """Decode JPEG or PNG by cv2.imdecode with `flags`, as stored: EXIF data turn nothing.
+    """Decode JPEG or PNG by cv2.imdecode with `flags`, as stored: EXIF orientation is ignored.
 
     Raises ValueError naming `name` for anything else, a damaged image or one above MAX_PIXELS.
     """
@@ -139,7 +139,7 @@ def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(h, w) of the upright image, from the file's header. Raises as `read_image`."""
+    """Read (h, w) of the upright image from the file's header. Raises as `read_image`."""
     with _opened(path) as image:
         size = image.height, image.width
         return size[::-1] if _orientation(image) in SIDEWAYS else size
@@ -158,7 +158,7 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1, upright, also where the EXIF data cannot be read: viewers ignore them then."""
+    """Read the EXIF orientation; 1 (upright) where the EXIF data cannot be read, as viewers do."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except (*UNREADABLE, ValueError, TypeError, struct.error):
@@ -166,7 +166,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _eight_bits(image: Image.Image, path: str | Path) -> Image.Image:
-    """Grays of 16 bits as grays of 8: Pillow would make everything from 255 on white."""
+    """Convert 16-bit grays to 8 bits: Pillow would clip everything above 255 to white."""
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image)

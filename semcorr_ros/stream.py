@@ -18,7 +18,7 @@ from semcorr_ros.methods import Model, Placed
 from semcorr_ros.observations import Scene
 from semcorr_ros.places import Place
 
-MAX_FOLLOWED = 64  # objects followed at once; the oldest one goes
+MAX_FOLLOWED = 64  # objects followed at once; beyond that the oldest is dropped
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Shot:
 
 
 class Stream:
-    """What is followed in one camera's pictures. For one thread; `forget` may come from another one."""
+    """Objects followed in one camera's pictures. For one thread; another one may call `forget`."""
 
     def __init__(self, camera: str = "") -> None:
         self._camera = camera
@@ -49,17 +49,17 @@ class Stream:
         self._followed: dict[str, Placed] = {}
 
     def forget(self) -> None:
-        """Count whatever comes next as new."""
+        """Forget all objects: whatever comes next gets a new number."""
         self._identities, self._followed = Identities(), {}
 
     def release(self) -> None:
-        """Let go of tensors: what is followed is searched anew, under its number."""
+        """Drop placements and their tensors: objects are searched anew but keep their numbers."""
         self._followed = {}
 
     def look(
         self, finder: Finder, model: Model, shot: Shot, watch: Watch = UNWATCHED
     ) -> tuple[list[Answer], list[Answer]]:
-        """Find every object of a class: the answers, with numbers that stay, and those that are refused.
+        """Find every object of a class; return answers with persistent numbers, and those that are refused.
 
         Raises Refusal for a picture that cannot be looked at at all, TIMEOUT where `watch` gives up.
         """
@@ -85,7 +85,7 @@ class Stream:
         return [region for region in shot.regions if region.class_name in ("", model.info.name)]
 
     def _keys(self, name: str, shot: Shot, marked: Sequence[Region]) -> list[str]:
-        """What each object is followed under, before it has been found again."""
+        """Return the key each object is followed under, from its region alone."""
         if len(marked) == 1 and shot.regions is None:
             return [name]
         sightings = [replace(_place_of(one.place), tracker_id=one.tracker_id) for one in marked]
@@ -96,7 +96,7 @@ class Stream:
         self, finder: Finder, model: Model, scene: Scene, at: tuple[str, Place], watch: Watch
     ) -> Answer:
         key, place = at
-        # Out of the table until it has come through: after any failure the object counts as lost.
+        # Removed until it is placed again: after any failure the object counts as lost.
         last = self._followed.pop(key, None)
         answer = finder.follow(model, scene, last, place, watch)
         if answer.placed is not None:
@@ -107,7 +107,7 @@ class Stream:
 
 
 def sighting(answer: Answer) -> Sighting:
-    """Tell one object from the next: where it is, and how large."""
+    """Measure where an answer's object is and how large, to tell it from others."""
     pixels = answer.pixels[torch.isfinite(answer.pixels).all(-1)].cpu().double()
     center, extent = (math.nan, math.nan), math.nan
     if len(pixels):
@@ -122,7 +122,7 @@ def sighting(answer: Answer) -> Sighting:
 
 
 def _place_of(place: Place) -> Sighting:
-    """A place before anything is known of what is there."""
+    """Return the sighting of a place alone, before the class is placed in it."""
     if place.mask is not None:
         rows, columns = place.mask.nonzero().T
         x, y = float(columns.min()), float(rows.min())

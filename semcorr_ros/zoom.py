@@ -19,7 +19,7 @@ Window = tuple[int, int, int, int]  # x, y, width, height
 
 
 def zoomed(seen: Observation, ref: ImageRef, extractor: FeatureExtractor) -> Observation:
-    """`seen` with features of the window around its mask.
+    """Replace the features of `seen` by those of the window around its mask.
 
     Unchanged without a mask, when the object fills the image, and for extractors that do not compute
     features from pixels (`from_pixels` is not True).
@@ -31,7 +31,7 @@ def zoomed(seen: Observation, ref: ImageRef, extractor: FeatureExtractor) -> Obs
 
 
 def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) -> FeatureMap:
-    """Features of a part of the image, which know where in the image they are."""
+    """Encode a window of the image; the features know where in the image they are."""
     x, y, width, height = window
     part = ref.image[y : y + height, x : x + width].contiguous()
     features = extractor.encode(replace(ref, image=part))
@@ -40,7 +40,7 @@ def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) ->
 
 
 def object_window(mask: Bool[Tensor, "height width"]) -> Window | None:
-    """A square around the True pixels, with a margin, cut at the image's border.
+    """Return a square around the True pixels, with a margin, clipped at the image's border.
 
     None where there is nothing, or where the window would hardly be smaller than the image.
     """

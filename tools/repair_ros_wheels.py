@@ -19,12 +19,12 @@ NUMPY_INCLUDE = re.compile(r"/opt/python/cp[^/]+/lib/python[0-9.]+/site-packages
 
 
 def repair(text: str, python_include: str, numpy_include: str) -> str:
-    """The exported targets with this interpreter's include folders."""
+    """Replace the include folders in exported targets by this interpreter's."""
     return NUMPY_INCLUDE.sub(numpy_include, PYTHON_INCLUDE.sub(python_include, text))
 
 
 def main() -> int:
-    """Repair every export file below sys.prefix. Fails if a foreign folder is left."""
+    """Repair every export file below sys.prefix; return 1 if a foreign folder is left."""
     broken = []
     for path in Path(sys.prefix, "share").glob("*/cmake/*__rosidl_generator_pyExport*.cmake"):
         text = path.read_text()

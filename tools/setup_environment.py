@@ -31,7 +31,7 @@ Command = list[str | Path]
 
 
 def main() -> int:
-    """Bring the checkout up to date; 0 on success, 1 with one line that says what to do."""
+    """Bring the checkout up to date; return 0, or 1 with one line that says what to do."""
     with open(__file__) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once must not build over each other
         try:
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def system_ros() -> str | None:
-    """Name of the sourced ROS 2 distribution whose rclpy this interpreter imports, if any.
+    """Return the name of the sourced ROS 2 distribution whose rclpy this interpreter imports, if any.
 
     Our own start-up hook sets AMENT_PREFIX_PATH as well, so being inside .venv does not count.
     """
@@ -103,14 +103,14 @@ def _install_packages() -> None:
 
 
 def _has_pip() -> bool:
-    """False also for an environment whose creation was interrupted."""
+    """Tell whether the environment has pip; False also where its creation was interrupted."""
     if not PYTHON.exists():
         return False
     return subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
 def _numpy_constraint() -> Command:
-    """A sourced ROS 2 has modules compiled against its NumPy: keep that one, or at least its ABI."""
+    """Pin the NumPy of a sourced ROS 2, or at least its ABI: its modules are compiled against it."""
     code = "import numpy; print(numpy.__version__)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
     recent = tuple(int(part) for part in found.split(".")[:2]) >= (1, 26) if found else False
@@ -153,7 +153,7 @@ def _build() -> None:
 def _colcon() -> Command:
     system = shutil.which("colcon") if system_ros() else None
     colcon: Command = [system] if system else [PYTHON, "-m", "colcon"]
-    # Of a sourced ROS 2 it is not known which generators it brings, see cmake/few_compilations.cmake.
+    # Which generators a sourced ROS 2 has is unknown, see cmake/few_compilations.cmake.
     fewer = [] if system_ros() else ["-DSEMCORR_FEW_COMPILATIONS=ON"]
     return [
         *colcon, "--log-base", "log", "build", "--symlink-install", "--packages-select", "semcorr_ros",
@@ -165,7 +165,7 @@ def _colcon() -> Command:
 def _build_environment() -> dict[str, str]:
     env = dict(os.environ)
     env["PATH"] = f"{VENV / 'bin'}{os.pathsep}{env['PATH']}"
-    # colcon's own choice starts no compiler while the machine is loaded: beside other work it takes for ever.
+    # colcon's own choice starts no compiler while the machine is loaded.
     env.setdefault("MAKEFLAGS", f"-j{os.cpu_count() or 1}")
     if system_ros() is None:
         env["CMAKE_PREFIX_PATH"] = env["AMENT_PREFIX_PATH"] = str(VENV)
@@ -173,7 +173,7 @@ def _build_environment() -> dict[str, str]:
 
 
 def _install_hook() -> None:
-    """Put tools/overlay_bootstrap.py and a .pth into the environment; see there."""
+    """Install tools/overlay_bootstrap.py and a .pth into the environment; see there."""
     messages = next(PREFIX.glob("**/semcorr_ros/msg/__init__.py"), None)
     if messages is None:
         raise RuntimeError(f"colcon left no generated messages under {PREFIX}; try make clean.")
@@ -190,7 +190,7 @@ def _install_hook() -> None:
 
 
 def _run(what: str, command: Command, env: dict[str, str] | None = None) -> None:
-    """Run a step, saying what it is, every now and then that it goes on, and how long it took."""
+    """Run a step, printing its name, a line every SIGN_OF_LIFE seconds, and how long it took."""
     print(f"make setup: {what} ...", flush=True)
     start, status = time.monotonic(), None
     with subprocess.Popen(command, cwd=ROOT, env=env) as process:

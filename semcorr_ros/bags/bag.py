@@ -13,16 +13,15 @@ from rosbags.typesys import Stores, get_typestore
 
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 INFO = "sensor_msgs/msg/CameraInfo"
-DEPTH_WORDS = ("depth", "disparity")  # in topics of images that are no color
+DEPTH_WORDS = ("depth", "disparity")  # in topics of images that are not color
 REGIONS = {"regions": "semcorr_ros/msg/Regions", "detections": "vision_msgs/msg/Detection2DArray"}
-STREAMS = ("image", "camera_info", "depth", *REGIONS)
 
 
 @dataclass(frozen=True)
 class Arrived:
     """A message and the stream it belongs to."""
 
-    stream: str  # of STREAMS
+    stream: str  # image, camera_info, depth, or a key of REGIONS
     seconds: float  # when it was recorded
     message: Any
 
@@ -39,7 +38,7 @@ class Bag:
         self.images = sum(c.msgcount for c in self._connections if streams[c.topic] == "image")
 
     def first(self) -> dict[str, Arrived]:
-        """The first message of each stream that has one."""
+        """Read the first message of each stream that has one."""
         found: dict[str, Arrived] = {}
         for connection in self._connections:
             for arrived in self._read([connection]):
@@ -48,7 +47,7 @@ class Bag:
         return found
 
     def messages(self) -> Iterator[Arrived]:
-        """In the order of recording."""
+        """Read all messages in the order of recording."""
         return self._read(self._connections)
 
     def _read(self, connections: list[Any]) -> Iterator[Arrived]:
@@ -59,14 +58,14 @@ class Bag:
 
 @contextmanager
 def open_bag(path: Path, wanted: dict[str, str]) -> Iterator[Bag]:
-    """wanted: topics by stream; those not given are found. depth: "" = none.
+    """Open a bag. wanted: topics by stream; the others are found by type and name. depth: "" = none.
 
-    Raises ValueError for a bag that cannot be read, or whose topics do not decide themselves.
+    Raises ValueError for an unreadable bag or ambiguous topics, FileNotFoundError.
     """
     if not path.exists():
         raise FileNotFoundError(f"no bag {path}")
     try:
-        # A bag without definitions (sqlite3 before Iron) holds the types of its time: these still fit.
+        # A bag without definitions (sqlite3 before Iron) has older types: Jazzy's still fit.
         reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
         reader.open()
     except (AnyReaderError, OSError, ValueError, KeyError) as error:
@@ -79,7 +78,7 @@ def open_bag(path: Path, wanted: dict[str, str]) -> Iterator[Bag]:
 
 
 def choose_topics(kinds: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
-    """Topic of every stream. Raises ValueError listing the topics where they do not decide themselves."""
+    """Choose the topic of every stream. Raises ValueError listing the topics where they are ambiguous."""
     for stream, topic in wanted.items():
         if topic and topic not in kinds:
             raise ValueError(f"no topic {topic!r} for --{_option(stream)}; the bag has:{_listed(kinds)}")
@@ -114,7 +113,8 @@ def _only(found: list[str], stream: str, kinds: dict[str, str]) -> str:
 
 
 def _folder(topic: str) -> str:
-    """camera_info lies beside image_raw; a transport adds one more level."""
+    """Return the namespace of a camera: camera_info lies beside image_raw; a transport adds one more
+    level."""
     plain = topic.removesuffix("/compressed").removesuffix("/compressedDepth")
     return plain.rpartition("/")[0]
 

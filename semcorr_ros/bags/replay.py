@@ -1,4 +1,4 @@
-"""Send recorded messages through the same steps as a live camera's: what the node would have said."""
+"""Send recorded messages through the same steps as a live camera's: what the node would have answered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from semcorr_ros.stream import Shot, Stream
 
 @dataclass(frozen=True)
 class Settings:
-    """Those of the node's parameters that decide about the answers."""
+    """Those of the node's parameters that affect the answers."""
 
     depth: str = "auto"
     regions: str = "auto"
@@ -103,8 +103,8 @@ class Replay:
         self.reasons[code.name] = sentence
 
     def _entry(self, picture: Picture, marks: Marks | None) -> dict[str, Any]:
-        """{"stamp": {"sec", "nanosec"}, "frame_id", "objects": [..],
-        "refused": {class: {"code", "message"}}}"""
+        """Make {"stamp": {"sec", "nanosec"}, "frame_id", "objects": [..], "refused": {class: {"code",
+        "message"}}}."""
         stamp, objects, refused = picture.header.stamp, [], {}
         for name in [resident.info.name for resident in self.bank.all()]:
             try:

@@ -21,10 +21,11 @@ DEFINITIONS = ("Point2D", "SemanticKeypoint", "SemanticKeypoints", "SemanticKeyp
 
 
 class ResultBag:
-    """Writes an mcap bag; nothing is left of it where writing fails."""
+    """Writes an mcap bag; deletes it where writing fails."""
 
     def __init__(self, path: Path, node: str = "/semcorr"):
-        """Raises FileExistsError for a path that is taken, FileNotFoundError without message definitions."""
+        """Prepare the bag. Raises FileExistsError for an existing path, FileNotFoundError without message
+        definitions."""
         if path.exists():
             raise FileExistsError(f"{path} exists already; choose another, or remove it")
         self._path, self._store = path, get_typestore(Stores.ROS2_JAZZY)
@@ -52,7 +53,7 @@ class ResultBag:
             shutil.rmtree(self._path, ignore_errors=True)
 
     def write(self, entry: dict[str, Any]) -> None:
-        """One entry of a replay."""
+        """Write one entry of a replay."""
         header = self._make(
             "std_msgs/msg/Header", stamp=self._time(entry["stamp"]), frame_id=entry["frame_id"]
         )
@@ -123,7 +124,7 @@ class ResultBag:
 
 
 def message_folder() -> Path:
-    """Where our message definitions are: in the checkout, or in a ROS 2 installation."""
+    """Find our message definitions: in the checkout, or in a ROS 2 installation. Raises FileNotFoundError."""
     prefixes = filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))
     candidates = [Path(__file__).resolve().parents[2] / "msg"]
     candidates += [Path(prefix) / "share/semcorr_ros/msg" for prefix in prefixes]

@@ -1,4 +1,4 @@
-"""What a class's annotations say about themselves before anything is computed, in words with what to do."""
+"""Check a class's annotations before anything is computed; each problem is a sentence with its remedy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LARGE = 10.0  # metres between two keypoints; above, millimetres or centimetres 
 
 
 def about_annotations(images: Sequence[AnnotatedImage], info: CategoryInfo) -> list[str]:
-    """Sentences on keypoints outside of their images and on a flip table that contradicts the names."""
+    """Describe keypoints outside of their images and a flip table that contradicts the names."""
     return [*_outside(images, info), *_flip(info)]
 
 
 def about_size(size: tuple[float, int, int] | None, info: CategoryInfo) -> list[str]:
-    """A sentence on a --size that is none of things one can hold or drive."""
+    """Warn of an implausibly large --size."""
     if size is None or size[0] <= LARGE:
         return []
     metres, first, second = size

@@ -1,4 +1,4 @@
-"""One class file for every category of a data set, several at a time; what is there is kept."""
+"""One class file for every category of a data set, several at a time; existing ones are kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Build = Callable[[BuildClassOptions, Path], int]
 
 
 def build_all(options: BuildClassOptions, build: Build) -> int:
-    """Call `build` for each category, --workers at a time; 0 if every class is there at the end.
+    """Call `build` for each category, --workers at a time; 0 if every class exists at the end.
 
     A category that fails is named with its reason, and the others are built all the same.
     """
@@ -54,14 +54,14 @@ def _of_one(options: BuildClassOptions, category: str, threads: int) -> BuildCla
 
 
 def _told(build: Build, one: BuildClassOptions, path: Path) -> str:
-    """What `build` prints, wherever that is."""
+    """Return what `build` prints."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
         build(one, path)
     return said.getvalue()
 
 
 def _by(crew: Crew, jobs: dict[str, Callable[[], str]]) -> dict[str, str]:
-    """Reasons of the categories that failed."""
+    """Run the jobs; return the reasons of the categories that failed."""
     failed = {}
     with counted() as bar:
         task = bar.add_task("classes", total=len(jobs))

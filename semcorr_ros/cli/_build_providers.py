@@ -21,9 +21,9 @@ NO_FILES = "nothing: this format has no depth files"
 
 
 def with_depth(options: BuildClassOptions, images: Sequence[AnnotatedImage]) -> DatasetSources:
-    """The sources with the depth that is meant: from keypoints where the data set brings none.
+    """Choose the depth source: keypoints where the data set has no depth.
 
-    Raises ValueError, before anything is encoded, for depth that is asked for and not there.
+    Raises ValueError, before anything is encoded, where the depth asked for does not exist.
     """
     sources = options.sources
     name, there = depth_name(sources), sum(image.depth_path is not None for image in images)
@@ -45,13 +45,13 @@ def with_depth(options: BuildClassOptions, images: Sequence[AnnotatedImage]) -> 
 
 
 def with_hull(providers: Providers) -> tuple[Providers, KeypointHull]:
-    """The hull of the keypoints as the last mask provider: the object is at least there."""
+    """Add the hull of the keypoints as the last mask provider: a lower bound of the object."""
     hull = KeypointHull()
     return dataclasses.replace(providers, masks=(*providers.masks, hull)), hull
 
 
 def size_from(options: KeypointDepthOptions, info: CategoryInfo) -> tuple[float, int, int] | None:
-    """Metres and two keypoint ids of --size. Raises ValueError naming what is wrong with it."""
+    """Read metres and two keypoint ids of --size. Raises ValueError naming what is wrong with it."""
     if not options.size:
         return None
     text, *names = options.size
@@ -73,7 +73,8 @@ def size_from(options: KeypointDepthOptions, info: CategoryInfo) -> tuple[float,
 
 
 def with_size(model: ClassRepresentation, size: tuple[float, int, int] | None) -> ClassRepresentation:
-    """The class with that distance between two of its keypoints. Raises ValueError if one is not placed."""
+    """Scale the class to that distance between two of its keypoints. Raises ValueError if one is not
+    placed."""
     if size is None:
         return model
     metres, first, second = size
@@ -87,7 +88,7 @@ def with_size(model: ClassRepresentation, size: tuple[float, int, int] | None) -
 def prepare_depth(
     providers: Providers, images: Sequence[AnnotatedImage], info: CategoryInfo, generator: torch.Generator
 ) -> Prepared:
-    """A provider that needs all images gets them. Raises ValueError saying what is missing."""
+    """Prepare a depth provider that needs all images at once. Raises ValueError saying what is missing."""
     if providers.depth is None:
         raise ValueError("build_class needs depth")
     if isinstance(providers.depth, JointDepth):

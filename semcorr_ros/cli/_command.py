@@ -33,7 +33,7 @@ FRAME, RULE = " │╭╮╰╯|+", {"─", "-"}  # of the box that tyro draws a
 
 
 def parse(kind: type[Options], arguments: Sequence[str]) -> Options:
-    """Read the arguments of a verb. Raises ValueError with one line that names what is wrong."""
+    """Parse the arguments of a verb. Raises ValueError with one line that names what is wrong."""
     rules = ConstructorRegistry()
     rules.struct_rule(_as_described)
     said = io.StringIO()
@@ -52,7 +52,7 @@ def parse(kind: type[Options], arguments: Sequence[str]) -> Options:
 
 
 def _as_described(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """Tell tyro of a dataclass what `option` and `group` say of its fields."""
+    """Translate the `option` and `group` fields of a dataclass for tyro."""
     if not dataclasses.is_dataclass(info.type):
         return None
     hints = get_type_hints(info.type)
@@ -75,7 +75,7 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> StructFieldSpec:
 
 
 def _number(kind: type[int] | type[float], what: str) -> PrimitiveConstructorSpec[Any]:
-    """Read a number, or say in plain words that it is none."""
+    """Parse a number; a bad one gets a plain error."""
 
     def read(words: list[str]) -> Any:
         try:
@@ -87,7 +87,7 @@ def _number(kind: type[int] | type[float], what: str) -> PrimitiveConstructorSpe
 
 
 def _one_line(kind: type[Any], box: str) -> str:
-    """What tyro says in a box of several lines: what is between its title and its first rule."""
+    """Extract the message from tyro's box of several lines: what is between its title and its first rule."""
     lines = [line.strip(FRAME) for line in box.splitlines()]
     below = itertools.dropwhile(lambda line: set(line) <= RULE, [line for line in lines if line][1:])
     body = itertools.takewhile(lambda line: not set(line) <= RULE, below)

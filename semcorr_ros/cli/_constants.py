@@ -7,7 +7,7 @@ from semcorr_ros.methods import Quality
 
 
 def quality_from(options: ConstantsOptions) -> Quality:
-    """Raises ValueError for what is of streams only."""
+    """Read the quality of placement. Raises ValueError for one that is for streams only."""
     if options.quality == "tracking":
         raise ValueError("--quality tracking is for streams, single images have no past: use fast or paper")
     return Quality(str(options.alignment or options.quality), options.without)

@@ -15,11 +15,11 @@ from semcorr_ros.workers import Crew
 def crew_from(
     options: WorkerOptions, compute: ComputeOptions, folder: Path | None = None, threads: int = 0
 ) -> Crew:
-    """Workers that write to `folder`, with `threads` each: --threads, else one.
+    """Make a crew that writes to `folder`, with `threads` per worker: --threads, else one.
 
-    One by default, because sums depend on how they are shared out: neither the number of workers nor the
-    machine may change a result. Only who works alone takes all cores. Raises ValueError, or ImportError
-    naming the extra that is missing.
+    One by default, because floating-point sums depend on how they are split: neither the number of workers
+    nor the machine may change a result. Only a single worker takes all cores. Raises ValueError, or
+    ImportError naming the extra that is missing.
     """
     crew = Crew(options.engine, options.workers, gpu=compute.device != "cpu", folder=folder).sized()
     own = torch.get_num_threads() if crew.alone else 1

@@ -35,7 +35,7 @@ ALONE = Crew(workers=1)
 
 @dataclass(frozen=True)
 class Scored:
-    """One category and method: what was asked, what was answered, and the numbers."""
+    """One category and method: the pairs, their predictions, and the scores."""
 
     pairs: dict[int, ImagePair]
     journal: Journal
@@ -50,7 +50,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all categories and methods of one call share."""
+    """Data set, providers and options, shared by all categories and methods."""
 
     options: EvaluateOptions
     methods: tuple[str, ...]  # OWN is that of the class file
@@ -60,14 +60,15 @@ class Bench:
 
 
 def bench_from(options: EvaluateOptions) -> Bench:
-    """Raises ValueError or FileNotFoundError naming the argument that cannot be used."""
+    """Build what all categories and methods share. Raises ValueError or FileNotFoundError naming the
+    argument."""
     names = tuple(dict.fromkeys(options.what.method or (methods.OWN,)))
     dataset = data.dataset_from(options.dataset)
     return Bench(options, names, dataset, data.providers_from(options.sources, _built_on(options, dataset)))
 
 
 def categories(bench: Bench) -> list[str]:
-    """--category, or all that have a class file. Raises ValueError where there is none."""
+    """List --category, or all that have a class file. Raises ValueError where there is none."""
     options = bench.options
     if options.which.category:
         return [options.which.category]
@@ -83,7 +84,8 @@ def categories(bench: Bench) -> list[str]:
 
 
 def evaluate(bench: Bench, category: str, work: Path, progress: Progress) -> list[Scored]:
-    """Predict what is missing and score, for every method. Raises ValueError where nothing can be done."""
+    """Predict what is missing and score every method. Raises ValueError where there is nothing to
+    evaluate."""
     options = bench.options
     pairs = bench.dataset.pairs(category, options.what.split)
     if not pairs:
@@ -167,12 +169,12 @@ def _setup(bench: Bench, category: str, method: str) -> Setup:
 
 
 def _setup_elsewhere(options: EvaluateOptions, category: str, method: str) -> Setup:
-    """Make a setup in another process, from what can be sent there."""
+    """Make a setup in another process, from picklable arguments."""
     return _setup(bench_from(options), category, method)
 
 
 def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, bool]:
-    """Load the class, on the device of the features, and tell whether the method looks at whole images."""
+    """Load the class, on the device of the features; also tell whether the method matches whole images."""
     options, name = bench.options, method
     path = _class_path(options, category)
     if name == methods.OWN:
@@ -190,7 +192,7 @@ def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, boo
 
 
 def _built_on(options: EvaluateOptions, dataset: Dataset) -> Origin | None:
-    """What the class was built on, or the first of many that are there; None without a class file."""
+    """Read what the class was built on, or the first of many; None without a class file."""
     names = [options.which.category] if options.which.category else dataset.categories()
     paths = [path for name in names if (path := _class_path(options, name)) and path.is_file()]
     return methods.read_origin(paths[0]) if paths else None
@@ -203,7 +205,7 @@ def _class_path(options: EvaluateOptions, category: str) -> Path | None:
 
 
 def _settings(bench: Bench, category: str) -> dict[str, Any]:
-    """What a prediction depends on besides the pairs and the code."""
+    """Collect what a prediction depends on besides the pairs and the code."""
     options = bench.options
     path = _class_path(options, category)
     sources, depth, masks = options.sources, options.sources.depth, options.sources.masks
@@ -231,6 +233,6 @@ def _settings(bench: Bench, category: str) -> dict[str, Any]:
 
 
 def _constants(options: ConstantsOptions) -> str | bytes:
-    """The preset's name; of a file, what is in it."""
+    """Return the preset's name; the bytes of a file."""
     name = quality_from(options).name
     return Path(name).read_bytes() if Path(name).suffix else name

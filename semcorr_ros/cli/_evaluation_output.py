@@ -49,7 +49,7 @@ def write(options: EvaluateOptions, scored: Sequence[Scored], left_out: Mapping[
 
 
 def report_problems(problems: Sequence[str], results: Sequence[Scored], left_out: Mapping[str, str]) -> None:
-    """The first few reasons on stderr."""
+    """Print the first few reasons to stderr."""
     reasons = dict.fromkeys(item["reason"] for one in results for item in one.result["skipped"])
     lines = [*(f"{name}: {reason}" for name, reason in left_out.items()), *problems, *reasons]
     for line in lines[:SHOWN_PROBLEMS]:
@@ -72,7 +72,7 @@ def _content(
 
 
 def _details(results: Sequence[tables.Result]) -> str:
-    """The breakdown of every category, one table each."""
+    """Format the breakdown of every category, one table each."""
     texts = []
     for category in dict.fromkeys(result["category"] for result in results):
         rows = tables.breakdown_rows([result for result in results if result["category"] == category])

@@ -26,7 +26,7 @@ class Group:
 
 
 def groups_of(kind: type[Any]) -> list[Group]:
-    """List the groups of a verb's options; those that lie in no group come first."""
+    """List the groups of a verb's options; ungrouped options come first."""
     own = [field for field in dataclasses.fields(kind) if "doc" in field.metadata]
     return [Group("options", own, False)] * bool(own) + list(_nested(kind, False))
 
@@ -80,7 +80,7 @@ def _usage(groups: list[Group], prog: str, width: int) -> str:
 
 
 def shape(field: dataclasses.Field[Any]) -> str:
-    """Flag and value: --masks NAME ..."""
+    """Format flag and value: --masks NAME ..."""
     about, kind = field.metadata, str(field.type)
     listed = "|".join(map(str, choices_of(field)))
     value = about.get("metavar") or listed or spelled(field).rpartition("-")[2].upper()

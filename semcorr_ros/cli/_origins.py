@@ -11,8 +11,8 @@ from semcorr_ros.registry import by_name
 
 
 def origins(sources: DatasetSources, providers: Providers) -> dict[str, str]:
-    """Which models `depth` and `masks` come from, without paths: "depth_anything:0123456789ab side=70"; and
-    where the weights of the features are published, if these say so."""
+    """Name the models that `depth` and `masks` come from, without paths: "depth_anything:0123456789ab
+    side=70"; and where the weights of the features are published, if known."""
     names = masks_of(sources.masks)
     texts = by_name(sources.masks.mask_options, names, "--mask-option")
     masks = [_origin(*one, texts[one[0]]) for one in zip(names, providers.masks, strict=True)]

@@ -56,7 +56,7 @@ def finder_from(sources: LiveSources, options: AskOptions, class_file: Path | No
 
 
 def find(finder: Finder, model: Model, picture: Picture, progress: Progress) -> tuple[Answer, Scene]:
-    """Place a class in a picture, showing a bar. Raises as `scene_of`."""
+    """Place a class in a picture, with a progress bar. Raises as `scene_of`."""
     scene, place = scene_of(picture, finder, model.info.name)
     task = progress.add_task(picture.image.name, total=1.0)
 
@@ -69,7 +69,7 @@ def find(finder: Finder, model: Model, picture: Picture, progress: Progress) -> 
 
 
 def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Place]:
-    """Read one picture and encode it; files that say more about it go before the networks.
+    """Read and encode one picture; depth, mask and camera files override the networks.
 
     Raises FileNotFoundError or ValueError naming the file.
     """
@@ -91,7 +91,7 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
 
 
 def points_json(answer: Answer) -> list[dict[str, Any]]:
-    """Write one object per point; null where a number is unknown."""
+    """Convert points to JSON, one object each; null where a number is unknown."""
     found = answer.points
     return [
         {
@@ -106,7 +106,7 @@ def points_json(answer: Answer) -> list[dict[str, Any]]:
 
 
 def print_points(points: Sequence[dict[str, Any]]) -> None:
-    """A line per point of `points_json`: name, state, pixel, metres where known, score."""
+    """Print a line per point of `points_json`: name, state, pixel, metres where known, score."""
     width = max((len(point["name"]) for point in points), default=0)
     for point in points:
         pixel = "-" if point["pixel"] is None else "{:7.1f} {:7.1f}".format(*point["pixel"])
@@ -116,7 +116,7 @@ def print_points(points: Sequence[dict[str, Any]]) -> None:
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Progress bars on stderr."""
+    """Show progress bars on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield progress

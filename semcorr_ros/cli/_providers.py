@@ -45,13 +45,13 @@ def dataset_from(options: DatasetOptions) -> Dataset:
 
 
 def device_from(options: ComputeOptions) -> str:
-    """Return the device; also applies --threads. Raises ValueError for one that is not there."""
+    """Return the device and apply --threads. Raises ValueError for an unavailable one."""
     return choose_device(options, flag)
 
 
 def live_from(sources: LiveSources, class_file: Path | None = None) -> LiveProviders:
-    """Build what pictures are observed with. class_file: what they are compared with; its backbone is the
-    default. Raises as `live_providers`."""
+    """Build the providers for pictures. class_file: what they are compared with; its backbone is the default.
+    Raises as `live_providers`."""
     device, memory = device_from(sources.compute), sources.cache
     built_on = read_origin(class_file) if class_file else None
     named = (sources.features, sources.masks, sources.depth_network)
@@ -67,7 +67,7 @@ def live_from(sources: LiveSources, class_file: Path | None = None) -> LiveProvi
 def extractor_from(
     sources: DatasetSources | LiveSources, built_on: Origin | None = None, others: Sequence[Plugin[Any]] = ()
 ) -> FeatureExtractor:
-    """Build the backbone. others: as in `feature_extractor`, which raises."""
+    """Build the backbone. others: as in `feature_extractor`, whose errors it raises."""
     device = device_from(sources.compute)
     common = Common(device, sources.features.precision, flag)
     found = feature_extractor(
@@ -82,8 +82,7 @@ def providers_from(
     annotated: bool = False,
     nearer: Sequence[tuple[str, ...]] = (),
 ) -> Providers:
-    """Build what images of a data set are observed with. Raises ValueError or FileNotFoundError naming the
-    option.
+    """Build the providers for images of a data set. Raises ValueError or FileNotFoundError naming the option.
 
     built_on: of the class they are for; its backbone is the default. annotated: the images are training
     images, whose annotations may be read. nearer: sentences about keypoints.
@@ -107,20 +106,20 @@ def providers_from(
 
 
 def networks_of(sources: DatasetSources) -> list[Plugin[Any]]:
-    """The plug-ins for masks and depth, which --precision is meant for as well."""
+    """List the plug-ins for masks and depth, to which --precision applies as well."""
     depth = depth_name(sources)
     found: list[Plugin[Any]] = [MASKS.load(mask) for mask in masks_of(sources.masks)]
     return found + ([] if depth == NONE else [DEPTH.load(depth)])
 
 
 def depth_name(sources: DatasetSources) -> str:
-    """The depth provider that is meant."""
+    """Choose the depth provider."""
     return sources.depth.depth or ("precomputed" if sources.depth.depth_dir else "sensor")
 
 
 def masks_of(options: DatasetMaskOptions) -> tuple[str, ...]:
-    """Names of the mask providers that are meant, in their order. Raises ValueError for --masks-dir or
-    --masks none that do not go with the others."""
+    """List the mask providers in their order. Raises ValueError for --masks-dir or --masks none that
+    contradict the others."""
     names = options.masks or (("precomputed",) if options.masks_dir else ()) + DEFAULT_MASKS
     if NONE in names:
         if len(names) > 1 or options.masks_dir:
@@ -150,19 +149,19 @@ def _mask(name: str, texts: Sequence[str], options: DatasetMaskOptions, common: 
 
 
 def remembered_features(found: FeatureExtractor, memory: CacheOptions, device: str) -> FeatureExtractor:
-    """An extractor with --feature-cache in front. Raises ValueError for one that cannot be cached."""
+    """Put --feature-cache in front of an extractor. Raises ValueError for one that cannot be cached."""
     return found if memory.feature_cache is None else DiskCache(found, _store(memory, device))
 
 
 def remembered_depth(found: Depth, memory: CacheOptions, device: str) -> Depth | DepthCache:
-    """A network with --feature-cache in front; anything else as it is."""
+    """Put --feature-cache in front of a network; return anything else as it is."""
     if memory.feature_cache is None or not isinstance(found, DepthNetwork):
         return found
     return DepthCache(found, _store(memory, device))
 
 
 def remembered_mask(found: MaskProvider, memory: CacheOptions, device: str) -> MaskProvider:
-    """As `remembered_depth`."""
+    """Put --feature-cache in front of a network, as `remembered_depth`."""
     if memory.feature_cache is None or not isinstance(found, MaskNetwork):
         return found
     return MaskCache(found, _store(memory, device))
@@ -170,6 +169,6 @@ def remembered_mask(found: MaskProvider, memory: CacheOptions, device: str) -> M
 
 @cache
 def _store(memory: CacheOptions, device: str) -> DiskStore:
-    """One for features, depth and masks, which share the bound."""
+    """Make the one store for features, depth and masks, which share the size limit."""
     assert memory.feature_cache is not None
     return DiskStore(memory.feature_cache, int(memory.feature_cache_gb * 1e9), device)

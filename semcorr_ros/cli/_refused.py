@@ -11,11 +11,11 @@ REFUSED = 1  # exit status
 
 
 def refused_json(refusal: Refusal | None) -> dict[str, str] | None:
-    """{"code", "reason"}; null where there is an answer."""
+    """Convert a refusal to {"code", "reason"}; None where there is none."""
     return None if refusal is None else {"code": refusal.code.name, "reason": refusal.message}
 
 
 def say_refused(verb: str, refusal: Refusal, picture: object) -> None:
-    """One line on stderr: why, and what to do about it."""
+    """Print one line to stderr: the reason and its remedy."""
     fix = REASONS[refusal.code].fix
     print(f"semcorr_ros {verb}: {picture}: {refusal.code.name}, {refusal.message}; {fix}", file=sys.stderr)

@@ -18,9 +18,10 @@ from semcorr_ros.visualization.overlay import draw_answer
 
 
 def run(options: AlignOptions) -> int:
-    """Returns 0, or 1 where the class was not found surely enough: the JSON says why, the picture shows it.
+    """Align the class; return 1 where it was not found with enough confidence: the JSON says why, the picture
+    shows it.
 
-    A picture that cannot be read raises with the reason.
+    Raises ValueError or OSError for a picture that cannot be read.
     """
     given = options.picture
     device, quality = device_from(options.sources.compute), quality_from(options.alignment)
@@ -55,7 +56,7 @@ def _report(options: AlignOptions, answer: Answer, seconds: float) -> None:
 
 
 def _content(answer: Answer) -> dict[str, Any]:
-    """Numbers of the placement; of a refused one only those that say how bad it is."""
+    """Collect the numbers of a placement; of a refused one only those that say how bad it is."""
     if answer.placed is None or answer.pose is None:
         return {"confidence": None, "metric": False, "pose": None}
     pose = {

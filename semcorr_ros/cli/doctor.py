@@ -22,7 +22,7 @@ STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "bold red"}
 
 
 def run(options: DoctorOptions) -> int:
-    """Print the findings; 1 if one is an error."""
+    """Print the findings; return 1 if one is an error."""
     findings = machine.examine(list(options.class_file))
     findings += [ok("ros", "not looked at")] if options.no_ros else _graph(options.node, options.seconds)
     console = Console(highlight=False)

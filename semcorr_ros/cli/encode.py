@@ -33,12 +33,12 @@ Outcome = tuple[Counter[str], dict[str, str]]  # (how many feature maps were rea
 
 
 def run(options: EncodeOptions) -> int:
-    """Returns 0, or 1 where an image failed."""
+    """Encode the images; return 1 where one failed."""
     folder = options.sources.cache.feature_cache
     if folder is None:
         raise ValueError("encode needs --feature-cache DIR: that is where the features go")
     dataset = data.dataset_from(options.dataset)
-    # What it cannot do is refused here, not by every worker.
+    # Options that cannot work are refused here, not by every worker.
     data.extractor_from(options.sources, _built_on(options, dataset), data.networks_of(options.sources))
     crew = crew_from(options.workers, options.sources.compute, folder)
     compute = replace(options.sources.compute, threads=crew.threads)
@@ -67,7 +67,7 @@ def _class_path(options: EncodeOptions, category: str) -> Path | None:
 
 
 def _built_on(options: EncodeOptions, dataset: Dataset) -> Origin | None:
-    """What the first class that is there was built on."""
+    """Read what the first existing class was built on."""
     names = [options.which.category] if options.which.category else dataset.categories()
     paths = [path for name in names if (path := _class_path(options, name))]
     return read_origin(paths[0]) if paths else None
@@ -84,7 +84,7 @@ def _jobs(options: EncodeOptions, dataset: Dataset, category: str) -> dict[str, 
 
 
 def _by(crew: Crew, jobs: dict[str, partial[Outcome]], failed: dict[str, str]) -> Counter[str]:
-    """How many feature maps were read and computed; adds to `failed`."""
+    """Run the jobs; count the feature maps read and computed, and add to `failed`."""
     counts = Counter[str]()
     with counted() as bar:
         task = bar.add_task("images", total=sum(len(job.args[2]) for job in jobs.values()))

@@ -16,7 +16,7 @@ from semcorr_ros.cli._progress import counted
 
 
 def run(options: EvaluateOptions) -> int:
-    """Returns 0, or 1 where not a single pair could be evaluated."""
+    """Evaluate and write the reports; return 1 where not a single pair could be evaluated."""
     left_out: dict[str, str] = {}
     if options.output.rescore:
         scored, problems = list(score_again(options)), []
@@ -32,7 +32,7 @@ def run(options: EvaluateOptions) -> int:
 
 
 def _evaluate_all(bench: Bench) -> tuple[list[Scored], dict[str, str]]:
-    """Results, and the reason of each category that was left out of --all-categories."""
+    """Return the results, and the reason of each category that was left out of --all-categories."""
     scored, left_out = [], {}
     with _work_folder(bench.options) as work, counted() as progress:
         for category in categories(bench):

@@ -17,7 +17,7 @@ UNSIZED = "unknown: the class has no size in metres (build_class --size METRES A
 
 
 def run(options: InspectClassOptions) -> int:
-    """Print the tables; a file that is not a class file raises ValueError."""
+    """Print the tables. Raises ValueError for a file that is not a class file."""
     model = read_class(options.class_file)
     content = describe(model) | {"bytes": options.class_file.stat().st_size}
     console = Console()
@@ -32,7 +32,7 @@ def run(options: InspectClassOptions) -> int:
 
 
 def describe(model: ClassRepresentation) -> dict[str, Any]:
-    """The numbers of a class, JSON-ready. Lengths are canonical units (RMS keypoint radius 1)."""
+    """Collect the numbers of a class, JSON-ready. Lengths are canonical units (RMS keypoint radius 1)."""
     prototypes, dense = model.sparse_prototypes, model.dense.prototypes
     return {
         "category": model.info.name,
@@ -64,7 +64,7 @@ def describe(model: ClassRepresentation) -> dict[str, Any]:
 
 
 def _family(family: BetaFamily, measures: tuple[str, ...]) -> dict[str, Any]:
-    """Count, and the median standard deviation of every measure (all measures lie in [0, 1])."""
+    """Summarize a family: count, and the median standard deviation of every measure (all lie in [0, 1])."""
     total = family.alpha + family.beta
     std = (family.alpha * family.beta / (total**2 * (total + 1))).sqrt()
     median = std.median(0).values.tolist() if len(std) else [0.0] * len(measures)

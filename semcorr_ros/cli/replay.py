@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 
 
 def run(options: ReplayOptions) -> int:
-    """0 if a picture was looked at; 1 with the reasons when none was."""
+    """Replay the bag; return 1 where no picture was looked at, with the reasons printed."""
     bags = _needs_bags("semcorr_ros.bags.bag")
     providers = live_from(options.sources, options.bag.class_file[0])
     finder = Finder(providers, options.judgement.min_score, options.alignment.seed)

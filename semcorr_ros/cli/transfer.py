@@ -35,9 +35,9 @@ class Query:
 
 
 def run(options: TransferOptions) -> int:
-    """Returns 0, or 1 where the class was not found surely enough in a picture: the JSON says why.
+    """Transfer the points; return 1 where the class was not found with enough confidence: the JSON says why.
 
-    A picture that cannot be read raises with the reason.
+    Raises ValueError or OSError for a picture that cannot be read.
     """
     model = _model(options)
     query = _query(options, model)
@@ -66,7 +66,7 @@ def _asked(finder: Finder, query: Query, source: Answer, target: Answer) -> Answ
 
 
 def _model(options: TransferOptions) -> Model:
-    """Load what --method places. Raises ValueError naming the option that does not go with it."""
+    """Load the model that --method uses. Raises ValueError naming the option that contradicts it."""
     name, class_file = options.method.method, options.method.class_file
     # Keypoints are the class's: whatever method carries points over, the class's own one locates them.
     own = name == methods.OWN or bool(options.source.keypoints)
@@ -90,7 +90,7 @@ def _picture(
     asked: Float[Tensor, "point 2"],
     answers: Sequence[tuple[Answer, UInt8[Tensor, "height width 3"]]],
 ) -> UInt8[Tensor, "rows columns 3"]:
-    """Draw a row per target; of a source that was refused, the source alone."""
+    """Draw a row per target; the source alone where it was refused."""
     if shown.refusal is not None:
         return draw_refusal(source, f"source: {shown.refusal.code.name}")
     rows = []
@@ -102,7 +102,7 @@ def _picture(
 
 
 def parse_points(text: str) -> Float[Tensor, "point 2"]:
-    """ "x,y x,y" to pixels. Raises ValueError naming the part that is not a point."""
+    """Parse "x,y x,y" to pixels. Raises ValueError naming the part that is not a point."""
     points = []
     for part in text.split():
         try:

@@ -16,7 +16,8 @@ from semcorr_ros.storage import write_json
 
 
 def run(options: WeightsOptions) -> int:
-    """Exit status 1 for a file that is missing or damaged. Raises ValueError, OSError or ImportError."""
+    """List, fetch or check; return 1 for a file that is missing or damaged. Raises ValueError, OSError or
+    ImportError."""
     if options.action == "list":
         content, status = _list(), 0
     else:

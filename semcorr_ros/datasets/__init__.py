@@ -34,7 +34,7 @@ class Dataset(Protocol):
         ...
 
     def problems(self) -> list[str]:
-        """Say what was skipped so far, one sentence each, naming the file and the reason."""
+        """List what was skipped so far, one sentence each, naming the file and the reason."""
         ...
 
 

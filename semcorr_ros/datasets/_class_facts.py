@@ -41,14 +41,14 @@ FLIP_PAIRS: dict[str, Pairs] = {
 
 # Near-flat in the data set: SemAlign3D discards solutions whose normal faces away (methods 1.2 a).
 FLAT = frozenset({"bottle", "tvmonitor"})
-# Turning the object about its up axis changes nothing that could be seen.
+# Rotation about the up axis cannot be observed.
 SYMMETRIC = frozenset({"bottle", "pottedplant"})
 
 
 def from_spair(category: str, keypoint_count: int) -> CategoryInfo:
     """Return facts without a `classes.json`: ids as names; a flip table only for SPair's 18 categories.
 
-    The count grows where a seen id mirrors into an unseen one, so that mirrored views have a row.
+    The count grows where an annotated id mirrors into one beyond it, so that mirrored views have a row.
     """
     pairs = FLIP_PAIRS.get(category)
     if pairs is None:
@@ -60,10 +60,8 @@ def from_spair(category: str, keypoint_count: int) -> CategoryInfo:
 
 
 def from_entry(category: str, entry: Any, keypoint_count: int, file: str = "classes.json") -> CategoryInfo:
-    """Check the facts of one entry of such a file.
-
-    Raises ValueError naming the file and the field that is wrong.
-    """
+    """Read the facts of one entry of such a file. Raises ValueError naming the file and the field that is
+    wrong."""
     where = f"{file}, {category!r}"
     if not isinstance(entry, dict) or not isinstance(entry.get("keypoint_names"), list):
         raise ValueError(f"{where}: expected an object with a list 'keypoint_names', got {entry!r}")

@@ -1,4 +1,4 @@
-"""A data set that is read in one go: what the small formats share."""
+"""A data set that is read all at once, for the small formats."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Listed:
         return list(self.pairs_of[key]) if key in self.pairs_of else every_pair(self.images(*key))
 
     def problems(self) -> list[str]:
-        """Say what was skipped, one sentence each."""
+        """List what was skipped, one sentence each."""
         return list(self.skipped)
 
     def _checked(self, category: str, split: str) -> tuple[str, str]:
@@ -60,7 +60,7 @@ def every_pair(images: Sequence[AnnotatedImage], shared: int = 1) -> list[ImageP
 
 
 def pair_of(source: AnnotatedImage, target: AnnotatedImage) -> ImagePair:
-    """Pair two images by the keypoints visible in both."""
+    """Make a pair of two images, of the keypoints visible in both."""
     ids = (source.visible & target.visible).nonzero()[:, 0]
     return ImagePair(
         source=source.name,
@@ -73,7 +73,7 @@ def pair_of(source: AnnotatedImage, target: AnnotatedImage) -> ImagePair:
 
 
 def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, str], list[AnnotatedImage]]:
-    """Sort (split, image) into (category, split). Raises ValueError for two images of one name."""
+    """Group (split, image) by (category, split). Raises ValueError for two images of one name."""
     found: dict[tuple[str, str], list[AnnotatedImage]] = {}
     names: set[tuple[str, str]] = set()
     for split, image in images:
@@ -88,10 +88,8 @@ def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, st
 
 
 def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Compute a box around the known keypoints with a margin, inside the image.
-
-    All of it without keypoints.
-    """
+    """Compute a box around the known keypoints with a margin, clipped to the image; without keypoints, the
+    whole image."""
     known = keypoints[torch.isfinite(keypoints).all(-1)]
     if len(known) == 0:
         return (0.0, 0.0, float(size[1] - 1), float(size[0] - 1))

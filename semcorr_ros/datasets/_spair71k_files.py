@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
 
 
 def keypoint_count(annotation: Mapping[str, Any]) -> int:
-    """Compute 1 + the highest annotated id of an ImageAnnotation."""
+    """Return 1 + the highest annotated id of an ImageAnnotation."""
     return 1 + max((int(i) for i, point in _keypoints(annotation).items() if point is not None), default=-1)
 
 

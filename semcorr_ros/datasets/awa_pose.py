@@ -69,7 +69,7 @@ class PlainUnpickler(pickle.Unpickler):
     """Reads dictionaries, lists, strings and numbers; refuses to look up any class or function."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse. Raises pickle.UnpicklingError."""
+        """Refuse every class. Raises pickle.UnpicklingError."""
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which plain annotations never do")
 
 
@@ -126,7 +126,7 @@ def _image(root: Path, category: str, path: Path) -> AnnotatedImage:
 def _listed_pairs(
     lines: Sequence[str], images: dict[tuple[str, str], list[AnnotatedImage]]
 ) -> tuple[dict[tuple[str, str], list[AnnotatedImage]], dict[tuple[str, str], list[ImagePair]]]:
-    """Split by the listed pairs: their images are for testing, all others for training."""
+    """Split by the listed pairs: their images are test images, all others training images."""
     known = {image.name: image for group in images.values() for image in group}
     pairs: dict[tuple[str, str], list[ImagePair]] = {}
     tested = set()

@@ -140,7 +140,7 @@ def _given(root: Path, entry: Mapping[str, Any], key: str) -> Path | None:
 def _pairs(
     listed: Any, images: Mapping[tuple[str, str], list[AnnotatedImage]]
 ) -> tuple[dict[tuple[str, str], list[ImagePair]], list[str]]:
-    """Read the listed pairs, and what is wrong with the others. Without a list: nothing, so all pairs."""
+    """Read the listed pairs, and the problems of the others. Without a list: none, so all pairs are used."""
     if listed is None:
         return {}, []
     known = {key: {image.name: image for image in group} for key, group in images.items()}

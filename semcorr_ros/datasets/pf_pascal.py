@@ -1,4 +1,4 @@
-"""PF-PASCAL (Ham et al. 2017) with the pair lists that everybody evaluates on.
+"""PF-PASCAL (Ham et al. 2017) with the customary pair lists.
 
 <root>/JPEGImages/<id>.jpg, <root>/Annotations/<category>/<id>.mat (`kps` (K, 2), NaN = missing), and
 <root>/{train,val,test}_pairs.csv or {train,val,test}_pairs_pf_pascal.csv. A list with coordinates
@@ -97,7 +97,7 @@ def _pair(root: Path, row: Mapping[str, str]) -> tuple[str, ImagePair, tuple[Ann
     first, second = (torch.stack([_floats(row["X" + k]), _floats(row["Y" + k])], -1) for k in "AB")
     if len(first) != len(second):
         raise ValueError(f"{len(first)} source but {len(second)} target coordinates")
-    # Listed coordinates name no keypoint; their place in the list stands for one.
+    # Listed coordinates have no keypoint id: their index in the list is used.
     pair = ImagePair(source.name, target.name, torch.arange(len(first)), first, second, target.bbox)
     return category, pair, (source, target)
 

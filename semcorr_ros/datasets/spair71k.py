@@ -60,10 +60,7 @@ class SPair71k:
         return _class_facts.from_spair(category, count)
 
     def images(self, category: str, split: str) -> list[AnnotatedImage]:
-        """List the images of a split, sorted by name.
-
-        One that cannot be read is skipped and in `problems`.
-        """
+        """List the images of a split, sorted by name; unreadable ones are skipped and noted in `problems`."""
         count = len(self.info(category).keypoint_names)
         annotations = self._annotation_of(category)
         samples = []
@@ -85,7 +82,7 @@ class SPair71k:
         return [pair for _, pair in self._parsed_pairs(category, split, files.image_pair)]
 
     def problems(self) -> list[str]:
-        """Say what was skipped so far, one sentence each, naming the file and the reason."""
+        """List what was skipped so far, one sentence each, naming the file and the reason."""
         return list(self._problems)
 
     @cached_property
@@ -97,7 +94,7 @@ class SPair71k:
         return content
 
     def _annotation_of(self, category: str) -> dict[str, Any]:
-        """Read the ImageAnnotation contents that can be read, by file stem."""
+        """Read the readable ImageAnnotation contents of a category, by file stem."""
         if category not in self._annotations:
             if category not in self.categories():
                 found = ", ".join(self.categories()) or "none"
@@ -109,10 +106,8 @@ class SPair71k:
         return self._annotations[category]
 
     def _names(self, category: str, split: str) -> set[str]:
-        """List the stems of a split.
-
-        Of its pairs, else of its layout, else (trn only) all unclaimed images.
-        """
+        """List the stems of a split: of its pairs, else of its layout, else (trn only) all unclaimed
+        images."""
         annotations = self._annotation_of(category)
         names = self._paired_names(category, split)
         if names or split != "trn":

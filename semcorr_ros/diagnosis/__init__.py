@@ -1,1 +1,1 @@
-"""What is wrong with a machine and a ROS graph, and the fix. Facts are gathered elsewhere; no ROS here."""
+"""Diagnose a machine and a ROS graph, with fixes. Facts are gathered elsewhere; imports no ROS."""

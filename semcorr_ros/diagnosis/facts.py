@@ -1,4 +1,4 @@
-"""What `doctor` saw of a running node and its inputs (filled in by ros/doctor.py), and what it has to say."""
+"""Facts about a running node and its inputs (collected by ros/doctor.py), and findings of `doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Offer:
 
     node: str
     kind: str  # e.g. "sensor_msgs/msg/Image"
-    mismatch: str = ""  # why it and our subscription exchange nothing, with both qualities of service
+    mismatch: str = ""  # why our subscription receives nothing from it, with both qualities of service
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Facts:
 
 
 class Level(IntEnum):
-    """How bad it is."""
+    """Severity of a finding."""
 
     OK = 0
     WARN = 1
@@ -63,7 +63,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`fix` is empty where there is nothing to do."""
+    """One diagnosis; `fix` is empty where there is nothing to do."""
 
     level: Level
     about: str  # e.g. "topic image"
@@ -72,15 +72,15 @@ class Finding:
 
 
 def ok(about: str, what: str) -> Finding:
-    """Say that all is well."""
+    """Make a finding that all is well."""
     return Finding(Level.OK, about, what)
 
 
 def warn(about: str, what: str, fix: str) -> Finding:
-    """Warn that it works, but not as it should."""
+    """Make a finding of something that works, but not as it should."""
     return Finding(Level.WARN, about, what, fix)
 
 
 def error(about: str, what: str, fix: str) -> Finding:
-    """Report that it cannot work."""
+    """Make a finding of something that cannot work."""
     return Finding(Level.ERROR, about, what, fix)

@@ -9,7 +9,7 @@ from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import Code
 
 OLD = 1.0  # seconds by which a stamp may lie behind the clock
-SLOW = 1.0  # messages per second below which a camera is worth a remark
+SLOW = 1.0  # messages per second below which a camera is reported
 DROPPED = "dropped "
 
 

@@ -30,7 +30,7 @@ ROS_VARIABLES = (
 
 
 def examine(class_files: Iterable[Path] = ()) -> list[Finding]:
-    """Examine all that needs no ROS."""
+    """Examine everything that needs no ROS."""
     return [
         *versions(), gpu(), weights(), kernels(), *(class_file(path) for path in class_files),
         *kernel_buffers(KERNEL), shared_memory(Path("/dev/shm")), environment(dict(os.environ)),
@@ -38,7 +38,7 @@ def examine(class_files: Iterable[Path] = ()) -> list[Finding]:
 
 
 def versions() -> list[Finding]:
-    """List the versions of Python and of the packages that are asked for in every bug report."""
+    """List the versions of Python and of the packages that a bug report needs."""
     current = sys.version_info[:2]
     name = ".".join(map(str, sys.version_info[:3]))
     low, high = (".".join(map(str, version)) for version in PYTHON)
@@ -91,7 +91,7 @@ def kernels() -> Finding:
 
 
 def class_file(path: Path) -> Finding:
-    """Check that it can be read, and name the backbone it was built by."""
+    """Check that a class file can be read, and name the backbone it was built on."""
     try:
         model = read_class(path)
     except (OSError, ValueError) as problem:
@@ -100,7 +100,7 @@ def class_file(path: Path) -> Finding:
 
 
 def kernel_buffers(folder: Path) -> list[Finding]:
-    """Check the buffers: at their defaults, raw images of more than a few hundred kB are lost."""
+    """Check the network buffers: at their defaults, raw images of more than a few hundred kB are lost."""
     findings = []
     for name, wanted in BUFFERS.items():
         try:
@@ -130,7 +130,7 @@ def shared_memory(folder: Path) -> Finding:
 
 
 def environment(variables: dict[str, str]) -> Finding:
-    """List the variables that decide which nodes see each other."""
+    """List the variables that decide which nodes discover each other."""
     found = [f"{name}={variables[name]}" for name in ROS_VARIABLES if variables.get(name)]
     rmw = variables.get("RMW_IMPLEMENTATION", "")
     if rmw and rmw != "rmw_fastrtps_cpp" and importlib.util.find_spec("rclpy") is None:

@@ -1,7 +1,7 @@
 """Predictions from the mirrored source, where that one resembles the target more (GeoAware-SC).
 
-Part of a benchmark rather than of a matcher: to ask the mirrored image for a left eye, one must know
-where the right eye is.
+Part of a benchmark rather than of a matcher: querying the mirrored image for a left eye takes the annotation
+of the right eye.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def improve(
 ) -> Float[Tensor, "keypoint 2"]:
     """Replace `points` of the target where the mirrored source is nearer and shows the keypoint.
 
-    Unchanged for classes whose mirrored keypoints are not known, and where there are no mirrored features.
+    Unchanged where the class has no flip table or the backbone no mirrored features.
     """
     flip, samples = views.setup.flip, views.setup.samples
     mirrored = None if flip is None else views.mirrored(pair.source)

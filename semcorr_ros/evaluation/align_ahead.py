@@ -22,10 +22,10 @@ def align_ahead(
     crew: Crew,
     on_images: Callable[[int], object] = lambda count: None,
 ) -> None:
-    """Put the alignments that are missing on disk, with the same result as without this step.
+    """Compute the missing alignments and store them, with the same result as without this step.
 
-    make_setup: picklable; called in every process. An image that fails is left to `predict`, which
-    names it. Raises ValueError when a process cannot do anything.
+    make_setup: picklable; called in every process. An image that fails is left to `predict`, which names it.
+    Raises ValueError when a process cannot do anything.
     """
     folder = journal.path.parent / "alignments"
     missing = [name for name in names if not placement_path(folder, name).is_file()]

@@ -33,7 +33,7 @@ def azimuth_difference(first: int, second: int) -> int:
 
 
 def level_name(flag: str, level: str) -> str:
-    """Name the level by a word, where it has one."""
+    """Return the name of a level, or its number where it has none."""
     names = LEVELS.get(flag, ())
     return names[int(level)] if 0 <= int(level) < len(names) else level
 

@@ -1,8 +1,8 @@
-"""Keypoints that look the same and differ by where they are: left and right wheel, the four table legs.
+"""Keypoints that look alike and differ by position only: left and right wheel, the four table legs.
 
 A keypoint of a pair is geo-aware if the target shows another keypoint of its group (GeoAware-SC, CVPR
-2024, Section 3.2). Groups are written down for SPair-71k and AP-10K; elsewhere they are the pairs
-that swap when the image is mirrored.
+2024, Section 3.2). Groups are tabulated for SPair-71k and AP-10K; elsewhere they are the pairs that
+swap when the image is mirrored.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _AP10K_FIRST_NAMES = ("left_eye", "right_eye", "nose", "neck", "root_of_tail", "
 
 
 def groups(info: CategoryInfo) -> Groups:
-    """List the ids of each group with several members; empty where nothing is known."""
+    """List the groups of several look-alike keypoints, by id; empty where nothing is known."""
     names = tuple(name.strip().lower().replace(" ", "_") for name in info.keypoint_names)
     if len(names) == 17 and names[:6] == _AP10K_FIRST_NAMES:
         return AP10K
@@ -67,10 +67,7 @@ def geo_aware(
     visible_in_target: Bool[Tensor, "id"],
     members: Sequence[Sequence[int]],
 ) -> Bool[Tensor, "keypoint"]:
-    """Find the keypoints of a pair that have company.
-
-    At least two members of their group are in the target.
-    """
+    """Find the geo-aware keypoints of a pair: at least two members of their group are in the target."""
     shown = set(visible_in_target.nonzero()[:, 0].tolist())
     together = {i for group in members if len(shown.intersection(group)) > 1 for i in group}
     return torch.tensor([i in together for i in keypoint_ids.tolist()], dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Predictions on disk, one JSON line per finished pair or image: a run that stops can go on later."""
+"""Predictions on disk, one JSON line per finished pair or image: an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from semcorr_ros.storage import atomic_path
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a matcher answered for one pair."""
+    """Prediction for one pair."""
 
     points: Float[Tensor, "keypoint 2"]  # pixels of the target; NaN = no answer
-    seconds: float  # of matching; observing and aligning count for the images
+    seconds: float  # of matching; encoding and aligning are in `image_seconds`
     # By threshold (bbox, image) and alpha; empty: the matcher offers no similarity.
     kap: dict[str, dict[float, Detections]] = field(default_factory=dict)
 
@@ -34,12 +34,12 @@ class Journal:
     image_seconds: dict[str, float] = field(default_factory=dict)
 
     def add_prediction(self, index: int, prediction: Prediction) -> None:
-        """Remember a pair and append it to the file."""
+        """Store a pair's prediction and append it to the file."""
         self.predictions[index] = prediction
         self._append({"pair": index, **_to_json(prediction)})
 
     def add_image(self, name: str, seconds: float) -> None:
-        """Remember what an image cost, if that is not known yet."""
+        """Store the seconds spent on an image, unless known."""
         if name not in self.image_seconds:
             self.image_seconds[name] = seconds
             self._append({"image": name, "seconds": seconds})
@@ -50,7 +50,7 @@ class Journal:
 
 
 def open_journal(path: Path) -> Journal:
-    """Read what is there. A line cut off by an interruption is removed from the file."""
+    """Read an existing journal. A line cut off by an interruption is removed from the file."""
     journal = Journal(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = path.read_text().splitlines(keepends=True) if path.is_file() else []

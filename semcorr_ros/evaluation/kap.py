@@ -1,7 +1,7 @@
 """KAP: keypoint average precision (SphericalMaps, CVPR 2024, Section 4.1).
 
-PCK asks where a keypoint is; KAP also asks whether the similarity tells that it is not there: every
-source keypoint counts, and one that is invisible in the target may only produce a low similarity.
+PCK measures where a keypoint is; KAP also whether the similarity tells that it is absent: every source
+keypoint counts, and one that is invisible in the target should have a low similarity everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Detections:
 
 @dataclass(frozen=True)
 class Cells:
-    """What KAP looks at in the target, with all lengths in one frame."""
+    """Cells of the target for KAP, with all lengths in one frame."""
 
     similarity: Float[Tensor, "keypoint cell"]
     corners: Float[Tensor, "cell 2"]  # top left
@@ -60,7 +60,8 @@ def _on_canvas(
     features: FeatureMap,
     target: Float[Tensor, "keypoint 2"],
 ) -> Cells:
-    """Leave out the padding of the published canvas: our features have no cells there."""
+    """Resample similarities to the published canvas, without its padding: our features have no cells
+    there."""
     place = letterbox.letterboxed(features.image_size)
     x, y, width, height = grid.window(features)
     cell = letterbox.SIDE // letterbox.CELLS
@@ -73,13 +74,12 @@ def _on_canvas(
 
 
 def detections(shown: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -> Detections:
-    """Collect what one pair contributes.
-
-    Per keypoint the best cell near its target and the best one elsewhere.
+    """Collect the detections of one pair: per keypoint the best cell near its target and the best one
+    elsewhere.
 
     Similarities are min-max normalized over all cells and keypoints of the pair. radius: image pixels.
-    Distances are measured from the top left corner of a cell, and the nearest cell always counts as
-    near, as the authors do.
+    Distances are measured from the top left corner of a cell, and the nearest cell always counts as near, as
+    the authors do.
     """
     if len(shown.similarity) == 0:
         return Detections((), ())
@@ -100,10 +100,7 @@ def detections(shown: Cells, visible: Bool[Tensor, "keypoint"], radius: float) -
 
 
 def average_precision(found: Sequence[Detections]) -> float:
-    """Sum of (recall step) x precision over falling thresholds, equal scores together.
-
-    NaN without positives.
-    """
+    """Sum (recall step) x precision over falling thresholds, equal scores together; NaN without positives."""
     ranked = sorted(((s, p) for d in found for s, p in zip(d.scores, d.positive, strict=True)), reverse=True)
     total = sum(positive for _, positive in ranked)
     if not total:

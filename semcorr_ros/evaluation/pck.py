@@ -23,7 +23,7 @@ def box_size(box: Box) -> float:
 
 
 def size_of(threshold: str, box: Box, image_size: tuple[int, int]) -> float:
-    """Return what alpha is a fraction of, in pixels. Raises ValueError for another threshold."""
+    """Return the length, in pixels, that alpha is a fraction of. Raises ValueError for another threshold."""
     if threshold not in THRESHOLDS:
         raise ValueError(f"unknown threshold {threshold!r}; choose from {', '.join(THRESHOLDS)}")
     return box_size(box) if threshold == "bbox" else float(max(image_size))
@@ -32,14 +32,14 @@ def size_of(threshold: str, box: Box, image_size: tuple[int, int]) -> float:
 def correct(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
 ) -> Bool[Tensor, "keypoint"]:
-    """Whether each prediction is nearer than `radius` pixels to its target."""
+    """Find the predictions nearer than `radius` pixels to their target."""
     return (predicted - target).norm(dim=-1) < radius
 
 
 def correct_dagger(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
 ) -> Bool[Tensor, "keypoint"]:
-    """Check `correct`, and that no other target keypoint is nearer (Aygun and Mac Aodha 2022).
+    """Find predictions that are `correct` and nearer to no other target keypoint (Aygun and Mac Aodha 2022).
 
     Only the keypoints given - those visible in both images - compete; a tie goes to the first.
     """
@@ -53,12 +53,10 @@ def correct_dagger(
 def errors(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"], radius: float
 ) -> dict[str, Bool[Tensor, "keypoint"]]:
-    """Find the kinds of mistakes (Aygun and Mac Aodha 2022).
+    """Find the kinds of mistakes (Aygun and Mac Aodha 2022); a prediction may have several kinds or none.
 
-    One prediction may be of several kinds or of none.
-
-    miss: no keypoint within the radius; jitter: the own one within twice the radius but not within it;
-    swap: another keypoint is nearer than the own one, and within the radius.
+    miss: no keypoint within the radius; jitter: the own one within twice the radius but not within it; swap:
+    another keypoint is nearer than the own one, and within the radius.
     """
     if len(target) == 0:
         return dict.fromkeys(("miss", "jitter", "swap"), torch.zeros(0, dtype=torch.bool))
@@ -79,7 +77,7 @@ def per_image(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
 
 
 def per_keypoint(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
-    """Share of correct keypoints over all pairs together."""
+    """Compute the share of correct keypoints over all pairs together."""
     total = sum(len(outcome) for outcome in outcomes)
     return sum(int(outcome.sum()) for outcome in outcomes) / total if total else float("nan")
 
@@ -87,6 +85,7 @@ def per_keypoint(outcomes: Sequence[Bool[Tensor, "keypoint"]]) -> float:
 def _distances(
     predicted: Float[Tensor, "keypoint 2"], target: Float[Tensor, "keypoint 2"]
 ) -> Float[Tensor, "keypoint keypoint"]:
-    """Measure from every prediction to every target keypoint; infinite where there is no prediction."""
+    """Compute distances from every prediction to every target keypoint; infinite where there is no
+    prediction."""
     # Not torch.cdist: its matrix-product form would round ties and thresholds away.
     return (predicted[:, None] - target[None]).norm(dim=-1).nan_to_num(nan=torch.inf, posinf=torch.inf)

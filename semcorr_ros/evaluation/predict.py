@@ -19,7 +19,7 @@ from semcorr_ros.evaluation.views import FAILURES, Setup, Views
 from semcorr_ros.methods import Placed
 
 # Predictions of other code are not resumed: all code is part of their key but what shows, scores and starts.
-# Named by excluding, so that a new file counts until somebody knows better.
+# An exclusion list, so that a new file counts by default.
 APART = ("cli", "diagnosis", "ros", "visualization", "weights", "workers")
 SCORING = ("align_ahead", "breakdown", "geo_aware", "runs", "score", "tables")
 SUFFIXES = (".py", ".cpp", ".hpp", ".h")
@@ -39,9 +39,9 @@ def predict(
     on_pair: Callable[[], None] = lambda: None,
     kap_grid: str = "features",
 ) -> dict[int, str]:
-    """Fill the journal with the pairs it lacks; returns the reasons of the pairs that failed.
+    """Predict the pairs that the journal lacks; return the reasons of those that failed.
 
-    Failed pairs are not written down: a later run tries them again. kap_grid: see `kap.cells`.
+    Failures are not stored: a later run tries them again. kap_grid: see `kap.cells`.
     """
     views = Views(setup, journal.path.parent / "alignments")
     failed = {}
@@ -59,7 +59,7 @@ def predict(
 
 
 def key(pairs: Sequence[ImagePair], what: dict[str, Any]) -> str:
-    """Name of a run: equal only for equal pairs, equal settings and equal code."""
+    """Hash a run: equal only for equal pairs, equal settings and equal code."""
     digest = hashlib.sha256()
     for pair in pairs:
         digest.update(f"{pair.source} {pair.target} {pair.source_keypoints.tolist()}".encode())
@@ -93,9 +93,9 @@ def _predict_pair(pair: ImagePair, setup: Setup, views: Views, kap_grid: str) ->
 def _detections(
     pair: ImagePair, setup: Setup, views: tuple[Placed, Placed], kap_grid: str
 ) -> dict[str, dict[float, kap.Detections]]:
-    """Collect the detections for KAP, for every threshold: scoring must not need the features again.
+    """Collect the detections for KAP at every threshold, so that scoring does not need the features.
 
-    KAP looks at every keypoint of the source, whether or not the target shows it.
+    KAP evaluates every keypoint of the source, whether or not the target shows it.
     """
     source, target = setup.samples[pair.source], setup.samples[pair.target]
     ids = source.visible.nonzero()[:, 0]

@@ -1,4 +1,4 @@
-"""Folders of predictions that say what they hold, so that they can be scored again without the model.
+"""Folders of predictions with a description, so that they can be scored again without the model.
 
 <work>/<category>_<method>_<key>/ holds run.json, predictions.jsonl and alignments/.
 """
@@ -18,7 +18,7 @@ DESCRIPTION, PREDICTIONS = "run.json", "predictions.jsonl"
 
 @dataclass(frozen=True)
 class Run:
-    """What a folder of predictions is about."""
+    """Description of a folder of predictions."""
 
     category: str
     method: str
@@ -27,7 +27,7 @@ class Run:
 
 
 def digest(pairs: Sequence[ImagePair]) -> str:
-    """Digest the pairs: equal only for the same ones, with the same keypoints, in the same order."""
+    """Hash the pairs: equal only for the same ones, with the same keypoints, in the same order."""
     found = hashlib.sha256()
     for pair in pairs:
         found.update(f"{pair.source} {pair.target} {pair.source_keypoints.tolist()}".encode())
@@ -35,13 +35,13 @@ def digest(pairs: Sequence[ImagePair]) -> str:
 
 
 def describe(folder: Path, run: Run) -> None:
-    """Write down what the folder is about, if that is not there yet."""
+    """Write the description of a folder, unless it has one."""
     if not (folder / DESCRIPTION).is_file():
         write_json(folder / DESCRIPTION, asdict(run))
 
 
 def find(work: Path, split: str) -> dict[tuple[str, str], tuple[Path, Run]]:
-    """Find the folders of a split by category and method; of several, the one that was written to last.
+    """Find the folders of a split by category and method; of several, the last one written to.
 
     Raises FileNotFoundError where there is none, ValueError for a damaged description.
     """
@@ -63,7 +63,7 @@ def find(work: Path, split: str) -> dict[tuple[str, str], tuple[Path, Run]]:
 
 
 def check(folder: Path, run: Run, pairs: Sequence[ImagePair]) -> None:
-    """Check the pairs. Raises ValueError if the predictions are of other pairs than these."""
+    """Check that the predictions are of these pairs. Raises ValueError."""
     if run.pairs != digest(pairs):
         raise ValueError(
             f"{folder} holds predictions of other pairs of {run.category!r} than --root has now;"

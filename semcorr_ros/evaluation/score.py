@@ -1,4 +1,4 @@
-"""Predictions to numbers: instant, so that a table can be made again without running anything."""
+"""Scores from predictions: instant, so that a table can be made again without running anything."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ BREAKDOWN_ALPHA = 0.1
 
 @dataclass(frozen=True)
 class Protocol:
-    """What counts as correct, and what is known about the images; the defaults give PCK and KAP only."""
+    """Threshold, and annotations of the images; the defaults give PCK and KAP only."""
 
     samples: Mapping[str, AnnotatedImage] = field(default_factory=dict)  # by name
     groups: Groups = ()  # of look-alike keypoints, see geo_aware.py
     threshold: str = "bbox"  # or "image"
 
     def size(self, pair: ImagePair) -> float:
-        """Return what alpha is a fraction of, pixels. Raises ValueError where that is not known."""
+        """Return the length, in pixels, that alpha is a fraction of. Raises ValueError where it is not
+        known."""
         if self.threshold == "image" and pair.target not in self.samples:
             raise ValueError(
                 f"the threshold 'image' needs the size of {pair.target}, which could not be read"
@@ -134,7 +135,7 @@ def _kap(answers: Sequence[_Answer], threshold: str) -> dict[str, float | None]:
 
 
 def _geo_aware(answers: Sequence[_Answer], protocol: Protocol) -> dict[str, Any]:
-    """Score the geo-aware keypoints; pairs without any do not count."""
+    """Score the geo-aware keypoints; pairs without any are left out."""
     samples, groups = protocol.samples, protocol.groups
     within = [
         (answer, geo_aware(answer.pair.keypoint_ids, samples[answer.pair.target].visible, groups))

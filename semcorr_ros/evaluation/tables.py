@@ -46,7 +46,7 @@ def pooled(results: Sequence[Result], method: str) -> dict[str, Any]:
 
 
 def header(results: Sequence[Result]) -> list[str]:
-    """Name the columns of `cells`."""
+    """Return the column names of `cells`."""
     first, *others = _alphas(results[0]) if results else (ALPHA,)
     shown = [f"PCK@{first}", *(f"@{alpha}" for alpha in others)]
     rest = ["per keypoint", "dagger", "KAP", "geo-aware", "s/image"]
@@ -54,7 +54,7 @@ def header(results: Sequence[Result]) -> list[str]:
 
 
 def cells(result: Result) -> list[str]:
-    """Write one row: PCK in percent, per image unless the column says otherwise."""
+    """Format one row: PCK in percent, per image unless the column says otherwise."""
     seconds = result["seconds_per_image"]
     return [
         result["category"],
@@ -89,7 +89,7 @@ def breakdown_rows(results: Sequence[Result]) -> list[list[str]]:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Write a table whose first row is the header; numbers are aligned to the right."""
+    """Format a table whose first row is the header; numbers are aligned to the right."""
     head, *body = rows
     numeric = [all(row[i][:1].isdigit() or row[i] == "-" for row in body) for i in range(len(head))]
     lines = [_line(head), _line(["---:" if right else "---" for right in numeric])]
@@ -97,7 +97,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Write with one decimal; a dash where there is no number."""
+    """Format in percent with one decimal; a dash where there is no number."""
     return "-" if value is None else f"{100 * value:.1f}"
 
 

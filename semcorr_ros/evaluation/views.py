@@ -24,7 +24,7 @@ FAILURES = (ValueError, OSError, torch.linalg.LinAlgError)  # of one image; anyt
 
 @dataclass(frozen=True)
 class Setup:
-    """What a benchmark runs with."""
+    """Images, providers and model of a benchmark."""
 
     samples: dict[str, AnnotatedImage]  # by name
     providers: Providers
@@ -35,7 +35,7 @@ class Setup:
 
 
 class Views:
-    """Placements by image name, kept in `folder`, so that an interrupted run can go on."""
+    """Placements by image name, stored in `folder`, so that an interrupted run can resume."""
 
     def __init__(self, setup: Setup, folder: Path) -> None:
         self.seconds: dict[str, float] = {}  # spent on each image in this run
@@ -45,7 +45,7 @@ class Views:
         self._placed: OrderedDict[str, Placed] = OrderedDict()
 
     def view(self, name: str) -> Placed:
-        """Place the class in an image. Raises ValueError, each time it is asked for one that failed."""
+        """Place the class in an image. Raises ValueError, each time for one that failed."""
         if name in self._failures:
             raise ValueError(self._failures[name])
         started = time.perf_counter()
@@ -60,7 +60,7 @@ class Views:
         return self._placed[name]
 
     def pair(self, source: str, target: str) -> tuple[Placed, Placed]:
-        """Place both; with features of this very pair where the backbone has such. Raises as `view`."""
+        """Place both; with features of this very pair where the backbone computes such. Raises as `view`."""
         views = self.view(source), self.view(target)
         features = self.setup.providers.features
         if not isinstance(features, PairEncoder) or not self.setup.whole_image:
@@ -75,7 +75,8 @@ class Views:
         return first, second
 
     def mirrored(self, name: str) -> Placed | None:
-        """Mirror an image left/right; None where the backbone cannot encode it. Raises as `view`."""
+        """Place the class in the mirrored image; None where the backbone cannot encode it. Raises as
+        `view`."""
         key = f"{name} mirrored"
         if key not in self._placed:
             features = Providers(self.setup.providers.features)
@@ -124,7 +125,7 @@ class Views:
 
 
 def placement_path(folder: Path, name: str) -> Path:
-    """Where the placement in an image is kept."""
+    """Return the file that stores the placement in an image."""
     return folder / f"{name}.safetensors"
 
 

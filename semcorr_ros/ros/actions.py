@@ -1,6 +1,6 @@
 """~/align_class: place a class on demand, with progress, cancellation, deadline and preemption.
 
-A goal is always accepted, since a rejection cannot say why: what is wrong with it is in the result.
+A goal is always accepted: a rejection could not carry the reason, a result can.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AlignAction:
         )
 
     def preempt(self, sentence: str) -> int:
-        """Abort every goal; how many there were."""
+        """Abort every goal; return how many there were."""
         jobs = list(self._jobs.values())
         for job in jobs:
             job.answer(Refusal(Code.PREEMPTED, sentence))
@@ -85,7 +85,7 @@ class AlignAction:
 
         future, job = self._requests.submit(work, seconds, GOALS)
         self._jobs[_key(handle)] = job
-        if handle.is_cancel_requested:  # it came before there was a job to stop
+        if handle.is_cancel_requested:  # canceled before the job existed
             job.answer(_canceled())
         result = await future
         if isinstance(result, BaseException):
@@ -93,7 +93,7 @@ class AlignAction:
         return result
 
     def _make_way(self, goal: Any) -> None:
-        """What the goal wants to happen to the other ones. Raises Refusal BAD_REQUEST, BUSY."""
+        """Handle unfinished goals as the goal's `when_busy` says. Raises Refusal BAD_REQUEST, BUSY."""
         if goal.when_busy == AlignClass.Goal.PREEMPT:
             self.preempt("a goal that preempts has come")
         elif goal.when_busy == AlignClass.Goal.REFUSE:
@@ -127,7 +127,7 @@ class _Feedback:
         self._publish(progress, math.nan)
 
     def end(self, score: float) -> None:
-        """The last word: the confidence is known."""
+        """Publish the final feedback, with the confidence."""
         self._publish(1.0, score)
 
     def _publish(self, progress: float, score: float) -> None:
@@ -137,7 +137,7 @@ class _Feedback:
 
 
 def _seconds(goal: Any) -> float:
-    """Until the deadline. Raises Refusal BAD_REQUEST."""
+    """Return the seconds until the deadline; infinite without one. Raises Refusal BAD_REQUEST."""
     seconds = goal.deadline.sec + goal.deadline.nanosec * 1e-9
     if seconds < 0:
         raise Refusal(Code.BAD_REQUEST, f"the deadline is {seconds:.3f} s; it counts from now, 0 = none")

@@ -19,7 +19,7 @@ try:
     BRIDGE = CvBridge()
 except (ImportError, AttributeError, SystemError):  # wheels, or a NumPy 2 beside a cv_bridge for NumPy 1
     CvBridgeError = RuntimeError
-# Not Bayer, whose border it leaves out, nor 16 bits, which it rounds up; what it does not know is ours, too.
+# Not Bayer, whose border cv_bridge leaves out, nor 16 bits, which it rounds up, nor what it does not know.
 CONVERTED = ("bgr8", "rgba8", "bgra8", "mono8", "yuv422", "yuv422_yuy2")
 
 
@@ -27,7 +27,7 @@ def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
     """Convert an Image or CompressedImage to RGB. Raises Refusal BAD_ENCODING."""
     if BRIDGE is None or getattr(message, "encoding", "") not in CONVERTED:
         return images.color_from_message(message)
-    stored = images.stored_color(message)  # cv_bridge believes what the message says of its size
+    stored = images.stored_color(message)  # checks the size: cv_bridge trusts the message's
     if message.step != stored.shape[1] * stored.shape[2]:
         return images.color_from_message(message)  # it reads padded rows at whole pixels only
     try:

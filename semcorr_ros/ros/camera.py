@@ -33,7 +33,7 @@ REGIONS_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 @dataclass(frozen=True)
 class Moment:
-    """What the worker gets: a picture of a camera, and what a detector found in it."""
+    """A picture of a camera for the worker, and what a detector found in it."""
 
     camera: str
     picture: Picture
@@ -41,15 +41,15 @@ class Moment:
 
 
 class Cameras:
-    """Subscribed to while the node is active."""
+    """The cameras of a node, subscribed to while it is active."""
 
     def __init__(self, node: Node, state: NodeState, counters: Counters, on_moment: Callable[[Moment], None]):
-        """on_moment: gets every picture of every camera, and must be quick."""
+        """Store the callback. on_moment: called with every picture of every camera; must be quick."""
         self._node, self._state, self._counters, self._on_moment = node, state, counters, on_moment
         self._cameras: dict[str, Camera] = {}  # by name; "" is the only one of a node without names
 
     def open(self) -> None:
-        """Subscribe to every camera that the settings name."""
+        """Subscribe to every camera in the settings."""
         settings = self._state.settings
         for name in settings.cameras or ("",):
             self._cameras[name] = Camera(self._node, name, settings, self._counters, self._on_moment)
@@ -61,7 +61,7 @@ class Cameras:
             camera.close()
 
     def latest(self, name: str = "") -> Picture:
-        """The latest complete picture of a camera, or of the first one.
+        """Return the latest complete picture of a camera, by default the first one.
 
         Raises Refusal INACTIVE, BAD_REQUEST, NO_IMAGE, NO_CAMERA_INFO and others.
         """
@@ -75,7 +75,7 @@ class Cameras:
 
 
 class Camera:
-    """Subscriptions of an active node. `on_moment` must be quick."""
+    """Subscriptions to one camera. `on_moment` must be quick."""
 
     def __init__(
         self,

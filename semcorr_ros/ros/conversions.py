@@ -15,19 +15,19 @@ from semcorr_ros.sensing.images import MILLIMETRES
 
 
 def color_message(image: UInt8[np.ndarray, "height width 3"], header: Header) -> Image:
-    """An rgb8 message."""
+    """Convert an image to an rgb8 message."""
     return _message(np.ascontiguousarray(image, np.uint8), header, "rgb8")
 
 
 def depth_message(depth: Float[np.ndarray, "height width"], header: Header) -> Image:
-    """A 16UC1 message in millimetres, rounded; 0 = invalid, as is what 16 bits cannot hold."""
+    """Convert depth in metres to a 16UC1 message in rounded millimetres; 0 where invalid or out of range."""
     millimetres = np.nan_to_num(np.rint(depth / MILLIMETRES), nan=0.0, posinf=0.0, neginf=0.0)
     millimetres[(millimetres < 0) | (millimetres > np.iinfo(np.uint16).max)] = 0
     return _message(millimetres.astype(np.uint16), header, "16UC1")
 
 
 def camera_message(camera: Camera, header: Header) -> CameraInfo:
-    """CameraInfo of an undistorted pinhole camera."""
+    """Convert an undistorted pinhole camera to CameraInfo."""
     (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
     message = CameraInfo(header=header, height=camera.size[0], width=camera.size[1])
     message.distortion_model = "plumb_bob"

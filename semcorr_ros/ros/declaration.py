@@ -15,7 +15,7 @@ Settings = TypeVar("Settings")
 
 
 def parameter(holder: object, name: str) -> str:
-    """How messages name a field that is a ROS parameter."""
+    """Name a field that is a ROS parameter, for messages."""
     return f"the parameter {name}"
 
 

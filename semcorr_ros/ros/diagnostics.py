@@ -47,7 +47,7 @@ def status_message(name: str, report: Report) -> DiagnosticStatus:
 
 
 def _memory() -> dict[str, str]:
-    """Peaks since the process began."""
+    """Format peak memory since the process began."""
     peak = peak_memory()
     gpu = "no GPU is used" if peak["gpu_bytes"] is None else f"{peak['gpu_bytes'] / MEGABYTE:.0f}"
     return {

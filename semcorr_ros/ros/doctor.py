@@ -1,4 +1,4 @@
-"""Looks at a running node and its inputs: the facts that diagnosis/graph.py judges."""
+"""Collect facts about a running node and its inputs, for diagnosis/graph.py to judge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ KINDS = {Image: "sensor_msgs/msg/Image", CompressedImage: "sensor_msgs/msg/Compr
 
 
 def look(name: str, seconds: float) -> Facts:
-    """Facts about the node `name` (full, with its namespace), watching its inputs for some seconds."""
+    """Collect facts about the node `name` (full, with its namespace), watching its inputs for some
+    seconds."""
     with _probe() as probe:
         _spin(probe, lambda: False, DISCOVERY)
         found = _spin(probe, lambda: name in _nodes(probe), PATIENCE)
@@ -108,7 +109,7 @@ def _parameters(probe: Node, name: str) -> dict[str, Any]:
 
 
 def _wanted(name: str, values: dict[str, str], parameters: dict[str, Any]) -> dict[str, tuple[str, type]]:
-    """Stream -> topic and message; as the node says it, else by the names of its interface."""
+    """Map each stream to topic and message type: as the node reports them, else by its interface's names."""
     said = {key.removeprefix("topic "): topic for key, topic in values.items() if key.startswith("topic ")}
     if not said:
         namespace = name.rpartition("/")[0]
@@ -147,7 +148,7 @@ def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> 
 
 
 def _mismatch(probe: Node, topic: str, offer: Any) -> str:
-    """With the subscription of the node, where there is one: without one, it takes what is offered."""
+    """Explain why an offer does not fit the node's own subscription; empty without one or where it fits."""
     own = probe.get_name()
     wishes = [
         info.qos_profile

@@ -1,4 +1,4 @@
-"""Keypoints to look at: markers for RViz and Foxglove, and the camera image with them drawn on it."""
+"""Visualize keypoints: markers for RViz and Foxglove, and an overlay on the camera image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GRAY = (0.6, 0.6, 0.6)
 
 
 def markers(header: Header, instances: list[SemanticKeypoints]) -> MarkerArray:
-    """Markers of all objects in one image; the first one removes those of the image before."""
+    """Build markers of all objects in one image; the first deletes those of the previous image."""
     array = [Marker(header=header, action=Marker.DELETEALL)]
     for instance in instances:
         size = _size(instance)
@@ -37,7 +37,7 @@ def markers(header: Header, instances: list[SemanticKeypoints]) -> MarkerArray:
 
 
 def draw_overlay(image: np.ndarray, instances: list[SemanticKeypoints]) -> np.ndarray:
-    """Copy of an RGB image (H, W, 3) with skeleton, points colored by state, and names."""
+    """Draw skeleton, points colored by state, and names on a copy of an RGB image (H, W, 3)."""
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas)
     radius = max(2.0, RADIUS_SHARE * max(canvas.size))

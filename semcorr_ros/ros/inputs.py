@@ -19,7 +19,7 @@ from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.counters import Counters
 
-ADAPT_PERIOD = 0.5  # seconds between looks at what publishers offer
+ADAPT_PERIOD = 0.5  # seconds between checks of what publishers offer
 # parameter value -> (message, what image_transport appends to the topic); decoded in the worker
 IMAGE_TRANSPORTS: dict[str, tuple[type, str]] = {
     "raw": (Image, ""),
@@ -43,11 +43,11 @@ class Inputs:
         camera: str = "",
         transports: tuple[str, str] = ("raw", "raw"),
     ):
-        """transports: of image and depth; keys of IMAGE_TRANSPORTS and DEPTH_TRANSPORTS."""
+        """Subscribe. transports: of image and depth; keys of IMAGE_TRANSPORTS and DEPTH_TRANSPORTS."""
         self._node, self._counters, self._camera = node, counters, camera
         self._assembler = Assembler(depth, slop, time.monotonic, self._drop, synchronizer)
         self._latest: Picture | None = None
-        self._trouble = ""  # of the transport; what never arrives has no other explanation
+        self._trouble = ""  # of the transport: the only explanation where nothing arrives
         self._frames: dict[str, str] = {}
         self._arrived = NEVER
         self.on_picture: Callable[[Picture], None] = lambda picture: None
@@ -63,14 +63,14 @@ class Inputs:
         self._timer = node.create_timer(ADAPT_PERIOD, self._adapt, callback_group=self._group, clock=clock)
 
     def close(self) -> None:
-        """Unsubscribe. Called when the node is deactivated."""
+        """Unsubscribe."""
         self._node.destroy_timer(self._timer)
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
 
     def latest(self, max_age: float) -> Picture:
-        """The latest complete picture.
+        """Return the latest complete picture.
 
         Raises Refusal NO_IMAGE, NO_CAMERA_INFO, UNCALIBRATED, NO_DEPTH, SYNC_MISS.
         """
@@ -123,7 +123,8 @@ class Inputs:
         self.on_picture(self._latest)
 
     def _check_frames(self) -> None:
-        """Whenever they change: wrong wiring gives plausible pictures and wrong positions."""
+        """Warn of differing frames, once per change: unregistered depth gives plausible images but wrong
+        positions."""
         frames = self._assembler.frames()
         if frames == self._frames:
             return

@@ -1,4 +1,4 @@
-"""The alignment's kernels, made ready beside the executor: whoever asks meanwhile is told so at once."""
+"""The alignment's kernels, compiled beside the executor: requests meanwhile are refused at once."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from rclpy.task import Future
 from semcorr_ros.methods.semalign3d.alignment.compiled import library
 from semcorr_ros.refusal import Code, Refusal
 
-PERIOD = 0.02  # seconds between looks at whether they are ready
+PERIOD = 0.02  # seconds between checks whether they are ready
 PROGRESS = 5.0  # seconds between two lines in the log
-STOPPING_TIME = 1.0  # seconds the thread has to notice that its compiler was ended
+STOPPING_TIME = 1.0  # seconds the thread has to notice that its compiler was stopped
 
 
 class Kernels:
-    """Found, or compiled by a thread's child process from the start of the node on.
+    """The kernels: found, or compiled by a thread's child process from the start of the node on.
 
-    Without a compiler they cannot be had: the log says so, and the engine chooses another way.
+    Without a compiler there are none: the log says so, and another engine is chosen.
     """
 
     def __init__(self, node: LifecycleNode, on_ready: Callable[[], None] | None):
-        """on_ready: called by the executor when they have become ready; not where they are from the start."""
+        """Find the kernels, or start to compile them. on_ready: called by the executor once they are
+        compiled; not where they are found."""
         self._node, self._on_ready = node, on_ready
         self._group = ReentrantCallbackGroup()
         self._start = self._told = time.monotonic()
@@ -47,30 +48,30 @@ class Kernels:
 
     @property
     def ready(self) -> bool:
-        """Is there nothing to wait for?"""
+        """Whether there is nothing to wait for."""
         return self._thread is None
 
     def check(self) -> None:
-        """Raises Refusal PREPARING while a configure waits."""
+        """Raises Refusal PREPARING while `configure` waits for the kernels."""
         if self.awaited and not self.ready:
             raise Refusal(Code.PREPARING, self._progress())
 
     def when_ready(self) -> Future:
-        """Done once there is nothing to wait for. While the executor spins."""
+        """Return a future that is done once the kernels are; the executor must spin."""
         self.awaited = True
         future: Future = Future(executor=self._node.executor)
         self._waiting.append(future)
         return future
 
     def finish(self) -> None:
-        """Wait for them, for a caller that does not spin the node."""
+        """Wait for the kernels, without spinning the node."""
         if self._thread is not None:
             self._thread.join()
-            self._on_ready = None  # the caller goes on
+            self._on_ready = None  # the caller itself goes on
             self._look()
 
     def close(self) -> None:
-        """End the compiler: the process ends."""
+        """Stop the compiler, as the process ends."""
         if self._thread is not None:
             library.KERNELS.stop()
             self._thread.join(STOPPING_TIME)
@@ -105,7 +106,8 @@ class Kernels:
         return f"the alignment kernels are being compiled, for {seconds:.0f} s now ({library.COST})"
 
     def _let_configure_wait(self) -> None:
-        """Answer the service change_state to `configure` once they are ready; the executor goes on."""
+        """Delay the answer of the service change_state to `configure` until the kernels are ready, without
+        blocking the executor."""
         service: Any = self._node._service_change_state
         change: Callable[[Any, Any], Any] = service.callback
 

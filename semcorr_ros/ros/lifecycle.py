@@ -12,7 +12,7 @@ from semcorr_ros.ros.running import FailureLog, Fatal
 
 
 class ReportingLifecycleNode(LifecycleNode):
-    """rclpy swallows what a transition raises: this one logs it, and keeps it for whoever caused it."""
+    """Logs what a transition raises, which rclpy swallows, and keeps it for the caller."""
 
     def __init__(self, name: str, **node_arguments: Any):
         super().__init__(name, **node_arguments)
@@ -20,23 +20,23 @@ class ReportingLifecycleNode(LifecycleNode):
         self._failure: Exception | None = None  # of the last transition
 
     def configure(self) -> None:
-        """Load. On failure everything stays as it was."""
+        """Load what the node needs. On failure everything stays as it was."""
         raise NotImplementedError
 
     def activate(self) -> None:
-        """Begin to work."""
+        """Start to work."""
         raise NotImplementedError
 
     def deactivate(self) -> None:
-        """Stop working; what is loaded stays."""
+        """Stop working; keep what is loaded."""
         raise NotImplementedError
 
     def clean_up(self) -> None:
-        """Give everything back, from any state."""
+        """Free all resources, from any state."""
         raise NotImplementedError
 
     def label(self) -> str:
-        """Name of the lifecycle state."""
+        """Return the name of the lifecycle state."""
         return str(self._state_machine.current_state[1])
 
     def start(self) -> None:
@@ -47,26 +47,26 @@ class ReportingLifecycleNode(LifecycleNode):
                 raise ValueError(str(failure)) if isinstance(failure, Refusal) else failure
 
     def start_late(self) -> None:
-        """`start` in a callback: what would have ended the constructor ends the process."""
+        """Run `start` in a callback: an error ends the process, as in the constructor."""
         try:
             self.start()
         except (ValueError, OSError, ImportError) as error:
             raise Fatal(str(error), status=2) from error
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """From unconfigured to inactive."""
+        """Go from unconfigured to inactive."""
         return self._transition(self.configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """From inactive to active."""
+        """Go from inactive to active."""
         return self._transition(self.activate)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """From active to inactive."""
+        """Go from active to inactive."""
         return self._transition(self.deactivate)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """To unconfigured; on shutdown to finalized, from any state."""
+        """Go to unconfigured; on shutdown to finalized, from any state."""
         return self._transition(self.clean_up)
 
     on_shutdown = on_error = on_cleanup

@@ -55,13 +55,13 @@ def pose_message(answer: Answer) -> ClassPose:
 
 
 def error_of(answer: Answer) -> tuple[int, str]:
-    """Error code of an answer, and what to know of it."""
+    """Return error code and message (or note) of an answer."""
     refusal = answer.refusal
     return (int(Code.NONE), answer.note) if refusal is None else (int(refusal.code), refusal.message)
 
 
 def class_message(resident: Resident) -> ClassInfo:
-    """What the catalogue says about a class."""
+    """Render a class for the catalogue."""
     info = resident.info
     message = ClassInfo(name=info.name, keypoint_names=list(info.keypoint_names))
     message.edges = _flat(info.edges)
@@ -77,7 +77,7 @@ def class_message(resident: Resident) -> ClassInfo:
 
 
 def demonstration_message(info: Info) -> DemonstrationInfo:
-    """What a list of demonstrations says about one."""
+    """Render the entry of a demonstration in a list."""
     message = DemonstrationInfo(id=info.id, class_name=info.class_name, point_names=list(info.point_names))
     message.height, message.width, message.has_depth = info.height, info.width, info.has_depth
     message.persistent, message.stamp = info.persistent, Time(sec=info.stamp[0], nanosec=info.stamp[1])
@@ -99,7 +99,7 @@ def _keypoints(answer: Answer) -> list[SemanticKeypoint]:
 
 
 def _covariance(matrix: Tensor) -> np.ndarray:
-    """Row-major float64; unknown where it is not finite."""
+    """Flatten a covariance to row-major float64; unknown where it is not finite."""
     values = matrix.double().cpu().numpy().reshape(-1)
     return values if np.isfinite(values).all() else _unknown_covariance(matrix.shape[0])
 

@@ -32,7 +32,7 @@ LATCHED = QoSProfile(
 
 
 class Outputs:
-    """What a configured node publishes about pictures, by camera; thread-safe as rclpy publishers are."""
+    """Publishers of a configured node, by camera; thread-safe as rclpy publishers are."""
 
     def __init__(self, node: Node):
         self._node = node
@@ -47,7 +47,7 @@ class Outputs:
         self._cameras = {name: _Publishers(self._node, name) for name in cameras or ("",)}
 
     def close(self) -> None:
-        """Give the publishers back."""
+        """Destroy the publishers."""
         cameras, self._cameras = self._cameras, {}
         for publishers in cameras.values():
             publishers.close()
@@ -56,10 +56,10 @@ class Outputs:
             target.close()
 
     def publish(self, camera: str, picture: Picture, found: Sequence[Answer]) -> bool:
-        """All objects of one picture; an empty list says that it was looked at in vain.
+        """Publish all objects of one picture; an empty list says that none was found.
 
-        False where there are no publishers any more. Raises Refusal TF_MISSING, and publishes nothing then:
-        the latest transform would be a wrong one.
+        False where the publishers are closed. Raises Refusal TF_MISSING and then publishes nothing: the
+        latest transform would be a wrong one.
         """
         publishers, target = self._cameras.get(camera), self._target
         if publishers is None or target is None:
@@ -72,7 +72,8 @@ class Outputs:
         return True
 
     def in_target_frame(self, answer: Any) -> Any:
-        """Move an answer about a camera's picture. Raises Refusal TF_MISSING. For the inference thread."""
+        """Transform an answer about a camera's picture to the target frame, on the inference thread. Raises
+        Refusal TF_MISSING."""
         target = self._target
         if target is not None:
             answer.header = target.move(answer.header, [answer.keypoints], [answer.pose])
@@ -80,7 +81,7 @@ class Outputs:
 
 
 class _Publishers:
-    """Of one camera; those of a node without names are directly below it."""
+    """Publishers of one camera; for a camera without name their topics are directly below the node."""
 
     def __init__(self, node: Node, camera: str):
         self._node = node
@@ -107,14 +108,14 @@ class _Publishers:
 
 
 class Catalogue:
-    """~/classes: what the node holds, for present and late subscribers alike."""
+    """~/classes: the classes that the node holds, also for late subscribers (latched)."""
 
     def __init__(self, node: Node):
         self._node = node
         self._publisher = node.create_publisher(ClassCatalogue, "~/classes", LATCHED)
 
     def publish(self, residents: list[Resident]) -> None:
-        """Replace what was said before."""
+        """Publish the classes in place of the last catalogue."""
         message = ClassCatalogue(stamp=self._node.get_clock().now().to_msg())
         message.classes = [class_message(resident) for resident in residents]
         self._publisher.publish(message)

@@ -14,14 +14,15 @@ except ImportError:
 
 
 def synchronizer(streams: Sequence[str], slop: float, depth: int = 10) -> Synchronizer | FilterSynchronizer:
-    """Make what pairs messages of `streams` whose stamps differ by less than `slop` seconds."""
+    """Make a synchronizer of messages of `streams` whose stamps differ by less than `slop` seconds."""
     return (Synchronizer if message_filters is None else FilterSynchronizer)(streams, slop, depth)
 
 
 class FilterSynchronizer:
     """ApproximateTimeSynchronizer with the interface of `sensing.synchronizer.Synchronizer`.
 
-    It does not count what it gives up, forget what is older than a pair, or notice a bag that starts again.
+    Adds what that lacks: it counts dropped messages, drops those older than a pair, and notices a bag that
+    starts again.
     """
 
     def __init__(self, streams: Sequence[str], slop: float, depth: int = 10):
@@ -32,7 +33,7 @@ class FilterSynchronizer:
         self.dropped = 0  # messages that left a queue unmatched
 
     def add(self, stream: str, stamp: float, message: Any) -> dict[str, Any] | None:
-        """Take in one message; the matching set with it, or None."""
+        """Add one message; return the matching set it completes, or None."""
         queue = self._filter.queues[list(self._inputs).index(stream)]
         if queue and stamp < min(queue) * 1e-9 - 1.0:
             self.clear()

@@ -24,7 +24,7 @@ def declare(node: Node) -> Parameters:
 
 
 def updated(node: Node, changes: list[Parameter], configured: bool) -> Parameters:
-    """The parameters with `changes` applied. Raises ValueError naming what is not allowed, and why."""
+    """Return the parameters with `changes` applied. Raises ValueError naming what is not allowed, and why."""
     when = {item.name: item.metadata["change"] for item in dataclasses.fields(Parameters)}
     fixed = [change.name for change in changes if when.get(change.name) == UNCONFIGURED]
     if configured and fixed:
@@ -39,7 +39,7 @@ def updated(node: Node, changes: list[Parameter], configured: bool) -> Parameter
 
 
 def check(parameters: Parameters) -> Parameters:
-    """Raises ValueError for what ranges cannot express."""
+    """Check what ranges cannot express. Raises ValueError."""
     check_options(parameters, declaration.parameter)
     if parameters.depth_network and parameters.depth == "required":
         raise ValueError("depth_network gives depth to images without: it has no use if depth is required")
@@ -53,7 +53,8 @@ def check(parameters: Parameters) -> Parameters:
 
 
 def _check_confined(parameters: Parameters) -> None:
-    """What comes by a service call is confined as load_class is; the files named at start are not."""
+    """Confine paths set by a service call to class_folder, as in load_class; files named at start are
+    free."""
     folder = Path(parameters.class_folder).expanduser().resolve()
     for path in parameters.classes:
         if not Path(path).resolve().is_relative_to(folder):
@@ -61,14 +62,15 @@ def _check_confined(parameters: Parameters) -> None:
 
 
 def providers_from(parameters: Parameters, device: str) -> LiveProviders:
-    """Features, masks and depth. Raises as `live_providers`, naming the parameter."""
+    """Build the providers of features, masks and depth. Raises as `live_providers`, naming the parameter."""
     return live_providers(
         (parameters, parameters, parameters), device, origin_from(parameters), declaration.parameter
     )
 
 
 def origin_from(parameters: Parameters) -> Origin | None:
-    """What the first of the active classes was built on, of all classes where none is active, or None.
+    """Read what the first active class was built on, the first class where none is active; None without
+    classes.
 
     Raises FileNotFoundError, ValueError naming a class file.
     """

@@ -30,16 +30,16 @@ from semcorr_ros.ros.session import NodeState, Session
 from semcorr_ros.ros.streaming import Streaming
 from semcorr_ros.serving.counters import Counters
 
-EXPIRY_PERIOD = 0.1  # seconds between looks at the deadlines of requests
+EXPIRY_PERIOD = 0.1  # seconds between checks of the deadlines of requests
 CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends
 
 
 class PerceiveNode(ReportingLifecycleNode):
-    """Puts the parts together and does what the transitions ask. Callbacks only store and forward; one
-    thread computes.
+    """Connects the parts and implements the transitions. Callbacks only store and forward; one thread
+    computes.
 
-    Everything that may take its time has a callback group of its own: the services of the lifecycle and
-    of the parameters share the default one, which must answer at once.
+    Everything slow has a callback group of its own: the services of the lifecycle and of the parameters
+    share the default one, which must answer at once.
     """
 
     def __init__(self, **node_arguments: Any):
@@ -85,19 +85,19 @@ class PerceiveNode(ReportingLifecycleNode):
         session.announce(self.get_logger())
 
     def activate(self) -> None:
-        """Subscribe."""
+        """Subscribe to the cameras."""
         self._cameras.open()
         self.state.active = True
 
     def deactivate(self) -> None:
-        """Unsubscribe and answer who waits; what is loaded stays."""
+        """Unsubscribe and answer waiting requests; keep what is loaded."""
         self.state.active = False
         self._cameras.close()
         if self.state.current is not None:
             self.state.current.flush(Refusal(Code.INACTIVE, "the node was deactivated"))
 
     def clean_up(self) -> None:
-        """Free the memory of backbone and classes; of what still runs, once it has stopped."""
+        """Free the memory of backbone and classes; that of a running job once it stops."""
         self.deactivate()
         session, self.state.current = self.state.current, None
         if session is not None:
@@ -107,7 +107,7 @@ class PerceiveNode(ReportingLifecycleNode):
         self._catalogue.publish([])
 
     def close(self) -> bool:
-        """Stop the threads: the process ends. False if one does not stop in time."""
+        """Stop the threads, as the process ends; False if one does not stop in time."""
         self._kernels.close()
         self._warnings.close()
         session = self.state.current
@@ -131,7 +131,7 @@ class PerceiveNode(ReportingLifecycleNode):
             return SetParametersResult(successful=False, reason=str(error))
         self.state.settings = settings
         if session is not None and activates:
-            session.forget()  # what follows an object holds on to the tensors of its class
+            session.forget()  # followed objects hold the tensors of their class
         return SetParametersResult(successful=True)
 
 

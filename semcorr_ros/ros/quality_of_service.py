@@ -1,9 +1,9 @@
-"""Quality of service: what a subscription asks for, what its publishers offer, and who does not fit whom.
+"""Quality of service: what a subscription asks for, what its publishers offer, and which are incompatible.
 
-A subscription that asks for best effort hears everybody, but without shared memory for large messages it
-loses most images (docs/benchmarks.md, "Faults and load"). One that asks for reliability does not hear
-publishers that offer best effort, and neither side says so. So a `Listener` asks for what all publishers of
-its topic offer, asks anew when that changes, and names those that it cannot hear.
+A best-effort subscription receives from every publisher, but without shared memory for large messages it
+loses most images (docs/benchmarks.md, "Faults and load"). A reliable one receives nothing from best-effort
+publishers, and neither side reports it. So a `Listener` asks for what all publishers of its topic offer,
+asks anew when that changes, and names those that it cannot receive.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ try:
 except ImportError:  # before Iron
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
-# The default keeps ten requests: of fifty callers at once, forty would never be answered, not even BUSY.
+# The default keeps ten requests: of fifty concurrent callers, forty would get no answer, not even BUSY.
 SERVICES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-AS_OFFERED = "best_available"  # ROS's own word; its own way of doing it decides once, at the start
+AS_OFFERED = "best_available"  # ROS's own name for it, but ROS decides only once, at the start
 RELIABILITIES = {
     AS_OFFERED: ReliabilityPolicy.BEST_EFFORT,  # until a publisher is known
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
@@ -42,7 +42,7 @@ OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)
 
 
 class Listener:
-    """Takes the latest message. `adapt` is to be called now and then."""
+    """A subscription to the latest message. Call `adapt` periodically."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Listener:
         drop: Callable[[Code, str], Any],
         group: CallbackGroup,
     ):
-        """stream: message and topic; drop: told what does not arrive, and why.
+        """Subscribe. stream: message type and topic; drop: called with what does not arrive, and why.
 
         Raises ValueError for an override that is no reliability.
         """
@@ -64,10 +64,10 @@ class Listener:
         self._subscription = self._subscribe()
 
     def adapt(self) -> None:
-        """Ask for what the publishers offer, unless the user has said what to ask for."""
+        """Resubscribe with the reliability that the publishers offer, unless the user has chosen one."""
         if not self._adapts:
             return
-        wanted = offered(self._node, self.topic) or self.reliability  # as before, for those that come back
+        wanted = offered(self._node, self.topic) or self.reliability  # without publishers, keep the last one
         if wanted != self.reliability:
             self.close()
             self.reliability = wanted
@@ -95,7 +95,7 @@ class Listener:
 
 
 def offered(node: Node, topic: str) -> ReliabilityPolicy | None:
-    """The most that every publisher of a topic offers; None where there is no publisher."""
+    """Return the reliability that every publisher of a topic offers; None without publishers."""
     offers = {info.qos_profile.reliability for info in node.get_publishers_info_by_topic(topic)}
     if not offers:
         return None
@@ -107,7 +107,7 @@ def offered(node: Node, topic: str) -> ReliabilityPolicy | None:
 
 
 def _wish(node: Node, topic: str) -> str:
-    """What the user wants, by the name that rclpy gives such parameters. Raises ValueError."""
+    """Read the reliability that the user wants, from rclpy's own parameter for it. Raises ValueError."""
     name = f"qos_overrides.{topic}.subscription.reliability"
     if not node.has_parameter(name):
         what = f"{', '.join(RELIABILITIES)}; {AS_OFFERED} = what all publishers offer"
@@ -119,9 +119,8 @@ def _wish(node: Node, topic: str) -> str:
 
 
 def on_trouble(node: Node, topic: str, drop: Callable[[Code, str], Any]) -> SubscriptionEventCallbacks:
-    """Calls `drop` with QOS_INCOMPATIBLE for every publisher that offers what we cannot take, and with
-    MESSAGE_LOST when messages did not reach us.
-    """
+    """Make callbacks that call `drop` with QOS_INCOMPATIBLE for every incompatible publisher and with
+    MESSAGE_LOST for lost messages."""
 
     def incompatible(event: Any) -> None:
         for sentence in incompatible_publishers(node, topic) or [
@@ -136,7 +135,7 @@ def on_trouble(node: Node, topic: str, drop: Callable[[Code, str], Any]) -> Subs
 
 
 class _Events(SubscriptionEventCallbacks):
-    """A middleware that tells of no such event must not keep us from subscribing."""
+    """Event callbacks, dropped where the middleware does not support them: subscribing must still work."""
 
     def create_event_handlers(self, *arguments: Any, **named: Any) -> list[Any]:
         try:
@@ -147,7 +146,7 @@ class _Events(SubscriptionEventCallbacks):
 
 
 def incompatible_publishers(node: Node, topic: str) -> list[str]:
-    """One sentence per publisher of a topic that some subscription of `node` on it cannot hear."""
+    """Describe, one sentence each, the publishers of a topic that a subscription of `node` cannot receive."""
     wanted = [
         info for info in node.get_subscriptions_info_by_topic(topic)
         if (info.node_name, info.node_namespace) == (node.get_name(), node.get_namespace())
@@ -157,7 +156,7 @@ def incompatible_publishers(node: Node, topic: str) -> list[str]:
         for wish in wanted:
             problem = mismatch(offer.qos_profile, wish.qos_profile)
             if problem:
-                # Discovery tells of a publisher before it tells of its node.
+                # Discovery knows a publisher before its node's name.
                 known = not offer.node_name.startswith("_NODE_NAME")
                 name = f"publisher {offer.node_name}" if known else "a publisher"
                 sentences.append(f"{topic}: {name} {problem}")
@@ -165,7 +164,7 @@ def incompatible_publishers(node: Node, topic: str) -> list[str]:
 
 
 def mismatch(offered: QoSProfile, wanted: QoSProfile) -> str:
-    """Why the two exchange nothing, with both profiles; empty when they do."""
+    """Explain why two profiles are incompatible; empty when they are not."""
     compatibility, reason = qos_check_compatible(offered, wanted)
     if compatibility != QoSCompatibility.ERROR:
         return ""

@@ -1,4 +1,4 @@
-"""From a request to the inference thread and back, without holding the executor; what fails is an answer."""
+"""From a request to the inference thread and back, without blocking the executor; errors become refusals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Requests:
         )
 
     async def run(self, work: Callable[[KeepGoing], Any], timeout: float = 0.0, lane: str = REQUESTS) -> Any:
-        """Result of `work` in the inference thread; timeout in seconds, 0 = the parameter. Raises Refusal."""
+        """Run `work` on the inference thread and return its result; timeout in seconds, 0 = the parameter.
+        Raises Refusal."""
         future, _ = self.submit(work, timeout if timeout > 0 else self._state.settings.request_timeout, lane)
         outcome = await future
         if isinstance(outcome, BaseException):
@@ -47,7 +48,8 @@ class Requests:
         return outcome
 
     def submit(self, work: Callable[[KeepGoing], Any], seconds: float, lane: str) -> tuple[Future, Job]:
-        """The job, and the future of its result or exception. Raises Refusal INACTIVE, BUSY."""
+        """Queue `work`; return the future of its result or exception, and the job. Raises Refusal INACTIVE,
+        BUSY."""
         node = self._node
         future: Future = Future(executor=node.executor)
 
@@ -67,7 +69,7 @@ class Requests:
         return future, job
 
     def answered(self) -> None:
-        """Count a request that led to a result."""
+        """Count a request that was answered."""
         self._counters.add("requests answered")
 
     def refuse(self, response: Any, error: Exception) -> Any:

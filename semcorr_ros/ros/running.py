@@ -35,7 +35,8 @@ class Fatal(Exception):  # noqa: N818 - says what it does, not what went wrong
 
 
 def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) -> int:
-    """Exit status of a node process; `arguments` as on the command line, with --ros-args."""
+    """Run a node until it ends; return the exit status. `arguments` as on the command line, with
+    --ros-args."""
     _parse(arguments, make_node.__module__.rpartition(".")[2], doc)
     stopped = threading.Event()
 
@@ -43,7 +44,7 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
         stopped.set()
 
     # rclpy's own handlers end the spin and then call these. Without them SIGINT would also raise
-    # KeyboardInterrupt wherever Python happens to be. They hold, too, where a shell ignores SIGINT.
+    # KeyboardInterrupt at any point. They also work where a shell ignores SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     rclpy.init(args=[sys.argv[0], *arguments])
@@ -67,7 +68,7 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
     finally:
         ended = _end(node, executor)
     if not ended:
-        # Python ends under its daemon threads; one that is in native code then aborts the process.
+        # The interpreter exits despite daemon threads; one in native code then aborts the process.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
@@ -90,7 +91,7 @@ def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event
 
 
 def _end(node: Node | None, executor: SingleThreadedExecutor) -> bool:
-    """False if a thread of the node still runs."""
+    """Close and destroy the node; False if one of its threads still runs."""
     ended = node.close() if node is not None and hasattr(node, "close") else True
     executor.shutdown(timeout_sec=1.0)
     if node is not None:
@@ -110,14 +111,14 @@ def _parse(arguments: list[str], name: str, doc: str | None) -> None:
 
 
 class FailureLog:
-    """Thread-safe enough: a count that is off by one does no harm."""
+    """Counts and logs unforeseen errors. Not locked: a count that is off by one does no harm."""
 
     def __init__(self, node: Node):
         self._logger, self._context = node.get_logger(), node.context
         self._counts: Counter[str] = Counter()
 
     def add(self, error: BaseException) -> None:
-        """Log what nobody foresaw. Once a signal has shut the context down, any call fails: no failure."""
+        """Log an unforeseen error, but none after a signal has shut the context down: any call fails then."""
         if not self._context.ok():
             return
         where = "".join(traceback.format_tb(error.__traceback__))  # the message may differ every time
@@ -129,7 +130,7 @@ class FailureLog:
 
 
 class WarningsOfTheRest(logging.Handler):
-    """What the package logs by Python's logging goes to the node's log, until closed."""
+    """Forwards what the package logs by Python's logging to the node's log, until closed."""
 
     def __init__(self, node: Node):
         super().__init__(logging.WARNING)
@@ -138,10 +139,10 @@ class WarningsOfTheRest(logging.Handler):
         self._package.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Any thread may."""
+        """Log a record to the node's log, from any thread."""
         self._logger.warning(record.getMessage())
 
     def close(self) -> None:
-        """No longer."""
+        """Stop forwarding."""
         self._package.removeHandler(self)
         super().close()

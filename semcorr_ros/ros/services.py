@@ -65,7 +65,7 @@ class ClassServices:
         state: NodeState,
         preempt: Callable[[str], int],
     ):
-        """preempt: aborts every goal, telling it why, and counts them."""
+        """Create the services. preempt: aborts every goal with this reason, and counts them."""
         self._requests, self._state, self._preempt = requests, state, preempt
         requests.serve(ListClasses, "list_classes", self._list)
         requests.serve(LoadClass, "load_class", self._load)
@@ -89,7 +89,7 @@ class ClassServices:
     async def _unload(self, request: Any, response: Any) -> Any:
         session = self._state.session
         session.bank.unload(request.class_name)
-        session.forget()  # what follows an object of the class holds on to its tensors
+        session.forget()  # followed objects of the class hold its tensors
         response.success, response.message = True, f"unloaded {request.class_name!r}"
         return response
 

@@ -1,4 +1,4 @@
-"""What a node holds: its settings, and while it is configured the session that they made."""
+"""State of a node: its settings, and while it is configured the session built from them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from semcorr_ros.serving.demonstrations import Demonstrations
 from semcorr_ros.serving.worker import LOADS, Job, KeepGoing, Worker
 from semcorr_ros.stream import Stream
 
-# Only CUDA's caching allocator has an exception of its own: the others are told by what they say.
+# Only CUDA's caching allocator has an exception of its own: the others are recognised by their message.
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
 Result = TypeVar("Result")
 
 
 class NodeState:
-    """What transitions and parameter changes write, and whoever answers reads."""
+    """State that transitions and parameter changes write, and services read."""
 
     def __init__(self, settings: Parameters, label: Callable[[], str], check_prepared: Callable[[], None]):
-        """label: name of the lifecycle state. check_prepared: raises Refusal PREPARING while configure
-        waits."""
+        """Store the settings. label: name of the lifecycle state. check_prepared: raises Refusal PREPARING
+        while configure waits."""
         self.settings, self.label, self._check_prepared = settings, label, check_prepared
         self.current: Session | None = None  # from configure to cleanup
         self.active = False  # cameras are subscribed to
@@ -50,7 +50,7 @@ class NodeState:
         return self.current
 
     def active_session(self) -> Session:
-        """`session`, of an active node. Raises Refusal INACTIVE, PREPARING."""
+        """Return the session of an active node. Raises Refusal INACTIVE, PREPARING."""
         self.check_active()
         return self.session
 
@@ -63,7 +63,7 @@ class NodeState:
 
     @property
     def finder(self) -> Finder:
-        """The session's finder, with the judgement of now. Raises Refusal INACTIVE before configure."""
+        """The session's finder, with the current min_score. Raises Refusal INACTIVE before configure."""
         return replace(self.session.finder, min_score=self.settings.min_score)
 
 
@@ -77,15 +77,15 @@ class Session:
         warn: Callable[[str], object],
         on_failure: Callable[[BaseException], object],
     ):
-        """Loads backbone and classes: takes seconds. Raises ValueError, OSError, ImportError, Refusal.
+        """Load backbone and classes, in seconds. Raises ValueError, OSError, ImportError, Refusal.
 
-        on_frame: gets the latest frame of a camera. on_failure: gets what the inference thread could give to
-        nobody else.
+        on_frame: called with the latest frame of a camera. on_failure: called with errors on the inference
+        thread that no request waits for.
         """
         try:
             self.device = choose_device(settings, parameter)
             self.finder = Finder(providers_from(settings, self.device), settings.min_score, settings.seed)
-            METHODS.load(DEFAULT).check(Quality(settings.quality))  # a mistake in it should show at start
+            METHODS.load(DEFAULT).check(Quality(settings.quality))  # report a mistake in it at start
             self.bank = _filled_bank(settings, self.device, self.finder.backbone)
         except Exception as error:
             if not is_out_of_memory(error):
@@ -108,16 +108,16 @@ class Session:
         return answer
 
     def stream(self, camera: str) -> Stream:
-        """What is followed in the pictures of a camera."""
+        """Return the stream of a camera, with the objects followed in it."""
         return self._streams.setdefault(camera, Stream(camera))
 
     def forget(self) -> None:
-        """Count what is followed in the streams as new."""
+        """Forget the objects followed in all streams."""
         for stream in list(self._streams.values()):
             stream.forget()
 
     def announce(self, log: Any) -> None:
-        """Say what is loaded, and from then on what the classes learn."""
+        """Log what is loaded, and from then on what the classes learn."""
         self.bank.say = log.info
         if caution := beware(self.finder.backbone):
             log.warning(caution)
@@ -125,7 +125,7 @@ class Session:
         log.info(f"ready on {self.device} ({self.finder.backbone}), classes: {names}")
 
     def submit(self, job: Job) -> None:
-        """To the thread of its lane. Raises Refusal BUSY, SHUTDOWN."""
+        """Queue a job on the thread of its lane. Raises Refusal BUSY, SHUTDOWN."""
         (self._loader if job.lane == LOADS else self.worker).submit(job)
 
     def expire(self) -> None:
@@ -134,14 +134,14 @@ class Session:
             each.expire()
 
     def flush(self, refusal: Refusal) -> None:
-        """Answer everything that waits or runs with `refusal`, and forget the frames."""
+        """Answer all waiting and running jobs with `refusal`, and drop the frames."""
         for each in (self.worker, self._loader):
             each.flush(refusal)
 
     def close(self, timeout: float) -> bool:
         """Stop the threads; False if one still runs after `timeout` seconds.
 
-        It then ends by itself after its current step, and only then is the memory free.
+        Such a thread ends after its current step, and only then is its memory free.
         """
         end = time.monotonic() + timeout
         self._loader.close(0.0)
@@ -158,7 +158,7 @@ class Session:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        # Outside of the handler, the tensors of the failed attempt are no longer referred to.
+        # Outside of the handler, the tensors of the failed attempt are no longer referenced.
         self.bank.evict_idle()
         self.demonstrations.forget()
         for stream in list(self._streams.values()):
@@ -185,7 +185,7 @@ def _filled_bank(settings: Parameters, device: str, backbone: str) -> ClassBank:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Of the GPU or the machine, by any of the libraries."""
+    """Tell whether GPU or machine ran out of memory, in any of the libraries."""
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
@@ -196,7 +196,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def release_memory() -> None:
-    """Give back what nobody refers to any more, on the GPU as well."""
+    """Free unreferenced memory, on the GPU as well."""
     gc.collect()
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

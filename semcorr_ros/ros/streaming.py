@@ -21,18 +21,18 @@ from semcorr_ros.stream import Shot
 
 
 class Streaming:
-    """Called by the worker with the latest picture of a camera."""
+    """Finds the active classes in the latest pictures and publishes them."""
 
     def __init__(
         self, state: NodeState, outputs: Outputs, counters: Counters, failures: FailureLog, log: Any
     ):
-        """log: the node's logger."""
+        """Store the parts. log: the node's logger."""
         self._state, self._outputs, self._counters = state, outputs, counters
         self._failures, self._log = failures, log
         self._last: dict[str, float] = {}
 
     def offer(self, moment: Moment) -> None:
-        """Hand a picture to the inference thread, in place of an older one of its camera."""
+        """Queue a picture for the inference thread, in place of an older one of its camera."""
         session = self._state.current
         if session is None or not any(resident.active for resident in session.bank.all()):
             return
@@ -40,14 +40,14 @@ class Streaming:
             self._counters.drop(Code.REPLACED, "images come faster than they can be looked at")
 
     def look(self, moment: Moment, keep_going: KeepGoing) -> None:
-        """Publish what is found of the active classes."""
+        """Find the active classes in a picture and publish them."""
         camera, rate, now = moment.camera, self._state.settings.max_rate, time.monotonic()
         if rate and now - self._last.get(camera, -float("inf")) < 1 / rate:
             self._counters.drop(Code.RATE_LIMIT, f"images come faster than max_rate ({rate:g} per second)")
             return
         self._last[camera] = now
         session = self._state.current
-        if session is None:  # cleaned up since the picture came
+        if session is None:  # cleaned up since the picture was queued
             return
         found: list[Answer] = []
         for name in [resident.info.name for resident in session.bank.all() if resident.active]:

@@ -37,11 +37,11 @@ class Transfer:
     """Serves requests one at a time, in the inference thread."""
 
     def __init__(self, bank: ClassBank, demonstrations: Demonstrations, find: Find):
-        """find: places a class of the bank in a picture. Raises Refusal."""
+        """Store the parts. find: places a class of the bank in a picture. Raises Refusal."""
         self._bank, self._demonstrations, self._find = bank, demonstrations, find
 
     def check(self, request: Request) -> None:
-        """What can be said without computing. Raises Refusal."""
+        """Check a request as far as possible without computing. Raises Refusal."""
         resident = self._bank.get(request.class_name)
         shown = has_image(request.source_image)
         if request.points and not shown and not request.demonstration_id:
@@ -93,14 +93,14 @@ class Transfer:
         return self._demonstrations.store(record, taught), answer.confidence
 
     def _source(self, finder: Finder, request: Request, resident: Resident, watch: Watch) -> Taught | None:
-        """Find the picture that points are marked in; None where keypoints of the class are asked for.
+        """Place the source picture; None where keypoints of the class are asked for.
 
-        Raises Refusal LOW_SCORE: points of a picture that is not understood lead anywhere.
+        Raises Refusal LOW_SCORE: points of a badly placed source would land anywhere.
         """
         if _of_class(request) and not has_image(request.source_image):
             return None
         taught = self._taught(finder, request, resident, watch)
-        # Judged as of now: min_score may have changed since it was placed.
+        # Judged anew: min_score may have changed since it was placed.
         refusal = low_score(taught.answer.confidence, finder.least_score)
         if refusal is not None:
             raise Refusal(refusal.code, f"source picture: {refusal.message}")
@@ -109,7 +109,7 @@ class Transfer:
         return replace(taught, answer=replace(taught.answer, refusal=None))
 
     def _taught(self, finder: Finder, request: Request, resident: Resident, watch: Watch) -> Taught:
-        """Place the source; the request's own points go before the stored ones."""
+        """Place the source; the request's own points override the stored ones."""
         key = (request.class_name, request.demonstration_id)
         points = torch.tensor([[p.x, p.y] for p in request.points]).reshape(-1, 2)
         names = tuple(request.keypoint_names) or tuple(f"point_{i}" for i in range(len(points)))
@@ -137,23 +137,23 @@ class Transfer:
 
 
 def _of_class(request: Request) -> bool:
-    """Does the request ask for keypoints of the class, not for points of a picture?"""
+    """Tell whether the request asks for keypoints of the class, not for points of a picture."""
     return not request.points and (has_image(request.source_image) or not request.demonstration_id)
 
 
 def has_image(message: Image) -> bool:
-    """An Image field that was filled in."""
+    """Tell whether an Image field was filled in."""
     return message.width > 0 and message.height > 0
 
 
 def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Picture:
-    """Picture of the optional messages of a request."""
+    """Make a picture from the optional messages of a request."""
     calibration = camera_info if camera_info.k[0] != 0 else None
     return Picture(image, calibration, depth if has_image(depth) else None, color_from_message)
 
 
 def check_points(points: Sequence[Any], names: Sequence[str]) -> None:
-    """Raises Refusal BAD_REQUEST for too many, or names that are not one per point."""
+    """Raises Refusal BAD_REQUEST for too many points, or names that are not one per point."""
     if len(points) > MAX_POINTS:
         raise Refusal(Code.BAD_REQUEST, f"{len(points)} `points`; at most {MAX_POINTS} at a time")
     if len(names) not in (0, len(points)):

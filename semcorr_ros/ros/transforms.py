@@ -1,6 +1,6 @@
 """tf2: answers in another frame than the camera's, and one transform per object.
 
-Answers are moved by the transform at the stamp of their image: on a moving camera the latest one is that of
+Answers are moved by the transform at the stamp of their image: on a moving camera the latest one belongs to
 another picture.
 """
 
@@ -24,7 +24,7 @@ PATIENCE = 0.1  # seconds: transforms arrive a little after the images they belo
 
 
 class TargetFrame:
-    """Moves answers into `frame`; an empty one leaves them in the camera's."""
+    """Transforms answers to `frame`; an empty one leaves them in the camera's."""
 
     def __init__(self, node: Node, frame: str):
         """Raises ValueError where a frame is given and tf2 is not installed."""
@@ -48,9 +48,9 @@ class TargetFrame:
             self._listener.unregister()
 
     def move(self, header: Header, instances: list[SemanticKeypoints], poses: list[ClassPose]) -> Header:
-        """Move everything in place; the header they now belong to. Raises Refusal TF_MISSING.
+        """Transform everything in place; return the new header. Raises Refusal TF_MISSING.
 
-        Waits for the transform: to be called from the inference thread.
+        Waits for the transform: call it on the inference thread.
         """
         if not self.frame or header.frame_id == self.frame:
             return header
@@ -77,7 +77,7 @@ class TargetFrame:
 
 
 class TransformSender:
-    """Silent without tf2, and for objects whose distance is not metric."""
+    """Broadcasts a transform per object; not without tf2, nor for objects whose pose is not metric."""
 
     def __init__(self, node: Node):
         self._broadcaster: Any = None
@@ -96,20 +96,20 @@ class TransformSender:
 
 
 def as_arrays(transform: Transform) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation (3, 3) and translation (3,) of a transform."""
+    """Convert a transform to rotation (3, 3) and translation (3,)."""
     q, t = transform.rotation, transform.translation
     rotation = from_quaternion(torch.tensor([q.x, q.y, q.z, q.w], dtype=torch.float64)).numpy()
     return rotation, np.array([t.x, t.y, t.z])
 
 
 def moved_point(point: Point, rotation: np.ndarray, translation: np.ndarray) -> Point:
-    """An unknown point stays unknown."""
+    """Transform a point; an unknown one stays unknown."""
     x, y, z = rotation @ [point.x, point.y, point.z] + translation
     return Point(x=float(x), y=float(y), z=float(z))
 
 
 def moved_covariance(values: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Of 3 or 6 axes, row-major; an unknown one ([0] = -1) stays unknown."""
+    """Rotate a row-major covariance of 3 or 6 axes; an unknown one ([0] = -1) stays unknown."""
     if values[0] < 0:
         return values
     axes = 3 if len(values) == 9 else 6
@@ -118,7 +118,7 @@ def moved_covariance(values: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 
 
 def move_pose(pose: ClassPose, rotation: np.ndarray, translation: np.ndarray) -> None:
-    """Position, orientation and covariance, in place."""
+    """Transform position, orientation and covariance in place."""
     q = pose.pose.orientation
     own = from_quaternion(torch.tensor([q.x, q.y, q.z, q.w], dtype=torch.float64))
     x, y, z, w = to_quaternion(torch.from_numpy(rotation) @ own).tolist()

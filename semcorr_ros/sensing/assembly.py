@@ -1,4 +1,4 @@
-"""Image, calibration and depth of one moment, put together from streams; every loss has a name.
+"""Image, calibration and depth of one moment, assembled from streams; every dropped message has a reason.
 
 The node feeds it from subscriptions and `replay` from a bag, so both see the same pictures.
 """
@@ -21,7 +21,7 @@ NEVER = -float("inf")
 
 @dataclass(frozen=True)
 class Moment:
-    """Messages that belong together."""
+    """Messages of the same time."""
 
     image: Any
     camera_info: Any
@@ -29,7 +29,7 @@ class Moment:
 
 
 class Assembler:
-    """`take` every message in the order of arrival. O(1), decodes nothing."""
+    """Assembles moments from messages, taken in the order of arrival. O(1), decodes nothing."""
 
     def __init__(
         self,
@@ -39,8 +39,9 @@ class Assembler:
         drop: Callable[[Code, str], Any],
         synchronizer: Callable[[Sequence[str], float], Any] = Synchronizer,
     ):
-        """depth: one of DEPTH_CHOICES; slop: seconds by which stamps may differ; now: a clock in seconds;
-        drop: told about every message that is left out, and why; synchronizer: makes what pairs messages."""
+        """Start without messages. depth: one of DEPTH_CHOICES; slop: seconds by which stamps may differ; now:
+        a clock in seconds; drop: called for every dropped message, with the reason; synchronizer: makes the
+        one that pairs messages."""
         if depth not in DEPTH_CHOICES:
             raise ValueError(f"depth must be one of {', '.join(DEPTH_CHOICES)}, got {depth!r}")
         self._depth_mode, self._now, self._drop = depth, now, drop
@@ -49,29 +50,30 @@ class Assembler:
         self._info: Any = None
         self._arrived = dict.fromkeys(("image", "depth"), NEVER)
         self._frames: dict[str, str] = {}
-        self.problem: Refusal | None = None  # why the latest image led to nothing
+        self.problem: Refusal | None = None  # why the latest image was dropped
 
     def expect_depth(self) -> None:
-        """Depth is known to come: its first image is waited for as well."""
+        """Wait for the first depth image, too: depth is known to come."""
         self._arrived["depth"] = self._now()
 
     def take_info(self, message: Any) -> None:
-        """A CameraInfo; it holds until the next one."""
+        """Store a CameraInfo; it holds until the next one."""
         self._info = message
         self._frames["camera_info"] = message.header.frame_id
 
     def take_image(self, message: Any) -> Moment | None:
-        """The moment that is complete with this image, if one is."""
+        """Add an image; return the moment it completes, if any."""
         self._note("image", message)
         return self._match("image", message) if self._waits_for_depth() else self._complete(message, None)
 
     def take_depth(self, message: Any) -> Moment | None:
-        """The moment that is complete with this depth image, if one is."""
+        """Add a depth image; return the moment it completes, if any."""
         self._note("depth", message)
         return self._match("depth", message)
 
     def missing(self, within: float = math.inf) -> Refusal:
-        """Why no picture has come `within` the last seconds. For a stream that gave none in that time."""
+        """Explain why no picture has come `within` the last seconds, for a stream that gave none in that
+        time."""
         age = {stream: self._now() - arrived for stream, arrived in self._arrived.items()}
         if age["image"] >= within:
             return _silent(Code.NO_IMAGE, "image", age["image"])
@@ -85,7 +87,8 @@ class Assembler:
         )
 
     def frames(self) -> dict[str, str]:
-        """frame_id by stream, of what has arrived. They should be one: depth registered to the image."""
+        """Return frame_id by stream, of what has arrived. All should be equal: depth registered to the
+        image."""
         return dict(self._frames)
 
     def _note(self, stream: str, message: Any) -> None:
@@ -123,7 +126,7 @@ class Assembler:
 
 
 def stamp_of(message: Any) -> float:
-    """Stamp of a message's header in seconds."""
+    """Convert the stamp of a message's header to seconds."""
     stamp = message.header.stamp
     return float(stamp.sec) + stamp.nanosec * 1e-9
 

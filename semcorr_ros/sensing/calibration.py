@@ -19,12 +19,12 @@ ASIDE = 10.0  # principal point from the middle of the image, in focal lengths: 
 
 
 def intrinsics(message: Any) -> np.ndarray:
-    """K of a CameraInfo (3, 3); ROS 1 bags spell it with a capital."""
+    """Read K of a CameraInfo (3, 3), pixels; ROS 1 bags spell it with a capital."""
     return np.reshape(message.k if hasattr(message, "k") else message.K, (3, 3)).astype(np.float64)
 
 
 def camera_from_message(message: Any, size: tuple[int, int]) -> Camera | None:
-    """Pinhole camera of an image of `size` (h, w); None for an uncalibrated camera (K all zero).
+    """Read the pinhole camera of an image of `size` (h, w); None for an uncalibrated camera (K all zero).
 
     Raises Refusal SIZE_MISMATCH when the calibration is for another image size, UNCALIBRATED when K is
     no camera's.
@@ -47,7 +47,7 @@ def camera_from_message(message: Any, size: tuple[int, int]) -> Camera | None:
 
 
 def _check_plausible(K: np.ndarray, size: tuple[int, int]) -> None:
-    """Numbers that no camera has give no answer, or a wrong one. Raises Refusal UNCALIBRATED."""
+    """Check that a camera could have this K. Raises Refusal UNCALIBRATED."""
     focal, center = K[[0, 1], [0, 1]], K[:2, 2]
     middle = (np.array(size)[::-1] - 1) / 2
     low, high = SHORTEST * max(size), LONGEST * max(size)
@@ -66,7 +66,7 @@ def _check_plausible(K: np.ndarray, size: tuple[int, int]) -> None:
 
 
 def lens_from_message(message: Any, camera: Camera) -> Lens | None:
-    """What the pinhole camera leaves out; None for a rectified image. Raises Refusal UNCALIBRATED."""
+    """Read the lens distortion; None for a rectified image. Raises Refusal UNCALIBRATED."""
     coefficients = tuple(float(value) for value in (message.d if hasattr(message, "d") else message.D))
     (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
     try:

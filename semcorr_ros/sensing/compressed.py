@@ -19,19 +19,19 @@ HEADER = struct.Struct("<iff")
 
 
 def is_compressed(message: Any) -> bool:
-    """CompressedImage, and not Image?"""
+    """Tell a CompressedImage from an Image."""
     return not hasattr(message, "encoding")
 
 
 def color(message: Any) -> np.ndarray:
-    """RGB (h, w, 3) uint8. Raises Refusal BAD_ENCODING."""
+    """Decode RGB (h, w, 3) uint8. Raises Refusal BAD_ENCODING."""
     if "compressedDepth" in message.format:
         raise Refusal(Code.BAD_ENCODING, f"format {message.format!r} is depth, not color")
     return cv2.cvtColor(_decode(message, bytes(message.data), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def depth(message: Any) -> np.ndarray:
-    """Metres (h, w) float32, 0 or not finite where invalid. Raises Refusal BAD_ENCODING."""
+    """Decode depth in metres (h, w) float32, 0 or not finite where invalid. Raises Refusal BAD_ENCODING."""
     kind = message.format.partition(";")[0].strip()
     if kind not in ("16UC1", "32FC1"):
         raise Refusal(

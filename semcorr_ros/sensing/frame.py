@@ -24,7 +24,7 @@ def read_frame(
     depth: Any | None,
     to_rgb: Callable[[Any], UInt8[Tensor, "height width 3"]] = images.color_from_message,
 ) -> Frame:
-    """Decode, by `to_rgb` what is color, and rectify.
+    """Decode, color by `to_rgb`, and rectify.
 
     Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED.
     """

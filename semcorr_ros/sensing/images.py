@@ -38,21 +38,21 @@ COLOR: dict[str, tuple[type, int, int]] = {
 }
 MILLIMETRES = 1e-3
 NEAREST, FARTHEST = 1e-4, 1e4  # metres; other numbers are no distance that a camera measured
-UNLIKELY = 100.0  # metres, of the median of a picture: then a driver sends millimetres as 32FC1
+UNLIKELY = 100.0  # metres, median of a picture: beyond, a driver sends millimetres as 32FC1
 DEPTH = {"16UC1": (np.uint16, MILLIMETRES), "mono16": (np.uint16, MILLIMETRES), "32FC1": (np.float32, 1.0)}
 
 LABELS = {"mono8": np.uint8, "8UC1": np.uint8, "mono16": np.uint16, "16UC1": np.uint16}
 
 
 def color_from_message(message: Any) -> UInt8[Tensor, "height width 3"]:
-    """RGB of an Image or CompressedImage, in color or gray. Raises Refusal BAD_ENCODING."""
+    """Decode an Image or CompressedImage, in color or gray, to RGB. Raises Refusal BAD_ENCODING."""
     if compressed.is_compressed(message):
         return torch.from_numpy(compressed.color(message))
     pixels, conversion = stored_color(message), COLOR[message.encoding][2]
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     if message.encoding.startswith("bayer"):
-        # OpenCV leaves out the border: let the pattern go on beyond it, mirrored.
+        # OpenCV leaves out the border: extend the pattern beyond it, mirrored.
         framed = cv2.copyMakeBorder(pixels, 2, 2, 2, 2, cv2.BORDER_REFLECT_101)
         pixels = cv2.cvtColor(framed, conversion)[2:-2, 2:-2]
     elif conversion != AS_IS:
@@ -72,7 +72,8 @@ def stored_color(message: Any) -> np.ndarray:
 
 
 def depth_from_message(message: Any) -> DepthMap:
-    """Metric depth; 0 where the message holds 0, NaN, an infinity or nonsense. Raises Refusal BAD_ENCODING.
+    """Decode metric depth; 0 where the message holds 0, NaN, infinity or an impossible distance. Raises
+    Refusal BAD_ENCODING.
 
     The encoding alone decides about the unit (REP 118); a picture that is plainly in another one is refused.
     """
@@ -86,7 +87,7 @@ def depth_from_message(message: Any) -> DepthMap:
 
 
 def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
-    """A label image: one number per pixel. Raises Refusal BAD_ENCODING."""
+    """Decode a label image: one number per pixel. Raises Refusal BAD_ENCODING."""
     if message.encoding not in LABELS:
         raise _unsupported(message, LABELS)
     values = _elements(message, np.dtype(LABELS[message.encoding]), 1)[..., 0]
@@ -109,7 +110,7 @@ def _valid(metres: np.ndarray) -> np.ndarray:
 
 
 def _elements(message: Any, element: np.dtype, channels: int) -> np.ndarray:
-    """(h, w, channels) in native byte order; a view of the message where it has no padding."""
+    """Read (h, w, channels) in native byte order; a view of the message where it has no padding."""
     if message.width * message.height > MAX_PIXELS:
         raise Refusal(
             Code.BAD_ENCODING,

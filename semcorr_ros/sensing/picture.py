@@ -17,7 +17,7 @@ from semcorr_ros.sensing.images import color_from_message
 
 @dataclass
 class Picture:
-    """Keeps what is computed from it: several classes may look at one picture."""
+    """Messages of a picture; caches frame and scene, which all classes share."""
 
     image: Any  # Image or CompressedImage
     camera_info: Any | None = None
@@ -32,19 +32,19 @@ class Picture:
         return self.image.header
 
     def frame(self) -> Frame:
-        """Decode and rectify, once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
+        """Decode and rectify once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
         if self.decoded is None:
             self.decoded = read_frame(self.image, self.camera_info, self.depth, self.to_rgb)
         return self.decoded
 
     def scene(self, encode: Callable[[Frame], Scene]) -> Scene:
-        """Encode, once. Raises as `frame`."""
+        """Encode once. Raises as `frame`."""
         if self.encoded is None:
             self.encoded = encode(self.frame())
         return self.encoded
 
     def place(self, roi: Any | None) -> Place:
-        """Where a RegionOfInterest says to look; anywhere for an empty one. Raises Refusal BAD_REQUEST."""
+        """Return the place of a RegionOfInterest; anywhere for an empty one. Raises Refusal BAD_REQUEST."""
         height, width = self.frame().image.shape[:2]
         box = None if roi is None else box_from_message(roi, (int(height), int(width)))
         return ANYWHERE if box is None else Place(box=box)

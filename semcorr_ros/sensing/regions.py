@@ -19,7 +19,7 @@ from semcorr_ros.stream import Region
 
 MOST = 100  # regions of one image; the rest is left out
 PATIENCE = 2.0  # seconds without regions after which "auto" looks at whole images again
-WAITING = 5  # pictures that wait for their regions: a detector needs its time
+WAITING = 5  # pictures that wait for their regions: detectors are slower than cameras
 
 
 class Roi(NamedTuple):
@@ -33,7 +33,7 @@ class Roi(NamedTuple):
 
 @dataclass(frozen=True)
 class Mark:
-    """One thing that a detector found."""
+    """One detection."""
 
     class_name: str  # empty: of any class
     tracker_id: str  # empty: none
@@ -43,7 +43,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Marks:
-    """What a detector found in one image."""
+    """The detections in one image."""
 
     header: Any
     marks: tuple[Mark, ...]
@@ -51,7 +51,7 @@ class Marks:
 
 
 def aliases_from(pairs: Sequence[str]) -> dict[str, str]:
-    """Read THEIRS=OURS pairs. Raises ValueError for one that is none."""
+    """Read THEIRS=OURS pairs. Raises ValueError for a malformed one."""
     for pair in pairs:
         if not all(pair.partition("=")):
             raise ValueError(f"class_aliases are like cup=mug (the detector's name first), got {pair!r}")
@@ -85,7 +85,7 @@ def marks_from_detections(message: Any, aliases: Mapping[str, str]) -> Marks:
 
 
 def regions_in(marks: Marks, frame: Frame) -> list[Region]:
-    """Find where the marks are in their rectified image. Boxes are cut at the border, empty ones left out.
+    """Convert marks to regions of their rectified image. Boxes are clipped at the border, empty ones dropped.
 
     Raises Refusal BAD_ENCODING, SIZE_MISMATCH for the label image.
     """
@@ -126,9 +126,9 @@ class RegionPairs:
         on_pair: Callable[[Picture, Marks | None], object],
         synchronizer: Callable[[Sequence[str], float, int], Any] = Synchronizer,
     ) -> None:
-        """mode: "auto", "required", "none". slop: seconds by which stamps may differ. now: a clock in
-        seconds. drop: told what is left out. on_pair: gets pictures; None: there is no detector.
-        synchronizer: makes what pairs messages."""
+        """Start without messages. mode: "auto", "required", "none". slop: seconds by which stamps may differ.
+        now: a clock in seconds. drop: called for what is dropped. on_pair: called with each picture and its
+        marks, None without a detector. synchronizer: makes the one that pairs messages."""
         self._mode, self._now, self._drop, self._on_pair = mode, now, drop, on_pair
         self._arrived = -math.inf
         self._pairs = synchronizer(("picture", "regions"), slop, WAITING)
@@ -138,7 +138,7 @@ class RegionPairs:
         self._arrived = self._now()
 
     def take_picture(self, picture: Picture) -> None:
-        """Let it wait for its marks, or pass it on."""
+        """Queue a picture for its marks, or pass it on without."""
         waits = self._mode == "required" or self._now() - self._arrived < PATIENCE
         if waits and self._mode != "none":
             self._pair("picture", picture)
@@ -146,7 +146,7 @@ class RegionPairs:
             self._on_pair(picture, None)
 
     def take_marks(self, marks: Marks) -> None:
-        """Pass on the picture that they belong to, if it is there."""
+        """Add marks and pass on the picture that they belong to, if it has arrived."""
         if self._mode != "none":
             self._arrived = self._now()
             self._pair("regions", marks)
@@ -162,7 +162,7 @@ class RegionPairs:
 
 
 def _roi_around(box: Any) -> Roi | None:
-    """The upright box around a vision_msgs/BoundingBox2D; None for one that is not finite."""
+    """Compute the upright box around a vision_msgs/BoundingBox2D; None for one that is not finite."""
     center = box.center
     at = getattr(center, "position", center)  # vision_msgs 4, and 3 before it
     c, s = abs(math.cos(center.theta)), abs(math.sin(center.theta))

@@ -23,7 +23,7 @@ class Synchronizer:
         self.dropped = 0  # messages that left a queue unmatched
 
     def add(self, stream: str, stamp: float, message: Any) -> dict[str, Any] | None:
-        """Take in one message; the matching set with it, or None.
+        """Add one message; return the matching set it completes, or None.
 
         A stamp older than the whole queue by more than a second means that time was reset (a bag
         started again): what was queued can never match and is dropped.
@@ -38,7 +38,7 @@ class Synchronizer:
         return self._match(stream, stamp)
 
     def clear(self) -> None:
-        """Forget everything queued."""
+        """Drop everything queued."""
         for queue in self._queues.values():
             self.dropped += len(queue)
             queue.clear()
@@ -57,7 +57,7 @@ class Synchronizer:
         matched = {}
         for (name, queue), stamp in zip(self._queues.items(), stamps, strict=True):
             matched[name] = queue.pop(stamp)
-            # Nothing older can be wanted any more: the latest wins.
+            # Nothing older is needed any more: the latest wins.
             for old in [s for s in queue if s < stamp]:
                 del queue[old]
                 self.dropped += 1

@@ -1,3 +1,3 @@
-"""What a process that answers requests keeps between them: classes on the device, the inference thread,
-demonstrations, and counts of what was answered, dropped and why. Imports no ROS.
+"""State of a process between requests: classes on the device, the inference thread, demonstrations, and
+counts of what was answered, dropped and why. Imports no ROS.
 """

@@ -1,4 +1,4 @@
-"""The classes a node holds, on its device as far as its memory budget goes."""
+"""The classes of a node, on its device as far as the memory budget allows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEGABYTE = 2**20
 class ClassBank:
     """Classes by name. Changes replace the whole table, so that any thread may read it.
 
-    What is not active and has not been used for longest is evicted when the budget is exceeded.
+    Beyond the budget, the least recently used inactive classes are evicted.
     """
 
     def __init__(
@@ -30,8 +30,8 @@ class ClassBank:
         folder: str = "",
         quality: Quality = FAST,
     ):
-        """quality: that classes are placed with. budget: bytes of all tensors, 0 = no limit. folder: class
-        files must be in it, "" = anywhere."""
+        """Create an empty bank. quality: of placement. budget: bytes of all tensors, 0 = no limit. folder:
+        class files must be in it, "" = anywhere."""
         self._device, self._backbone = device, backbone
         self._budget = budget
         self._folder = Path(folder).expanduser() if folder else None
@@ -44,8 +44,8 @@ class ClassBank:
     def load(self, path: str | Path, active: bool = False, confined: bool = False) -> Resident:
         """Read a class file; a class of the same name is replaced.
 
-        confined: the path comes from a caller who may be anybody.
-        Raises Refusal BAD_FILE, BACKBONE_MISMATCH, FORBIDDEN, OUT_OF_MEMORY.
+        confined: the path comes from an untrusted caller. Raises Refusal BAD_FILE, BACKBONE_MISMATCH,
+        FORBIDDEN, OUT_OF_MEMORY.
         """
         allowed = self._allowed(Path(path)) if confined else Path(path)
         resident = replace(self._read(allowed), active=active)
@@ -56,7 +56,7 @@ class ClassBank:
         return resident
 
     def unload(self, name: str) -> None:
-        """Forget a class. Raises Refusal CLASS_UNKNOWN."""
+        """Remove a class. Raises Refusal CLASS_UNKNOWN."""
         self.get(name)
         with self._lock:
             self._residents = {key: value for key, value in self._residents.items() if key != name}
@@ -83,7 +83,7 @@ class ClassBank:
         self.on_change()
 
     def get(self, name: str) -> Resident:
-        """What is known of a class. Raises Refusal CLASS_UNKNOWN listing what is loaded."""
+        """Return a class, perhaps evicted. Raises Refusal CLASS_UNKNOWN listing what is loaded."""
         residents = self._residents
         if name not in residents:
             loaded = ", ".join(sorted(residents)) or "none"
@@ -91,7 +91,7 @@ class ClassBank:
         return residents[name]
 
     def hold(self, name: str) -> Resident:
-        """The class with its tensors on the device, read again if it was evicted. For the worker.
+        """Return a class with its tensors on the device, read again if it was evicted. For the worker.
 
         Raises Refusal CLASS_UNKNOWN, BAD_FILE, BACKBONE_MISMATCH.
         """
@@ -112,13 +112,13 @@ class ClassBank:
         return again
 
     def learn(self, resident: Resident, answer: Answer, sensor: bool) -> None:
-        """Give a class without metric size that of its objects, once several pictures agree, for as long as
-        it is loaded. sensor: the picture's depth is measured. A size that the class has is kept."""
+        """Learn the metric size of a class without one, once several pictures agree, for as long as it is
+        loaded. sensor: the picture's depth is measured."""
         if resident.metric_scale <= 0 and (metres := size_shown(answer, sensor)):
             self.measure(resident, metres)
 
     def measure(self, resident: Resident, metres: float) -> None:
-        """Note that an object of the class was `metres` per canonical unit large."""
+        """Record that an object of the class measured `metres` per canonical unit."""
         name = resident.info.name
         with self._lock:
             known = self._residents.get(name)
@@ -134,7 +134,7 @@ class ClassBank:
             self.on_change()
 
     def evict_idle(self) -> int:
-        """Drop the tensors of every class that is not active; how many bytes that frees."""
+        """Drop the tensors of every class that is not active; return the bytes freed."""
         with self._lock:
             freed = sum(r.size for r in self._residents.values() if r.held is not None and not r.active)
             self._residents = {
@@ -145,18 +145,18 @@ class ClassBank:
         return freed
 
     def all(self) -> list[Resident]:
-        """Every class, sorted by name."""
+        """List every class, sorted by name."""
         return [resident for _, resident in sorted(self._residents.items())]
 
     def used(self) -> int:
-        """Bytes of all tensors on the device."""
+        """Sum the bytes of all tensors on the device."""
         return sum(resident.size for resident in self._residents.values() if resident.held is not None)
 
     def _read(self, path: Path) -> Resident:
         return read_resident(path, self._device, self._backbone, self._quality)
 
     def _allowed(self, path: Path) -> Path:
-        """Raises Refusal FORBIDDEN, BAD_FILE."""
+        """Resolve an untrusted path. Raises Refusal FORBIDDEN, BAD_FILE."""
         if self._folder is not None:
             path = self._folder / path  # an absolute path replaces the folder
             if not path.resolve().is_relative_to(self._folder.resolve()):
@@ -171,7 +171,7 @@ class ClassBank:
         self._residents = self._within_budget({**others, name: resident})
 
     def _within_budget(self, residents: dict[str, Resident]) -> dict[str, Resident]:
-        """Without the tensors of the least recently used classes; the last one and active ones stay."""
+        """Evict the least recently used classes beyond the budget; the last one and active ones stay."""
         used = sum(resident.size for resident in residents.values() if resident.held is not None)
         kept = dict(residents)
         for name in list(residents)[:-1]:

@@ -1,6 +1,6 @@
-"""The metric size of a class that was built without metric depth: from what the camera shows of it.
+"""The metric size of a class that was built without metric depth, learned from a camera's pictures.
 
-Nothing is believed at once: several objects have to be placed surely, at a measured depth, and to agree.
+It takes several confident placements, with measured depth, that agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOLERANCE = 0.2  # of the median, within which two sizes agree
 
 
 def size_shown(answer: Answer, sensor: bool) -> float:
-    """Metres per canonical unit of the object in a picture; 0 where the picture does not tell.
+    """Return the metres per canonical unit of the object in a picture; 0 where they are not measured.
 
     sensor: the depth is measured, not a network's.
     """
@@ -31,7 +31,7 @@ def size_shown(answer: Answer, sensor: bool) -> float:
 
 
 def agreed(sizes: Sequence[float]) -> float:
-    """The median of those that agree with each other; 0 while too few do."""
+    """Return the median of those sizes that agree with each other; 0 while too few do."""
     middle = median(sizes)
     near = [size for size in sizes if abs(size - middle) <= TOLERANCE * middle]
     return median(near) if len(near) >= AGREEING else 0.0

@@ -14,7 +14,7 @@ from semcorr_ros.refusal import Code, shortened
 
 RECENT = 1000  # times of each kind that are kept
 GOOD = ("pictures published", "requests answered")
-# A caller's mistake is no defect of the node: these are, when nothing comes through beside them.
+# A caller's mistake is no defect of the node: these are, when nothing succeeds beside them.
 DEFECTS = {
     Code.UNKNOWN,
     Code.NO_CAMERA_INFO,
@@ -30,7 +30,7 @@ TRANSPORT = (Code.QOS_INCOMPATIBLE, Code.MESSAGE_LOST)  # why nothing arrives
 
 
 class Level(IntEnum):
-    """How things stand, in the numbers of diagnostic_msgs."""
+    """Severity, in the numbers of diagnostic_msgs."""
 
     OK = 0
     WARN = 1
@@ -39,7 +39,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Report:
-    """Counts and facts, and what they come to."""
+    """Counts and facts, and the verdict on them."""
 
     level: Level
     text: str
@@ -52,18 +52,18 @@ class Counters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._told: Counter[str] = Counter()  # as of the last message
+        self._told: Counter[str] = Counter()  # `_counts` as of the last report
         self._reasons: dict[Code, str] = {}
         self._facts: dict[str, str] = {}
         self._durations: dict[str, deque[float]] = {}
 
     def add(self, name: str, amount: int = 1) -> None:
-        """Count something that happened."""
+        """Count an event."""
         with self._lock:
             self._counts[name] += amount
 
     def tell(self, key: str, value: str) -> None:
-        """A fact that is part of every message from now on."""
+        """Set a fact that is part of every report from now on."""
         with self._lock:
             self._facts[key] = value
 
@@ -73,13 +73,12 @@ class Counters:
             self._counts.update(f"points {KeypointState(state).name}" for state in states)
 
     def took(self, name: str, seconds: float) -> None:
-        """Remember how long something took; the last RECENT times of each name count."""
+        """Record how long something took; the last RECENT times of each name count."""
         with self._lock:
             self._durations.setdefault(name, deque(maxlen=RECENT)).append(seconds)
 
-    def drop(self, reason: Code | str, sentence: str) -> bool:
+    def drop(self, code: Code, sentence: str) -> bool:
         """Count a dropped frame or refused request; True when this reason is new (worth a log line)."""
-        code = Code[reason] if isinstance(reason, str) else reason
         with self._lock:
             self._counts[_dropped(code)] += 1
             new = code not in self._reasons
@@ -87,7 +86,7 @@ class Counters:
         return new
 
     def report(self) -> Report:
-        """Judge the time since the last report, and give all counts since the start.
+        """Judge the time since the last report, and return all counts since the start.
 
         WARN when something went wrong in that time, ERROR when a defect let nothing through.
         """
@@ -120,7 +119,7 @@ def _verdict(counts: dict[str, int], recent: Counter[str]) -> tuple[Level, str]:
 
 
 def _milliseconds(durations: dict[str, list[float]]) -> dict[str, str]:
-    """Median, 99th percentile and maximum of sorted times."""
+    """Format median, 99th percentile and maximum of sorted times in milliseconds."""
     shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
     return {
         f"{name} {label} ms": f"{1000 * times[min(len(times) - 1, int(share * len(times)))]:.3f}"

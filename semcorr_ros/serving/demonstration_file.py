@@ -1,8 +1,8 @@
 """A demonstration on disk: the messages of one moment and the marked points, as one safetensors file.
 
-The messages are kept byte for byte, so that after a restart they go through the same code as when they
-came, and a class that has been rebuilt since can still be placed in them. What is read has the fields of
-the ROS messages without their types, which is all that `sensing` asks for. Nothing is ever unpickled.
+The messages are stored byte for byte, so that after a restart they go through the same code as before, and
+a rebuilt class can still be placed in them. What is read has the fields of the ROS messages without their
+types, which is all that `sensing` needs. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CALIBRATION = ("d", "k", "r", "p")
 
 @dataclass(frozen=True)
 class Info:
-    """What a list of demonstrations says about one of them."""
+    """Entry of a demonstration in a list."""
 
     id: str
     class_name: str
@@ -46,7 +46,7 @@ class Info:
 
 @dataclass(frozen=True)
 class Record:
-    """What was shown, and where in it."""
+    """A demonstration: a picture and the points marked in it."""
 
     id: str
     class_name: str
@@ -57,7 +57,7 @@ class Record:
 
 
 def write_record(path: Path, record: Record) -> Info:
-    """Write atomically. Raises ValueError for messages that are too large, OSError."""
+    """Write a demonstration atomically. Raises ValueError for messages that are too large, OSError."""
     check_size(record)
     header = describe(record)
     tensors = {"points": record.points.reshape(-1, 2).float()}
@@ -69,7 +69,7 @@ def write_record(path: Path, record: Record) -> Info:
 
 
 def check_size(record: Record) -> int:
-    """Bytes of its messages. Raises ValueError for one that is too large to be kept."""
+    """Sum the bytes of a record's messages. Raises ValueError for one that is too large to be stored."""
     sizes = [len(message.data) for message in (record.picture.image, record.picture.depth) if message]
     if max(sizes) > LARGEST_MESSAGE:
         raise ValueError(f"an image of {max(sizes)} bytes is not kept; at most {LARGEST_MESSAGE}")
@@ -77,7 +77,7 @@ def check_size(record: Record) -> int:
 
 
 def describe(record: Record) -> dict[str, Any]:
-    """Everything but points and pixels, as JSON can hold it."""
+    """Describe a record, all but points and pixels, as JSON can hold it."""
     picture = record.picture
     header: dict[str, Any] = {
         "format": FORMAT,
@@ -95,9 +95,9 @@ def describe(record: Record) -> dict[str, Any]:
 
 
 def info_from(header: dict[str, Any], persistent: bool) -> Info:
-    """Read what `describe` wrote, for those who ask which demonstrations there are."""
+    """Read what `describe` wrote, for a list of demonstrations."""
     image = header["image"]
-    # A compressed image does not tell its size before it is decoded; its calibration does.
+    # The size of a compressed image is unknown before it is decoded; its calibration has it.
     size = header.get("camera_info", {}).get("size", [0, 0])
     return Info(
         id=str(header["id"]),
@@ -112,7 +112,8 @@ def info_from(header: dict[str, Any], persistent: bool) -> Info:
 
 
 def read_info(path: Path) -> Info:
-    """Only the header is read. Raises OSError, or ValueError for a damaged or foreign file."""
+    """Read the header of a demonstration alone. Raises OSError, or ValueError for a damaged or foreign
+    file."""
     try:
         with safe_open(str(path), framework="pt") as file:
             header = json.loads((file.metadata() or {})["header"])
@@ -124,7 +125,8 @@ def read_info(path: Path) -> Info:
 
 
 def read_record(path: Path) -> Record:
-    """Raises FileNotFoundError, or ValueError for a file that is damaged, foreign or too large."""
+    """Read a demonstration. Raises FileNotFoundError, or ValueError for a file that is damaged, foreign or
+    too large."""
     if path.is_file() and path.stat().st_size > LARGEST_FILE:
         raise ValueError(
             f"{path} has {path.stat().st_size} bytes; a demonstration has at most {LARGEST_FILE}"

@@ -1,4 +1,4 @@
-"""Pictures with marked places, by class and id: taught once, on disk, and placed again when asked for."""
+"""Pictures with marked points, by class and id: stored once, on disk, and placed again on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from semcorr_ros.serving.demonstration_file import (
 )
 from semcorr_ros.serving.resident import Resident
 
-MAX_VIEWS = 16  # placed demonstrations kept on the device; the least recently used one goes
+MAX_VIEWS = 16  # placed demonstrations kept on the device; the least recently used one is dropped
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SUFFIX = ".safetensors"
 LARGEST_MEMORY = 512 * 2**20  # bytes of messages kept without a folder
@@ -43,7 +43,7 @@ class Taught:
 
 
 class Demonstrations:
-    """Those of `folder`, and with it "" only in memory. Tables are replaced, so that any thread may read."""
+    """Demonstrations in `folder`; "" = in memory only. Tables are replaced, so that any thread may read."""
 
     def __init__(self, folder: str, most: int, warn: Callable[[str], object]):
         self._folder = Path(folder).expanduser() if folder else None
@@ -53,11 +53,11 @@ class Demonstrations:
         self._infos = self._scan(warn) if self._folder else {}
 
     def infos(self, class_name: str = "") -> list[Info]:
-        """All stored ones, or those of a class; sorted."""
+        """List all stored demonstrations, or those of a class; sorted."""
         return [info for _, info in sorted(self._infos.items()) if class_name in ("", info.class_name)]
 
     def check_new(self, key: Key, overwrite: bool) -> None:
-        """May it be stored? Raises Refusal FORBIDDEN, BAD_REQUEST, OUT_OF_MEMORY."""
+        """Check that a demonstration may be stored. Raises Refusal FORBIDDEN, BAD_REQUEST, OUT_OF_MEMORY."""
         self._path(key)
         if key in self._infos and not overwrite:
             raise Refusal(
@@ -71,7 +71,7 @@ class Demonstrations:
             )
 
     def store(self, record: Record, taught: Taught) -> Info:
-        """Write it, or keep it in memory without a folder. Raises Refusal as `check_new`, and BAD_FILE."""
+        """Write a demonstration, without a folder to memory. Raises Refusal as `check_new`, and BAD_FILE."""
         key = record.class_name, record.id
         path = self._path(key)
         try:
@@ -98,7 +98,7 @@ class Demonstrations:
         self._memory = {**others, key: record}
 
     def delete(self, key: Key) -> None:
-        """Raises Refusal FORBIDDEN, DEMONSTRATION_UNKNOWN, BAD_FILE."""
+        """Delete a demonstration. Raises Refusal FORBIDDEN, DEMONSTRATION_UNKNOWN, BAD_FILE."""
         path = self._path(key)
         if key not in self._infos:
             raise self._unknown(key)
@@ -112,14 +112,14 @@ class Demonstrations:
         self._views.pop(key, None)
 
     def keep(self, key: Key, taught: Taught) -> None:
-        """Remember a placed picture, stored or not, until others push it out."""
+        """Keep a placed picture, stored or not, until newer ones evict it."""
         self._views[key] = taught
         self._views.move_to_end(key)
         while len(self._views) > MAX_VIEWS:
             self._views.popitem(last=False)
 
     def find(self, key: Key, resident: Resident, place: Callable[[Record], Answer]) -> Taught:
-        """The demonstration with the class as it is now; `place` aligns it where that is not known.
+        """Return a demonstration placed with the current class; `place` aligns it where it is not placed yet.
 
         Raises Refusal DEMONSTRATION_UNKNOWN, FORBIDDEN, BAD_FILE, and what `place` raises.
         """
@@ -139,7 +139,7 @@ class Demonstrations:
         return taught
 
     def forget(self) -> None:
-        """Drop what is not stored."""
+        """Drop the placed pictures; what is stored remains."""
         self._views = OrderedDict()
 
     def _unknown(self, key: Key) -> Refusal:
@@ -151,7 +151,7 @@ class Demonstrations:
         )
 
     def _path(self, key: Key) -> Path | None:
-        """File of a demonstration, certainly inside the folder. Raises Refusal FORBIDDEN."""
+        """Return the file of a demonstration, certainly inside the folder. Raises Refusal FORBIDDEN."""
         for kind, name in zip(("class name", "demonstration_id"), key, strict=True):
             if not NAME.fullmatch(name):
                 raise Refusal(
@@ -186,7 +186,7 @@ class Demonstrations:
 
 
 def named(taught: Taught, names: list[str]) -> tuple[Tensor, list[str]]:
-    """Points of a demonstration by name; all of them without names. Raises Refusal BAD_REQUEST."""
+    """Select points of a demonstration by name; all of them without names. Raises Refusal BAD_REQUEST."""
     for name in names:
         if name not in taught.names:
             known = ", ".join(taught.names) or "none"

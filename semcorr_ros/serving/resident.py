@@ -20,7 +20,7 @@ LARGEST_FILE = 2**30  # bytes; nothing larger is opened. Ours are below 10 MB, t
 
 @dataclass(frozen=True)
 class Resident:
-    """A class the node knows. An evicted one has no tensors until `ClassBank.hold` reads them again."""
+    """A loaded class. An evicted one has no tensors until `ClassBank.hold` reads them again."""
 
     info: CategoryInfo
     known: tuple[str, ...]  # names of the keypoints that were ever annotated
@@ -31,11 +31,11 @@ class Resident:
     size: int  # bytes of the tensors
     active: bool  # aligned to every frame
     held: Model | None
-    sizes: tuple[float, ...] = ()  # metres per canonical unit, as seen while metric_scale is unknown
+    sizes: tuple[float, ...] = ()  # metres per canonical unit, measured while metric_scale is unknown
 
     @property
     def model(self) -> Model:
-        """Of a class that `hold` has just returned."""
+        """The model of a class that `hold` has just returned."""
         assert self.held is not None, f"class {self.info.name!r} is evicted"
         return self.held
 
@@ -59,20 +59,20 @@ def read_resident(path: Path, device: str, backbone: str, quality: Quality) -> R
 
 
 def sized(resident: Resident, metres: float) -> Resident:
-    """Give the class a size in metres per canonical unit."""
+    """Set the size of a class, in metres per canonical unit."""
     held = None if resident.held is None else resident.held.with_size(metres)
     return replace(resident, metric_scale=metres, held=held)
 
 
 def as_large_as(before: Resident, again: Resident) -> Resident:
-    """Give a class that was read again the size learned before, if it still is the same file."""
+    """Set the size learned before on a class that was read again, if its file is still the same."""
     if again.metric_scale > 0 or again.version != before.version:
         return again
     return sized(replace(again, sizes=before.sizes), before.metric_scale)
 
 
 def tensor_bytes(artefact: Any) -> int:
-    """Bytes of all tensors in a dataclass of tensors and dataclasses."""
+    """Sum the bytes of all tensors in a dataclass and its nested dataclasses."""
     if isinstance(artefact, torch.Tensor):
         return artefact.numel() * artefact.element_size()
     if dataclasses.is_dataclass(artefact):

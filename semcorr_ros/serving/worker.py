@@ -14,7 +14,7 @@ from semcorr_ros.refusal import Code, Refusal
 KeepGoing = Callable[[], bool]  # polled between optimizer steps; False = give up
 
 REQUESTS, GOALS, FRAMES = "requests", "goals", "frames"
-LOADS = "loads"  # classes to be read: a worker of their own, which inference does not wait for
+LOADS = "loads"  # reading classes: in a worker of its own, so that inference does not wait
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class Job:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, outcome: Any) -> None:
-        """Deliver unless already delivered. Work that still runs is told to stop at its next step."""
+        """Deliver an outcome unless one was delivered. Running work is told to stop at its next step."""
         with self.lock:
             if self.answered:
                 return
@@ -37,15 +37,15 @@ class Job:
         self.done(outcome)
 
     def expired(self) -> bool:
-        """Is it too late for an answer, or has one been given?"""
+        """Tell whether the deadline has passed or an answer was given."""
         return self.answered or time.monotonic() > self.deadline
 
 
 class Worker:
     """Owns the inference thread.
 
-    A request stops a frame that is being looked at, but not twice in a row: a client that asks without a
-    pause does not blind the stream. What `on_frame` and answers raise goes to `on_failure`; `on_end` is
+    A request preempts a frame that is being looked at, but not twice in a row: a client that asks without
+    pause must not starve the stream. What `on_frame` and answers raise goes to `on_failure`; `on_end` is
     called last.
     """
 
@@ -59,7 +59,7 @@ class Worker:
         self._on_frame, self._on_failure, self._on_end = on_frame, on_failure, on_end
         self._capacity = capacity
         self._jobs: dict[str, deque[Job]] = {REQUESTS: deque(), GOALS: deque(), LOADS: deque()}
-        self._turns = deque([*self._jobs, FRAMES])  # whose turn it is comes first
+        self._turns = deque([*self._jobs, FRAMES])  # the next turn first
         self._frames: dict[str, Any] = {}  # latest frame by camera
         self._running: Job | None = None
         self._stop_frame = self._protect_frame = False
@@ -74,7 +74,7 @@ class Worker:
             if self._closing:
                 raise Refusal(Code.SHUTDOWN, "the node is shutting down")
             lane = self._jobs[job.lane]
-            waiting = sum(not other.answered for other in lane)  # one that was canceled takes no place
+            waiting = sum(not other.answered for other in lane)  # a canceled one takes no place
             if waiting >= self._capacity:
                 raise Refusal(Code.BUSY, f"{waiting} {job.lane} are waiting already; try again later")
             lane.append(job)
@@ -82,7 +82,7 @@ class Worker:
             self._wake.notify()
 
     def offer(self, frame: Any, camera: str = "") -> bool:
-        """Hand over the latest frame of a camera. True where it replaced one that nobody had looked at."""
+        """Queue the latest frame of a camera. True where it replaced one that was never looked at."""
         with self._wake:
             replaced = self._frames.pop(camera, None) is not None
             self._frames[camera] = frame
@@ -90,7 +90,7 @@ class Worker:
         return replaced
 
     def expire(self) -> None:
-        """Answer requests whose deadline passed, waiting or running. Called regularly by the owner."""
+        """Answer jobs whose deadline passed, waiting or running. Called regularly by the owner."""
         with self._wake:
             jobs = [job for job in self._pending() if job.expired()]
             for name, lane in self._jobs.items():
@@ -99,7 +99,7 @@ class Worker:
             job.answer(_too_late())
 
     def flush(self, refusal: Refusal) -> None:
-        """Answer everything that waits or runs with `refusal` and forget the frames. Waits for nothing."""
+        """Answer all waiting and running jobs with `refusal` and drop the frames, without waiting."""
         with self._wake:
             jobs = self._pending()
             for lane in self._jobs.values():
@@ -137,11 +137,11 @@ class Worker:
                 self._do(task)
             else:
                 self._look(task)
-            del task  # its pictures must not stay until the next one comes
+            del task  # free its pictures before waiting for the next one
         self._on_end()
 
     def _next(self) -> Any:
-        """A job, or the frame of the camera that waits longest. Called with the lock held."""
+        """Take a job, or the frame of the camera that waits longest. Called with the lock held."""
         lane = next(name for name in self._turns if (self._frames if name == FRAMES else self._jobs[name]))
         self._turns.remove(lane)
         self._turns.append(lane)

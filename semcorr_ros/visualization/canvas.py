@@ -24,7 +24,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 SMOOTHING = 2
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 FONT_PX = 17
-MARK_PX = 9  # half side of what is kept free of labels around a labelled point
+MARK_PX = 9  # half side of the square around a labelled point that is kept free of labels
 GOLDEN = 0.61803398875  # consecutive hues far apart, however many there are
 
 
@@ -81,7 +81,7 @@ class Canvas:
             self.line(begin, finish, color, width, alpha)
 
     def label(self, point: Point, text: str, color: Color = WHITE, region: Box | None = None) -> None:
-        """Write text beside a point, moved to where no other label, labelled point or border is in the way.
+        """Write text beside a point, where no other label, labelled point or border is in the way.
 
         region: canvas pixels x1, y1, x2, y2 that it should not leave, instead of the whole canvas.
         """
@@ -94,7 +94,7 @@ class Canvas:
         self._labels.insert(0, _Label(None, text, color, (0, 0, *self.size)))
 
     def inside(self, point: Point) -> bool:
-        """Whether a point lies on the picture."""
+        """Tell whether a point lies on the picture."""
         x, y = self._place(point)
         width, height = self.size
         return 0 <= x < width * SMOOTHING and 0 <= y < height * SMOOTHING
@@ -126,7 +126,7 @@ class Canvas:
         box = self._free_box(label, right - left + 8, bottom - top + 6)
         self._taken.append(box)
         draw.rounded_rectangle(box, radius=4, fill=(25, 25, 28))
-        # Half way to white: pure blue on dark cannot be read.
+        # Half way to white: pure blue on dark is illegible.
         light = tuple((value + 255) // 2 for value in label.color)
         draw.text((box[0] + 4 - left, box[1] + 3 - top), label.text, fill=light, font=font)
 
@@ -181,10 +181,7 @@ def distinct(count: int) -> list[tuple[int, int, int]]:
 
 
 def by_position(points: Float[Tensor, "point 3"]) -> UInt8[Tensor, "point 3"]:
-    """Color by canonical x, y, z as red, green, blue.
-
-    The same place of a class has the same color everywhere.
-    """
+    """Color points by canonical x, y, z as red, green, blue: the same in all pictures of a class."""
     low, high = points.amin(0), points.amax(0)
     share = (points - low) / (high - low).clamp_min(1e-6)
     return (255 * (0.15 + 0.85 * share)).round().to(torch.uint8)

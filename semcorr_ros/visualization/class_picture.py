@@ -29,11 +29,11 @@ def class_picture(model: ClassRepresentation) -> UInt8[Tensor, "height width 3"]
 
 
 def feature_colors(features: Float[Tensor, "point channel"]) -> UInt8[Tensor, "point 3"]:
-    """Show the first three principal components as red, green, blue: equal colors mean similar features."""
+    """Map the first three principal components to red, green, blue: equal colors mean similar features."""
     centered = features - features.mean(0)
     rank = min(3, *centered.shape)
     components = torch.linalg.svd(centered, full_matrices=False).Vh[:rank]
-    # Singular vectors have no sign of their own; this one does not depend on the solver.
+    # The sign of singular vectors is arbitrary; fix it, so that it does not depend on the solver.
     signs = torch.sign(components.gather(1, components.abs().argmax(1, keepdim=True)))
     values = torch.zeros(len(features), 3)
     values[:, :rank] = centered @ (components * signs).T

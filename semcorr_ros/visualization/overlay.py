@@ -41,7 +41,7 @@ def draw_answer(
 def draw_refusal(
     image: UInt8[Tensor, "height width 3"], text: str, longer_side: int = 1280
 ) -> UInt8[Tensor, "rows columns 3"]:
-    """An image in which nothing was found, in a red frame with the reason."""
+    """Draw an image in which nothing was found, in a red frame with the reason."""
     canvas = Canvas(image, longer_side)
     _frame(canvas)
     canvas.caption(text, RED)

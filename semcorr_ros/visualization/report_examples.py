@@ -1,4 +1,4 @@
-"""The best and the worst pairs of an evaluation, to look at."""
+"""Pictures of the best and the worst pairs of an evaluation."""
 
 from __future__ import annotations
 

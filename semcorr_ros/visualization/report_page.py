@@ -51,16 +51,16 @@ class Chapter:
 def write_report(
     path: Path, about: Mapping[str, str], results: Rows, breakdown: Rows, chapters: Sequence[Chapter]
 ) -> None:
-    """Write the page, atomically. Needs no other file and no network to be read.
+    """Write the page, atomically; a single file that needs no network.
 
-    about: settings worth knowing, "threshold" among them.
+    about: settings to show, "threshold" among them.
     """
     with atomic_path(path) as temporary:
         temporary.write_text(page(about, results, breakdown, chapters), encoding="utf-8")
 
 
 def page(about: Mapping[str, str], results: Rows, breakdown: Rows, chapters: Sequence[Chapter]) -> str:
-    """Write the HTML of `write_report`."""
+    """Build the HTML of `write_report`."""
     size = "larger side of the target's " + ("box" if about["threshold"] == "bbox" else "image")
     settings = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in about.items())
     parts = [f'<h1>Evaluation</h1><p class="about">{settings}</p>', _table(results)]

@@ -1,4 +1,4 @@
-"""Weights of published models: which there are, where they lie, how to get them.
+"""Weights of published models: list, locate, download and check them.
 
 Nothing here uses the network but `download`, and only `python -m semcorr_ros weights fetch` calls that.
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class MissingWeights(FileNotFoundError):  # noqa: N818
-    """No such weights on this machine; the message says where they are published and how to get them."""
+    """Raised for weights that are not on this machine; the message says where they are published."""
 
 
 def find(name: str, override: str | Path = "") -> Path:
@@ -48,7 +48,7 @@ def find(name: str, override: str | Path = "") -> Path:
 
 
 def folder_of(entry: Model) -> Path | None:
-    """Find where the model lies: the first place with all of its files, else one with some."""
+    """Find the folder of a model: the first with all of its files, else one with some."""
     found = [folder for folder in _locate.places(entry) if folder.is_dir()]
     whole = [folder for folder in found if not _locate.missing_files(entry, folder)]
     return next(iter(whole + found), None)
@@ -77,5 +77,5 @@ def _how_to_get(entry: Model) -> str:
 
 
 def size_text(count: int) -> str:
-    """Write bytes as MB or GB."""
+    """Format bytes as MB or GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

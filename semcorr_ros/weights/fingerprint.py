@@ -1,4 +1,4 @@
-"""What a model's results depend on, in 12 hexadecimal digits: equal ones mean comparable results."""
+"""Hash of all that a model's results depend on, 12 hexadecimal digits: equal ones mean comparable results."""
 
 from __future__ import annotations
 

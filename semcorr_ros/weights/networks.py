@@ -62,7 +62,7 @@ def load_network(folder: Path, classes: Mapping[str, str], device: str, precisio
 
 @contextmanager
 def autocast(device: str, precision: str) -> Iterator[None]:
-    """Infer, with matrix products in the given precision."""
+    """Enter inference mode, with matrix products in the given precision."""
     dtype = PRECISIONS[precision]
     half = dtype != torch.float32
     with torch.inference_mode(), torch.autocast(torch.device(device).type, dtype, enabled=half):
@@ -70,7 +70,7 @@ def autocast(device: str, precision: str) -> Iterator[None]:
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:
-    """Check a value. Raises ValueError naming the choices."""
+    """Check that a value is one of the choices. Raises ValueError naming them."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
@@ -78,7 +78,7 @@ def check_choice(name: str, value: str, choices: Any) -> None:
 def resized(
     image: UInt8[Tensor, "h w 3"], size: tuple[int, int], filter: Image.Resampling
 ) -> UInt8[Tensor, "height width 3"]:
-    """Resample antialiased, on 8-bit values and the CPU, as image processors do it without torchvision.
+    """Resize antialiased, on 8-bit values and the CPU, as image processors do it without torchvision.
 
     Not by OpenCV, which does not antialias: the networks were published with these pixels.
     """

@@ -22,35 +22,35 @@ Job = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Failed:
-    """Instead of the result of a job."""
+    """Outcome of a job that failed."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Crew:
-    """Who does the jobs."""
+    """Workers: how many, where, and with which resources."""
 
     engine: str = "local"  # one of ENGINES.names()
     workers: int | None = None  # jobs at a time, on all machines together; None: the engine's default
     threads: int = 1  # CPU threads of a job: the cores that a cluster keeps for it
-    gpu: bool = False  # may a job use one, where there are any?
-    folder: Path | None = None  # results go there: it must be the same folder on all machines
+    gpu: bool = False  # a job may use one, where there are any
+    folder: Path | None = None  # of the results; must be the same folder on all machines
 
     @property
     def alone(self) -> bool:
-        """Tell whether the jobs would be done one by one on this machine."""
+        """Whether the jobs run one by one on this machine."""
         return (self.engine, self.workers) == ("local", 1)
 
     def run(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, Any]]:
         """Yield (name, result or `Failed`) as the jobs end; closing the iterator drops what has not begun.
 
-        Raises ValueError for what no engine or cluster can do, ImportError for a missing package.
+        Raises ValueError for what the engine or cluster cannot do, ImportError for a missing package.
         """
         return ENGINES.load(self.engine).run(jobs, self.sized()) if jobs else iter(())
 
     def sized(self) -> Crew:
-        """With a number of workers. Raises as `run`."""
+        """Fill in the number of workers. Raises as `run`."""
         engine = ENGINES.load(self.engine)
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers must be at least 1, got {self.workers}")

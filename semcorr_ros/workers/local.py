@@ -12,12 +12,12 @@ from semcorr_ros.workers import DIED, Crew, Engine, Failed, Job, attempt
 
 
 def default_workers() -> int:
-    """Return one: a job may fill the machine."""
+    """Return 1: a job may fill the machine."""
     return 1
 
 
 def run(jobs: Mapping[str, Job], crew: Crew) -> Iterator[tuple[str, Any]]:
-    """Run each in a process that is used again; when one dies, so do all jobs that have not ended."""
+    """Run each job in a reused process; when one dies, all unfinished jobs fail."""
     # spawn: a forked process could neither use CUDA nor trust torch's threads.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(max(1, min(crew.workers or default_workers(), len(jobs))), context)

@@ -21,7 +21,7 @@ from semcorr_ros import __version__
 from semcorr_ros.workers import DIED, Crew, Engine, Failed, Job, attempt
 
 RETRIES = 1  # of a job whose machine was lost
-# Threads that wait must not spin, see __main__.py: Ray starts its processes without it.
+# Waiting threads must not spin, see __main__.py; Ray's processes do not inherit it.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -32,7 +32,7 @@ def default_workers() -> int:
 
 
 def run(jobs: Mapping[str, Job], crew: Crew) -> Iterator[tuple[str, Any]]:
-    """Run each on the machine that is least busy.
+    """Run each job on the least busy machine.
 
     Raises ValueError when no machine has the threads of a job.
     """
@@ -64,7 +64,7 @@ PLUGIN = Engine(default_workers, run)
 
 
 def _do(job: Job, home: tuple[str, str, Path | None]) -> Any:
-    """Do a job on a machine of the cluster. home: version, working folder and token of who asks."""
+    """Run a job on a machine of the cluster. home: version, working folder and token of the caller."""
     version, here, token = home
     if version != __version__:
         return Failed(f"semcorr_ros is {__version__} on {_machine()}, but {version} where it was started")
@@ -80,7 +80,7 @@ def _result(ref: Any) -> Any:
         return ray.get(ref)
     except RayTaskError as error:
         if not isinstance(error.cause, RaySystemError):
-            raise  # a bug, and an instance of the job's own error
+            raise  # a bug: an instance of the job's own error
         missing = str(error).strip().splitlines()[-1]
         return Failed(f"a machine of the Ray cluster cannot do it: {missing}; install semcorr_ros there")
     except RayError as error:
@@ -100,9 +100,9 @@ def _cores(threads: int) -> int:
 
 
 def _share_of_gpu(workers: int) -> float:
-    """Share out GPUs.
+    """Return the share of a GPU for each worker, at most one; 0 where the cluster has none.
 
-    A part of one, or one; 0 where the cluster has none. Ray hides GPUs from tasks that ask for none.
+    Ray hides GPUs from tasks that ask for none.
     """
     gpus = ray.cluster_resources().get("GPU", 0.0)
     return min(1.0, math.floor(1e4 * gpus / workers) / 1e4)  # Ray counts in 1/10000
@@ -114,7 +114,7 @@ def _machine() -> str:
 
 @contextlib.contextmanager
 def _token(folder: Path | None) -> Iterator[Path | None]:
-    """Make a file by which a worker sees that its folder of this name is the same one."""
+    """Create a file by which a worker verifies that its folder is the same one."""
     if folder is None:
         yield None
         return

@@ -67,7 +67,7 @@ def test_what_is_harmless_is_counted_but_no_warning():
     counters = Counters()
     counters.add("images received")
     counters.drop(Code.PREEMPTED, "a request came first")
-    counters.drop("PREEMPTED", "a request came first")
+    counters.drop(Code.PREEMPTED, "a request came first")
     assert status(counters).level == Level.OK
     assert values(counters)["dropped PREEMPTED"] == "2"
 

@@ -30,7 +30,7 @@ class SourceOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.points != "":  # which is told by whoever reads it
+        if self.points != "":  # `parse_points` refuses that
             exclude(self, "points", "keypoints", required=True)
 
 
