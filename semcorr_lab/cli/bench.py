@@ -85,9 +85,9 @@ def _subject(options: BenchOptions) -> stages.Subject:
     extractor, device = tiny.make({}, {}), device_from(options.compute)
     model = moved(subject.build_class(options.work, options.category, options.seed), device)
     frames = subject.frames(options.category, options.frames, options.seed)
-    seen = [moved(frame.observe(extractor), device) for frame in frames]
+    observations = [moved(frame.observe(extractor), device) for frame in frames]
     there = tiny.make({}, {"device": device})
-    return stages.Subject(model, frames, seen, there, device, options.engine)
+    return stages.Subject(model, frames, observations, there, device, options.engine)
 
 
 def _nodes(options: BenchOptions, timed: stages.Subject) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def rival_gap(
 
     Turns about the axis of a class that is symmetric about it are the same pose.
     """
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.annotated])
     if model.info.symmetric:
         cosine = rotation[:, :, 2] @ rotation[:, :, 2].T
     else:

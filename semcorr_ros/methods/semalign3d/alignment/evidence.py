@@ -40,7 +40,7 @@ def gather_evidence(
     similarities = grid.features_at(seen.features, pixels)
     dense = log_semantic(similarities, model.dense.prototypes, config)
     sparse = log_semantic(similarities, model.sparse_prototypes, config)
-    sparse[:, ~model.seen] = -torch.inf
+    sparse[:, ~model.annotated] = -torch.inf
     object_depth, relief = _relief(seen, mask, pixels)
     points = frame.normalize(pixels)
     weight = dense.max(-1).values.exp().clamp_min(config.attention_floor)

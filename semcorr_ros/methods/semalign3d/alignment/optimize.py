@@ -80,8 +80,8 @@ def survivors(
     separation_deg: float,
 ) -> Tensor:
     """Choose the rows of the `count` hypotheses that go on: low energy, poses that differ."""
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.annotated])
     kept = best_distinct(rotation, total, count, separation_deg)
     return torch.tensor(kept, device=total.device)
 

@@ -91,8 +91,8 @@ def facing_away(
     model: ClassRepresentation, keypoints: Float[Tensor, "hypothesis keypoint 3"]
 ) -> Float[Tensor, "hypothesis"]:
     """Return 1 where the front (canonical +x) of the object points away from the camera."""
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    placed = keypoints[:, model.seen]
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    placed = keypoints[:, model.annotated]
     _, rotation, _ = fit_similarity(canonical, placed)
     to_camera = -placed.mean(1)
     return ((rotation[..., 0] * to_camera).sum(-1) < 0).float()

@@ -105,7 +105,7 @@ def in_modes(model: ClassRepresentation, last: Alignment) -> tuple[torch.Tensor,
     """Express the best hypothesis's shape by mode coefficients (1, M) and what they leave over (1, L, 3)."""
     shape = (last.keypoints[0] - last.translation[0]) @ last.rotation[0] / last.scale[0]
     deviation = shape - model.sparse
-    deviation = torch.where(model.seen[:, None], deviation, 0.0)
+    deviation = torch.where(model.annotated[:, None], deviation, 0.0)
     basis = model.shape_modes.flatten(1)
     gram = basis @ basis.T + SHRINK * basis.square().sum(-1).mean() * torch.eye(len(basis)).to(basis)
     modes = torch.linalg.solve(gram, basis @ deviation.flatten()) if len(basis) else basis.new_zeros(0)

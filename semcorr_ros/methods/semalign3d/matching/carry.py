@@ -75,7 +75,7 @@ def explain(
     radius = (pixels - pixels.mean(0)).square().sum(-1).mean().sqrt()
     log_weight = semantic - squared / (2 * (SOURCE_SIGMA * radius) ** 2) + shown.clamp_min(1e-6).log()
     winner = log_weight.argmax(-1)
-    canonical = torch.cat([model.dense.barycentric @ model.sparse, model.sparse[model.seen]])
+    canonical = torch.cat([model.dense.barycentric @ model.sparse, model.sparse[model.annotated]])
     near = torch.cdist(canonical[winner], canonical) / NEIGHBORHOOD
     return torch.softmax(log_weight - 0.5 * (3 * near) ** 2, dim=-1)
 
@@ -103,19 +103,19 @@ def _to_camera(step: Float[Tensor, "point 3"], aligned: Alignment) -> Float[Tens
 
 
 def _placed(model: ClassRepresentation, aligned: Alignment) -> Float[Tensor, "class_point 3"]:
-    """Surface points, then keypoints that were ever seen, of the best hypothesis."""
-    return torch.cat([aligned.dense[0], aligned.keypoints[0, model.seen]])
+    """Surface points, then keypoints ever annotated, of the best hypothesis."""
+    return torch.cat([aligned.dense[0], aligned.keypoints[0, model.annotated]])
 
 
 def _prototypes(model: ClassRepresentation) -> Prototypes:
-    dense, sparse = model.dense.prototypes, model.sparse_prototypes.subset(model.seen)
+    dense, sparse = model.dense.prototypes, model.sparse_prototypes.subset(model.annotated)
     names = ("features", "similarity_mean", "similarity_std")
     return Prototypes(*(torch.cat([getattr(dense, name), getattr(sparse, name)]) for name in names))
 
 
 def _share(model: ClassRepresentation) -> Float[Tensor, "class_point"]:
     surface = torch.ones_like(model.dense.weight)
-    return torch.cat([surface, torch.full_like(model.sparse[model.seen, 0], KEYPOINT_SHARE)])
+    return torch.cat([surface, torch.full_like(model.sparse[model.annotated, 0], KEYPOINT_SHARE)])
 
 
 def _relief_error(
@@ -129,6 +129,6 @@ def _relief_error(
     if view.seen.depth is None:
         return torch.zeros(len(points), len(z), device=points.device)
     # A keypoint on the outline must not take the depth of what is behind the object.
-    seen = depth_window(points, view.seen.depth, view.seen.mask).nanmedian(-1).values
-    error = view.aligned.focal[0] * (z / seen[:, None] - 1)
+    measured = depth_window(points, view.seen.depth, view.seen.mask).nanmedian(-1).values
+    error = view.aligned.focal[0] * (z / measured[:, None] - 1)
     return error.nan_to_num(0.0)

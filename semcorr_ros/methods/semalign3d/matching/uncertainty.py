@@ -59,7 +59,7 @@ def pose_covariance(model: ClassRepresentation, aligned: Alignment) -> Float[Ten
     class that is symmetric about it is unknown: its variance is that of an even distribution.
     """
     rotation, center = aligned.rotation[0], aligned.translation[0]
-    points = aligned.scale[0] * model.sparse[model.seen] @ rotation.T + center
+    points = aligned.scale[0] * model.sparse[model.annotated] @ rotation.T + center
     hidden = torch.full((len(points),), int(KeypointState.OCCLUDED), device=points.device)
     weight = torch.linalg.inv(point_covariance(points, points, hidden, aligned))
     jacobian = torch.cat([torch.eye(3, device=points.device).expand(len(points), 3, 3),

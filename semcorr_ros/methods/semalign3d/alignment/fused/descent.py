@@ -56,7 +56,7 @@ class Search:
 
 def optimize(
     model: ClassRepresentation,
-    seen: Evidence,
+    evidence: Evidence,
     starts: Starts,
     configs: tuple[OptimizeConfig, ObjectiveConfig],
     generator: torch.Generator,
@@ -66,7 +66,7 @@ def optimize(
     config, device = configs[0], model.sparse.device
     if device.type == "cpu" and not INTERPRETED:
         raise ValueError("engine 'fused' runs on a GPU, the class is on the CPU; use 'auto'")
-    work = Work.prepare(model, seen, configs)
+    work = Work.prepare(model, evidence, configs)
     search, done = start(model, starts, config), 0
     while done < config.steps:
         count = steps_until_cut(config, done, len(search.value), CHUNK)
@@ -105,7 +105,7 @@ class Work:
     """A class and an image on the device, and how they are compared."""
 
     model: ClassRepresentation
-    seen: Evidence
+    evidence: Evidence
     configs: tuple[OptimizeConfig, ObjectiveConfig]
     known: Class
     samples: Tensor
@@ -114,13 +114,13 @@ class Work:
 
     @staticmethod
     def prepare(
-        model: ClassRepresentation, seen: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]
+        model: ClassRepresentation, evidence: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]
     ) -> Work:
         """Tables of everything that stays the same over the steps."""
-        known = class_tables(model, seen.visibility, numbers.rates(model, seen, configs[0]))
-        semantic = semantic_table(seen.dense), semantic_table(seen.sparse)
-        planner = Planner(seen, configs)
-        return Work(model, seen, configs, known, sample_tables(seen), semantic, planner)
+        known = class_tables(model, evidence.visibility, numbers.rates(model, evidence, configs[0]))
+        semantic = semantic_table(evidence.dense), semantic_table(evidence.sparse)
+        planner = Planner(evidence, configs)
+        return Work(model, evidence, configs, known, sample_tables(evidence), semantic, planner)
 
     def descend(self, search: Search, done: int, count: int, generator: torch.Generator) -> None:
         """Go `count` steps after `done`."""
@@ -150,8 +150,8 @@ class Work:
             LP=lp, NP=np, MP=lanes(modes, 1), PP=lanes(size), PAIR_DEPTH=pairs.depth,
             TRIPLE_DEPTH=triples.depth, TILE=TILE, BLOCK=BLOCK, ROWS=ROWS,
             FREE=self.configs[0].parametrization == "free_keypoints",
-            TURNED=self.seen.visibility and self.model.dense.prototypes.facing is not None,
-            TURNED_SPARSE=self.seen.visibility and self.model.sparse_prototypes.facing is not None,
+            TURNED=self.evidence.visibility and self.model.dense.prototypes.facing is not None,
+            TURNED_SPARSE=self.evidence.visibility and self.model.sparse_prototypes.facing is not None,
             PAIRS=len(pairs.used) > 0, TRIPLES=len(triples.used) > 0, num_warps=WARPS,
         )  # fmt: skip
 

@@ -39,7 +39,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Class:
-    """Layout of `known`: keypoints (3, LP), share of each in the mean of the seen (LP), edge weights of
+    """Layout of `known`: keypoints (3, LP), share of each in the mean of the annotated (LP), edge weights of
     both families (2, LP, LP), barycentric (LP, NP), facing (3, NP) and (3, LP), modes (3, MP, LP), rates
     (PP), then the Betas of both families.
     """
@@ -56,11 +56,11 @@ def class_tables(model: ClassRepresentation, visibility: bool, rates: Float[Tens
     lp, np, mp = lanes(count), lanes(points), lanes(modes, 1)
     pairs = _links(model.statistics.edge_pairs, [(0, 1), (2, 3)], lp)
     triples = _links(model.statistics.frames, [(0, 1), (0, 2), (0, 3)], lp)
-    seen = model.seen.to(model.sparse.dtype)
+    annotated = model.annotated.to(model.sparse.dtype)
     facing, facing_sparse = model.dense.prototypes.facing, model.sparse_prototypes.facing
     parts = [
         _padded(model.sparse.T, (3, lp)),
-        _padded(seen / seen.sum().clamp_min(1), (lp,)),
+        _padded(annotated / annotated.sum().clamp_min(1), (lp,)),
         pairs.weights,
         triples.weights,
         _padded(model.dense.barycentric.T, (lp, np)),
@@ -76,9 +76,9 @@ def class_tables(model: ClassRepresentation, visibility: bool, rates: Float[Tens
     return Class(known.contiguous(), torch.cat(links).to(torch.int32), pairs, triples)
 
 
-def sample_tables(seen: Evidence) -> Float[Tensor, "8 pool"]:
+def sample_tables(evidence: Evidence) -> Float[Tensor, "8 pool"]:
     """x, y, relief and its weight of the image points for the dense cloud, then for the keypoints."""
-    kinds = (seen.dense, seen.sparse)
+    kinds = (evidence.dense, evidence.sparse)
     return torch.cat([torch.stack(_rows(kind)) for kind in kinds]).contiguous()
 
 

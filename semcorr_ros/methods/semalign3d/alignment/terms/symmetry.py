@@ -44,7 +44,7 @@ def mirrored_pairs(model: ClassRepresentation) -> Int[Tensor, "pair 4"]:
     i, j = torch.triu_indices(len(flip), len(flip), 1, device=model.sparse.device)
     low, high = torch.minimum(mirror[i], mirror[j]), torch.maximum(mirror[i], mirror[j])
     once = (i * len(flip) + j) < (low * len(flip) + high)
-    known = model.seen[i] & model.seen[j] & model.seen[low] & model.seen[high]
+    known = model.annotated[i] & model.annotated[j] & model.annotated[low] & model.annotated[high]
     return torch.stack([i, j, mirror[i], mirror[j]], -1)[once & known]
 
 
