@@ -33,7 +33,7 @@ class EvidenceConfig:
 def gather_evidence(
     model: ClassRepresentation, seen: Observation, config: EvidenceConfig, generator: torch.Generator
 ) -> Evidence:
-    """Evidence for aligning `model` to `seen`. Raises NotFoundError for an empty mask."""
+    """Reduce `seen` to what aligning `model` needs. Raises NotFoundError for an empty mask."""
     frame = image_frame(seen)
     mask = _object_mask(seen)
     pixels = _object_pixels(mask, config.candidates, generator)

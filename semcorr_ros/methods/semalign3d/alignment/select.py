@@ -66,7 +66,7 @@ def rank(
 
 
 def depth_order(state: State, radius: float) -> Float[Tensor, "hypothesis"]:
-    """Share of image point pairs where the class's front surface has the opposite depth order.
+    """Compute the share of image point pairs whose depth order the class's front surface contradicts.
 
     radius: RMS radius of the object in the image. 0 where there is no depth. Pairs closer in depth
     than a fifth of the object's radius do not count.

@@ -64,7 +64,7 @@ def hull_distance(
 
 
 def not_collinear(anchors: Float[Tensor, "anchor 3"], width: float = 0.1) -> Bool[Tensor, ""]:
-    """Whether anchors span at least a plane."""
+    """Tell whether anchors span at least a plane."""
     extents = torch.linalg.svdvals(anchors - anchors.mean(0))
     return extents[1] > width * extents[0]
 

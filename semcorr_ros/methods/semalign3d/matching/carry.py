@@ -44,9 +44,9 @@ def carry(
 def similarity(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point height width"]:
-    """p_spatial p_sem of every target cell (Eq. 14), in [0, 1]; lower where the class hides the place.
+    """Compute p_spatial p_sem of every target cell (Eq. 14), in [0, 1], times the point's visibility.
 
-    What KAP ranks: it asks whether a method also knows that a point is not there.
+    KAP ranks these: it asks whether a method also knows that a point is hidden.
     """
     placed, weights = _place(model, source, target, points)
     features = target.seen.features
@@ -65,7 +65,7 @@ def similarity(
 def explain(
     model: ClassRepresentation, view: View, points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point class_point"]:
-    """Weights of the class's points that explain each pixel: p_spatial p_sem around its maximum."""
+    """Weigh the class's points that explain each pixel: p_spatial p_sem around its maximum."""
     xyz, camera = _placed(model, view.aligned), view.aligned.camera
     pixels = cameras.project(xyz, camera)
     squared = torch.cdist(points, pixels) ** 2 + (RELIEF_TRUST * _relief_error(view, xyz, points)) ** 2
@@ -83,7 +83,7 @@ def explain(
 def _place(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> tuple[Float[Tensor, "point 3"], Float[Tensor, "point class_point"]]:
-    """Where the class says that source pixels are in the target's camera frame, and what explains them."""
+    """Carry source pixels to the target's camera frame by the class; also returns their `explain` weights."""
     weights = explain(model, source, points)
     step = _step_to_pixel(weights @ _placed(model, source.aligned), points, source.aligned)
     return weights @ _placed(model, target.aligned) + CARRIED * _to_camera(step, target.aligned), weights
@@ -92,18 +92,18 @@ def _place(
 def _step_to_pixel(
     xyz: Float[Tensor, "point 3"], points: Float[Tensor, "point 2"], aligned: Alignment
 ) -> Float[Tensor, "point 3"]:
-    """Across the viewing direction from camera-frame points to the rays of pixels; canonical axes."""
+    """Compute the steps at constant depth from camera-frame points to the rays of pixels, canonical."""
     step = cameras.unproject(points, xyz[:, 2], aligned.camera) - xyz
     return step @ aligned.rotation[0] / aligned.scale[0]
 
 
 def _to_camera(step: Float[Tensor, "point 3"], aligned: Alignment) -> Float[Tensor, "point 3"]:
-    """A small step on the object, canonical, in the camera frame."""
+    """Rotate and scale canonical steps into the camera frame."""
     return aligned.scale[0] * step @ aligned.rotation[0].T
 
 
 def _placed(model: ClassRepresentation, aligned: Alignment) -> Float[Tensor, "class_point 3"]:
-    """Surface points, then keypoints ever annotated, of the best hypothesis."""
+    """Concatenate surface points and annotated keypoints of the best hypothesis, camera frame."""
     return torch.cat([aligned.dense[0], aligned.keypoints[0, model.annotated]])
 
 
@@ -121,7 +121,7 @@ def _share(model: ClassRepresentation) -> Float[Tensor, "class_point"]:
 def _relief_error(
     view: View, xyz: Float[Tensor, "class_point 3"], points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point class_point"]:
-    """How far, in pixels, class points are before or behind what the depth map shows around each pixel.
+    """Compute, in pixels, class points' depth relative to the depth map around each pixel.
 
     0 where there is no valid depth.
     """

@@ -162,12 +162,12 @@ def of_search(search: tables.Search, keypoints: int) -> Search:
 
 
 def floats(array: tables.Array, *shape: int) -> int:
-    """Address of float32 numbers of this shape, row after row. Raises TypeError for any other array."""
+    """Return the address of a C-contiguous float32 array. Raises TypeError for another type or shape."""
     return _address(array, np.float32, shape)
 
 
 def indices(array: tables.Index, *shape: int) -> int:
-    """Address of int32 numbers; as `floats`."""
+    """Return the address of a C-contiguous int32 array. Raises as `floats`."""
     return _address(array, np.int32, shape)
 
 

@@ -83,7 +83,7 @@ def optimize(
 
 
 def start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> Search:
-    """At rest at the starts."""
+    """Begin a search at the starts, with zero Adam moments."""
     packed = numbers.pack(model, starts, config)
     count = len(packed)
     return Search(
@@ -116,7 +116,7 @@ class Work:
     def prepare(
         model: ClassRepresentation, evidence: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]
     ) -> Work:
-        """Tables of everything that stays the same over the steps."""
+        """Copy what stays constant over the steps into tables."""
         known = class_tables(model, evidence.visibility, numbers.rates(model, evidence, configs[0]))
         semantic = semantic_table(evidence.dense), semantic_table(evidence.sparse)
         planner = Planner(evidence, configs)
@@ -127,7 +127,7 @@ class Work:
         self.launch(search, done, draws(self.samples.shape[1], self.configs[0].batch, count, generator))
 
     def launch(self, search: Search, done: int, rows: Tensor) -> None:
-        """One step per entry of rows (T, 2, batch): the image points it looks at."""
+        """Launch T steps; rows (T, 2, batch): the image points of each."""
         device = search.numbers.device
         plan, blurred = self._plan(done, len(rows))
         hypotheses, size = search.numbers.shape
@@ -156,7 +156,7 @@ class Work:
         )  # fmt: skip
 
     def _plan(self, done: int, count: int) -> tuple[Tensor, Tensor]:
-        """A row per step: weights, sigmas, Adam's corrections, background lookup (kernel.py); its maps."""
+        """Tabulate weights, sigmas, Adam's bias corrections and map lookup, a row per step; and the maps."""
         when = self.planner.plan(done, count)
         steps = torch.arange(done + 1, done + count + 1)
         rows = torch.zeros(count, int(COLUMNS))

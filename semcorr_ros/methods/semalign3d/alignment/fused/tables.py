@@ -16,7 +16,7 @@ NEVER = -1e9  # stands for log 0, so that no infinity enters the arithmetic
 
 
 def lanes(count: int, least: int = 16) -> int:
-    """The power of two that the kernel pads a dimension to."""
+    """Round a dimension up to the power of two that the kernel pads it to."""
     return max(least, 1 << max(0, count - 1).bit_length())
 
 
@@ -77,13 +77,13 @@ def class_tables(model: ClassRepresentation, visibility: bool, rates: Float[Tens
 
 
 def sample_tables(evidence: Evidence) -> Float[Tensor, "8 pool"]:
-    """x, y, relief and its weight of the image points for the dense cloud, then for the keypoints."""
+    """Stack x, y, relief and its weight of the image points for the dense cloud, then the keypoints."""
     kinds = (evidence.dense, evidence.sparse)
     return torch.cat([torch.stack(_rows(kind)) for kind in kinds]).contiguous()
 
 
 def semantic_table(samples: ImageSamples) -> Float[Tensor, "pool point"]:
-    """log p_sem without infinities."""
+    """Clamp log p_sem, so that no infinity enters the arithmetic."""
     return samples.log_semantic.clamp_min(NEVER).contiguous()
 
 
