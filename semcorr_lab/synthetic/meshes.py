@@ -222,7 +222,7 @@ def _candidates(caster: RayCaster, point: Float[np.ndarray, "3"]) -> Float[np.nd
 
 
 def _exposure(caster: RayCaster, point: Float[np.ndarray, "3"], size: float) -> float:
-    """Share of directions from which nothing hides the point."""
+    """Compute the share of directions from which nothing hides the point."""
     i = np.arange(_DIRECTIONS) + 0.5
     z, turn = 1 - 2 * i / _DIRECTIONS, np.pi * (1 + 5**0.5) * i
     r = np.sqrt(1 - z * z)

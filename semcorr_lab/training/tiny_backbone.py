@@ -204,7 +204,7 @@ def _one_step(state: _State, batch: Batch, codebook: Codebook, config: TrainingC
 
 
 def _pace(step: int, config: TrainingConfig) -> float:
-    """Share of the highest learning rate at a step: a linear warm-up, then half a cosine."""
+    """Schedule the share of the highest learning rate: a linear warm-up, then half a cosine."""
     warm = max(1.0, config.warm_up * config.steps)
     if step < warm:
         return (step + 1) / warm

@@ -13,7 +13,7 @@ FEWEST = 20  # pixels; fewer are specks
 
 
 def is_measured(depth: Float[Tensor, "height width"], mask: Bool[Tensor, "height width"]) -> bool:
-    """Whether depth says something about the object under a mask.
+    """Tell whether depth measures the object under a mask.
 
     Invalid depth is 0, negative or not finite.
     """

@@ -65,7 +65,7 @@ def _score(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "cand
 
 
 def _all_around(state: State, sights: Sightings, terms: Terms) -> tuple[State, Float[Tensor, "choice view"]]:
-    """The current camera and the best one of every sector, adjusted, the shape held."""
+    """Adjust the current camera and the best of every sector, shape held; also returns their scores."""
     grid = upright_grid()
     rows = torch.arange(len(grid)).chunk(SECTORS)
     found = [best_cameras(state.shape[:, 0], sights, terms.basis, grid[row]) for row in rows]
