@@ -65,7 +65,7 @@ class ClassRepresentation:
 
     info: CategoryInfo
     sparse: Float[Tensor, "keypoint 3"]
-    annotated: Bool[Tensor, "keypoint"]  # False: never annotated, its row is meaningless
+    annotated: Bool[Tensor, "keypoint"]  # False: annotated too rarely to be placed; its row is meaningless
     sparse_prototypes: Prototypes
     dense: DenseCloud
     statistics: BetaStatistics

@@ -1,4 +1,4 @@
-"""The class file: one safetensors file with everything a class needs online (DESIGN section 2)."""
+"""The class file: one safetensors file with everything a class needs online."""
 
 from __future__ import annotations
 

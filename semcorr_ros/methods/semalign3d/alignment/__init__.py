@@ -42,7 +42,7 @@ def align(
 ) -> Alignment:
     """Place and deform the class so that it explains the image; hypotheses come best first.
 
-    Raises ValueError if the image was encoded by another backbone than the class, or if its object mask is
+    Raises BackboneMismatchError if another backbone encoded the image, NotFoundError if its object mask is
     empty.
     """
 

@@ -107,7 +107,7 @@ def _relief(
 ) -> tuple[float, Float[Tensor, "sample"]]:
     """Compute the median depth of the object, and depth / median - 1 at pixels (NaN = invalid).
 
-    0 where too little of the object is measured: a speck of the wall behind it is not its distance.
+    Median 0 where too little of the object is measured: a few pixels may be the wall behind it.
     """
     nothing = torch.full((len(pixels),), torch.nan, device=pixels.device)
     if seen.depth is None or not is_measured(seen.depth.values, mask):

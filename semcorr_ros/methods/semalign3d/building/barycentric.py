@@ -4,7 +4,7 @@ Generalized barycentric coordinates: of all weights that sum to 1 and reproduce 
 ones, where a far keypoint's weight counts more (the weights of moving least squares). Inside a
 tetrahedron of four keypoints these are its barycentric coordinates. They need no choice among the
 C(L, 4) tetrahedra, vary smoothly, and stay small where keypoints are nearly coplanar: there a ridge gives up
-reproducing the point exactly, while a flat tetrahedron would answer with huge weights.
+reproducing the point exactly, while a flat tetrahedron would have huge weights.
 """
 
 from __future__ import annotations

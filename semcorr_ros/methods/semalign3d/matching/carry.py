@@ -28,7 +28,7 @@ CARRIED = 0.5  # share of it that is carried over
 KEYPOINT_SHARE = 2.7  # a keypoint counts as that many surface points
 SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
 RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
-NEGLIGIBLE = 1e-4  # weight below which a class point has no say in a similarity map
+NEGLIGIBLE = 1e-4  # weight below which a class point is left out of a similarity map
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
@@ -54,7 +54,7 @@ def similarity(
     cells = grid.centers(features).reshape(-1, 2)
     distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
     sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
-    used = (weights > NEGLIGIBLE).any(0)  # a few dozen of the class's points, and most of the time
+    used = (weights > NEGLIGIBLE).any(0)  # a few dozen: with all points the product dominates the time
     semantic = log_semantic(
         features.values.reshape(-1, channels), _prototypes(model).subset(used), EvidenceConfig()
     )

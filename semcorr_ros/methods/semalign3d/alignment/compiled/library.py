@@ -139,12 +139,12 @@ def _shared() -> Path | None:
 
 @functools.cache
 def _of_this_process() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder that goes when the process ends: other processes do not find it again."""
+    """Make a folder that is removed when the process ends."""
     return tempfile.TemporaryDirectory(prefix="semcorr_ros-")
 
 
 def _trusted(folder: Path) -> bool:
-    """Check that a folder which anybody could have made is this user's alone: what lies there is run."""
+    """Tell whether a folder that anybody could have made is this user's alone: its code is executed."""
     if folder != _shared():
         return True
     found = folder.lstat()

@@ -123,7 +123,7 @@ class Work:
         return Work(model, evidence, configs, known, sample_tables(evidence), semantic, planner)
 
     def descend(self, search: Search, done: int, count: int, generator: torch.Generator) -> None:
-        """Go `count` steps after `done`."""
+        """Run `count` steps after `done`."""
         self.launch(search, done, draws(self.samples.shape[1], self.configs[0].batch, count, generator))
 
     def launch(self, search: Search, done: int, rows: Tensor) -> None:

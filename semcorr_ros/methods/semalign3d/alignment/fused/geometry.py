@@ -153,7 +153,7 @@ def frames(edges, links, betas, count, boxes, room, LP2: tl.constexpr, BLOCK: tl
 
 @triton.jit
 def empty_boxes(boxes, room, used, count, slopes, LP2: tl.constexpr, DEPTH: tl.constexpr, ROWS: tl.constexpr):
-    """Sum of every edge's boxes into slopes (4, LP2); boxes (4, count * DEPTH), used: ids of the edges."""
+    """Sum every edge's boxes into slopes (4, LP2); boxes (4, count * DEPTH), used: ids of the edges."""
     for first in range(0, count, ROWS):
         row = first + tl.arange(0, ROWS)
         m = row < count

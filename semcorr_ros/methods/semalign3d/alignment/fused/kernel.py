@@ -47,7 +47,7 @@ def descend(
     surface = tl.load(surfaces + h)
     ids, wide = tl.arange(0, LP), tl.arange(0, NP)
     used, filled = ids < L, wide < N
-    # Where things are in `known` and in `scratch`; see tables.py.
+    # Offsets in `known` and in `scratch`; see tables.py.
     LP2: tl.constexpr = LP * LP
     BARY: tl.constexpr = 4 * LP + 2 * LP2
     FACING: tl.constexpr = BARY + LP * NP

@@ -102,7 +102,7 @@ def _links(family: BetaFamily, ends: list[tuple[int, int]], lp: int) -> Links:
     edges = torch.stack([family.indices[:, i] * lp + family.indices[:, j] for i, j in ends])
     used, row, often = edges.flatten().unique(return_inverse=True, return_counts=True)
     depth = lanes(int(often.max()) if count else 0, 1)
-    # The how-manyth use of its edge each use is: its box.
+    # The count of earlier uses of the same edge: its box.
     order = row.argsort(stable=True)
     begins = often.cumsum(0) - often
     place = torch.empty_like(row)

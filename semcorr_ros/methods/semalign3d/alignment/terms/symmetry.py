@@ -2,8 +2,8 @@
 
 Between keypoints i and j and their mirror images the distances should have the ratio they have in the
 class's mean shape, as far as the training shapes did: what the class's modes do to a ratio is its
-tolerance, so legs that walk are not tied. Silent without a flip table, and where the mean shape itself
-does not fit the table.
+tolerance, so walking legs stay free. 0 without a flip table, and where the mean shape itself does not
+fit the table.
 """
 
 from __future__ import annotations

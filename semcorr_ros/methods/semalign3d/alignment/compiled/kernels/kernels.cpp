@@ -1,4 +1,4 @@
-// What library.py calls. Nothing is thrown across this border but std::bad_alloc, which ends the process.
+// The C interface that library.py calls. Only std::bad_alloc may leave it, which ends the process.
 
 #include "scoring.hpp"
 #include "step.hpp"

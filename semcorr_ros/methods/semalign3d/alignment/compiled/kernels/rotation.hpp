@@ -11,7 +11,7 @@ namespace semcorr {
 
 constexpr int SWEEPS = 12;  // of Jacobi's method; five are enough for doubles
 
-inline bool is_finite(double x) {  // by its bits: fast arithmetic may hold NaN to be impossible
+inline bool is_finite(double x) {  // by its bits: fast arithmetic may assume there is no NaN
   std::uint64_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return (bits & 0x7FF0000000000000u) != 0x7FF0000000000000u;
@@ -36,7 +36,7 @@ inline void annihilate(double (&a)[4][4], double (&v)[4][4], int p, int q) {
 }
 
 // Proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the annotated keypoints; the
-// identity where there is no telling, as for points that are not finite.
+// identity where it is undetermined, as for points that are not finite.
 inline void fit_rotation(const float* canonical, const float* points, Size count, const Index* annotated,
                          Size annotated_count, float (&rotation)[3][3]) {
   double c[3][3] = {}, center[3] = {}, mean[3] = {};

@@ -1,4 +1,4 @@
-// The likelihood of many starts at a glance.
+// The likelihood of many starts from few samples.
 #pragma once
 
 #include <cmath>

@@ -89,7 +89,7 @@ class Descent {
               weight[SPARSE], slope_sparse_.data(), slope_focal_.data(), &term(SPARSE, 0), cost_.data());
   }
 
-  // All gradients over the keypoints; the objective, which only the last step is asked for.
+  // All gradients over the keypoints; the objective, in the last step only.
   void collect(Size h, Size t) {
     const float surface = search_.surface[h], focal = focals_[h];
     const float* weight = weights(t);
