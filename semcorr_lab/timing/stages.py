@@ -77,7 +77,7 @@ def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
 
 
 def works(subject: Subject) -> dict[str, Work]:
-    """Count what the stages cannot do without, by name: of those in torch counted by running them once."""
+    """Count the least work of the stages, by name; of those in torch by running them once."""
     model, seen = subject.model, subject.observations[0]
     unknown = replace(seen, camera=None, depth=None)
     fast, paper = preset("fast"), preset("paper", model.info.name)
@@ -103,7 +103,7 @@ def _encode(subject: Subject, run: int) -> object:
 
 
 def _track(subject: Subject, runs: int) -> Timing:
-    """Frame after frame, forth and back; the search of the first one does not count."""
+    """Time tracking frame by frame, forth and back, without the search in the first one."""
     tracker = Tracker(subject.model, subject.preset("tracking"))
     forth = list(range(len(subject.observations)))
     way = forth + forth[-2:0:-1]

@@ -1,4 +1,4 @@
-"""Depth of every pixel from that of a few: linear radial basis functions, kept near the known range."""
+"""Interpolation of sparse depth by linear radial basis functions, clipped near the known range."""
 
 from __future__ import annotations
 

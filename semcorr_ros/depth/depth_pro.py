@@ -22,7 +22,7 @@ from semcorr_ros.weights.fingerprint import named
 CLASSES = {"depth_pro": "DepthProForDepthEstimation"}
 SIDE = 1536  # pixels; every image is stretched to this square
 NEAREST, FARTHEST = 1e-4, 1e4  # metres
-VIEW_RANGE = (1.0, 170.0)  # degrees; outside, the network has failed and the focal length is no number
+VIEW_RANGE = (1.0, 170.0)  # degrees; outside, the network has failed: the focal length would be useless
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class DepthPro(DepthNetwork):
             found = self._network(batch.to(self._config.device))
             canonical = found.predicted_depth.float()[None]
             focal = _focal(found.field_of_view, width) if camera is None else camera.focal[0].to(canonical)
-            # Of an image as wide as it is far away: the network does not know pixels.
+            # Canonical inverse depth is that of a focal length of one image width.
             inverse = canonical * (width / focal)
             inverse = interpolate(inverse, (height, width), mode="bilinear", align_corners=False)
         values = 1 / inverse[0, 0].clamp(1 / FARTHEST, 1 / NEAREST)

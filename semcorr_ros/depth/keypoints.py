@@ -67,7 +67,7 @@ class LiftedDepth:
 
 @dataclass(frozen=True)
 class KeypointDepth:
-    """Knows nothing until it has seen all images."""
+    """Needs `prepare` first: depth comes from all images together."""
 
     config: KeypointDepthSettings
 

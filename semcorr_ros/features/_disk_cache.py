@@ -21,7 +21,7 @@ from semcorr_ros.features import FeatureExtractor, ImageRef
 
 
 class DiskCache(FeatureExtractor):
-    """An extractor with a memory: `extractor`'s features, from the store where they are there already.
+    """Caches the features of `extractor` in a store on disk.
 
     Raises ValueError for an extractor that looks at more than pixels, such as `precomputed`.
     """

@@ -1,7 +1,7 @@
 """A backbone to copy: `cp _template.py my_network.py`, and `--backbone my_network` exists.
 
 Files whose name begins with an underscore are not offered; there is nothing else to register. This one
-works, badly: each cell is described by a thumbnail of its own pixels. What a backbone owes:
+works, badly: each cell is described by a thumbnail of its own pixels. What a backbone must provide:
 
 - `PLUGIN`, which says what its settings are, a frozen dataclass whose fields `--weights`, `--precision`,
   `--device` and `--backbone-option` fill, and what builds it;

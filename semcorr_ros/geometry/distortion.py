@@ -56,7 +56,7 @@ def make_lens(
 
 
 def to_image(ideal: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Say where the lens shows what a pinhole camera would show at `ideal` pixels.
+    """Distort `ideal` pixels: find where the lens shows them.
 
     NaN beyond the angle at which the polynomial folds back: no image pixel shows that.
     """

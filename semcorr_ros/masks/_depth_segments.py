@@ -83,7 +83,7 @@ def _without_planes(
             break
         inliers = points[on_plane]
         if SIDE_PER_STD * float(_principal_std(inliers)[1]) < config.plane_side * diameter:
-            break  # as small as the object: may be its own face, as are all further ones
+            break  # as small as the object: may be its own face, as may all smaller ones
         rest &= ~on_plane
     return rest
 
