@@ -209,7 +209,7 @@ def _eliminated(
     flat = coupling.flatten(1, 2)
     system = system - flat.mT @ solved[..., :-1].flatten(1, 2)
     target = target - (flat.mT @ solved[..., -1].flatten(1)[..., None])[..., 0]
-    # A singular system gives no finite step: it becomes 0.
+    # A singular system gives no finite step, which the cost then rejects.
     change = -torch.linalg.solve_ex(system, target[..., None]).result[..., 0]
     cameras_change = -solved[..., -1] - (solved[..., :-1] @ change[:, None, :, None])[..., 0]
     return cameras_change, change.view(batch, modes + 1, free)
