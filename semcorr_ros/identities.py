@@ -34,7 +34,7 @@ class Sighting:
 @dataclass(frozen=True)
 class _Track:
     number: int
-    seen: Sighting
+    sighting: Sighting
     time: float
 
 
@@ -58,7 +58,7 @@ class Identities:
             taken.add(number)
             before = tracks.get(number)
             if before is not None and not sighting.tracker_id:
-                sighting = replace(sighting, tracker_id=before.seen.tracker_id)
+                sighting = replace(sighting, tracker_id=before.sighting.tracker_id)
             tracks[number] = _Track(number, sighting, time)
             result.append(number)
         self._tracks[name] = list(tracks.values())
@@ -71,7 +71,7 @@ class Identities:
         numbers: list[int | None] = [None] * len(sightings)
         if not tracks or not sightings:
             return numbers
-        costs = np.array([[_cost(sighting, track.seen) for track in tracks] for sighting in sightings])
+        costs = np.array([[_cost(sighting, track.sighting) for track in tracks] for sighting in sightings])
         costs = np.minimum(costs, GATE)  # how far beyond the gate must not affect the other matches
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < GATE:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from semcorr_ros.refusal import Code
+
+
+class Level(IntEnum):
+    """Severity, in the numbers of diagnostic_msgs."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from semcorr_ros.storage import write_image
 def write(root: Path) -> Path:
     """The folder; features in features/, the class in classes/, few steps in fast.yaml."""
     model = fabricated.make_class()
-    seen, truth = zip(*[fabricated.observe(model, azimuth, 25) for azimuth in (20, 60, 100)], strict=True)
+    pairs = [fabricated.observe(model, azimuth, 25) for azimuth in (20, 60, 100)]
     names = ("a", "b", "c")
     ends = {}
-    for name, observed, true in zip(names, seen, truth, strict=True):
+    for name, (observed, true) in zip(names, pairs, strict=True):
         write_image(root / f"JPEGImages/pear/{name}.png", observed.image)
         spair_folder.save_features(root / f"features/pear/{name}.npz", observed.features.values.numpy())
         spair_folder.save_image(

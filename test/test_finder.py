@@ -147,12 +147,12 @@ def test_objects_keep_their_numbers_when_the_detector_changes_their_order(pear, 
     shot = pear_camera.side_by_side(pear.representation, 70, 100)
     boxes = [Region("pear", "", Place(box=pear_camera.box(shot, half))) for half in (0, 1)]
     scene, stream = finder.scene(frame_of(shot)), Stream("left")
-    seen = []
+    numbers = []
     for i, regions in enumerate((boxes, boxes[::-1], boxes[1:])):
         answers, refused = stream.look(finder, pear, Shot(scene, 0.1 * i, regions))
         assert not refused
-        seen.append([answer.instance_id for answer in answers])
-    assert seen == [["left_pear_0", "left_pear_1"], ["left_pear_1", "left_pear_0"], ["left_pear_1"]]
+        numbers.append([answer.instance_id for answer in answers])
+    assert numbers == [["left_pear_0", "left_pear_1"], ["left_pear_1", "left_pear_0"], ["left_pear_1"]]
     stream.forget()
     answers, _ = stream.look(finder, pear, Shot(scene, 0.4, boxes[1:]))
     assert [answer.instance_id for answer in answers] == ["left_pear_0"]

@@ -25,20 +25,20 @@ def flood(subject: lab.Subject, rounds: int) -> dict[str, Any]:
     """Every caller calls `rounds` times in a row, all at once, while the stream runs."""
     streaming = {"active_classes": f"[{subject.class_name}]", "max_rate": 0.0}
     subject = replace(subject, parameters={**subject.parameters, **streaming})
-    seen: list[float] = []
+    arrivals: list[float] = []
     with lab.start_node(subject) as node, lab.start_camera(subject, 30.0), lab.probing() as probe:
         probe.node.create_subscription(
             SemanticKeypointsArray,
             f"{subject.full_name}/keypoints",
-            lambda _: seen.append(time.monotonic()),
+            lambda _: arrivals.append(time.monotonic()),
             5,
         )
         probe.transfer_until(subject, lambda answer: answer.success, lab.UP)
         probe.spin_until(lambda: False, SETTLE)
-        before = len(seen)
+        before = len(arrivals)
         probe.spin_until(lambda: False, QUIET)
-        quiet_rate = (len(seen) - before) / QUIET
-        before, start = len(seen), time.monotonic()
+        quiet_rate = (len(arrivals) - before) / QUIET
+        before, start = len(arrivals), time.monotonic()
         answers, waits = _all_at_once(probe, subject, rounds)
         seconds = time.monotonic() - start
         alive, tracebacks = node.alive, node.tracebacks()
@@ -49,7 +49,7 @@ def flood(subject: lab.Subject, rounds: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "longest_wait": round(max(waits, default=0.0), 2),
         "stream_hz_quiet": round(quiet_rate, 2),
-        "stream_hz_flooded": round((len(seen) - before) / seconds, 2),
+        "stream_hz_flooded": round((len(arrivals) - before) / seconds, 2),
         "alive": alive,
         "tracebacks": tracebacks,
     }

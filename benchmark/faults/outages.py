@@ -65,10 +65,10 @@ def two_namespaces(subject: lab.Subject) -> dict[str, Any]:
     """The camera of one is not seen by the other."""
     left, right = lab.elsewhere(subject, "/left"), lab.elsewhere(subject, "/right")
     with lab.start_node(left), lab.start_node(right), lab.start_camera(left), lab.probing() as probe:
-        seen = probe.transfer_until(left, lambda answer: answer.success, lab.UP)
+        clear = probe.transfer_until(left, lambda answer: answer.success, lab.UP)
         blind = probe.transfer(right)
         inline = probe.transfer(right, right.inline_request())
-        return {"left": seen.success, "right": Code(blind.error_code).name, "right_inline": inline.success}
+        return {"left": clear.success, "right": Code(blind.error_code).name, "right_inline": inline.success}
 
 
 def slow_subscriber(subject: lab.Subject) -> dict[str, Any]:
@@ -77,22 +77,22 @@ def slow_subscriber(subject: lab.Subject) -> dict[str, Any]:
     subject = replace(subject, parameters={**subject.parameters, **streaming})
     topic = f"{subject.full_name}/keypoints"
     with lab.start_node(subject), lab.start_camera(subject, 20.0), lab.probing() as fast:
-        seen: list[float] = []
-        fast.node.create_subscription(SemanticKeypointsArray, topic, lambda _: seen.append(0.0), 50)
+        arrivals: list[float] = []
+        fast.node.create_subscription(SemanticKeypointsArray, topic, lambda _: arrivals.append(0.0), 50)
         fast.transfer_until(subject, lambda answer: answer.success, lab.UP)
-        fast.spin_until(lambda: len(seen) > 5, lab.UP)
-        alone = _rate(fast, seen)
+        fast.spin_until(lambda: len(arrivals) > 5, lab.UP)
+        alone = _rate(fast, arrivals)
         with lab.probing() as slow:
             # Never spun: its messages are acknowledged by nobody's hands.
             slow.node.create_subscription(SemanticKeypointsArray, topic, lambda _: None, QoSProfile(depth=1))
-            beside = _rate(fast, seen)
+            beside = _rate(fast, arrivals)
         return {"hz_alone": round(alone, 2), "hz_beside_a_slow_one": round(beside, 2)}
 
 
-def _rate(probe: lab.Probe, seen: list[float]) -> float:
-    before = len(seen)
+def _rate(probe: lab.Probe, arrivals: list[float]) -> float:
+    before = len(arrivals)
     probe.spin_until(lambda: False, WATCH)
-    return (len(seen) - before) / WATCH
+    return (len(arrivals) - before) / WATCH
 
 
 def _call(subject: lab.Subject) -> tuple[type, str, Any]:

@@ -132,8 +132,8 @@ def place_features(
         for dx in (0.25, 0.75):
             rows = ((torch.arange(GRID) + dy) / GRID * h).long()
             columns = ((torch.arange(GRID) + dx) / GRID * w).long()
-            seen = part[rows][:, columns].reshape(-1), local[rows][:, columns].reshape(-1, 3)
-            total += codebook.embed(category, *seen)
+            patch = part[rows][:, columns].reshape(-1), local[rows][:, columns].reshape(-1, 3)
+            total += codebook.embed(category, *patch)
     return total.reshape(GRID, GRID, -1)
 
 

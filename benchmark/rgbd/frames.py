@@ -102,6 +102,6 @@ def _read(root: Path, name: str, keypoints: dict[str, Any], truths: dict[str, An
 
 
 def _truth(keypoints: dict[str, Any], measures: dict[str, Any]) -> Truth:
-    seen = {name: (float(at[0]), float(at[1])) for name, at in keypoints.items() if at is not None}
+    visible = {name: (float(at[0]), float(at[1])) for name, at in keypoints.items() if at is not None}
     center, up, back = (np.array(measures[key], float) for key in ("rim_centre_m", "up", "back"))
-    return Truth(seen, center, float(measures["rim_diameter_mm"]) / 1000, up, back)
+    return Truth(visible, center, float(measures["rim_diameter_mm"]) / 1000, up, back)

@@ -33,7 +33,7 @@ PAIRS = (
 
 
 def run(options: BenchOptions) -> int:
-    """Returns 0."""
+    """Time stages, limits, nodes and scaling; write the report. Returns 0."""
     timed, load = _subject(options), os.getloadavg()[0]
     report = {"machine": machine_name(), "threads": torch.get_num_threads(), "version": __version__}
     report |= {"device": timed.device, "engine": timed.engine}
@@ -85,13 +85,13 @@ def _subject(options: BenchOptions) -> stages.Subject:
     extractor, device = tiny.make({}, {}), device_from(options.compute)
     model = moved(subject.build_class(options.work, options.category, options.seed), device)
     frames = subject.frames(options.category, options.frames, options.seed)
-    seen = [moved(frame.observe(extractor), device) for frame in frames]
+    observations = [moved(frame.observe(extractor), device) for frame in frames]
     there = tiny.make({}, {"device": device})
-    return stages.Subject(model, frames, seen, there, device, options.engine)
+    return stages.Subject(model, frames, observations, there, device, options.engine)
 
 
 def _nodes(options: BenchOptions, timed: stages.Subject) -> dict[str, Any]:
-    """What only the nodes can measure, on the device they would choose."""
+    """Measure what only the nodes can, on the device they would choose."""
     path, device = (
         options.work / f"{options.category}.safetensors",
         "cuda" if torch.cuda.is_available() else "cpu",
@@ -106,7 +106,7 @@ def _nodes(options: BenchOptions, timed: stages.Subject) -> dict[str, Any]:
 
 
 def machine_name() -> str:
-    """Processor and cores, as far as the system tells."""
+    """Name threads, processor and torch version, as far as the system tells."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

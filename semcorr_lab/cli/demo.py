@@ -37,7 +37,7 @@ PHOTOGRAPHS = (
 
 
 def run(options: DemoOptions) -> int:
-    """0 if the answers are right and every process ended cleanly."""
+    """Run the demo. Returns 0 if the answers are right and every process ended cleanly."""
     console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     weights = options.weights or tiny.WEIGHTS
     if not weights.is_file():
@@ -85,7 +85,7 @@ def run(options: DemoOptions) -> int:
 
 
 def median_error_mm(calls: list[dict[str, Any]]) -> float:
-    """Over the points that are truly visible in the camera image; a missing position is infinitely wrong."""
+    """Compute the median error of the truly visible points; a missing position counts as infinite."""
     errors = [float("inf") if row["error_mm"] is None else row["error_mm"] for row in _visible(calls)]
     return statistics.median(errors) if errors else float("inf")
 
@@ -95,7 +95,7 @@ def _visible(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _class_file(options: DemoOptions, console: Console) -> Path:
-    """Data set and class, made anew where they were made by other settings or another version."""
+    """Make data set and class anew, unless made by the same settings and version."""
     path, stamp = options.output / f"{options.category}.safetensors", options.output / "made_with.json"
     file = options.weights or tiny.WEIGHTS
     weights = tiny.fingerprint(file)
@@ -136,7 +136,7 @@ def _verb(console: Console, environment: dict[str, str], *arguments: str) -> Non
 
 
 def _ask(options: DemoOptions, nodes: _demo_processes.Nodes) -> int:
-    """Exit status of the client; it is not waited for once a node has died."""
+    """Run the client; returns its exit status. Terminates it once a node has died."""
     command = [sys.executable, "-m", "semcorr_lab.demo.client", "--category", options.category]
     command += ["--source-seed", str(options.seed + SOURCE_SEED), "--source-view", str(SOURCE_VIEW)]
     command += ["--calls", str(options.calls), "--output", str(options.output)]

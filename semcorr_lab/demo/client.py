@@ -74,10 +74,10 @@ class DemoClient(Node):
                 raise TimeoutError(f"no {name} after {START_TIME:.0f} s")
 
     def ask(self, request: TransferKeypoints.Request) -> tuple[Any, float]:
-        """Ask; return the response and the seconds it took. Raises TimeoutError.
+        """Send a request; return the response and the seconds it took. Raises TimeoutError.
 
-        Our having seen an image does not mean that the node has, nor that it is ready: what says that it
-        is too early is asked again.
+        That an image has arrived here does not mean that the node has it, nor that it is ready: while it
+        answers that it is too early, the request is repeated.
         """
         codes = TransferKeypoints.Response
         too_early = (codes.NO_IMAGE, codes.NO_CAMERA_INFO, codes.PREPARING, codes.INACTIVE)
@@ -111,7 +111,7 @@ class DemoClient(Node):
         self._classes = [info.name for info in message.classes]
 
     def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> bool:
-        """Spin as `_spin_until`, telling every now and then what is waited for."""
+        """Spin as `_spin_until`; print every few seconds what is waited for."""
         end = time.monotonic() + seconds
         while not self._spin_until(condition, min(0.2, max(0.0, end - time.monotonic()))):
             if time.monotonic() > self._told + PROGRESS:

@@ -25,7 +25,7 @@ from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.storage import read_json
 
 MIN_KEYPOINTS = 4  # fewer do not span a shape in 3D
-_MIN_SHAPES = 2  # one to learn from, another one to test on
+_MIN_SHAPES = 2  # one to train, another one to test on
 _TEST_SHARE = 0.4
 _LOPSIDED = 0.1  # of the largest distance between keypoints
 _REACH = 0.06  # of the object's size
@@ -59,7 +59,7 @@ class MeshSource:
         return {category: _info(category, self._of(category)) for category in sorted(self._categories())}
 
     def instance(self, category: str, split: str, index: int, rng: np.random.Generator) -> Instance:
-        """Load mesh number `index` of the split, counted round and round."""
+        """Load mesh number `index` of the split, modulo their number."""
         shown = split_entries(self._of(category), split)
         entry = shown[index % len(shown)]
         return _load(entry, self.infos()[category].keypoint_names)
@@ -166,7 +166,7 @@ def _info(category: str, entries: list[MeshEntry]) -> CategoryInfo:
     try:
         flip: tuple[int, ...] | None = flip_table(names)
     except ValueError:
-        flip = None  # sides are not named in pairs: mirroring is unknown
+        flip = None  # names do not pair left and right: mirroring is unknown
     return CategoryInfo(category, names, flip)
 
 
@@ -222,7 +222,7 @@ def _candidates(caster: RayCaster, point: Float[np.ndarray, "3"]) -> Float[np.nd
 
 
 def _exposure(caster: RayCaster, point: Float[np.ndarray, "3"], size: float) -> float:
-    """Share of directions from which nothing hides the point."""
+    """Compute the share of directions from which nothing hides the point."""
     i = np.arange(_DIRECTIONS) + 0.5
     z, turn = 1 - 2 * i / _DIRECTIONS, np.pi * (1 + 5**0.5) * i
     r = np.sqrt(1 - z * z)

@@ -121,7 +121,7 @@ def _object_alone(instance: Instance, rendering: Rendering) -> Bool[np.ndarray, 
 
 
 def _outside_share(instance: Instance, rendering: Rendering) -> float:
-    """Share of the object's projected box that lies beyond the image border."""
+    """Compute the share of the object's projected box beyond the image border."""
     h, w = rendering.camera.size
     pixels = _projected(instance.vertices, rendering)
     low, high = pixels.min(0), pixels.max(0)

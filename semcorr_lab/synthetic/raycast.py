@@ -80,6 +80,6 @@ def _corner_normals(mesh: trimesh.Trimesh) -> Float[np.ndarray, "face 3 3"]:
     own, other = own[smooth], other[smooth]
     total = np.stack([np.bincount(own, area[other // 3, axis], len(corner)) for axis in range(3)], 1)
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    # A degenerate face has no normal; it is never hit either.
+    # A degenerate face has no normal, and is never hit.
     normals = np.where(length > 0, total / np.maximum(length, 1e-30), np.repeat(face, 3, 0))
     return normals.reshape(-1, 3, 3).astype(np.float32)

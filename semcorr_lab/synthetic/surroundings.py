@@ -52,7 +52,7 @@ def clutter(
     parts: list[Part] = []
     for _ in range(count):
         height = size * rng.uniform(0.1, 0.7)
-        # Mostly beside and behind: what stands in front is the occluders' business.
+        # Mostly beside and behind: what stands in front is drawn by `occluder`.
         angle = rng.normal(0, 1.0) if rng.random() < 0.85 else rng.uniform(-np.pi, np.pi)
         spot = middle + _turn(angle) @ away * (radius + height * 0.75 + size * rng.uniform(0.02, 2.0))
         if others and rng.random() < 0.4:

@@ -85,7 +85,7 @@ def paint(rng: np.random.Generator, size: float, kind: str | None = None, dark: 
 
 
 def solid(color: Float[np.ndarray, "3"] | Sequence[float]) -> Texture:
-    """One color everywhere."""
+    """Make a texture of one color."""
     tile = np.asarray(color, np.float32).reshape(1, 1, 3)
     return Texture(tile, 1.0, np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
 

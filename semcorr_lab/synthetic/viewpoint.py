@@ -73,7 +73,7 @@ def frame_object(
     rotated = vertices @ rotation.T
     rotated_center = (rotated.min(0) + rotated.max(0)) / 2
     reach = float(np.ptp(rotated, axis=0).max())
-    # Closer than this the perspective gets absurd and parts end up behind the camera.
+    # Closer than this the perspective is extreme and parts end up behind the camera.
     nearest = 0.15 * reach - (rotated[:, 2] - rotated_center[2]).min()
     center = np.array([0.0, 0.0, 2 * reach])  # of the object, camera frame
     wanted = (np.array(viewpoint.center) - 0.5) * [w, h]

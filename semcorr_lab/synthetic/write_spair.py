@@ -97,7 +97,7 @@ def _segmentation(rendering: Rendering, value: int) -> Image.Image:
 
 
 def _voc_palette() -> list[int]:
-    """Compute the colors of PASCAL VOC: the bits of the class id, dealt out to the channels in turn."""
+    """Compute the colors of PASCAL VOC: the bits of the class id, distributed to the channels in turn."""
     palette = []
     for value in range(256):
         for channel in range(3):

@@ -18,7 +18,7 @@ LONGEST = 600.0  # seconds
 
 
 def bank(class_file: Path, count: int, device: str) -> dict[str, Any]:
-    """Measure the memory of `count` resident classes; {"skipped": reason} where this is not to be had."""
+    """Measure the memory of `count` resident classes; {"skipped": reason} where it cannot be measured."""
     return _run("measure_bank", [str(class_file), "--count", str(count), "--device", device])
 
 

@@ -45,9 +45,9 @@ class Work:
 
 
 def verdict(work: Work, machine: Machine, median_ms: float) -> dict[str, Any]:
-    """Judge, as JSON.
+    """Compare a stage with its limits, JSON-ready.
 
-    Milliseconds by resource, which is the limit, and how many times longer the stage takes.
+    Milliseconds by resource, which of them is the limit, and how many times longer the stage takes.
     """
     by_resource = work.limits(machine)
     limit = max(by_resource, key=lambda name: by_resource[name])

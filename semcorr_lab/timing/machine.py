@@ -20,7 +20,7 @@ class Machine:
     near_bytes_per_s: float  # read and written, working set in the caches
     far_bytes_per_s: float  # from memory
     flops_per_s: float  # float32
-    launch_s: float  # of an operation on almost nothing
+    launch_s: float  # of an operation on a tiny tensor
 
     def bytes_per_s(self, working_set: float) -> float:
         """Return the rate for a working set of so many bytes."""

@@ -64,7 +64,7 @@ def measure(model: ClassRepresentation, count: int, device: str) -> dict[str, An
 
 
 def widened(model: ClassRepresentation, channels: int) -> ClassRepresentation:
-    """Give the class prototypes of another backbone's size, as memory is concerned."""
+    """Replace the prototypes by zeros of another backbone's size, for the same memory."""
 
     def wider(prototypes: Prototypes) -> Prototypes:
         return replace(prototypes, features=torch.zeros(len(prototypes.features), channels))

@@ -25,7 +25,7 @@ INK, BLUE, FAINT = (40, 40, 40), (31, 90, 180), (215, 215, 215)
 
 def curves(subject: Subject, runs: int) -> Iterator[Curve]:
     """Yield (what is varied, [(value, time of aligning one picture, all classes together)])."""
-    model, seen = subject.model, subject.seen[0]
+    model, seen = subject.model, subject.observations[0]
     ours = preset("fast")
     steps = ours.optimize.steps
     batch = {n: replace(ours, optimize=replace(ours.optimize, batch=n)) for n in SAMPLES}

@@ -31,7 +31,7 @@ class Subject:
 
     model: ClassRepresentation
     frames: Sequence[Frame]
-    seen: Sequence[Observation]
+    observations: Sequence[Observation]
     extractor: FeatureExtractor
     device: str = "cpu"
     engine: str = "auto"  # of the alignments that are not by autograd
@@ -50,7 +50,7 @@ def align(
 
 def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
     """Time the stages, by name. slow_runs: of the reference and of the paper's schedule."""
-    model, pictures = subject.model, subject.seen
+    model, pictures = subject.model, subject.observations
     fast, paper = subject.preset("fast"), subject.preset("paper")
     reference = replace(paper, engine="reference")
     timed = functools.partial(measure, device=subject.device)
@@ -77,8 +77,8 @@ def stages(subject: Subject, runs: int, slow_runs: int) -> dict[str, Timing]:
 
 
 def works(subject: Subject) -> dict[str, Work]:
-    """Count what the stages cannot do without, by name: of those in torch counted by running them once."""
-    model, seen = subject.model, subject.seen[0]
+    """Count the least work of the stages, by name; of those in torch by running them once."""
+    model, seen = subject.model, subject.observations[0]
     unknown = replace(seen, camera=None, depth=None)
     fast, paper = preset("fast"), preset("paper", model.info.name)
     plain, quarter = (replace(one, engine="reference") for one in (fast, paper))
@@ -103,13 +103,13 @@ def _encode(subject: Subject, run: int) -> object:
 
 
 def _track(subject: Subject, runs: int) -> Timing:
-    """Frame after frame, forth and back; the search of the first one does not count."""
+    """Time tracking frame by frame, forth and back, without the search in the first one."""
     tracker = Tracker(subject.model, subject.preset("tracking"))
-    forth = list(range(len(subject.seen)))
+    forth = list(range(len(subject.observations)))
     way = forth + forth[-2:0:-1]
 
     def work(run: int) -> object:
-        return tracker.update(subject.seen[way[run % len(way)]], torch.Generator().manual_seed(0))
+        return tracker.update(subject.observations[way[run % len(way)]], torch.Generator().manual_seed(0))
 
     timing = measure(work, runs, subject.device)
     if tracker.searches > 1:
@@ -120,7 +120,7 @@ def _track(subject: Subject, runs: int) -> Timing:
 def _match(subject: Subject, runs: int) -> Timing:
     source, target = (
         View(seen, align(subject.model, seen, subject.preset("fast")))
-        for seen in (subject.seen[0], subject.seen[-1])
+        for seen in (subject.observations[0], subject.observations[-1])
     )
     points = _points_on(subject.frames[0]).to(subject.device)
     return measure(lambda run: carry(subject.model, source, target, points), runs, subject.device)

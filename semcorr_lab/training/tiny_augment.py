@@ -79,7 +79,7 @@ def _view(sample: RenderedSample, theta: Tensor, side: int, grid: int) -> tuple[
     half = torch.tensor([width, height])[:, None] / 2
     # Pillow warps bytes several times faster than grid_sample on a busy CPU.
     start = half * (offset - linear.sum(1) + 1)[:, None]
-    wide = 2 * side  # twice the pixels, then averaged: Pillow's warp knows no antialiasing
+    wide = 2 * side  # twice the pixels, then averaged: Pillow's warp has no antialiasing
     coefficients = torch.cat([half * linear * 2 / wide, start], 1).flatten().tolist()
     picture = Image.fromarray(sample.image.numpy())
     warped = picture.transform(
@@ -128,7 +128,7 @@ def _erase(image: Tensor, name: Tensor, generator: torch.Generator) -> None:
 
 
 def _recolor(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw color mixing, contrast, brightness, gamma and channel order per picture."""
+    """Change color mixing, contrast, brightness, gamma and channel order at random, per picture."""
     count = len(images)
     mixing = torch.eye(3) + 0.12 * torch.randn(count, 3, 3, generator=generator)
     gray = torch.full((3, 3), 1 / 3)
@@ -145,7 +145,7 @@ def _recolor(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _degrade(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur of a fifth of the pictures, noise on all."""
+    """Blur a fifth of the pictures and add noise to all."""
     out = images.clone()
     for i in range(len(images)):
         if _uniform(0, 1, generator) < 0.2:

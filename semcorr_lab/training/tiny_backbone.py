@@ -28,7 +28,7 @@ from semcorr_ros.storage import read_tensors, write_tensors
 _SHARPNESS = 12.0  # inverse temperature of the anchors
 _ANCHOR_WEIGHT = 0.5
 _BACKGROUND_WEIGHT = 0.35  # a background cell counts this much of an object cell
-_CELLS = 320  # per picture that the loss looks at; neighbors tell the same anyway
+_CELLS = 320  # per picture that the loss looks at; neighbors are nearly the same
 _AVERAGING = 0.998
 _SAVE_EVERY = 100
 _OPTIMIZER_STATE = ("momentum", "step", "exp_avg", "exp_avg_sq")
@@ -160,7 +160,7 @@ def _anchor_loss(f: Tensor, t: Tensor, anchors: Tensor) -> Tensor:
 def _start(config: TrainingConfig) -> _State:
     if len(config.sides) != len(config.shares) or any(side % 16 or side < 64 for side in config.sides):
         raise ValueError(f"sides must be multiples of 16, at least 64, with one share each: {config.sides}")
-    # Layer initialization knows only the global generator; it is restored afterwards.
+    # Layer initialization takes only the global generator; it is restored afterwards.
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         network = TinyNetwork()
@@ -204,7 +204,7 @@ def _one_step(state: _State, batch: Batch, codebook: Codebook, config: TrainingC
 
 
 def _pace(step: int, config: TrainingConfig) -> float:
-    """Share of the highest learning rate at a step: a linear warm-up, then half a cosine."""
+    """Schedule the share of the highest learning rate: a linear warm-up, then half a cosine."""
     warm = max(1.0, config.warm_up * config.steps)
     if step < warm:
         return (step + 1) / warm

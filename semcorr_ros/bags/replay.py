@@ -13,17 +13,17 @@ from semcorr_ros.artifacts import Pose
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.sensing.assembly import Assembler, Moment, stamp_of
+from semcorr_ros.sensing.assembly import Assembler, Moment
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.regions import (
     Marks,
     RegionPairs,
     marks_from_detections,
     marks_from_regions,
-    regions_in,
+    shot_of,
 )
 from semcorr_ros.serving.class_bank import ClassBank
-from semcorr_ros.stream import Shot, Stream
+from semcorr_ros.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,9 @@ class Replay:
     def _look(self, name: str, picture: Picture, marks: Marks | None) -> tuple[list[Answer], list[Refusal]]:
         """Find every object of a class, and why others are not told. Raises Refusal."""
         resident = self.bank.hold(name)
-        regions = None if marks is None else regions_in(marks, picture.frame())
-        scene, most = picture.scene(self.finder.scene), self.settings.max_instances
-        shot = Shot(scene, stamp_of(picture), regions, most)
+        shot = shot_of(picture, marks, self.finder.scene, self.settings.max_instances)
         answers, refused = self._stream.look(self.finder, resident.model, shot)
-        for answer in [*answers, *refused]:
-            self.bank.learn(resident, answer, picture.depth is not None)
+        self.bank.learn(resident, [*answers, *refused], picture.depth is not None)
         return answers, [answer.refusal for answer in refused if answer.refusal is not None]
 
 

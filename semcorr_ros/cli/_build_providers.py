@@ -79,7 +79,7 @@ def with_size(model: ClassRepresentation, size: tuple[float, int, int] | None) -
         return model
     metres, first, second = size
     for k in (first, second):
-        if not model.seen[k]:
+        if not model.annotated[k]:
             raise ValueError(f"--size: keypoint {model.info.keypoint_names[k]!r} could not be placed")
     length = float((model.sparse[first] - model.sparse[second]).norm())
     return dataclasses.replace(model, metric_scale=metres / max(length, 1e-6))

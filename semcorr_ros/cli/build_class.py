@@ -165,7 +165,8 @@ def _advance(bar: Progress, task: object) -> Callable[[str, float], None]:
 
 def _print_summary(model: ClassRepresentation, report: dict[str, Any], output: Path) -> None:
     print(
-        f"{output}: {report['images']} images, {int(model.seen.sum())} of {len(model.seen)} keypoints, "
+        f"{output}: {report['images']} images, "
+        f"{int(model.annotated.sum())} of {len(model.annotated)} keypoints, "
         f"{len(model.dense.weight)} surface points, {report['class_file']['bytes'] / 1e6:.1f} MB, "
         f"{report['seconds']['total']:.1f} s"
     )

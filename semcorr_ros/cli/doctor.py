@@ -15,7 +15,8 @@ from rich.markup import escape
 
 from semcorr_ros.cli._options.doctor import DoctorOptions
 from semcorr_ros.diagnosis import graph, machine
-from semcorr_ros.diagnosis.facts import Finding, Level, ok
+from semcorr_ros.diagnosis.facts import Finding, ok
+from semcorr_ros.reasons import Level
 from semcorr_ros.storage import write_json
 
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "bold red"}

@@ -43,7 +43,7 @@ def describe(model: ClassRepresentation) -> dict[str, Any]:
         "symmetric": model.info.symmetric,
         "metres_per_unit": model.metric_scale,
         "training_views": len(model.view_rotations),
-        "shape_modes": [round(_rms(mode, int(model.seen.sum())), 4) for mode in model.shape_modes],
+        "shape_modes": [round(_rms(mode, int(model.annotated.sum())), 4) for mode in model.shape_modes],
         "dense_points": len(model.dense.weight),
         "dense_similarity": _summary(dense.similarity_mean, dense.similarity_std),
         "edge_pairs": _family(model.statistics.edge_pairs, ("angle", "ratio")),
@@ -52,7 +52,7 @@ def describe(model: ClassRepresentation) -> dict[str, Any]:
             {
                 "id": i,
                 "name": name,
-                "seen": bool(model.seen[i]),
+                "seen": bool(model.annotated[i]),
                 "xyz": [round(value, 4) for value in model.sparse[i].tolist()],
                 "similarity_mean": round(float(prototypes.similarity_mean[i]), 4),
                 "similarity_std": round(float(prototypes.similarity_std[i]), 4),
@@ -93,7 +93,7 @@ def _facts_table(content: dict[str, Any]) -> Table:
 def _keypoint_table(content: dict[str, Any]) -> Table:
     table = Table("id", "keypoint", "x", "y", "z", "similarity", title="keypoints")
     for row in content["keypoints"]:
-        xyz = [f"{value:.3f}" for value in row["xyz"]] if row["seen"] else ["", "never annotated", ""]
+        xyz = [f"{value:.3f}" for value in row["xyz"]] if row["seen"] else ["", "too few annotations", ""]
         similarity = f"{row['similarity_mean']:.2f} +- {row['similarity_std']:.2f}" if row["seen"] else ""
         table.add_row(str(row["id"]), row["name"], *xyz, similarity)
     return table

@@ -153,7 +153,7 @@ def _pairs(
         if not homes or len(pair) != 2:
             bad.append(f"{FILE}, pair {pair!r}: skipped, not two images of one category and split")
             continue
-        made = pair_of(known[homes[0]][pair[0]], known[homes[0]][pair[1]])
+        made = pair_of(*(known[homes[0]][str(name)] for name in pair))
         if len(made.keypoint_ids):
             found[homes[0]].append(made)
     return found, bad

@@ -52,7 +52,7 @@ class ImageDepth(DepthProvider, Protocol):
     """One that needs nothing but pixels: one for cameras that measure no depth."""
 
     def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
-        """At the size of the image. The camera helps where it is known."""
+        """Estimate depth at image size; the camera helps where it is known."""
         ...
 
 

@@ -28,11 +28,11 @@ class DiskCache(DepthNetwork):
         return self._network.model
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
-        """As the network's. Raises FileNotFoundError or ValueError naming the image."""
+        """Estimate depth as the network does. Raises FileNotFoundError or ValueError naming the image."""
         return self.from_image(read_image(sample.image_path), sample.camera)
 
     def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
-        """As the network's."""
+        """Read the depth, or ask the network and write its answer."""
         focal = () if camera is None else (camera.focal,)
         path = self._store.path(self.model, self.variant, image, *focal)
         found = self._store.read(path, partial(_restore, (image.shape[0], image.shape[1])))

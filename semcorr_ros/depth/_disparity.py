@@ -27,7 +27,7 @@ class DisparityMap:
 
 
 def inverted(disparity: DisparityMap) -> DepthMap:
-    """1 / disparity, up to scale: right where disparity has no shift, as that of a stereo camera."""
+    """Compute 1 / disparity, up to scale: right where disparity has no shift, as that of a stereo camera."""
     usable, largest = _usable(disparity)
     usable &= disparity.values >= MIN_DISPARITY * largest
     values = torch.where(usable, largest / disparity.values.clamp_min(1e-30), 0)
@@ -35,9 +35,9 @@ def inverted(disparity: DisparityMap) -> DepthMap:
 
 
 def as_released(disparity: DisparityMap) -> DepthMap:
-    """1 - 0.3 disparity / max: what the authors of SemAlign3D do with Depth Anything's output.
+    """Compute 1 - 0.3 disparity / max: what SemAlign3D's authors do with Depth Anything's output.
 
-    Not in the paper. An unknown shift does little harm to it; relief is at most 30 % of the distance.
+    Not in the paper. An unknown shift does it little harm; relief is at most 30 % of the distance.
     """
     usable, largest = _usable(disparity, zero=True)
     values = torch.where(usable, 1 - RELEASE_RELIEF * disparity.values / largest.clamp_min(1e-30), 0)
@@ -45,7 +45,7 @@ def as_released(disparity: DisparityMap) -> DepthMap:
 
 
 def shifted(disparity: DisparityMap) -> DepthMap:
-    """1 / (disparity + a typical shift): for a network's disparity, whose 0 is not infinitely far away."""
+    """Compute 1 / (disparity + a typical shift): the 0 of a network's disparity is not infinitely far."""
     usable, largest = _usable(disparity, zero=True)
     relative = disparity.values / largest.clamp_min(1e-30)
     return DepthMap(torch.where(usable, 1 / (relative + TYPICAL_SHIFT), 0), metric=False)

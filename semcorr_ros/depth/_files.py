@@ -17,7 +17,7 @@ MAX_ASPECT_ERROR = 0.05  # networks round their output size to multiples of 14 o
 
 
 def read(path: Path) -> Float[Tensor, "height width"]:
-    """Metres from a `.png`, the file's own unit from a `.npy`. Raises ValueError naming the file."""
+    """Read metres from a `.png`, the file's own unit from a `.npy`. Raises ValueError naming the file."""
     values = _read_png(path) if path.suffix == ".png" else _read_npy(path)
     if not (np.isfinite(values) & (values > 0)).any():
         raise ValueError(f"{path}: no valid depth, every value is 0, negative or not finite")
@@ -25,7 +25,7 @@ def read(path: Path) -> Float[Tensor, "height width"]:
 
 
 def to_size(values: Float[Tensor, "h w"], size: tuple[int, int], path: Path) -> Float[Tensor, "height width"]:
-    """Nearest resampling: averaging across a silhouette would invent surfaces that are not there."""
+    """Resample without averaging: across a silhouette it would invent surfaces. Raises ValueError."""
     (h, w), (height, width) = values.shape, size
     if abs(w * height - h * width) > MAX_ASPECT_ERROR * max(w * height, h * width):
         raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}: not the same view")

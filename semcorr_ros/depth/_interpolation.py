@@ -1,4 +1,4 @@
-"""Depth of every pixel from that of a few: linear radial basis functions, kept near the known range."""
+"""Interpolation of sparse depth by linear radial basis functions, clipped near the known range."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 2_000_000  # pixels times keypoints at a time
 def interpolate(
     pixels: Float[Tensor, "point 2"], depths: Float[Tensor, "point"], size: tuple[int, int]
 ) -> Float[Tensor, "height width"]:
-    """Passes through the given depths, one point at least; far from them it is clipped."""
+    """Interpolate depths, of one point at least, over the image; clipped far from them."""
     (height, width), points = size, pixels.double()
     middle = points.mean(0)
     extent = (points - middle).norm(dim=-1).max().clamp_min(1.0)
@@ -34,7 +34,7 @@ def interpolate(
 
 
 def _solve(centers: Tensor, depths: Tensor) -> tuple[Float[Tensor, "point"], Tensor]:
-    """Weights that sum to 0, and the constant: the natural form of the kernel -|r| (Wendland 2005, ch. 8)."""
+    """Solve for weights that sum to 0, and the constant, of the kernel -|r| (Wendland 2005, ch. 8)."""
     count = len(centers)
     system = torch.ones(count + 1, count + 1, dtype=torch.float64)
     system[:count, :count] = torch.cdist(centers, centers) - SMOOTH * torch.eye(count, dtype=torch.float64)

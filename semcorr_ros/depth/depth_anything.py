@@ -64,16 +64,16 @@ class DepthAnything(DepthNetwork):
         return named("depth_anything", self._folder, settings)
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
-        """Metres for a metric model. Raises FileNotFoundError or ValueError naming the image."""
+        """Estimate depth (metres if metric). Raises FileNotFoundError or ValueError naming the image."""
         return self.from_image(read_image(sample.image_path), sample.camera)
 
     def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
-        """`depth` of pixels; the camera is of no use to this network."""
+        """Estimate as `depth`, from pixels; this network does not use the camera."""
         found = self.estimate(image)
         return found if isinstance(found, DepthMap) else DECODINGS[self._config.decode](found)
 
     def estimate(self, image: UInt8[Tensor, "height width 3"]) -> DepthMap | DisparityMap:
-        """At the size of the image, on the device of the network."""
+        """Estimate depth or disparity, at image size, on the network's device."""
         size = image.shape[0], image.shape[1]
         patch = int(self._network.config.patch_size)
         pixels = networks.resized(image, input_size(size, self._config.side, patch), Image.Resampling.BICUBIC)
@@ -87,7 +87,7 @@ class DepthAnything(DepthNetwork):
 
 
 def input_size(size: tuple[int, int], side: int, patch: int) -> tuple[int, int]:
-    """(h, w) of the network's input: whole patches, with the aspect of the image.
+    """Compute (h, w) of the network's input: whole patches, the image's aspect.
 
     As in the hub's processor: of the scales that make the height or the width `side`, the one nearer to 1.
     """

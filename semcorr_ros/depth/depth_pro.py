@@ -22,7 +22,7 @@ from semcorr_ros.weights.fingerprint import named
 CLASSES = {"depth_pro": "DepthProForDepthEstimation"}
 SIDE = 1536  # pixels; every image is stretched to this square
 NEAREST, FARTHEST = 1e-4, 1e4  # metres
-VIEW_RANGE = (1.0, 170.0)  # degrees; outside, the network has failed and the focal length is no number
+VIEW_RANGE = (1.0, 170.0)  # degrees; outside, the network has failed: the focal length would be useless
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,18 @@ class DepthPro(DepthNetwork):
         return named("depth_pro", self._folder, {"focal": self._config.focal, "side": self._config.side})
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
-        """Metres. Raises FileNotFoundError or ValueError naming the image."""
+        """Estimate depth in metres. Raises FileNotFoundError or ValueError naming the image."""
         return self.from_image(read_image(sample.image_path), sample.camera)
 
     def from_image(self, image: UInt8[Tensor, "height width 3"], camera: Camera | None = None) -> DepthMap:
-        """At the size of the image, on the device of the network."""
+        """Estimate depth in metres, at image size, on the network's device."""
         height, width = image.shape[0], image.shape[1]
         batch = stretched(image, self._config.side)
         with networks.autocast(self._config.device, self._config.precision):
             found = self._network(batch.to(self._config.device))
             canonical = found.predicted_depth.float()[None]
             focal = _focal(found.field_of_view, width) if camera is None else camera.focal[0].to(canonical)
-            # Of an image as wide as it is far away: the network does not know pixels.
+            # Canonical inverse depth is that of a focal length of one image width.
             inverse = canonical * (width / focal)
             inverse = interpolate(inverse, (height, width), mode="bilinear", align_corners=False)
         values = 1 / inverse[0, 0].clamp(1 / FARTHEST, 1 / NEAREST)
@@ -74,13 +74,13 @@ class DepthPro(DepthNetwork):
 
 
 def stretched(image: UInt8[Tensor, "height width 3"], side: int) -> Float[Tensor, "1 3 side side"]:
-    """The network's input: values in [-1, 1], then bilinear without antialiasing, as it was trained."""
+    """Scale to [-1, 1], then resize bilinearly without antialiasing, as in training."""
     values = networks.normalized(image, networks.HALF, networks.HALF)
     return interpolate(values, (side, side), mode="bilinear", align_corners=False)
 
 
 def _focal(field_of_view: Tensor, width: int) -> Tensor:
-    """Pixels, from the horizontal field of view in degrees."""
+    """Convert the horizontal field of view (degrees) to a focal length in pixels."""
     degrees = field_of_view.float().flatten()[0].clamp(*VIEW_RANGE)
     return 0.5 * width / torch.tan(0.5 * torch.deg2rad(degrees))
 

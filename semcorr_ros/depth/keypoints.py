@@ -67,7 +67,7 @@ class LiftedDepth:
 
 @dataclass(frozen=True)
 class KeypointDepth:
-    """Knows nothing until it has seen all images."""
+    """Needs `prepare` first: depth comes from all images together."""
 
     config: KeypointDepthSettings
 
@@ -106,7 +106,7 @@ def _known(image: AnnotatedImage, collected: Collected, structure: Structure, ro
     order = torch.arange(len(structure.shape))
     if structure.swapped[row] and collected.flip is not None:
         order = torch.tensor(collected.flip)
-    seen: Bool[Tensor, "keypoint"] = collected.sights.visible[row]
-    pixels = image.keypoints[collected.placed][seen]
-    depths = structure.points[row, :, 2][order][seen]
+    visible: Bool[Tensor, "keypoint"] = collected.sights.visible[row]
+    pixels = image.keypoints[collected.placed][visible]
+    depths = structure.points[row, :, 2][order][visible]
     return KnownDepth(pixels.float(), depths.float(), float(structure.focal[row]))

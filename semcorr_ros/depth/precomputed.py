@@ -31,7 +31,7 @@ class PrecomputedDepth:
     config: PrecomputedDepthSettings
 
     def depth(self, sample: AnnotatedImage) -> DepthMap:
-        """Metric only for a `.png` of depth. Raises FileNotFoundError, ValueError naming the file."""
+        """Read depth; metric from a `.png` only. Raises FileNotFoundError, ValueError naming the file."""
         path = self._path(sample)
         values = _files.to_size(_files.read(path), sample.size, path)
         if self.config.kind == "disparity":

@@ -29,7 +29,7 @@ class SensorDepth:
 
 
 def build(config: NoSettings) -> SensorDepth:
-    """Depth of the data set itself."""
+    """Build depth of the data set itself."""
     return SensorDepth()
 
 

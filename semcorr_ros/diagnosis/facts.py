@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+
+from semcorr_ros.reasons import Level
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,6 @@ class Facts:
     diagnostics: dict[str, str] = field(default_factory=dict)
     streams: tuple[Stream, ...] = ()
     clock_publishers: int = 0
-
-
-class Level(IntEnum):
-    """Severity of a finding."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
 
 
 @dataclass(frozen=True)

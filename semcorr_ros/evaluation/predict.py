@@ -20,7 +20,7 @@ from semcorr_ros.methods import Placed
 
 # Predictions of other code are not resumed: all code is part of their key but what shows, scores and starts.
 # An exclusion list, so that a new file counts by default.
-APART = ("cli", "diagnosis", "ros", "visualization", "weights", "workers")
+APART = ("cli", "diagnosis", "ros", "visualization", "workers")
 SCORING = ("align_ahead", "breakdown", "geo_aware", "runs", "score", "tables")
 SUFFIXES = (".py", ".cpp", ".hpp", ".h")
 

@@ -55,7 +55,7 @@ class PairEncoder(Protocol):
     """An extractor that can encode two images together, which `evaluate` prefers."""
 
     def encode_pair(self, source: ImageRef, target: ImageRef) -> tuple[FeatureMap, FeatureMap]:
-        """Features that can be compared with each other only. Raises as `encode` does."""
+        """Encode two images into features comparable with each other only. Raises as `encode` does."""
         ...
 
 

@@ -39,7 +39,7 @@ class AggregationNetwork(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.tensor(value)))
 
     def forward(self, maps: Sequence[Float[Tensor, "batch channel h w"]]) -> Float[Tensor, "batch width h w"]:
-        """Maps on the same cells, in the order of `channels`. Raises ValueError for other channels."""
+        """Mix maps on the same cells, in the order of `channels`. Raises ValueError for other channels."""
         given = tuple(source.shape[1] for source in maps)
         if given != self.channels:
             raise ValueError(f"the adapter takes maps of {self.channels} channels, got {given}")
@@ -59,7 +59,7 @@ class Bottleneck(nn.Module):
         self.conv3 = ConvNorm(narrow, width, 1)
 
     def forward(self, source: Float[Tensor, "batch channel h w"]) -> Float[Tensor, "batch width h w"]:
-        """Not negative."""
+        """Apply the bottleneck; the result is not negative."""
         inner = torch.relu(self.conv2(torch.relu(self.conv1(source))))
         return torch.relu(self.conv3(inner) + (source if self.shortcut is None else self.shortcut(source)))
 
@@ -73,12 +73,12 @@ class ConvNorm(nn.Conv2d):
         self.norm = nn.GroupNorm(GROUPS, width)
 
     def forward(self, source: Float[Tensor, "batch channel h w"]) -> Float[Tensor, "batch width h w"]:
-        """Convolved, then normalized."""
+        """Convolve, then normalize."""
         return self.norm(super().forward(source))
 
 
 def load_aggregation(path: Path) -> AggregationNetwork:
-    """The network of a state dict saved by torch.save or as safetensors; its shapes say which.
+    """Load a network from a state dict (torch.save or safetensors); its sizes follow from the shapes.
 
     Raises FileNotFoundError, ValueError naming what does not fit.
     """
@@ -100,7 +100,7 @@ def _blocks(state: dict[str, Tensor]) -> int:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """On the CPU, wherever it was saved; nothing in the file is executed."""
+    """Read tensors to the CPU without executing anything in the file."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:

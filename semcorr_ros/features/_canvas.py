@@ -16,7 +16,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def lay_out(
     image: UInt8[Tensor, "height width 3"], place: Placement
 ) -> UInt8[Tensor, "canvas_height canvas_width 3"]:
-    """The image on its canvas, on the CPU; padding is black. Raises ValueError for another kind of image.
+    """Resize an image onto its canvas, on the CPU; padding is black. Raises ValueError for other images.
 
     Lanczos with antialiasing on 8-bit values, which neither torch nor OpenCV offers: published features are
     made so.
@@ -38,7 +38,7 @@ def normalized(
     mean: tuple[float, float, float] = IMAGENET_MEAN,
     std: tuple[float, float, float] = IMAGENET_STD,
 ) -> Float[Tensor, "batch 3 height width"]:
-    """(value / 255 - mean) / std, float32 on the device of the input. Padding becomes -mean / std."""
+    """Compute (value / 255 - mean) / std, float32 on the input's device. Padding becomes -mean / std."""
     center = torch.tensor(mean, device=canvases.device)
     spread = torch.tensor(std, device=canvases.device)
     return ((canvases.float() / 255 - center) / spread).permute(0, 3, 1, 2).contiguous()

@@ -66,7 +66,7 @@ class Diffusion:
 
     @torch.inference_mode()
     def layers(self, refs: Sequence[ImageRef]) -> Layers:
-        """s3, s4 and s5 over the letterboxes of images, float32 on the device; cells of 16, 32, 64 pixels.
+        """Compute s3, s4, s5 of letterboxed images, float32 on the device; cells of 16, 32, 64 pixels.
 
         Raises ValueError for an image that is not RGB uint8, or lacks the category that the prompt names.
         """
@@ -101,14 +101,14 @@ class Diffusion:
 
 
 def on_finest_cells(found: Layers) -> list[Float[Tensor, "batch channel h w"]]:
-    """s3, s4 and s5, in this order, on the cells of s3."""
+    """Resample s3, s4 and s5, in this order, to the cells of s3."""
     cells = found["s3"].shape[-2:]
     return [interpolate(found[name], size=cells, mode="bilinear", align_corners=False) for name in NAMES]
 
 
 @cache
 def fixed_noise(height: int, width: int) -> Float[Tensor, "1 4 height width"]:
-    """For latents of this size; that of 64 x 64 is the authors'."""
+    """Draw the noise for latents of this size; that of 64 x 64 is the authors'."""
     generator = torch.Generator().manual_seed(NOISE_SEED)
     return torch.randn(1, 4, height, width, generator=generator)
 
@@ -116,6 +116,6 @@ def fixed_noise(height: int, width: int) -> Float[Tensor, "1 4 height width"]:
 def _assemble(
     parts: Sequence[Float[Tensor, "some channel h w"]], tiles: Tiling
 ) -> Float[Tensor, "batch channel rows columns"]:
-    """Tiles of all images one after the other to whole layers."""
+    """Assemble the tiles of all images, one after the other, to whole layers."""
     by_image = torch.cat(list(parts)).float().unflatten(0, (-1, len(tiles.corners)))
     return torch.stack([put_together(list(own), tiles) for own in by_image])

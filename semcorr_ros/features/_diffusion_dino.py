@@ -27,24 +27,24 @@ class DiffusionDino:
     """Both networks. DINOv2 sees the letterbox at another size, so that a patch is a cell of s3."""
 
     def __init__(self, folders: tuple[Path, Path], settings: Settings, precision: str, device: str) -> None:
-        """`folders`: of Stable Diffusion, of DINOv2. Raises FileNotFoundError or ValueError."""
+        """Load both; folders: of Stable Diffusion, of DINOv2. Raises FileNotFoundError or ValueError."""
         self._diffusion = Diffusion(folders[0], settings, precision, device)
         self._dino = load_published(folders[1], precision, device)
         self._cells = settings.side // CELL
         self._folders, self._settings = folders, settings
 
     def layers(self, refs: Sequence[ImageRef]) -> Layers:
-        """s3, s4, s5 as the network gives them, and DINOv2's raw tokens; float32 over the letterboxes."""
+        """Compute s3, s4, s5 on their own cells and DINOv2's raw tokens, float32, of letterboxes."""
         return {**self._diffusion.layers(refs), DINO: dino_map(self._dino, refs, self._cells)}
 
     def fingerprint(self, files: Sequence[Path] = (), **settings: object) -> str:
-        """Of both networks, their settings, and whatever else the features depend on."""
+        """Digest both networks, their settings, and whatever else the features depend on."""
         own = [*weight_files(self._folders[0]), *model_files(self._folders[1])]
         return fingerprint([*own, *files], asdict(self._settings) | settings)
 
 
 def load_networks(config: Any) -> DiffusionDino:
-    """Both, as the settings of either backbone says. Raises as `DiffusionDino` does."""
+    """Load both as the settings of either backbone say. Raises as `DiffusionDino` does."""
     folders = (
         weights.find("stable-diffusion-1-5", config.diffusion_weights),
         weights.find("dinov2-base", config.dino_weights),
@@ -55,11 +55,11 @@ def load_networks(config: Any) -> DiffusionDino:
 
 
 def maps(layers: Layers) -> list[Float[Tensor, "batch channel h w"]]:
-    """s3, s4, s5, DINOv2: the order of adapters and published files."""
+    """List s3, s4, s5, DINOv2, the order of adapters and published files, on the cells of s3."""
     return [*on_finest_cells(layers), layers[DINO]]
 
 
 def dino_map(network: Any, refs: Sequence[ImageRef], cells: int) -> Float[Tensor, "batch channel h w"]:
-    """DINOv2's raw tokens of letterboxes of cells x cells patches."""
+    """Compute DINOv2's raw tokens of letterboxes of cells x cells patches."""
     canvases = letterboxes(refs, cells * patch_size(network))
     return patch_tokens(network, canvases).permute(0, 3, 1, 2)

@@ -22,7 +22,7 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """What features depend on, in a fixed order."""
+    """List the files that features depend on, in a fixed order."""
     return [
         folder / "unet" / WEIGHTS,
         folder / "vae" / WEIGHTS,
@@ -31,21 +31,21 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def load_unet(folder: Path, precision: str, device: str) -> Any:
-    """The UNet as far as s3. Raises FileNotFoundError, ValueError naming the folder."""
+    """Load the UNet as far as s3. Raises FileNotFoundError, ValueError naming the folder."""
     unet = _load(diffusers.UNet2DConditionModel, folder / "unet", precision)
     trim(unet)
     return unet.to(device)
 
 
 def load_vae(folder: Path, precision: str, device: str) -> Any:
-    """The encoder from pixels to latents. Raises FileNotFoundError, ValueError naming the folder."""
+    """Load the encoder from pixels to latents. Raises FileNotFoundError, ValueError naming the folder."""
     vae = _load(diffusers.AutoencoderKL, folder / "vae", precision)
     vae.decoder = vae.post_quant_conv = None
     return vae.to(device)
 
 
 def load_scheduler(folder: Path) -> Any:
-    """Noise levels: which sampler the folder is for does not matter. Raises FileNotFoundError."""
+    """Load the noise levels, whichever sampler the folder is for. Raises FileNotFoundError."""
     if not (folder / "scheduler" / "scheduler_config.json").is_file():
         raise FileNotFoundError(f"no scheduler/scheduler_config.json in {folder}")
     with _quiet():
@@ -54,9 +54,9 @@ def load_scheduler(folder: Path) -> Any:
 
 @torch.inference_mode()
 def embed(prompt: str, folder: Path, precision: str, device: str) -> Float[Tensor, "1 token width"]:
-    """A prompt as the UNet takes it. Raises FileNotFoundError, ValueError naming the folder.
+    """Encode a prompt for the UNet. Raises FileNotFoundError, ValueError naming the folder.
 
-    Loads the text encoder and lets it go: it is needed once per prompt.
+    Does not keep the text encoder in memory: it is needed once per prompt.
     """
     if not (folder / "tokenizer" / "vocab.json").is_file():
         raise FileNotFoundError(f"no tokenizer/vocab.json in {folder}")
@@ -92,7 +92,7 @@ def _load(cls: Any, folder: Path, precision: str) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No advice: what is wrong raises."""
+    """Silence diffusers' advice: what is wrong raises."""
     verbosity = diffusers_logging.get_verbosity()
     diffusers_logging.set_verbosity_error()
     try:

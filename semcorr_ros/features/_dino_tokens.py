@@ -19,7 +19,7 @@ HUB_OFFSET = 0.1  # cells that the authors' code adds to the grid it resamples t
 
 
 def load_published(folder: Path, precision: str, device: str) -> Any:
-    """A DINOv2 without registers whose output is what adapters were trained on. Raises as load_network."""
+    """Load a DINOv2 without registers, with the output adapters were trained on. Raises as load_network."""
     network = load_network(folder, {"dinov2": CLASSES["dinov2"]}, device, precision)
     skip_final_norm(network)
     use_hub_positions(network)
@@ -27,12 +27,12 @@ def load_published(folder: Path, precision: str, device: str) -> Any:
 
 
 def skip_final_norm(network: Any) -> None:
-    """`last_hidden_state` becomes the raw output of the last block."""
+    """Make `last_hidden_state` the raw output of the last block."""
     network.layernorm = nn.Identity()
 
 
 def use_hub_positions(network: Any) -> None:
-    """Position embeddings resampled as by the authors' code for models without registers."""
+    """Resample position embeddings as the authors' code does for models without registers."""
     embeddings = network.embeddings
     learned, patch = embeddings.position_embeddings, patch_size(network)
     embeddings.interpolate_pos_encoding = partial(hub_positions, learned, patch)
@@ -45,7 +45,7 @@ def hub_positions(
     height: int,
     width: int,
 ) -> Float[Tensor, "1 patches channel"]:
-    """Position embeddings for an image of (height, width) pixels, class token first.
+    """Resample position embeddings to an image of (height, width) pixels, class token first.
 
     As the authors' `interpolate_pos_encoding` of models without registers: bicubic, by a factor that is 0.1
     cells too large. What follows `patch` is the signature of transformers' method, which this replaces.

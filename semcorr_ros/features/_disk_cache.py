@@ -21,7 +21,7 @@ from semcorr_ros.features import FeatureExtractor, ImageRef
 
 
 class DiskCache(FeatureExtractor):
-    """An extractor with a memory: `extractor`'s features, from the store where they are there already.
+    """Caches the features of `extractor` in a store on disk.
 
     Raises ValueError for an extractor that looks at more than pixels, such as `precomputed`.
     """
@@ -39,11 +39,11 @@ class DiskCache(FeatureExtractor):
         self._extractor, self._store = extractor, store
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """As `encode` of the extractor, up to the precision of float16."""
+        """Encode as the extractor does, rounded to float16."""
         return self.encode_batch([ref])[0]
 
     def encode_batch(self, refs: Sequence[ImageRef]) -> list[FeatureMap]:
-        """Those that are on disk are read, the others computed together."""
+        """Read those that are on disk, compute the others together."""
         paths = [self._path(ref) for ref in refs]
         sizes = [(ref.image.shape[0], ref.image.shape[1]) for ref in refs]
         found = [

@@ -28,11 +28,11 @@ class LetterboxedExtractor(FeatureExtractor):
         self._describe = describe
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """Features of one image. Raises ValueError for an image that is not RGB uint8."""
+        """Encode one image. Raises ValueError for an image that is not RGB uint8."""
         return self.encode_batch([ref])[0]
 
     def encode_batch(self, refs: Sequence[ImageRef]) -> list[FeatureMap]:
-        """Several images together, in their order."""
+        """Encode several images together, in their order."""
         if not refs:
             return []
         cells = self._describe(refs)
@@ -40,14 +40,14 @@ class LetterboxedExtractor(FeatureExtractor):
 
 
 def letterboxes(refs: Sequence[ImageRef], side: int) -> UInt8[Tensor, "batch side side 3"]:
-    """Images on black squares, on the CPU. Raises ValueError for an image that is not RGB uint8."""
+    """Letterbox images on black squares, on the CPU. Raises ValueError for an image that is not RGB uint8."""
     sizes = [(ref.image.shape[0], ref.image.shape[1]) for ref in refs]
     canvases = [lay_out(ref.image, letterboxed(size, side)) for ref, size in zip(refs, sizes, strict=True)]
     return torch.stack(canvases)
 
 
 def without_padding(cells: Float[Tensor, "h w channel"], ref: ImageRef, backbone: str) -> FeatureMap:
-    """The part of a letterbox's cells that shows the image."""
+    """Cut the cells that show the image out of a letterbox's; unit vectors."""
     size = ref.image.shape[0], ref.image.shape[1]
     values = normalize(cut_out(cells, letterboxed(size)), dim=-1).contiguous()
     return FeatureMap(values, size, backbone)

@@ -17,14 +17,14 @@ WIDTH = 256  # channels that are left of each layer
 
 
 def reduce_together(layers: Layers, width: int = WIDTH) -> Float[Tensor, "2 channel h w"]:
-    """s3, s4, s5 of two images as at most 3 * width channels on the cells of s3, in this order."""
+    """Reduce s3, s4, s5 of two images by a joint PCA to at most 3 * width channels on the cells of s3."""
     s3, s4, s5 = (_reduced(layers[name], width) for name in NAMES)
     s45 = torch.cat([s4, _onto(s5, s4)], dim=1)
     return torch.cat([s3, _onto(s45, s3)], dim=1)
 
 
 def principal_axes(tokens: Float[Tensor, "token channel"], width: int) -> Float[Tensor, "channel axis"]:
-    """Directions of largest variance of centred tokens, largest first.
+    """Find the directions of largest variance of centred tokens, largest first.
 
     Exact, where the authors draw an approximation at random: similarities are the same, and so is the
     result of the next run.

@@ -1,7 +1,7 @@
 """A backbone to copy: `cp _template.py my_network.py`, and `--backbone my_network` exists.
 
 Files whose name begins with an underscore are not offered; there is nothing else to register. This one
-works, badly: each cell is described by a thumbnail of its own pixels. What a backbone owes:
+works, badly: each cell is described by a thumbnail of its own pixels. What a backbone must provide:
 
 - `PLUGIN`, which says what its settings are, a frozen dataclass whose fields `--weights`, `--precision`,
   `--device` and `--backbone-option` fill, and what builds it;
@@ -65,7 +65,7 @@ class ThumbnailExtractor(FeatureExtractor):
         self.backbone = f"thumbnail:{digits}"
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """Features of one image. Raises ValueError for an image that is not RGB uint8."""
+        """Encode one image. Raises ValueError for an image that is not RGB uint8."""
         size = ref.image.shape[0], ref.image.shape[1]
         side, padded = self._config.side, self._config.layout == "letterbox"
         place = letterboxed(size, side) if padded else unpadded(size, side, PATCH)
@@ -75,7 +75,7 @@ class ThumbnailExtractor(FeatureExtractor):
 
 
 def thumbnails(pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch h w channel"]:
-    """Here a network would do its work, under torch.inference_mode: 2 x 2 colours of every patch."""
+    """Describe a patch by its 2 x 2 colours: put your network here, under torch.inference_mode."""
     colours = functional.avg_pool2d(pixels, PATCH // 2)
     blocks = functional.pixel_unshuffle(colours, 2).permute(0, 2, 3, 1)
     bias = torch.ones_like(blocks[..., :1])  # a gray cell has a direction as well

@@ -27,7 +27,7 @@ class Tiling:
 
 
 def tiling(canvas: tuple[int, int], tile: int = TILE) -> Tiling:
-    """As few tiles as cover the canvas, evenly spread. Raises ValueError for a canvas of broken cells."""
+    """Cover a canvas by the fewest tiles, evenly spread. Raises ValueError for a canvas of broken cells."""
     if min(canvas) < STEP or any(side % STEP for side in canvas):
         raise ValueError(f"both sides of a canvas must be multiples of {STEP} pixels, got {canvas}")
     rows, columns = (offsets(side, tile) for side in canvas)
@@ -36,7 +36,7 @@ def tiling(canvas: tuple[int, int], tile: int = TILE) -> Tiling:
 
 
 def offsets(length: int, tile: int) -> tuple[int, ...]:
-    """Where tiles begin along one side, in whole cells."""
+    """Compute where tiles begin along one side, in pixels, multiples of STEP."""
     count = -(-length // tile)
     free = max(length - tile, 0) // STEP
     return tuple(STEP * round(free * i / max(count - 1, 1)) for i in range(count))
@@ -45,7 +45,7 @@ def offsets(length: int, tile: int) -> tuple[int, ...]:
 def cut(
     canvases: Shaped[Tensor, "batch channel height width"], tiles: Tiling
 ) -> Shaped[Tensor, "batch tile channel tile_height tile_width"]:
-    """The tiles of every canvas."""
+    """Cut every canvas into its tiles."""
     h, w = tiles.tile
     return torch.stack([canvases[..., y : y + h, x : x + w] for y, x in tiles.corners], dim=1)
 
@@ -53,7 +53,7 @@ def cut(
 def put_together(
     parts: Sequence[Float[Tensor, "channel h w"]], tiles: Tiling
 ) -> Float[Tensor, "channel rows columns"]:
-    """One layer over the canvas from that layer of each tile; the mean where tiles overlap."""
+    """Assemble a layer over the canvas from that of each tile; averages where tiles overlap."""
     channels, h, w = parts[0].shape
     per_cell = tiles.tile[0] // h
     rows, columns = (side // per_cell for side in tiles.canvas)

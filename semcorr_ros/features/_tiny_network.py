@@ -96,7 +96,7 @@ class TinyNetwork(nn.Module):
         self.head = nn.Conv2d(fine, CHANNELS, 1)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channel h w"]:
-        """Height and width must be multiples of 16."""
+        """Compute features; height and width must be multiples of 16."""
         x = (images - 0.45) / 0.25
         for unit in self.stem:
             x = torch.relu(unit(x))
@@ -109,7 +109,7 @@ class TinyNetwork(nn.Module):
 
 
 def fold(network: TinyNetwork) -> TinyNetwork:
-    """A copy in evaluation mode with every batch norm folded into its convolution."""
+    """Copy the network, in evaluation mode, every batch norm folded into its convolution."""
     network = copy.deepcopy(network).eval()
     folded = TinyNetwork(folded=True).eval()
     units = dict(network.named_modules())

@@ -43,7 +43,7 @@ def layers(
     text: Float[Tensor, "batch token channel"],
     freeu: FreeU | None = None,
 ) -> dict[str, Float[Tensor, "batch channel h w"]]:
-    """One pass of a diffusers UNet2DConditionModel as far as s3."""
+    """Run a diffusers UNet2DConditionModel as far as s3; returns s5, s4, s3."""
     time = unet.time_embedding(unet.get_time_embed(sample=latents, timestep=timestep))
     hidden, skips = _encode(unet, latents, time, text)
     found = {}

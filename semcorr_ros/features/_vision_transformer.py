@@ -37,11 +37,11 @@ class TokenExtractor(FeatureExtractor):
         self.variant = str(self._weights.dtype).removeprefix("torch.")
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """Features of one image, float32. Raises ValueError for an image that is not RGB uint8."""
+        """Encode one image, float32. Raises ValueError for an image that is not RGB uint8."""
         return self.encode_batch([ref])[0]
 
     def encode_batch(self, refs: Sequence[ImageRef]) -> list[FeatureMap]:
-        """Several images in one pass for each size of canvas, in their order."""
+        """Encode several images, in their order, one pass per canvas size."""
         sizes = [(ref.image.shape[0], ref.image.shape[1]) for ref in refs]
         places = [self.place(size) for size in sizes]
         maps: dict[int, FeatureMap] = {}
@@ -54,10 +54,10 @@ class TokenExtractor(FeatureExtractor):
         return [maps[i] for i in range(len(refs))]
 
     def tokens(self, canvases: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch h w channel"]:
-        """Unit-norm tokens of canvases, padding included.
+        """Compute unit-norm tokens of canvases, padding included.
 
-        Normalized before any interpolation: DINOv2 has a few tokens many times longer than their
-        neighbours, which they would drown.
+        Normalized before any interpolation: a few of DINOv2's tokens are many times longer than their
+        neighbours and would dominate them.
         """
         return functional.normalize(patch_tokens(self.network, canvases), dim=-1)
 
@@ -66,7 +66,7 @@ class TokenExtractor(FeatureExtractor):
 def patch_tokens(
     network: nn.Module, canvases: UInt8[Tensor, "batch height width 3"]
 ) -> Float[Tensor, "batch h w channel"]:
-    """What the network says of every patch, float32 on its device, whose lengths it has chosen."""
+    """Compute the network's output tokens, float32 on its device, not normalized."""
     patch, weights = patch_size(network), next(network.parameters())
     h, w = canvases.shape[1] // patch, canvases.shape[2] // patch
     pixels = normalized(canvases.to(weights.device)).to(weights.dtype)
@@ -75,7 +75,7 @@ def patch_tokens(
 
 
 def placer(layout: str, side: int, patch: int) -> Callable[[tuple[int, int]], Placement]:
-    """How images lie on the input. Raises ValueError for an unknown layout or a side of broken patches."""
+    """Choose how images are placed. Raises ValueError for an unknown layout or a side of broken patches."""
     check_choice("layout", layout, LAYOUTS)
     if side < patch or side % patch:
         raise ValueError(f"side must be a multiple of the patch size {patch}, got {side}")
@@ -85,6 +85,6 @@ def placer(layout: str, side: int, patch: int) -> Callable[[tuple[int, int]], Pl
 
 
 def patch_size(network: Any) -> int:
-    """Pixels along the side of a patch."""
+    """Return the side of a patch in pixels."""
     size = network.config.patch_size
     return int(size) if isinstance(size, int) else int(size[0])

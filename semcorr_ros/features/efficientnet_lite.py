@@ -75,7 +75,7 @@ class EfficientNetExtractor(FeatureExtractor):
         self._network, self._side, self._leans = network.eval(), config.side, LEANS[config.size]
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """Features of one image. Raises ValueError for an image under 8 pixels or not RGB uint8."""
+        """Encode one image. Raises ValueError for an image under 8 pixels or not RGB uint8."""
         size = (ref.image.shape[0], ref.image.shape[1])
         if min(size) < MIN_SIDE:
             raise ValueError(f"image of {size[1]}x{size[0]} pixels; both sides must be >= {MIN_SIDE}")
@@ -94,7 +94,7 @@ class EfficientNetExtractor(FeatureExtractor):
 
 
 def _place(size: tuple[int, int], side: int) -> Placement:
-    """The picture stretched a little, so that both sides are one more than a multiple of the stride."""
+    """Stretch a picture a little, so that both sides are one more than a multiple of the stride."""
     scale = side / max(size)
     height, width = (max(1, round(extent * scale / STRIDE)) * STRIDE + 1 for extent in size)
     stretch = (width / size[1], height / size[0])
@@ -104,7 +104,7 @@ def _place(size: tuple[int, int], side: int) -> Placement:
 def _at_cells(
     tap: Float[Tensor, "1 channel h w"], canvas: tuple[int, int], grid: tuple[int, int], lean: float
 ) -> Float[Tensor, "1 channel y x"]:
-    """A tap, whose outer cells lie on the border pixels of the canvas, at the centres of the grid's cells."""
+    """Sample a tap, whose outer cells lie on the canvas's border pixels, at the grid's cell centres."""
     y, x = (
         (2 * (torch.arange(cells, device=tap.device) + 0.5) / cells * extent - 1 + 2 * lean) / (extent - 1)
         - 1

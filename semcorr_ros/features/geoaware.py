@@ -87,5 +87,5 @@ def _dino_only(config: GeoAwareSettings, path: Path, adapter: AggregationNetwork
 
 @torch.inference_mode()
 def _adapted(adapter: AggregationNetwork, maps: Sequence[Tensor]) -> Float[Tensor, "batch h w channel"]:
-    """In float32 whatever the precision of what it adapts: it is a hundredth of the work."""
+    """Apply the adapter in float32 whatever the backbone's precision: it is a hundredth of the work."""
     return normalize(adapter(maps), dim=1).permute(0, 2, 3, 1)

@@ -51,7 +51,7 @@ class PrecomputedFeatures(FeatureExtractor):
         self.backbone = self._declared_backbone() or f"precomputed:{self.channels}"
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """Features of `ref.name`; only the size of `ref.image` is used.
+        """Read the features of `ref.name`; only the size of `ref.image` is used.
 
         Raises FileNotFoundError where the file - for a mirrored image its `_flip` file - does not
         exist: callers treat a missing mirrored one as "not available". ValueError for a bad file.
@@ -139,7 +139,7 @@ def _read_npz(path: Path) -> Float[Tensor, "height width channel"]:
 
 
 def _read_half(path: Path) -> Float[Tensor, "row column channel"]:
-    """The DINO map or the joined diffusion maps, each cell of unit length."""
+    """Read the DINO map or the joined diffusion maps, each cell of unit length."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:

@@ -77,7 +77,7 @@ class PairExtractor(LetterboxedExtractor):
         self._memory: OrderedDict[bytes, Layers] = OrderedDict()
 
     def encode_pair(self, source: ImageRef, target: ImageRef) -> tuple[FeatureMap, FeatureMap]:
-        """Features of two images in the basis that they share. Raises as `encode` does."""
+        """Encode two images in a joint PCA basis. Raises as `encode` does."""
         layers = self._layers((source, target))
         halves = normalize(reduce_together(layers), dim=1), normalize(layers[DINO], dim=1)
         cells = _joined(halves)
@@ -87,7 +87,7 @@ class PairExtractor(LetterboxedExtractor):
         )
 
     def _layers(self, refs: Sequence[ImageRef]) -> Layers:
-        """Of images one by one: a benchmark asks for each many times, with another partner."""
+        """Compute layers image by image: a benchmark asks for each many times, with another partner."""
         each = [self._remembered(ref) for ref in refs]
         return {name: torch.cat([layers[name] for layers in each]) for name in each[0]}
 
@@ -103,7 +103,7 @@ class PairExtractor(LetterboxedExtractor):
 
 
 def concatenated(layers: Layers) -> Float[Tensor, "batch h w channel"]:
-    """Both halves unreduced, s3, s4, s5, DINOv2, on the cells of s3."""
+    """Concatenate s3, s4, s5, DINOv2, unreduced, on the cells of s3."""
     *diffusion, dino = maps(layers)
     return _joined((normalize(torch.cat(diffusion, dim=1), dim=1), normalize(dino, dim=1)))
 

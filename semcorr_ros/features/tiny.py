@@ -52,12 +52,12 @@ class TinyExtractor(FeatureExtractor):
         self.backbone = f"tiny:{fingerprint}"
 
     def encode(self, ref: ImageRef) -> FeatureMap:
-        """Features of one image. Raises ValueError for an image under 8 pixels or not RGB uint8."""
+        """Encode one image. Raises ValueError for an image under 8 pixels or not RGB uint8."""
         return self.encode_image(ref.image)
 
     @torch.no_grad()
     def encode_image(self, image: UInt8[Tensor, "height width 3"]) -> FeatureMap:
-        """`encode` for pixels alone: the network looks at nothing else."""
+        """Encode pixels alone: the network needs nothing else. Raises as `encode`."""
         _check(image)
         device = next(self._network.parameters()).device
         raw = self._network(_stretch(image.to(device)))[0]  # (C, 60, 60)
@@ -67,7 +67,7 @@ class TinyExtractor(FeatureExtractor):
 
 
 def fingerprint(path: str | Path) -> str:
-    """First 12 hexadecimal digits of the SHA-256 of a weights file."""
+    """Return the first 12 hexadecimal digits of a weights file's SHA-256."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
 
 

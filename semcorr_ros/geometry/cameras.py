@@ -20,7 +20,7 @@ def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
 
 
 def centered(focal_px: float, size: tuple[int, int]) -> Camera:
-    """Square pixels, principal point at the image centre."""
+    """Make a camera with square pixels and the principal point at the image centre."""
     h, w = size
     return Camera(torch.tensor([focal_px, focal_px]), torch.tensor([(w - 1) / 2, (h - 1) / 2]), size)
 

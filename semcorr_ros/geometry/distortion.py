@@ -32,7 +32,7 @@ def make_lens(
     principal_point: tuple[float, float],
     size: tuple[int, int],
 ) -> Lens | None:
-    """None where there is nothing to correct.
+    """Make a lens from a calibration; None where there is nothing to correct.
 
     Raises ValueError for a model or count that is not known, and for an image too long to be rectified.
     """
@@ -56,7 +56,7 @@ def make_lens(
 
 
 def to_image(ideal: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
-    """Say where the lens shows what a pinhole camera would show at `ideal` pixels.
+    """Distort `ideal` pixels: find where the lens shows them.
 
     NaN beyond the angle at which the polynomial folds back: no image pixel shows that.
     """
@@ -93,7 +93,7 @@ def rectify_depth(depth: Float[Tensor, "height width"], lens: Lens) -> Float[Ten
 
 @functools.lru_cache(maxsize=8)  # one per camera; a new calibration gets new maps
 def _maps(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """Column and row of the image at every ideal pixel (h, w)."""
+    """Compute column and row of the image at every ideal pixel (h, w)."""
     h, w = lens.size
     K, coefficients = _calibration(lens)
     module = cv2.fisheye if lens.model == "equidistant" else cv2
@@ -105,12 +105,12 @@ def _maps(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rays(pixels: Float[Tensor, "*batch 2"], lens: Lens) -> Float[np.ndarray, "point 2"]:
-    """Directions (x / z, y / z) of pixels of the pinhole camera."""
+    """Compute directions (x / z, y / z) of pixels of the pinhole camera."""
     return (pixels.detach().double().cpu().numpy().reshape(-1, 2) - lens.principal_point) / lens.focal
 
 
 def _shown(rays: Float[np.ndarray, "point 2"], lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (N, 2) at which directions (x / z, y / z) are shown, and their derivatives (N, 2, 2)."""
+    """Project directions (x / z, y / z) to pixels (N, 2), NaN beyond the fold, and derivatives (N, 2, 2)."""
     pixels, slopes = _project(rays, lens)
     pixels[~(np.hypot(*rays.T) <= _fold(lens))] = np.nan
     return pixels, slopes
@@ -126,7 +126,7 @@ def _project(rays: Float[np.ndarray, "point 2"], lens: Lens) -> tuple[np.ndarray
 
 @functools.lru_cache(maxsize=64)
 def _fold(lens: Lens) -> float:
-    """Ideal radius up to which the shown radius grows. Tangential terms move the center only: left out."""
+    """Find the ideal radius up to which the distorted one grows. Tangential terms only move the center."""
     k = (
         lens.coefficients
         if lens.model == "equidistant"
@@ -140,6 +140,6 @@ def _fold(lens: Lens) -> float:
 
 
 def _calibration(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """OpenCV's camera matrix and coefficients."""
+    """Return OpenCV's camera matrix and coefficients."""
     (fx, fy), (cx, cy) = lens.focal, lens.principal_point
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.array(lens.coefficients)

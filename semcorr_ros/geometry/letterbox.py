@@ -31,7 +31,7 @@ class Placement:
 
 
 def letterboxed(size: tuple[int, int], side: int = SIDE) -> Placement:
-    """Centre on a square of `side` pixels, aspect ratio kept."""
+    """Center on a square of `side` pixels, aspect ratio kept."""
     height, width = _checked(size)
     scale = side / max(size)
     # Python rounds halves to even, like the authors' numpy.

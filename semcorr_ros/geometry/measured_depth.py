@@ -9,11 +9,11 @@ from torch import Tensor
 # Of the masks of cups before three depth cameras 0.86-0.98 is measured, and 0.00-0.05 where what is measured
 # of the object itself is taken away, as of glass: that is the table.
 SHARE = 0.2  # of the mask, relative to the whole image, which sparse depth covers thinly everywhere
-FEWEST = 20  # pixels; fewer are specks
+FEWEST = 20  # pixels; fewer may be stray
 
 
 def is_measured(depth: Float[Tensor, "height width"], mask: Bool[Tensor, "height width"]) -> bool:
-    """Whether depth says something about the object under a mask.
+    """Tell whether depth measures the object under a mask.
 
     Invalid depth is 0, negative or not finite.
     """

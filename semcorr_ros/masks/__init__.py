@@ -38,11 +38,11 @@ class MaskProvider(Protocol):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """`seen` has features, depth and camera; `model` is None while the class is built.
+        """Segment the object in `seen`; `model` is None while the class is built.
 
-        `seen` has no mask yet, or the rough one of the object that is meant, where a detector's box or one of
-        several objects is to be outlined. None where this provider has nothing to say. Raises ValueError
-        naming a bad file."""
+        `seen` has features, depth and camera. It has no mask, or a rough one of the object that is meant,
+        where a detector's box or one of several objects is to be outlined. None where this provider has
+        nothing to say. Raises ValueError naming a bad file."""
         ...
 
 
@@ -60,7 +60,7 @@ class MaskNetwork(MaskProvider):
     def question(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
-        """All that `mask` depends on besides model and image: a text, and tensors."""
+        """Return all that `mask` depends on besides network and image: a text, and tensors."""
 
 
 class MaskPlugin(Plugin[MaskProvider]):

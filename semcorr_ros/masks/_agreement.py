@@ -21,10 +21,10 @@ LEAST = 0.2  # trust that is left: features may be wrong, too
 
 @torch.no_grad()
 def trust(model: Recognizer, seen: Observation) -> float:
-    """1 where the mask holds what is recognised around it, down to LEAST where that goes on outside of it.
+    """Rate a given mask, from LEAST to 1, by how much of the attention around it lies inside.
 
-    A mask of a part of the object cuts it off; one of something else has the object beside it. Where nothing
-    is recognised the mask stands alone, and what it shows will not resemble the class.
+    A mask of a part of the object cuts attention off; one of something else has it outside. 1 where nothing
+    is recognised: then what the mask shows will not resemble the class.
     """
     if seen.mask is None:
         return 1.0
@@ -38,7 +38,7 @@ def trust(model: Recognizer, seen: Observation) -> float:
 
 
 def _around(found: Bool[Tensor, "height width"], seen: Observation) -> Bool[Tensor, "height width"]:
-    """Within what the features cover: beyond, border cells only go on."""
+    """Clip to the window that the features cover: beyond, border cells are only repeated."""
     x, y, width, height = window(seen.features)
     inside = torch.zeros_like(found)
     inside[y : y + height, x : x + width] = True
@@ -48,7 +48,7 @@ def _around(found: Bool[Tensor, "height width"], seen: Observation) -> Bool[Tens
 def _touching(
     found: Bool[Tensor, "height width"], mask: Bool[Tensor, "height width"]
 ) -> Bool[Tensor, "height width"]:
-    """The pieces that the mask has a part in: another object of the class beside it is no contradiction."""
+    """Keep the pieces that overlap the mask: another object of the class beside it does not count."""
     labels, _ = label(found.cpu().numpy())
     named = np.unique(labels[(found & mask).cpu().numpy()])
     return torch.from_numpy(np.isin(labels, named)).to(found.device)

@@ -44,7 +44,7 @@ def segment_by_depth(
     generator: torch.Generator,
     config: Config = Config(),
 ) -> Bool[Tensor, "height width"]:
-    """The surface pieces that attention means. `attention` itself where depth cannot tell.
+    """Select the surface pieces under attention. Returns `attention` where depth cannot tell.
 
     diameter: of the object, metres. The depth must be metric.
     """
@@ -83,7 +83,7 @@ def _without_planes(
             break
         inliers = points[on_plane]
         if SIDE_PER_STD * float(_principal_std(inliers)[1]) < config.plane_side * diameter:
-            break  # as small as the object: may be its own face, as are all further ones
+            break  # as small as the object: may be its own face, as may all smaller ones
         rest &= ~on_plane
     return rest
 
@@ -91,7 +91,7 @@ def _without_planes(
 def _largest_plane(
     points: Float[Tensor, "point 3"], tolerance: Float[Tensor, "point"], generator: torch.Generator
 ) -> tuple[Float[Tensor, "3"], Float[Tensor, ""]] | None:
-    """Unit normal and offset of the plane with most points within their tolerance (RANSAC)."""
+    """Fit the plane with most points within their tolerance (RANSAC): unit normal and offset."""
     if len(points) < 3:
         return None
 
@@ -113,12 +113,12 @@ def _largest_plane(
 
 
 def _principal_std(points: Float[Tensor, "point 3"]) -> Float[Tensor, "3"]:
-    """Standard deviations along the principal axes, ascending."""
+    """Compute standard deviations along the principal axes, ascending."""
     return torch.linalg.eigvalsh(torch.cov(points.T)).clamp_min(0).sqrt()
 
 
 def _pieces(z: np.ndarray, rest: np.ndarray, diameter: float, config: Config) -> np.ndarray:
-    """Labels (h, w) of surfaces that do not jump in depth; 0 = none."""
+    """Label (h, w) surfaces without a depth jump; 0 = none."""
     limit = np.maximum(config.jump * diameter, 2 * config.noise * z)
     cut = np.zeros_like(rest)
     cut[:, :-1] |= np.abs(np.diff(z, axis=1)) > limit[:, :-1]
@@ -130,7 +130,7 @@ def _pieces(z: np.ndarray, rest: np.ndarray, diameter: float, config: Config) ->
 def _attended(
     labels: np.ndarray, points: np.ndarray, attention: np.ndarray, diameter: float, config: Config
 ) -> np.ndarray:
-    """The piece with most attention, and attended ones near it (an object behind a bar is in pieces)."""
+    """Select the piece with most attention, and attended ones near it (a bar may cut an object)."""
     areas = np.bincount(labels.ravel())
     attended = np.bincount(labels[attention], minlength=len(areas))
     attended[0] = 0

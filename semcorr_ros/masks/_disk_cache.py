@@ -33,13 +33,13 @@ class DiskCache(MaskNetwork):
     def question(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
-        """As the network's."""
+        """Return the network's."""
         return self._network.question(sample, seen, model)
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """As the network's."""
+        """Read the mask, or ask the network and write its answer."""
         text, prompt = self.question(sample, seen, model)
         path = self._store.path(self.model, f"{self.variant}|{text}", seen.image, *prompt)
         size = (seen.image.shape[0], seen.image.shape[1])
@@ -57,7 +57,7 @@ class DiskCache(MaskNetwork):
 def _restore(
     size: Size, tensors: dict[str, Tensor], header: dict[str, Any]
 ) -> tuple[Bool[Tensor, "height width"] | None]:
-    """A tuple of one, because None is an answer."""
+    """Unpack a stored mask into a tuple of one, because None is an answer."""
     if tuple(header["size"]) != size:
         raise ValueError(f"a mask of {header['size']} for an image {size}")
     if not header["found"]:

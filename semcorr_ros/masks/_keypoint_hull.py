@@ -30,7 +30,7 @@ class KeypointHull(MaskProvider):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None with fewer than three keypoints in the image. Raises ValueError given a class."""
+        """Fill the hull; None with fewer than three keypoints inside. Raises ValueError given a class."""
         if model is not None:
             raise ValueError("the hull of annotated keypoints is a mask for building a class only")
         points = _inside(sample)
@@ -41,7 +41,7 @@ class KeypointHull(MaskProvider):
 
 
 def hull_mask(points: Float[Tensor, "point 2"], size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-    """Pixels in the convex hull of three points or more, grown; a grown line where they lie on one."""
+    """Fill the convex hull of three points or more, grown; a grown line where they are collinear."""
     height, width = size
     growth = max(MIN_GROWTH, GROWTH * float((points.amax(0) - points.amin(0)).max()))
     x, y = torch.arange(width, dtype=torch.float64), torch.arange(height, dtype=torch.float64)[:, None]
@@ -59,7 +59,7 @@ def _inside(sample: AnnotatedImage) -> Float[Tensor, "point 2"]:
 
 
 def _edges(points: Tensor) -> list[tuple[float, float, float]]:
-    """Half planes a x + b y + c <= 0, (a, b) of unit length."""
+    """Bound the hull by half planes a x + b y + c <= 0, (a, b) of unit length."""
     try:
         return [tuple(row) for row in ConvexHull(points.numpy()).equations.tolist()]
     except QhullError:

@@ -11,7 +11,7 @@ BINS = 128  # of the 256 that OpenCV has: all constants were chosen with these
 
 
 def otsu_threshold(values: Float[Tensor, "*size"]) -> float | None:
-    """Split values in two; None where all are equal."""
+    """Find Otsu's threshold of the values; None where all are equal."""
     flat = values.flatten().double().cpu().numpy()
     lowest, width = flat.min(), np.ptp(flat) / BINS
     if width * BINS < 1e-6:

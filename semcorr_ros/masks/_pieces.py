@@ -28,5 +28,5 @@ def largest(mask: Bool[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
 
 
 def grown(mask: Bool[np.ndarray, "height width"], pixels: int) -> Bool[np.ndarray, "height width"]:
-    """Grow a mask by steps to the side, `pixels` times."""
+    """Dilate a mask by its 4-neighbours, `pixels` times."""
     return cv2.dilate(mask.astype(np.uint8), CROSS, iterations=pixels) > 0

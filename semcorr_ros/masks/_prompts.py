@@ -34,14 +34,14 @@ class Prompt:
     region: Bool[Tensor, "height width"] | None = None  # roughly the object, as attention found it
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """All of it, for a key."""
+        """List the whole prompt as tensors, for a cache key."""
         box = torch.tensor(self.box or (), dtype=torch.float64)
         region = torch.zeros(0, 0, dtype=torch.bool) if self.region is None else self.region
         return self.points, box, region
 
 
 def prompt_for(sample: AnnotatedImage, seen: Observation, model: Recognizer | None) -> Prompt | None:
-    """None where nothing is annotated, respectively nothing looks like the class."""
+    """Make a prompt from mask, class or annotation; None where it shows nothing."""
     if seen.mask is not None:
         region = seen.mask
     elif model is not None:
@@ -60,7 +60,7 @@ def _from_annotation(sample: AnnotatedImage) -> Prompt | None:
 
 
 def from_region(region: Bool[Tensor, "height width"]) -> Prompt:
-    """Its box, and points far from its outline and from each other: the outline is what is not certain."""
+    """Prompt with a region's box and points far from its uncertain outline and from each other."""
     cells = region.cpu().numpy()
     rows, columns = np.nonzero(cells)
     box = (float(columns.min()), float(rows.min()), float(columns.max()), float(rows.max()))
@@ -80,8 +80,8 @@ def from_region(region: Bool[Tensor, "height width"]) -> Prompt:
 
 
 def agreement(masks: Bool[Tensor, "mask height width"], prompt: Prompt) -> Float[Tensor, "mask"]:
-    """How well each mask is what the prompt means, [0, 1]: overlap with its region, else the share of its
-    points inside, else overlap with its box."""
+    """Rate how well masks fit the prompt, [0, 1]: IoU with its region, else the share of its points
+    inside, else IoU with its box."""
     if prompt.region is not None:
         return overlap(masks, prompt.region.to(masks.device))
     h, w = masks.shape[-2:]
@@ -94,7 +94,7 @@ def agreement(masks: Bool[Tensor, "mask height width"], prompt: Prompt) -> Float
 def overlap(
     masks: Bool[Tensor, "mask height width"], region: Bool[Tensor, "height width"]
 ) -> Float[Tensor, "mask"]:
-    """Intersection over union."""
+    """Compute intersection over union."""
     both, either = (masks & region).sum((-2, -1)), (masks | region).sum((-2, -1))
     return both / either.clamp_min(1)
 

@@ -61,15 +61,14 @@ class PromptedSegmenter(MaskNetwork):
     def question(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
-        """The prompt."""
+        """Return the prompt."""
         prompt = prompt_for(sample, seen, model)
         return ("nothing", ()) if prompt is None else ("prompt", prompt.tensors())
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None where there is nothing to point at. Where the network disagrees with attention altogether,
-        attention is right."""
+        """Segment what the prompt means; None without one, its region where the network finds nothing."""
         prompt = prompt_for(sample, seen, model)
         if prompt is None:
             return None
@@ -77,7 +76,7 @@ class PromptedSegmenter(MaskNetwork):
         return mask if mask.any() else prompt.region
 
     def segment(self, image: UInt8[Tensor, "height width 3"], prompt: Prompt) -> Bool[Tensor, "height width"]:
-        """The one answer that is meant, at the size of the image."""
+        """Choose the candidate that the prompt means, at image size; its region where none agrees."""
         masks, scores = self.candidates(image, prompt)
         if prompt.region is not None:
             agreed = agreement(masks, prompt)
@@ -88,7 +87,7 @@ class PromptedSegmenter(MaskNetwork):
     def candidates(
         self, image: UInt8[Tensor, "height width 3"], prompt: Prompt
     ) -> tuple[Bool[Tensor, "mask height width"], Float[Tensor, "mask"]]:
-        """Masks from part to whole, and the network's guess of their quality; one for a box alone."""
+        """Predict masks from part to whole, and the network's estimates of their IoU; one for a box alone."""
         size = image.shape[0], image.shape[1]
         content = self.content(size)
         encoded = self._encoded(image)
@@ -99,7 +98,7 @@ class PromptedSegmenter(MaskNetwork):
         return logits > 0, found.iou_scores[0, 0].float() + 0
 
     def _encoded(self, image: UInt8[Tensor, "height width 3"]) -> Any:
-        """The last one is kept: several classes, or several objects, are looked for in the same image."""
+        """Encode the image; keeps the last one, in which several objects may be looked for."""
         content = image.cpu().contiguous()
         digest = hashlib.sha256(str(content.shape).encode() + content.numpy().tobytes()).digest()
         if self._last[0] != digest:
@@ -112,14 +111,14 @@ class PromptedSegmenter(MaskNetwork):
         return self._last[1]
 
     def pixels(self, image: UInt8[Tensor, "height width 3"]) -> Float[Tensor, "1 3 side side"]:
-        """The network's input."""
+        """Resize, normalize and pad to the network's input."""
         height, width = content = self.content((image.shape[0], image.shape[1]))
         resized = networks.resized(image, content, Image.Resampling.BILINEAR)
         values = networks.normalized(resized, networks.IMAGENET_MEAN, networks.IMAGENET_STD)
         return pad(values, (0, self._side - width, 0, self._side - height))
 
     def content(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) of the image on the network's square, whose upper left corner it fills."""
+        """Compute (h, w) of the image in the upper left corner of the network's square."""
         if not self._padded:
             return self._side, self._side
         scale = self._side / max(size)
@@ -144,7 +143,7 @@ class PromptedSegmenter(MaskNetwork):
         return inputs
 
     def _parts(self, prompt: Prompt) -> tuple[bool, bool]:
-        """Whether points, and whether the box, are given to the network."""
+        """Decide whether the network is given points, and whether the box."""
         kind = self._settings.prompt
         with_box = prompt.box is not None and (
             kind == "box" or len(prompt.points) == 0 or (kind == "auto" and prompt.region is not None)

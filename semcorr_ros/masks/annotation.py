@@ -45,7 +45,7 @@ class AnnotationMasks(MaskProvider):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None where the data set has no mask. Raises ValueError for a bad or an empty one."""
+        """Read the mask; None where the data set has none. Raises ValueError for a bad or an empty one."""
         path = sample.mask_path
         if path is None:
             return None
@@ -66,7 +66,7 @@ class AnnotationMasks(MaskProvider):
 
 
 def build(config: NoSettings) -> AnnotationMasks:
-    """Masks of the data set itself."""
+    """Build masks of the data set itself."""
     return AnnotationMasks()
 
 
@@ -74,7 +74,7 @@ PLUGIN = MaskPlugin(NoSettings, build, needs_files=True)
 
 
 def object_pixels(index: np.ndarray, category: str) -> np.ndarray:
-    """Pixels of the category's VOC class id, any non-zero index for a category VOC does not have.
+    """Select the category's VOC class id, or any non-zero index for a category VOC does not have.
 
     A mask of only 0 and 255 is a plain black-and-white one: there 255 is not void but the object.
     """

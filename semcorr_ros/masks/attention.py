@@ -47,7 +47,7 @@ class AttentionMasks(MaskProvider):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None without a class, or where nothing in the image looks like it."""
+        """Find the object; None without a class, or where nothing resembles it."""
         if seen.mask is not None:
             return seen.mask  # rough ones are found by attention already
         if model is None:
@@ -57,7 +57,7 @@ class AttentionMasks(MaskProvider):
 
 
 def build(config: AttentionSettings) -> AttentionMasks:
-    """Masks from features alone."""
+    """Build masks from features alone."""
     return AttentionMasks(config)
 
 
@@ -67,9 +67,9 @@ PLUGIN = MaskPlugin(AttentionSettings, build)
 def find_object(
     model: Recognizer, seen: Observation, config: AttentionSettings = AttentionSettings()
 ) -> Bool[Tensor, "height width"]:
-    """Where the image looks like the class and, with metric depth and a camera, the surface found there.
+    """Find where the image resembles the class; with metric depth and a camera, the surface there.
 
-    Empty where nothing looks like it.
+    Empty where nothing resembles it.
     """
     mask = attention_mask(seen.features, model.prototypes, config)
     if not mask.any() or seen.depth is None or seen.camera is None:
@@ -81,7 +81,9 @@ def find_object(
 def attention_mask(
     features: FeatureMap, prototypes: Prototypes, config: AttentionSettings = AttentionSettings()
 ) -> Bool[Tensor, "height width"]:
-    """Mask at image size. Empty where nothing is as similar to the class as its training samples."""
+    """Threshold similarity to the class, at image size.
+
+    Empty where nothing is as similar to the class as its training samples."""
     prototypes = _distinct(features.values, prototypes, config)
     accepted = prototypes.similarity_mean - config.spread * prototypes.similarity_std
     likeness = _likeness(features.values, prototypes.features)
@@ -99,7 +101,7 @@ def attention_mask(
 def _distinct(
     values: Float[Tensor, "height width channel"], prototypes: Prototypes, config: AttentionSettings
 ) -> Prototypes:
-    """Without the prototypes that resemble this image's border, but at least the best quarter.
+    """Drop prototypes that resemble this image's border, but keep at least the best quarter.
 
     Thin parts, such as wings, leave prototypes that are half background. All stay where the others
     find nothing: then the border shows the object itself.
@@ -121,7 +123,7 @@ def _margin(
     likeness: Float[Tensor, "height width"],
     accepted: Float[Tensor, "prototype"],
 ) -> Float[Tensor, "height width"]:
-    """Positive where the class explains a cell better than the background does."""
+    """Score cells, positive where the class explains them better than the background does."""
     ring = _border_ring(likeness)
     least_alike = ring & (likeness <= likeness[ring].median()) & (likeness < accepted.median())
     if least_alike.sum() < MIN_BACKGROUND * ring.sum():
@@ -148,7 +150,7 @@ def _border_ring(cells: Float[Tensor, "height width"]) -> Bool[Tensor, "height w
 
 
 def _cluster(vectors: Float[Tensor, "cell channel"]) -> Float[Tensor, "cluster channel"]:
-    """Spherical k-means, started from cells evenly spaced along the ring: nothing random."""
+    """Cluster by spherical k-means, started from cells evenly spaced along the ring: deterministic."""
     count = min(BACKGROUNDS, len(vectors))
     centers = vectors[torch.linspace(0, len(vectors) - 1, count, device=vectors.device).long()]
     for _ in range(ITERATIONS):
@@ -170,7 +172,7 @@ def _components(
     accepted: float,
     keep: float,
 ) -> Bool[Tensor, "height width"]:
-    """The connected pieces that are large and, by their median, look like the class."""
+    """Keep connected pieces that are large and, by their median, resemble the class."""
     labels, areas = label(cells.cpu().numpy())
     values = likeness.cpu().numpy()
     alike = [i for i in range(1, len(areas)) if np.median(values[labels == i]) >= accepted]

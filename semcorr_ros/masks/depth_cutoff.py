@@ -30,7 +30,7 @@ class DepthCutoffMasks(MaskProvider):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None where the image has no depth or nothing lies in the range."""
+        """Cut the object out by depth; None without depth or with nothing in the range."""
         if seen.depth is None:
             return None
         mask = depth_cutoff_mask(seen.depth, sample.bbox, self.config.near, self.config.far)
@@ -38,7 +38,7 @@ class DepthCutoffMasks(MaskProvider):
 
 
 def build(config: DepthCutoffSettings) -> DepthCutoffMasks:
-    """Masks from depth alone."""
+    """Build masks from depth alone."""
     return DepthCutoffMasks(config)
 
 
@@ -48,7 +48,7 @@ PLUGIN = MaskPlugin(DepthCutoffSettings, build)
 def depth_cutoff_mask(
     depth: DepthMap, box: tuple[float, float, float, float], near: float = 0.0, far: float | None = None
 ) -> Bool[Tensor, "height width"]:
-    """Largest connected piece with near < depth < far inside the box (x1, y1, x2, y2 pixels)."""
+    """Find the largest connected piece with near < depth < far inside the box (x1, y1, x2, y2 pixels)."""
     inside = torch.zeros_like(depth.values, dtype=torch.bool)
     x1, y1, x2, y2 = box
     inside[max(0, math.floor(y1)) : math.ceil(y2) + 1, max(0, math.floor(x1)) : math.ceil(x2) + 1] = True
@@ -60,6 +60,6 @@ def depth_cutoff_mask(
 
 
 def _between_near_and_far(depths: Float[Tensor, "pixel"]) -> float:
-    """Logarithms, because the relief of what is far away would otherwise decide."""
+    """Split depths by Otsu's method, in logarithms: else the relief of what is far would decide."""
     split = otsu_threshold(depths.log())
     return math.inf if split is None else math.exp(split)

@@ -31,7 +31,7 @@ class PrecomputedMasks(MaskProvider):
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None where there is no file. Raises ValueError naming a bad one."""
+        """Read the mask; None where there is no file. Raises ValueError naming a bad one."""
         folder, name = Path(self.config.folder), f"{sample.name}.png"
         path = next((p for p in (folder / sample.category / name, folder / name) if p.is_file()), None)
         return None if path is None else read_mask(path, sample.size)
@@ -48,7 +48,7 @@ PLUGIN = MaskPlugin(PrecomputedMasksSettings, build, needs_files=True)
 
 
 def read_mask(path: str | Path, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-    """Pixels brighter than 127. Raises FileNotFoundError, or ValueError naming the file."""
+    """Read a mask: pixels brighter than 127. Raises FileNotFoundError, or ValueError naming the file."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no mask {path}")

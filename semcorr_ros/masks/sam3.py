@@ -68,14 +68,14 @@ class NamedSegmenter(MaskNetwork):
     def question(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> tuple[str, tuple[Tensor, ...]]:
-        """The text, and where it is meant."""
+        """Return the text, and the prompt where there is one."""
         prompt = prompt_for(sample, seen, model)
         return self._text(sample), () if prompt is None else prompt.tensors()
 
     def mask(
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
-        """None where nothing of that name is found, or nothing that is meant."""
+        """Segment by name; None where nothing of that name, or nothing that the prompt means, is found."""
         masks, scores = self.objects(seen.image, self._text(sample))
         return choose(masks, scores, prompt_for(sample, seen, model))
 
@@ -85,7 +85,7 @@ class NamedSegmenter(MaskNetwork):
     def objects(
         self, image: UInt8[Tensor, "height width 3"], text: str
     ) -> tuple[Bool[Tensor, "object height width"], Float[Tensor, "object"]]:
-        """All objects above the threshold, at the size of the image, and their scores."""
+        """Segment all objects scored above the threshold, at image size; returns masks and scores."""
         size, device = (image.shape[0], image.shape[1]), self._config.device
         words = self._tokenizer(
             text, return_tensors="pt", padding="max_length", max_length=TEXT_LENGTH, truncation=True
@@ -106,7 +106,7 @@ class NamedSegmenter(MaskNetwork):
         return soft > MASK_THRESHOLD, scores[kept] + 0
 
     def pixels(self, image: UInt8[Tensor, "height width 3"]) -> Float[Tensor, "1 3 side side"]:
-        """The network's input: stretched to a square, values in [-1, 1]."""
+        """Stretch to the network's square input, values in [-1, 1]."""
         square = networks.resized(image, (self._side, self._side), Image.Resampling.BILINEAR)
         return networks.normalized(square, networks.HALF, networks.HALF)
 
@@ -114,7 +114,7 @@ class NamedSegmenter(MaskNetwork):
 def choose(
     masks: Bool[Tensor, "object height width"], scores: Float[Tensor, "object"], prompt: Prompt | None
 ) -> Bool[Tensor, "height width"] | None:
-    """The best object that is where the prompt points; the best of all where it points nowhere."""
+    """Choose the best object by score times agreement with the prompt; by score alone without one."""
     if prompt is not None and len(masks):
         scores = scores * agreement(masks, prompt)
     if len(masks) == 0 or float(scores.max()) <= 0:

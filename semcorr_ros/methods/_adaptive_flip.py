@@ -17,10 +17,10 @@ Mask = Bool[Tensor, "height width"]
 
 
 def object_distance(source: FeatureMap, target: FeatureMap, masks: tuple[Mask, Mask]) -> float:
-    """Mean distance of the source object's cells to their nearest cell of the target object.
+    """Average the feature distance of the source object's cells to their nearest target object cell.
 
-    `masks` of source and target, at the size of the images. Infinity where one of them is empty. On the
-    cells of the maps; the authors stretch maps of 60 x 60 to 64 x 64 first.
+    masks: of source and target, at image size. Returns infinity if either covers no cell. The authors
+    resample maps of 60 x 60 to 64 x 64 first.
     """
     first, second = (_inside(*one) for one in zip((source, target), masks, strict=True))
     if len(first) == 0 or len(second) == 0:
@@ -29,7 +29,7 @@ def object_distance(source: FeatureMap, target: FeatureMap, masks: tuple[Mask, M
 
 
 def mutual_distance(source: FeatureMap, target: FeatureMap) -> float:
-    """Mean distance of cells that are each other's nearest: the authors' choice without masks."""
+    """Average the feature distance of mutual nearest cells: the authors' choice without masks."""
     distance = torch.cdist(source.values.flatten(0, 1), target.values.flatten(0, 1))
     forth, back = distance.argmin(1), distance.argmin(0)
     mutual = back[forth] == torch.arange(len(forth), device=forth.device)
@@ -39,9 +39,9 @@ def mutual_distance(source: FeatureMap, target: FeatureMap) -> float:
 def mirrored_queries(
     keypoints: Float[Tensor, "keypoint 2"], flip: tuple[int, ...], width: int
 ) -> Float[Tensor, "keypoint 2"]:
-    """Where the keypoints are in the mirrored image: a left eye at the place of the mirrored right one.
+    """Mirror keypoints (pixels) and exchange left/right partners, by `flip`; `width` in pixels.
 
-    NaN where the partner's place is not known.
+    NaN where the partner is not annotated.
     """
     partners = keypoints[list(flip)]
     return torch.stack([width - 1 - partners[:, 0], partners[:, 1]], dim=-1)

@@ -1,4 +1,4 @@
-"""Methods that compare features and know no class: the usual baselines as `Method`, `Model` and `Placed`."""
+"""Methods that compare features and use no class: the usual baselines as `Method`, `Model` and `Placed`."""
 
 from __future__ import annotations
 

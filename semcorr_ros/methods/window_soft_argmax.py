@@ -34,11 +34,11 @@ def match(source: FeatureMap, target: FeatureMap, points: Float[Tensor, "point 2
 def expected_cell(
     similarity: Float[Tensor, "point height width"], window: int, temperature: float
 ) -> Float[Tensor, "point 2"]:
-    """Continuous (column, row) of each point.
+    """Compute the expected (column, row) of each point, fractional.
 
     As in the authors' code, similarities outside the window become 0 and still take part: where the
-    best one is not much larger than 0, the answer leaks towards the middle of the grid. Theirs has the
-    cells of the padding as well.
+    best one is not much larger than 0, the result is drawn to the middle of the grid. Theirs includes
+    the cells of the padding.
     """
     _, h, w = similarity.shape
     best = similarity.flatten(1).argmax(-1)

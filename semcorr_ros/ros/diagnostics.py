@@ -8,9 +8,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from semcorr_ros.memory import MEGABYTE, peak_memory
+from semcorr_ros.reasons import Level
 from semcorr_ros.ros.kernels import Kernels
 from semcorr_ros.ros.session import NodeState
-from semcorr_ros.serving.counters import Counters, Level, Report
+from semcorr_ros.serving.counters import Counters, Report
 
 PERIOD = 1.0  # seconds
 

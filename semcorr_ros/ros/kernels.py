@@ -18,7 +18,6 @@ from semcorr_ros.refusal import Code, Refusal
 
 PERIOD = 0.02  # seconds between checks whether they are ready
 PROGRESS = 5.0  # seconds between two lines in the log
-STOPPING_TIME = 1.0  # seconds the thread has to notice that its compiler was stopped
 
 
 class Kernels:
@@ -74,7 +73,6 @@ class Kernels:
         """Stop the compiler, as the process ends."""
         if self._thread is not None:
             library.KERNELS.stop()
-            self._thread.join(STOPPING_TIME)
 
     def _load(self) -> None:
         try:

@@ -104,7 +104,7 @@ class Session:
         answer = finder.find(resident.model, picture.scene(finder.scene), place, watch)
         if answer.placed is None and answer.refusal is not None:
             raise answer.refusal
-        self.bank.learn(resident, answer, picture.depth is not None)
+        self.bank.learn(resident, [answer], picture.depth is not None)
         return answer
 
     def stream(self, camera: str) -> Stream:

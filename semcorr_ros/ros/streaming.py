@@ -13,11 +13,9 @@ from semcorr_ros.ros.camera import Moment
 from semcorr_ros.ros.outputs import Outputs
 from semcorr_ros.ros.running import FailureLog
 from semcorr_ros.ros.session import NodeState, Session
-from semcorr_ros.sensing.assembly import stamp_of
-from semcorr_ros.sensing.regions import regions_in
+from semcorr_ros.sensing.regions import shot_of
 from semcorr_ros.serving.counters import Counters
 from semcorr_ros.serving.worker import KeepGoing
-from semcorr_ros.stream import Shot
 
 
 class Streaming:
@@ -64,12 +62,10 @@ class Streaming:
         """Find every object of a class. Raises Refusal."""
         finder, picture = self._state.finder, moment.picture
         resident = session.bank.hold(name)
-        regions = None if moment.marks is None else regions_in(moment.marks, picture.frame())
-        most = self._state.settings.max_instances
-        shot = Shot(picture.scene(finder.scene), stamp_of(picture), regions, most)
+        shot = shot_of(picture, moment.marks, finder.scene, self._state.settings.max_instances)
         answers, refused = session.stream(moment.camera).look(finder, resident.model, shot, watch)
-        for answer in [*answers, *refused]:
-            session.bank.learn(resident, answer, picture.depth is not None)
+        session.bank.learn(resident, [*answers, *refused], picture.depth is not None)
+        for answer in refused:
             if answer.refusal is not None:
                 self._drop(name, answer.refusal)
         return answers

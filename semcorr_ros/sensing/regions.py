@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from semcorr_ros.artifacts import Frame
+from semcorr_ros.observations import Scene
 from semcorr_ros.places import Place, rectified_mask
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import stamp_of
@@ -15,7 +16,7 @@ from semcorr_ros.sensing.frame import box_from_message
 from semcorr_ros.sensing.images import labels_from_message
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.synchronizer import Synchronizer
-from semcorr_ros.stream import Region
+from semcorr_ros.stream import Region, Shot
 
 MOST = 100  # regions of one image; the rest is left out
 PATIENCE = 2.0  # seconds without regions after which "auto" looks at whole images again
@@ -112,6 +113,15 @@ def regions_in(marks: Marks, frame: Frame) -> list[Region]:
         if box is not None:
             found.append(Region(mark.class_name, mark.tracker_id, Place(box=box)))
     return found
+
+
+def shot_of(picture: Picture, marks: Marks | None, encode: Callable[[Frame], Scene], most: int) -> Shot:
+    """Decode and encode a picture for a `Stream`. Raises as `Picture.frame` and `regions_in`.
+
+    marks: None without a detector; then there are up to `most` objects of each class.
+    """
+    regions = None if marks is None else regions_in(marks, picture.frame())
+    return Shot(picture.scene(encode), stamp_of(picture), regions, most)
 
 
 class RegionPairs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,11 +111,12 @@ class ClassBank:
         self.on_change()
         return again
 
-    def learn(self, resident: Resident, answer: Answer, sensor: bool) -> None:
+    def learn(self, resident: Resident, answers: Sequence[Answer], sensor: bool) -> None:
         """Learn the metric size of a class without one, once several pictures agree, for as long as it is
         loaded. sensor: the picture's depth is measured."""
-        if resident.metric_scale <= 0 and (metres := size_shown(answer, sensor)):
-            self.measure(resident, metres)
+        for answer in answers if resident.metric_scale <= 0 else ():
+            if metres := size_shown(answer, sensor):
+                self.measure(resident, metres)
 
     def measure(self, resident: Resident, metres: float) -> None:
         """Record that an object of the class measured `metres` per canonical unit."""

@@ -6,10 +6,9 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 
 from semcorr_ros.artifacts import KeypointState
-from semcorr_ros.reasons import REASONS
+from semcorr_ros.reasons import REASONS, Level
 from semcorr_ros.refusal import Code, shortened
 
 RECENT = 1000  # times of each kind that are kept
@@ -27,14 +26,6 @@ DEFECTS = {
     Code.OUT_OF_MEMORY,
 }
 TRANSPORT = (Code.QOS_INCOMPATIBLE, Code.MESSAGE_LOST)  # why nothing arrives
-
-
-class Level(IntEnum):
-    """Severity, in the numbers of diagnostic_msgs."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ CENTER_WEIGHT = 1e3  # holds its centre at the origin
 MEAN_WEIGHT = 1e-3  # holds what nothing else determines
 HELD = 1e8  # stiffness of a number that is known
 DAMPING = (1e-3, 1e-9, 1e9)  # first, least, most
-ENOUGH = 1e-5  # relative gain of a step below which a candidate has arrived
+ENOUGH = 1e-5  # relative gain of a step below which a candidate has converged
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def shapes(state: State, basis: Tensor) -> Float[Tensor, "candidate view keypoin
 
 
 def rotated(state: State, basis: Tensor) -> Float[Tensor, "candidate view keypoint 3"]:
-    """Turn the deformed shapes into the axes of their cameras."""
+    """Rotate the deformed shapes into their cameras' axes."""
     return shapes(state, basis) @ state.rotation.mT
 
 
@@ -53,7 +53,7 @@ def projected(
     """Project rotated points; also return scale (B, V, 1), and scale times the strength of perspective."""
     scale = state.scale_log.exp()[..., None]
     strength = scale * (perspective * sights.bend * (-state.focal_log).exp())[..., None]
-    # A point behind the camera is no solution; the limit keeps the step finite, the cost refuses it.
+    # A point behind the camera is no solution; the limit keeps the step finite, the cost rejects it.
     depth = (1 + strength * points[..., 2]).clamp_min(0.05)
     return (scale[..., None] * points[..., :2] + state.center[:, :, None]) / depth[..., None], scale, strength
 
@@ -68,7 +68,7 @@ def annotation_costs(
 
 
 def view_costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate view"]:
-    """Add up annotations and priors of every picture: what its camera and its mode weights decide."""
+    """Add up annotations and priors of every picture: all that its camera and mode weights change."""
     prior = 0.5 * state.weights.square().sum(-1)
     prior = prior + torch.log1p((state.rotation[..., 0, 2] / terms.config.roll) ** 2)
     prior = prior + 0.5 * ((state.scale_log - terms.config.scale_log) / terms.config.relief) ** 2
@@ -79,7 +79,7 @@ def view_costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "
 def _focal_stiffness(sights: Sightings, terms: Terms) -> Float[Tensor, "view"]:
     """Compute the stiffness of the logarithm of focal lengths.
 
-    Known cameras are held, and all of them without a spread.
+    Those of known cameras are fixed; all are if `focal_spread` is 0.
     """
     spread = terms.config.focal_spread
     loose = 1 / spread**2 if spread > 0 else HELD
@@ -87,7 +87,7 @@ def _focal_stiffness(sights: Sightings, terms: Terms) -> Float[Tensor, "view"]:
 
 
 def shape_costs(state: State, terms: Terms) -> Float[Tensor, "candidate"]:
-    """Add up the priors of the shape: how stiff it is; its size is held, and weakly its centre."""
+    """Add up the priors of the shape: small modes, RMS radius 1, centre at the origin."""
     norms = terms.basis.square().sum((0, 1))
     mean, modes = state.shape[:, 0], state.shape[:, 1:]
     off = (norms * mean**2).sum(-1) / len(terms.basis) - 1
@@ -102,14 +102,14 @@ def shape_costs(state: State, terms: Terms) -> Float[Tensor, "candidate"]:
 
 
 def costs(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "candidate"]:
-    """Compute what is minimised."""
+    """Compute the minimised cost: minus the log posterior, up to a constant."""
     return view_costs(state, sights, terms).sum(-1) + shape_costs(state, terms)
 
 
 def adjust(
     state: State, sights: Sightings, terms: Terms, steps: int
 ) -> tuple[State, Float[Tensor, "candidate"]]:
-    """Descend, leaving candidates that have arrived where they are. Returns their costs as well."""
+    """Minimise the cost by at most `steps` steps of Levenberg-Marquardt; also returns the costs."""
     damping = torch.full((len(state.shape),), DAMPING[0], dtype=torch.float64)
     cost = costs(state, sights, terms)
     idle = torch.zeros(len(cost), dtype=torch.int64)
@@ -145,7 +145,7 @@ def _jacobians(state: State, sights: Sightings, terms: Terms) -> tuple[Tensor, T
     turned = whole @ state.rotation.mT
     places, scale, strength = projected(turned, state, sights, terms.perspective)
     depth = (1 + strength * turned[..., 2]).clamp_min(0.05)[..., None]
-    pull = strength[..., None] * places / depth  # what moving away takes from the image
+    pull = strength[..., None] * places / depth  # how much moving away shrinks the image
     by_turned = torch.zeros(*places.shape, 3, dtype=places.dtype)
     by_turned[..., 0, 0] = by_turned[..., 1, 1] = scale / depth[..., 0]
     by_turned[..., 2] = -pull
@@ -209,7 +209,7 @@ def _eliminated(
     flat = coupling.flatten(1, 2)
     system = system - flat.mT @ solved[..., :-1].flatten(1, 2)
     target = target - (flat.mT @ solved[..., -1].flatten(1)[..., None])[..., 0]
-    # A singular system gives no finite step, which is then refused.
+    # A singular system gives no finite step, which the cost then rejects.
     change = -torch.linalg.solve_ex(system, target[..., None]).result[..., 0]
     cameras_change = -solved[..., -1] - (solved[..., :-1] @ change[:, None, :, None])[..., 0]
     return cameras_change, change.view(batch, modes + 1, free)
@@ -233,7 +233,7 @@ def _with_shape_prior(system: Tensor, target: Tensor, state: State, terms: Terms
 
 
 def _moved(state: State, cameras: Tensor, shape: Tensor) -> State:
-    # Steps of more than half a turn are leaps in the dark.
+    # Beyond half a turn the linearization means nothing.
     cameras = cameras.nan_to_num().clamp(-2, 2)
     return replace(
         state,

@@ -44,7 +44,7 @@ def describe(structure: Structure, collected: Collected, info: CategoryInfo) -> 
 
 
 def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> list[str]:
-    """Write sentences with what to do."""
+    """List warnings, one sentence each that says what to do."""
     told = [*_about_reversal(structure), *_about_views(structure, collected, info)]
     if collected.flip is not None and not structure.symmetric:
         told.append(
@@ -79,9 +79,7 @@ def warnings(structure: Structure, collected: Collected, info: CategoryInfo) -> 
 def view_spread(camera_from_shape: Float[Tensor, "view 3 3"]) -> float:
     """Compute the RMS angle (rad) between the viewing directions and their mean axis.
 
-    Mirrored views count, too.
-
-    A symmetric shape is seen from y and -y alike, so a picture tells about both.
+    Opposite directions count as one.
     """
     ahead = camera_from_shape[:, 2]
     spread = torch.linalg.eigvalsh(ahead.T @ ahead / len(ahead))
@@ -133,8 +131,8 @@ def _about_views(structure: Structure, collected: Collected, info: CategoryInfo)
 def _thickness(collected: Collected) -> Float[Tensor, "view"]:
     """Divide the second by the first extent of every picture's keypoints.
 
-    A line cannot be told by the shape alone,
-    which deforms."""
+    The shape alone does not show a line: it deforms.
+    """
     shown = collected.sights.visible[..., None]
     middle = (collected.sights.points * shown).sum(1, keepdim=True) / shown.sum(1, keepdim=True)
     extents = torch.linalg.svdvals((collected.sights.points - middle) * shown)

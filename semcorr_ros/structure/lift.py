@@ -28,12 +28,10 @@ class Structure:
     """A class lifted from its keypoints. Lengths in units of the shape, the same in all images."""
 
     shape: Float[Tensor, "keypoint 3"]  # the mean, symmetric about y = 0, z up
-    points: Float[Tensor, "view keypoint 3"]  # the deformed shape in the camera frame, seen or not
+    points: Float[Tensor, "view keypoint 3"]  # the deformed shape in the camera frame, visible or not
     camera_from_shape: Float[Tensor, "view 3 3"]
     focal: Float[Tensor, "view"]  # pixels
-    error: Float[
-        Tensor, "view keypoint"
-    ]  # distance of the annotation, shares of the object's radius; 0 unseen
+    error: Float[Tensor, "view keypoint"]  # of the annotation, in object radii; 0 where there is none
     swapped: Bool[Tensor, "view"]  # left and right are annotated the other way round
     symmetric: bool  # False: there is no flip table, or the keypoints do not obey it
     verdict: Verdict
@@ -46,12 +44,10 @@ def lift(
     generator: torch.Generator,
     sentences: Sequence[Nearer] = (),
 ) -> Structure:
-    """Find the better of a solution and its depth reversal.
+    """Lift a class from its keypoints: the better of a solution and its depth reversal.
 
-    The same generator state gives the same structure.
-
-    A flip table that the keypoints do not obey is left aside. Raises ValueError if the sentences do not tell
-    the two apart.
+    The same generator state gives the same structure. A flip table that the keypoints contradict is ignored.
+    Raises ValueError if the sentences do not decide between the two.
     """
     found = _lift(sights, flip, config, generator, sentences)
     if flip is None or found.verdict.annotations[0] < STRAINED:
@@ -97,7 +93,7 @@ def _rigid(sights: Sightings, basis: Tensor, config: LiftConfig, generator: torc
 def _deforming(
     state: State, sights: Sightings, flip: tuple[int, ...] | None, terms: Terms
 ) -> tuple[State, Sightings, Tensor]:
-    """Take one candidate to the end: cameras sought again, sides exchanged, modes."""
+    """Finish one candidate: search cameras again, exchange sides, fit modes."""
     config, swapped = terms.config, torch.zeros(len(sights.visible), dtype=torch.bool)
     coarse = replace(terms, slip=COARSE[-1])
     for _ in range(config.rounds):
@@ -113,7 +109,7 @@ def _deforming(
 
 
 def _with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> State:
-    """Give `state`, which has none, modes of one standard deviation each and their weights."""
+    """Add to a rigid `state` modes of one standard deviation each, and their weights."""
     views, free = state.scale_log.shape[1], state.shape.shape[-1]
     count = min(count, views - 1, free)
     if count < 1:
@@ -127,7 +123,7 @@ def _with_modes(state: State, sights: Sightings, terms: Terms, count: int) -> St
 
 
 def _deviations(state: State, sights: Sightings, terms: Terms) -> Tensor:
-    """Find free coordinates (B, V, P) of the least that moves a picture's keypoints onto their places."""
+    """Find the least changes, free coordinates (B, V, P), that move keypoints onto their annotations."""
     places, scale, _ = projected(rotated(state, terms.basis), state, sights, terms.perspective)
     error = sights.points - places
     trust = sights.visible / (1 + error.square().sum(-1) / terms.slip**2)

@@ -1,7 +1,7 @@
-"""Every picture's camera once more, from all around: each has its own reversal, its own left and right.
+"""Search every picture's camera again, all around: each may be reversed, or have left and right exchanged.
 
-Also where hidden keypoints lie is weighed here: what an annotator did not mark is mostly what the object
-itself hides, so keypoints that are missing tend to be the farther ones.
+Also scores where hidden keypoints lie: what an annotator did not mark is mostly what the object itself
+hides, so keypoints that are missing tend to be the farther ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SWAP_SHARE = 0.2  # of the pictures; where more look exchanged, sides cannot be 
 def hiding_costs(state: State, sights: Sightings, basis: Tensor) -> Float[Tensor, "candidate view"]:
     """Compute minus the logarithm of the probability that just the annotated keypoints are annotated.
 
-    Relative to every keypoint's own share of pictures: one that is always annotated says nothing.
+    Relative to every keypoint's own share of pictures: one that is always annotated carries no information.
     """
     often = sights.visible.double().mean(0).clamp(0.02, 0.98)
     base = (often / (1 - often)).log()
@@ -65,7 +65,7 @@ def _score(state: State, sights: Sightings, terms: Terms) -> Float[Tensor, "cand
 
 
 def _all_around(state: State, sights: Sightings, terms: Terms) -> tuple[State, Float[Tensor, "choice view"]]:
-    """The current camera and the best one of every sector, adjusted, the shape held."""
+    """Adjust the current camera and the best of every sector, shape held; also returns their scores."""
     grid = upright_grid()
     rows = torch.arange(len(grid)).chunk(SECTORS)
     found = [best_cameras(state.shape[:, 0], sights, terms.basis, grid[row]) for row in rows]

@@ -24,7 +24,7 @@ class Collected:
     """What is usable, and what was left out and why. Rows of `sights` are those of `images`."""
 
     images: list[AnnotatedImage]
-    cameras: list[Camera]  # believed where the data set has none
+    cameras: list[Camera]  # assumed where the data set has none
     sights: Sightings  # of the placed keypoints only
     placed: Bool[Tensor, "keypoint"]  # False: too rarely annotated
     flip: tuple[int, ...] | None  # of the placed keypoints
@@ -65,7 +65,7 @@ def collect(images: Sequence[AnnotatedImage], info: CategoryInfo, focal: float) 
 
 
 def _refusal(image: AnnotatedImage, count: int) -> str:
-    """Say why an image cannot be used, or nothing."""
+    """Return why an image cannot be used; empty if it can."""
     if len(image.keypoints) != count:
         return f"{len(image.keypoints)} keypoints, the category has {count}"
     shown = _shown(image)
@@ -89,7 +89,7 @@ def _shown(image: AnnotatedImage) -> Bool[Tensor, "keypoint"]:
 
 
 def _often_seen(images: Sequence[AnnotatedImage], count: int, flip: tuple[int, ...] | None) -> Tensor:
-    """Find keypoints seen often enough; to a symmetric shape, mirror partners are one point."""
+    """Find keypoints annotated often enough; to a symmetric shape, mirror partners are one point."""
     if not images:
         return torch.zeros(count, dtype=torch.bool)
     count_of = torch.stack([_shown(image) for image in images]).sum(0)
@@ -100,7 +100,7 @@ def _often_seen(images: Sequence[AnnotatedImage], count: int, flip: tuple[int, .
 
 
 def _flip_among(flip: tuple[int, ...] | None, placed: Tensor) -> tuple[int, ...] | None:
-    """Number the placed keypoints of the flip table anew; partners are placed together."""
+    """Renumber the flip table for the placed keypoints; partners are placed together."""
     if flip is None or sorted(flip) != list(range(len(placed))):
         return None
     number = placed.cumsum(0) - 1

@@ -1,8 +1,8 @@
 """First shapes and cameras: guess a shape, find the best cameras on a grid, solve for the shape, again.
 
 Photographs are upright, so the height of a keypoint in the image already tells much of its height on the
-object; the other two coordinates are random. A grid of all cameras knows no local minima, and scaled
-orthographic cameras make both halves closed.
+object; the other two coordinates are random. A grid of all cameras has no local minima, and scaled
+orthographic cameras give both steps closed forms.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _solve_shape(rotation: Tensor, scale: Tensor, center: Tensor, sights: Sighti
 
 
 def _normalized(free: Tensor, basis: Tensor) -> Tensor:
-    """Scale free coordinates to a shape of RMS radius 1, centred as far as symmetry leaves it a choice."""
+    """Scale free coordinates to a shape of RMS radius 1, centred as far as symmetry allows."""
     shape = torch.einsum("kap,bp->bka", basis, free)
     shape = shape - shape.mean(1, keepdim=True)
     radius = shape.square().sum(-1).mean(-1).sqrt().clamp_min(1e-9)

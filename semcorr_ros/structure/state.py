@@ -1,4 +1,4 @@
-"""What is known of the pictures, and what is looked for: every number of a lift that is under way."""
+"""What is known of the pictures, and what is looked for: every number of a lift."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def feature_colors(features: Float[Tensor, "point channel"]) -> UInt8[Tensor, "p
 
 def _tile(model: ClassRepresentation, caption: str, *axes: tuple[float, float, float]) -> Tensor:
     keypoints, cloud = model.sparse.cpu(), (model.dense.barycentric @ model.sparse).cpu()
-    annotated = model.seen.cpu()
+    annotated = model.annotated.cpu()
     everything = torch.cat([keypoints[annotated], cloud])
     reach = MARGIN * float(everything.abs().max())
     canvas = Canvas(torch.full((TILE_PX, TILE_PX, 3), BACKGROUND, dtype=torch.uint8), TILE_PX)

@@ -36,7 +36,7 @@ def test_the_documented_command_writes_class_report_and_picture(root, tmp_path, 
     model = read_class(output)
     assert model.info.keypoint_names == builders.BEAST.keypoint_names
     assert model.backbone.startswith("precomputed")
-    assert model.seen.sum() >= 9
+    assert model.annotated.sum() >= 9
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["images"] == 12
     assert len(report["focal_lengths"]) == 12

@@ -85,6 +85,6 @@ def test_disparity_decoded_as_released_still_gives_the_shape(root, tmp_path):
     )
     model, _ = build(root, tmp_path, *given, "--masks", "annotation")
     assert model.provenance["depth"] == "precomputed decode=release kind=disparity"
-    seen = model.seen
-    error = beast_views.shape_error(model.sparse[seen], beast_views.mean_keypoints()[seen])
+    annotated = model.annotated
+    error = beast_views.shape_error(model.sparse[annotated], beast_views.mean_keypoints()[annotated])
     assert error < 0.1

@@ -100,5 +100,5 @@ def test_from_weights_to_the_numbers_of_a_table(root, tmp_path, capsys):
     run("align", "--image", picture, "--class-file", tmp_path / "beast.safetensors", *alone,
         "--alignment", root / "fast.yaml", "--json", tmp_path / "c.json")  # fmt: skip
     found = json.loads((tmp_path / "c.json").read_text())
-    assert len(found["keypoints"]) == int(model.seen.sum())
+    assert len(found["keypoints"]) == int(model.annotated.sum())
     assert not found["metric"]

@@ -235,6 +235,16 @@ def test_folder_listed_pairs(tmp_path):
     assert "pair ['a', 'e']" in dataset.problems()[0]
 
 
+def test_folder_pairs_of_images_that_are_named_by_numbers(tmp_path):
+    root = folder_root(tmp_path)
+    content = json.loads((root / "keypoints.json").read_text())
+    for entry, name in zip(content["images"], ("a", "b", "c", "4", "5"), strict=True):
+        picture(root / "images" / f"{name}.png")
+        entry["file"] = f"images/{name}.png"
+    write(root / "keypoints.json", content | {"pairs": [[4, 5]]})
+    assert [(p.source, p.target) for p in folder.build(root).pairs("mug", "test")] == [("4", "5")]
+
+
 def test_coco_reads_sides_and_boxes(tmp_path):
     dataset = coco.build(coco_root(tmp_path))
     info = dataset.info("antelope")

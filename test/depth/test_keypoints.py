@@ -30,9 +30,9 @@ def test_every_image_gets_depth_at_its_keypoints_and_a_focal_length(prepared):
         assert depth.focal > 0
         assert torch.isfinite(depth.values).all()
         assert (depth.values > 0).all()
-        seen = image.visible
-        x, y = image.keypoints[seen].round().long().unbind(-1)
-        read, true = depth.values[y, x], truth.points[index, seen, 2]
+        shown = image.visible
+        x, y = image.keypoints[shown].round().long().unbind(-1)
+        read, true = depth.values[y, x], truth.points[index, shown, 2]
         agreement.append(float(torch.corrcoef(torch.stack([read, true]))[0, 1]))
     assert min(agreement) > 0.3
     assert sum(agreement) / len(agreement) > 0.85

@@ -108,9 +108,9 @@ def test_relative_depth_is_decoded_as_asked(folders, tmp_path):
     decoded = (anything(folders, decode=name).depth(sample).values for name in ("release", "inverse"))
     released, inverse = decoded
     assert 0.7 - 1e-6 <= float(released.min()) < float(released.max()) <= 1
-    seen = inverse > 0
-    order = released[seen].argsort()
-    farther = inverse[seen][order]
+    known = inverse > 0
+    order = released[known].argsort()
+    farther = inverse[known][order]
     assert (farther[1:] >= 0.999 * farther[:-1]).all()
     assert float(farther[-1]) > 1.1 * float(farther[0])
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from semcorr_ros.diagnosis import graph
-from semcorr_ros.diagnosis.facts import Facts, Level, Offer, Sample, Stream
+from semcorr_ros.diagnosis.facts import Facts, Offer, Sample, Stream
+from semcorr_ros.reasons import Level
 
 IMAGE, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 

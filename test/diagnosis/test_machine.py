@@ -9,9 +9,9 @@ from methods.semalign3d.alignment.kernels import forgotten_kernels
 
 from semcorr_ros.cli import doctor
 from semcorr_ros.diagnosis import machine
-from semcorr_ros.diagnosis.facts import Level
 from semcorr_ros.methods.semalign3d.alignment.compiled import build
 from semcorr_ros.methods.semalign3d.class_file import write_class
+from semcorr_ros.reasons import Level
 from semcorr_ros.storage import read_json
 from semcorr_ros.weights import _locate, model
 

@@ -21,8 +21,8 @@ def pair(ids, source="a", target="b", **difficulty):
 def sample(name, visible, azimuth_id=None, size=(100, 400)):
     points = torch.zeros(len(visible), 2)
     box = (0.0, 0.0, 100.0, 50.0)
-    seen = torch.tensor(visible)
-    return AnnotatedImage(name, "chair", None, size, points, seen, box, azimuth_id=azimuth_id)
+    shown = torch.tensor(visible)
+    return AnnotatedImage(name, "chair", None, size, points, shown, box, azimuth_id=azimuth_id)
 
 
 def test_a_group_counts_by_what_the_target_shows():

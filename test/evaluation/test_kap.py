@@ -36,37 +36,37 @@ VISIBLE = torch.tensor([True, True, False])
 FEATURES = FeatureMap(torch.ones(3, 3, 1), (42, 42), "fabricated")
 
 
-def seen(similarity=SIMILARITY, target=TARGET, features=FEATURES, kind="features"):
+def cells(similarity=SIMILARITY, target=TARGET, features=FEATURES, kind="features"):
     return kap.cells(similarity, features, target, kind)
 
 
 def test_detections_worked_example():  # T4b
     """A 3x3 grid of 14-pixel cells, radius 8: the corner (14, 0) is near (10, 4), (28, 28) near (30, 30)."""
-    found = kap.detections(seen(), VISIBLE, 8.0)
+    found = kap.detections(cells(), VISIBLE, 8.0)
     assert found.positive == (True, False, True, False, False)
     assert found.scores == pytest.approx((0.5263, 1.0, 0.8421, 0.6316, 0.7368), abs=1e-4)
     assert kap.average_precision([found]) == pytest.approx(0.45)
 
 
 def test_the_nearest_cell_counts_however_small_the_radius():
-    found = kap.detections(seen(), VISIBLE, 1e-3)
+    found = kap.detections(cells(), VISIBLE, 1e-3)
     assert found.positive.count(True) == 2
     assert found.scores[0] == pytest.approx(0.5 / 0.95, abs=1e-6)
 
 
 def test_a_radius_that_covers_all_cells_leaves_no_negative():
-    found = kap.detections(seen(SIMILARITY[:1], TARGET[:1]), VISIBLE[:1], 1e3)
+    found = kap.detections(cells(SIMILARITY[:1], TARGET[:1]), VISIBLE[:1], 1e3)
     assert found == kap.Detections((1.0,), (True,))
 
 
 def test_no_keypoints():
-    assert kap.detections(seen(SIMILARITY[:0], TARGET[:0]), VISIBLE[:0], 8.0) == kap.Detections((), ())
+    assert kap.detections(cells(SIMILARITY[:0], TARGET[:0]), VISIBLE[:0], 8.0) == kap.Detections((), ())
 
 
 def test_cells_of_a_window_lie_in_the_window():
     features = FeatureMap(torch.ones(3, 3, 1), (200, 300), "fabricated", (100, 50, 42, 42))
-    moved = seen(target=TARGET + torch.tensor([100.0, 50.0]), features=features)
-    assert kap.detections(moved, VISIBLE, 8.0) == kap.detections(seen(), VISIBLE, 8.0)
+    moved = cells(target=TARGET + torch.tensor([100.0, 50.0]), features=features)
+    assert kap.detections(moved, VISIBLE, 8.0) == kap.detections(cells(), VISIBLE, 8.0)
 
 
 def test_the_published_grid_has_square_cells_whatever_the_features_have():

@@ -76,11 +76,11 @@ def test_a_failing_image_is_tried_once(tmp_path):
     spair_folder.write_folder(tmp_path)
     samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
     extractor = CountingFeatures()
-    seen = views.Views(setup_of(samples, extractor), tmp_path)
+    cache = views.Views(setup_of(samples, extractor), tmp_path)
     name = next(iter(samples))
     for _ in range(3):
         with pytest.raises(ValueError, match="damaged"):
-            seen.view(name)
+            cache.view(name)
     assert extractor.calls == [name]
 
 
@@ -103,10 +103,10 @@ class PairFeatures(FeatureExtractor):
 def test_features_of_a_pair_are_asked_for_where_there_are_such(tmp_path):
     spair_folder.write_folder(tmp_path)
     samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
-    seen = views.Views(setup_of(samples, PairFeatures()), tmp_path)
+    cache = views.Views(setup_of(samples, PairFeatures()), tmp_path)
     first, second = list(samples)[:2]
     for one, other in ((first, second), (second, first), (first, first)):
-        source, target = seen.pair(one, other)
+        source, target = cache.pair(one, other)
         assert source.seen.features.values.unique().tolist() == [float(other[-1])]
         assert target.seen.features.values.unique().tolist() == [float(one[-1])]
-    assert seen.view(first).seen.features.values.unique().tolist() == [0.0]
+    assert cache.view(first).seen.features.values.unique().tolist() == [0.0]

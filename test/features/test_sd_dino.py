@@ -150,15 +150,15 @@ def test_features_of_a_pair_share_a_basis_that_depends_on_the_pair(folders):
 
 
 def test_an_image_of_many_pairs_is_encoded_once(folders):
-    extractor, seen = build(folders, reduction="pair"), []
+    extractor, encoded = build(folders, reduction="pair"), []
     real = extractor._networks.layers
-    extractor._networks.layers = lambda refs: seen.append(len(refs)) or real(refs)
+    extractor._networks.layers = lambda refs: encoded.append(len(refs)) or real(refs)
     refs = [ImageRef(picture(64, 64, seed)) for seed in range(3)]
     for a in refs:
         extractor.encode(a)
         for b in refs:
             extractor.encode_pair(a, b)
-    assert seen == [1, 1, 1]
+    assert encoded == [1, 1, 1]
 
 
 def test_features_that_need_a_partner_are_not_cached(folders, tmp_path):

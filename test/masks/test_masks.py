@@ -149,9 +149,9 @@ def test_attention_drops_specks():
 
 
 def test_attention_of_what_is_less_similar_than_the_training_samples_is_empty():
-    seen = feature_map(TWO_PARTS, noise=0.4)
-    assert not attention.attention_mask(seen, prototypes(mean=0.95, std=0.02)).any()
-    assert attention.attention_mask(seen, prototypes(mean=0.7, std=0.1)).any()
+    features = feature_map(TWO_PARTS, noise=0.4)
+    assert not attention.attention_mask(features, prototypes(mean=0.95, std=0.02)).any()
+    assert attention.attention_mask(features, prototypes(mean=0.7, std=0.1)).any()
     assert not attention.attention_mask(feature_map([]), prototypes()).any()
 
 
@@ -175,7 +175,7 @@ def test_attention_says_nothing_without_a_class_or_resemblance(tmp_path):
 
 def test_prototypes_are_those_of_seen_keypoints_and_of_the_surface():
     model = fabricated.make_class()
-    model.seen[3] = False
+    model.annotated[3] = False
     table = model.prototypes
     assert len(table.features) == len(table.similarity_mean) == len(model.sparse) - 1 + 400
     assert torch.equal(table.features[3], model.sparse_prototypes.features[4])

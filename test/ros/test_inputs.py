@@ -21,12 +21,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
+from semcorr_ros.reasons import Level
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
 from semcorr_ros.ros.inputs import ADAPT_PERIOD, Inputs
 from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.frame import read_frame
-from semcorr_ros.serving.counters import Counters, Level
+from semcorr_ros.serving.counters import Counters
 
 SIZE = (48, 64)
 RGB = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
@@ -134,14 +135,14 @@ def test_resolution_may_change_in_flight(bench):
     b = bench("none")
     image, calibration = b.publisher(Image, "image"), b.publisher(CameraInfo, "camera_info")
     for i, (height, width) in enumerate([(48, 64), (480, 640), (96, 128), (1080, 1920)]):
-        seen = len(b.pictures)
+        before = len(b.pictures)
         b.send((calibration, info((height, width))))
         assert spin_until(
             b.node, lambda w=width: b.inputs._assembler._info and b.inputs._assembler._info.width == w
         )
         picture = np.full((height, width, 3), i, np.uint8)
         b.send((image, conversions.color_message(picture, header())))
-        assert spin_until(b.node, lambda n=seen: len(b.pictures) > n)
+        assert spin_until(b.node, lambda n=before: len(b.pictures) > n)
         frame = read_frame(b.pictures[-1].image, b.pictures[-1].camera_info, None)
         assert tuple(frame.image.shape) == (height, width, 3)
 
@@ -232,9 +233,9 @@ def test_it_asks_for_what_all_publishers_offer(bench):
     other = b.publisher(Image, "image", ReliabilityPolicy.BEST_EFFORT)
     assert spin_until(b.node, lambda: reliabilities(b, topic) == ["BEST_EFFORT"])
     for publisher in (image, other):
-        seen = len(b.pictures)
+        before = len(b.pictures)
         b.send((publisher, conversions.color_message(RGB, header())))
-        assert spin_until(b.node, lambda n=seen: len(b.pictures) > n)
+        assert spin_until(b.node, lambda n=before: len(b.pictures) > n)
     b.node.destroy_publisher(other)
     assert spin_until(b.node, lambda: reliabilities(b, topic) == ["RELIABLE"])
     b.node.destroy_publisher(image)

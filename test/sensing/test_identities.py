@@ -67,6 +67,6 @@ def test_a_bag_that_starts_again():
 
 
 def test_one_object_found_twice():
-    seen = [at(0.0), at(0.01), at(0.3), Sighting((np.nan, np.nan), 10.0)]
-    assert duplicates(seen, [0.5, 0.9, 0.2, 0.1]) == {0}
+    sightings = [at(0.0), at(0.01), at(0.3), Sighting((np.nan, np.nan), 10.0)]
+    assert duplicates(sightings, [0.5, 0.9, 0.2, 0.1]) == {0}
     assert duplicates([], []) == set()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from semcorr_ros.artifacts import KeypointState
+from semcorr_ros.reasons import Level
 from semcorr_ros.refusal import Code
-from semcorr_ros.serving.counters import Counters, Level, Report
+from semcorr_ros.serving.counters import Counters, Report
 
 
 def status(counters: Counters) -> Report:

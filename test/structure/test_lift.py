@@ -25,11 +25,11 @@ def _found(category, **how):
 def _depth_agreement(truth, structure):
     """Correlation of true and lifted relief over all annotated keypoints."""
     used = [i for i, image in enumerate(truth.images) if image.visible.sum() >= 4]
-    seen = torch.stack([truth.images[i].visible for i in used]).double()
+    visible = torch.stack([truth.images[i].visible for i in used]).double()
     relief = []
     for depth in (truth.points[used][..., 2].double(), structure.points[..., 2]):
-        middle = (depth * seen).sum(1) / seen.sum(1)
-        relief.append((depth - middle[:, None]) * seen)
+        middle = (depth * visible).sum(1) / visible.sum(1)
+        relief.append((depth - middle[:, None]) * visible)
     return float((relief[0] * relief[1]).sum() / (relief[0].norm() * relief[1].norm()))
 
 

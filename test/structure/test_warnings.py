@@ -87,8 +87,8 @@ def test_keypoints_in_one_plane_and_on_one_line_are_told(mugs):
         images = []
         for i, image in enumerate(mugs.images):
             turn = torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q
-            seen = 60 * shape @ turn[:2].T + torch.tensor([320.0, 240.0]) + i
-            images.append(replace(image, keypoints=seen, visible=torch.ones(len(names), dtype=torch.bool)))
+            pixels = 60 * shape @ turn[:2].T + torch.tensor([320.0, 240.0]) + i
+            images.append(replace(image, keypoints=pixels, visible=torch.ones(len(names), dtype=torch.bool)))
         told = _prepare(mugs, images, replace(mugs.info, flip=None)).warnings
         assert any(word in one for one in told), (word, told)
 

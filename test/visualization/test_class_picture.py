@@ -30,7 +30,7 @@ def test_the_front_view_has_the_left_side_on_the_right(model):
     lone[0, builders.BEAST.keypoint_names.index("left flank")] = 1
     prototypes = type(model.dense.prototypes)(*(torch.ones(1, 32), torch.ones(1), torch.ones(1)))
     dense = replace(model.dense, barycentric=lone, weight=torch.ones(1), prototypes=prototypes)
-    nothing = replace(model, dense=dense, seen=torch.zeros_like(model.seen))
+    nothing = replace(model, dense=dense, annotated=torch.zeros_like(model.annotated))
     front = class_picture(nothing)[60:TILE_PX, :TILE_PX]  # below the caption
     columns = (front != BACKGROUND).any(-1).any(0).nonzero()
     assert columns.float().mean() > TILE_PX / 2

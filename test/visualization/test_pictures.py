@@ -97,7 +97,7 @@ def test_overlay_draws_where_the_class_is():
 def test_overlay_leaves_out_what_was_never_seen_or_is_behind_the_camera():
     model = fabricated.make_class()
     aligned = aligned_truth(model)
-    unseen = dataclasses.replace(model, seen=torch.zeros_like(model.seen))
+    unseen = dataclasses.replace(model, annotated=torch.zeros_like(model.annotated))
     behind = dataclasses.replace(aligned, keypoints=-aligned.keypoints, dense=-aligned.dense)
     for picture in (draw(unseen, behind), draw(model, behind)):
         assert not changed(picture)[60:].any()

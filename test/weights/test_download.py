@@ -62,9 +62,9 @@ def test_hub_model_into_a_folder_is_found_there_and_checked_by_its_hash(hub, tmp
 def test_hub_model_into_the_cache(hub):
     folder = weights.download(dataclasses.replace(weights.model("dinov2-base"), revision="main"), None)
     assert (folder / "model.safetensors").read_bytes() == FILES["model.safetensors"]
-    seen = len(hub)
+    before = len(hub)
     weights.download(dataclasses.replace(weights.model("dinov2-base"), revision="main"), None)
-    assert not any(line.startswith("GET") and "resolve" in line for line in hub[seen:])
+    assert not any(line.startswith("GET") and "resolve" in line for line in hub[before:])
 
 
 def test_gated_model_says_what_to_do(monkeypatch, tmp_path):

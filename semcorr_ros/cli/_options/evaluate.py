@@ -12,14 +12,10 @@ from semcorr_ros.cli._options.sources import (
     DatasetOptions,
     DatasetSources,
     WorkerOptions,
+    method_names,
 )
 from semcorr_ros.evaluation import THRESHOLDS
 from semcorr_ros.options import group, option
-from semcorr_ros.registry import names
-
-
-def _methods() -> list[str]:
-    return ["aligned", *names("semcorr_ros.methods")]  # aligned: that of the class file
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class WhatOptions:
     method: tuple[str, ...] = option(
         (),
         "how points are carried over; aligned (default): by the class file's own method",
-        choices=_methods,
+        choices=method_names,
         several=True,
         metavar="NAME",
     )

@@ -14,6 +14,11 @@ NONE = "none"
 SPLITS = ("trn", "val", "test")
 
 
+def method_names() -> list[str]:
+    """List what `--method` takes."""
+    return ["aligned", *names("semcorr_ros.methods")]  # aligned: that of the class file
+
+
 @dataclass(frozen=True)
 class DatasetOptions:
     """Which data set."""

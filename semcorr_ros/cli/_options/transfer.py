@@ -6,14 +6,9 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 from semcorr_ros.cli._options.pictures import ConstantsOptions, PictureOutputOptions
-from semcorr_ros.cli._options.sources import LiveSources
+from semcorr_ros.cli._options.sources import LiveSources, method_names
 from semcorr_ros.options import exclude, group, option
 from semcorr_ros.provider_options import JudgementOptions
-from semcorr_ros.registry import names
-
-
-def _methods() -> list[str]:
-    return ["aligned", *names("semcorr_ros.methods")]  # aligned: that of the class file
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class MethodOptions:
     method: str = option(
         "aligned",
         "how points are carried over; aligned: by the class file's own method",
-        choices=_methods,
+        choices=method_names,
         metavar="NAME",
     )
 

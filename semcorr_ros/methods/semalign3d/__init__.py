@@ -29,7 +29,7 @@ def check(quality: Quality) -> None:
 
 
 def settings_for(quality: Quality, category: str) -> alignment.AlignmentConfig:
-    """Constants of the alignment for a category. Raises ValueError or FileNotFoundError for a bad file."""
+    """Choose settings for a category. Raises ValueError or FileNotFoundError for a bad file."""
     if quality.name not in presets.PRESETS and Path(quality.name).suffix:
         found = config.load(alignment.AlignmentConfig, quality.name)
     else:

@@ -15,7 +15,7 @@ LOOSE_FIELDS = ("energy_by_term", "camera", "metric")  # of Alignment: not one t
 
 
 def write_alignment(path: Path, found: Alignment) -> None:
-    """One alignment as a safetensors file, atomically."""
+    """Write an alignment as a safetensors file, atomically."""
     tensors = {
         field.name: getattr(found, field.name)
         for field in dataclasses.fields(found)

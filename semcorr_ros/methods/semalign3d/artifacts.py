@@ -65,7 +65,7 @@ class ClassRepresentation:
 
     info: CategoryInfo
     sparse: Float[Tensor, "keypoint 3"]
-    seen: Bool[Tensor, "keypoint"]  # False: never annotated, its row is meaningless
+    annotated: Bool[Tensor, "keypoint"]  # False: annotated too rarely to be placed; its row is meaningless
     sparse_prototypes: Prototypes
     dense: DenseCloud
     statistics: BetaStatistics
@@ -77,8 +77,8 @@ class ClassRepresentation:
 
     @property
     def prototypes(self) -> Prototypes:
-        """Prototypes of the seen keypoints and of the dense points, in one table; they face anywhere."""
-        sparse, dense = self.sparse_prototypes.subset(self.seen), self.dense.prototypes
+        """Prototypes of the annotated keypoints and of the dense points, in one table; they face anywhere."""
+        sparse, dense = self.sparse_prototypes.subset(self.annotated), self.dense.prototypes
         names = ("features", "similarity_mean", "similarity_std")
         return Prototypes(*(torch.cat([getattr(sparse, name), getattr(dense, name)]) for name in names))
 

@@ -1,4 +1,4 @@
-"""The class file: one safetensors file with everything a class needs online (DESIGN section 2)."""
+"""The class file: one safetensors file with everything a class needs online."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def read_class(path: str | Path, device: str = "cpu") -> ClassRepresentation:
 
 
 def _to_tensors(model: ClassRepresentation) -> dict[str, Tensor]:
-    tensors = {"sparse": model.sparse, "seen": model.seen}
+    tensors = {"sparse": model.sparse, "seen": model.annotated}
     tensors |= _prototype_tensors("sparse", model.sparse_prototypes)
     tensors |= {"dense.barycentric": model.dense.barycentric, "dense.weight": model.dense.weight}
     tensors |= _prototype_tensors("dense", model.dense.prototypes)
@@ -151,7 +151,7 @@ def _from_parts(tensors: dict[str, Tensor], header: dict[str, Any]) -> ClassRepr
     return ClassRepresentation(
         info=_info(header),
         sparse=tensors["sparse"],
-        seen=tensors["seen"],
+        annotated=tensors["seen"],
         sparse_prototypes=_prototypes("sparse", tensors),
         dense=dense,
         statistics=BetaStatistics(_family("edge_pairs", tensors), _family("frames", tensors)),

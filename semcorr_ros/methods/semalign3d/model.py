@@ -58,7 +58,7 @@ class Aligned:
             keypoints=self.aligned.keypoints[0],
             surface=self.aligned.dense[0],
             canonical=model.dense.barycentric @ model.sparse,
-            known=tuple(model.seen.tolist()),
+            known=tuple(model.annotated.tolist()),
             camera=self.aligned.camera,
         )
 
@@ -131,8 +131,8 @@ class SemAlign3D:
     @cached_property
     def known(self) -> tuple[str, ...]:
         """Names of the keypoints that were ever annotated."""
-        names = zip(self.info.keypoint_names, self.representation.seen.tolist(), strict=True)
-        return tuple(name for name, seen in names if seen)
+        names = zip(self.info.keypoint_names, self.representation.annotated.tolist(), strict=True)
+        return tuple(name for name, annotated in names if annotated)
 
     def with_size(self, metric_scale: float) -> SemAlign3D:
         """Return the same class with another number of metres per canonical unit."""

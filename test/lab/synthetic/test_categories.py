@@ -119,15 +119,15 @@ def test_each_keypoint_can_be_seen_from_somewhere(category):
     instance = category.generate(np.random.default_rng(1))
     scene = sample_scene(np.random.default_rng(0), instance, config)
     azimuths = range(-60, 61, 30) if category.INFO.flat else range(0, 360, 30)
-    seen = np.zeros(len(instance.keypoints), bool)
+    shown = np.zeros(len(instance.keypoints), bool)
     hidden = np.zeros(len(instance.keypoints), bool)
     for azimuth in azimuths:
         for elevation in (-10, 25, 60):
             visible = project_keypoints(view(scene, Viewpoint(azimuth, elevation)))[1]
-            seen |= visible
+            shown |= visible
             hidden |= ~visible
     names = np.array(category.INFO.keypoint_names)
-    assert seen.all(), f"never visible: {names[~seen]}"
+    assert shown.all(), f"never visible: {names[~shown]}"
     if not category.INFO.flat:
         assert hidden.mean() > 0.5
 

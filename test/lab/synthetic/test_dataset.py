@@ -137,8 +137,8 @@ def test_the_packages_reader_takes_it(root):
     _, rendering = picture(SOURCE, CONFIG, job)
     assert images[0].visible.tolist() == [*rendering.visible]
     np.testing.assert_allclose(images[0].camera.focal, rendering.camera.focal)
-    seen = rendering.visible
-    np.testing.assert_allclose(images[0].keypoints[seen], rendering.keypoints[seen], atol=0.51)
+    visible = rendering.visible
+    np.testing.assert_allclose(images[0].keypoints[visible], rendering.keypoints[visible], atol=0.51)
 
 
 def test_cameras_project_the_instance_to_the_annotation(root):
@@ -146,8 +146,8 @@ def test_cameras_project_the_instance_to_the_annotation(root):
     instance, rendering = picture(SOURCE, CONFIG, job)
     stored = json.loads((root / f"Cameras/{job.category}/{job.stem}.json").read_text())
     K, pose = np.array(stored["K"]), np.array(stored["camera_from_canonical"])
-    seen = (instance.keypoints @ pose[:3, :3].T + pose[:3, 3]) @ K.T
-    np.testing.assert_allclose(seen[:, :2] / seen[:, 2:], rendering.keypoints, atol=1e-2)
+    projected = (instance.keypoints @ pose[:3, :3].T + pose[:3, 3]) @ K.T
+    np.testing.assert_allclose(projected[:, :2] / projected[:, 2:], rendering.keypoints, atol=1e-2)
     assert stored["instance"] == instance.name
 
 

@@ -69,12 +69,12 @@ def test_points_project_to_their_own_pixels_and_depths():
     hit = rendering.depth > 0
     points = torch.from_numpy(rendering.points[hit].astype(np.float64))
     pose = torch.from_numpy(rendering.camera_from_object)
-    seen = points @ pose[:3, :3].T + pose[:3, 3]
-    pixels = cameras.project(seen, rendering.camera).numpy()
+    in_camera = points @ pose[:3, :3].T + pose[:3, 3]
+    pixels = cameras.project(in_camera, rendering.camera).numpy()
     rows, columns = np.nonzero(hit)
     near = rendering.depth[hit] < 20 * scene.instance.size
     assert np.abs(pixels - np.stack([columns, rows], 1))[near].max() < 0.02
-    np.testing.assert_allclose(seen[:, 2].numpy()[near], rendering.depth[hit][near], rtol=1e-4)
+    np.testing.assert_allclose(in_camera[:, 2].numpy()[near], rendering.depth[hit][near], rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["mug", "car"])

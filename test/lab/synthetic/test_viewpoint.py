@@ -11,8 +11,8 @@ BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-0.5, 0.5) for z in (0, 0.8
 
 
 def pixels(points, camera, pose):
-    seen = torch.from_numpy(points @ pose[:3, :3].T + pose[:3, 3])
-    return cameras.project(seen, camera).numpy(), seen[:, 2].numpy()
+    in_camera = torch.from_numpy(points @ pose[:3, :3].T + pose[:3, 3])
+    return cameras.project(in_camera, camera).numpy(), in_camera[:, 2].numpy()
 
 
 def test_azimuth_zero_sees_the_front_with_the_objects_left_at_the_right():
@@ -47,8 +47,8 @@ def test_positive_roll_turns_the_camera_clockwise():
 def test_framing_gives_fill_and_center(fov, center):
     size = (300, 400)
     camera, pose = frame_object(BOX, Viewpoint(40, 20, 5, fov, 0.6, center), size)
-    seen, depth = pixels(BOX, camera, pose)
-    low, high = seen.min(0), seen.max(0)
+    projected, depth = pixels(BOX, camera, pose)
+    low, high = projected.min(0), projected.max(0)
     assert depth.min() > 0
     assert ((high - low) / [400, 300]).max() == pytest.approx(0.6, abs=0.01)
     np.testing.assert_allclose(

@@ -42,7 +42,7 @@ def align(
 ) -> Alignment:
     """Place and deform the class so that it explains the image; hypotheses come best first.
 
-    Raises ValueError if the image was encoded by another backbone than the class, or if its object mask is
+    Raises BackboneMismatchError if another backbone encoded the image, NotFoundError if its object mask is
     empty.
     """
 
@@ -83,14 +83,14 @@ def _to_depth_units(
     Without depth the class's training scale decides; without that, units stay canonical.
     """
     keypoints, focal = found.keypoints[ranking.order], found.focal[ranking.order]
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    scale, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    scale, rotation, _ = fit_similarity(canonical, keypoints[:, model.annotated])
     if evidence.object_depth > 0:
         unit = evidence.object_depth / found.surface_depth[ranking.order]
     else:
         unit = (model.metric_scale or 1.0) / scale
     keypoints = keypoints * unit[:, None, None]
-    scale, rotation, translation = fit_similarity(canonical, keypoints[:, model.seen])
+    scale, rotation, translation = fit_similarity(canonical, keypoints[:, model.annotated])
     frame = evidence.frame
     estimated = Camera(float(focal[0]) * frame.pixels_per_unit, frame.center, seen.features.image_size)
     return Alignment(

@@ -50,7 +50,7 @@ def confidence(
 def explained(
     model: ClassRepresentation, evidence: Evidence, state: State, sigma: float
 ) -> Float[Tensor, "hypothesis"]:
-    """Multiply how much of the object is explained by how much of the class lies on the object."""
+    """Multiply the explained share of the object by the share of the class that lies on it."""
     weights = {"reconstruction": 1.0, "background": 1.0}
     _, values = objective.evaluate(replace(state, sigma_dense=sigma), evidence, model, weights)
     cell = evidence.background.step.prod()
@@ -65,12 +65,12 @@ def rival_gap(
     energy: Float[Tensor, "hypothesis"],
     angle_deg: float,
 ) -> Float[Tensor, "hypothesis"]:
-    """Subtract one's own energy from that of the best hypothesis with another pose; infinite without any.
+    """Compute the energy gap of each hypothesis to the best one with another pose; infinite without any.
 
     Turns about the axis of a class that is symmetric about it are the same pose.
     """
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.annotated])
     if model.info.symmetric:
         cosine = rotation[:, :, 2] @ rotation[:, :, 2].T
     else:

@@ -56,10 +56,10 @@ class Engine(Protocol):
 
 
 def choose(name: str, terms: ObjectiveConfig) -> Engine:
-    """Choose the engine of that name; "auto" is the fastest that can do it.
+    """Choose the engine of that name; "auto" is the fastest that can compute these terms.
 
-    Compiles the kernels where that has not been done: which takes seconds. Raises ValueError for an unknown
-    name, or saying why the engine cannot do it.
+    Compiles the kernels on first use, which takes seconds. Raises ValueError for an unknown name, or saying
+    why the engine cannot be used.
     """
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}; available: {', '.join(ENGINES)}")
@@ -79,7 +79,7 @@ def choose(name: str, terms: ObjectiveConfig) -> Engine:
 
 
 def _compiled() -> Engine | None:
-    """Return the compiled engine, or None after one warning if its kernels cannot be had."""
+    """Return the compiled engine, or None after one warning if its kernels are unavailable."""
     failure = _failure()
     if failure:
         _say_once(f"{failure}: alignments take over ten times longer")
@@ -89,7 +89,7 @@ def _compiled() -> Engine | None:
 
 
 def _failure() -> str:
-    """Say why the kernels cannot be had; empty if they can."""
+    """Return why the kernels are unavailable; empty if they are available."""
     try:
         library.load()
     except library.Unavailable as error:

@@ -33,14 +33,14 @@ class EvidenceConfig:
 def gather_evidence(
     model: ClassRepresentation, seen: Observation, config: EvidenceConfig, generator: torch.Generator
 ) -> Evidence:
-    """Evidence for aligning `model` to `seen`. Raises NotFoundError for an empty mask."""
+    """Reduce `seen` to what aligning `model` needs. Raises NotFoundError for an empty mask."""
     frame = image_frame(seen)
     mask = _object_mask(seen)
     pixels = _object_pixels(mask, config.candidates, generator)
     similarities = grid.features_at(seen.features, pixels)
     dense = log_semantic(similarities, model.dense.prototypes, config)
     sparse = log_semantic(similarities, model.sparse_prototypes, config)
-    sparse[:, ~model.seen] = -torch.inf
+    sparse[:, ~model.annotated] = -torch.inf
     object_depth, relief = _relief(seen, mask, pixels)
     points = frame.normalize(pixels)
     weight = dense.max(-1).values.exp().clamp_min(config.attention_floor)
@@ -107,7 +107,7 @@ def _relief(
 ) -> tuple[float, Float[Tensor, "sample"]]:
     """Compute the median depth of the object, and depth / median - 1 at pixels (NaN = invalid).
 
-    0 where too little of the object is measured: a speck of the wall behind it is not its distance.
+    Median 0 where too little of the object is measured: a few pixels may be the wall behind it.
     """
     nothing = torch.full((len(pixels),), torch.nan, device=pixels.device)
     if seen.depth is None or not is_measured(seen.depth.values, mask):

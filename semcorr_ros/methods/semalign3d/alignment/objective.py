@@ -1,4 +1,4 @@
-"""The weighted sum of terms (Eq. 13): owns weights and schedules, knows no term by heart."""
+"""The weighted sum of terms (Eq. 13): owns weights and schedules, has no code for any one term."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ObjectiveConfig:
 
 
 def weights_at(config: ObjectiveConfig, step: float) -> dict[str, float]:
-    """Weight of every configured term at a step of the 1000-step schedule."""
+    """Evaluate the weight of every configured term at a step of the 1000-step schedule."""
     return {
         term: schedules.at(getattr(config.schedules, SCHEDULE_OF_TERM[term]), step) for term in config.terms
     }

@@ -44,7 +44,7 @@ StepCallback = Callable[[int, int, float], bool]
 
 
 def scheduled_at(config: OptimizeConfig, step: int) -> float:
-    """Find the place of a step (from 0) in the 1000-step schedule."""
+    """Map a step (from 0) to the 1000-step schedule."""
     return config.begin + step * (1000.0 - config.begin) / config.steps
 
 
@@ -55,10 +55,7 @@ def kept_at(config: OptimizeConfig, step: int, count: int) -> int:
 
 
 def draws(pool: int, batch: int, steps: int, generator: torch.Generator) -> Int[Tensor, "step 2 batch"]:
-    """Draw which of the `pool` image points each step looks at.
-
-    Against the dense cloud, against the keypoints.
-    """
+    """Draw which of `pool` image points each step evaluates: for the dense cloud, for the keypoints."""
     return torch.stack([torch.randint(pool, (2, batch), generator=generator) for _ in range(steps)])
 
 
@@ -80,8 +77,8 @@ def survivors(
     separation_deg: float,
 ) -> Tensor:
     """Choose the rows of the `count` hypotheses that go on: low energy, poses that differ."""
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.annotated])
     kept = best_distinct(rotation, total, count, separation_deg)
     return torch.tensor(kept, device=total.device)
 

@@ -34,7 +34,7 @@ class ShapeSpace:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> ShapeSpace:
-        """Begin with the class at the starts."""
+        """Initialize the hypotheses with the class at the starts."""
         count, like = len(starts.focal), starts.translation
         quaternion = torch.stack([rotations.to_quaternion(r) for r in starts.rotation])
         modes, residual = starts.modes, starts.residual
@@ -70,7 +70,7 @@ class FreeKeypoints:
 
     @staticmethod
     def start(model: ClassRepresentation, starts: Starts) -> FreeKeypoints:
-        """Begin with the class at the starts."""
+        """Initialize the hypotheses with the class at the starts."""
         return FreeKeypoints(starts.shape(model) @ starts.rotation.mT + starts.translation[:, None])
 
     def keypoints(self, model: ClassRepresentation) -> Float[Tensor, "hypothesis keypoint 3"]:

@@ -91,7 +91,7 @@ def score(
 
 
 class Search:
-    """Hypotheses on their way: the leaf tensors, their optimiser, and what each was placed with."""
+    """Hypotheses during the descent: leaf tensors, their optimiser, and working depths."""
 
     def __init__(
         self, model: ClassRepresentation, starts: Starts, config: OptimizeConfig, fixed_focal: bool
@@ -126,7 +126,7 @@ class Search:
         self.optimizer.step()
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these hypotheses only; their optimiser moments come along."""
+        """Keep only these hypotheses, and their optimiser moments."""
         before = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments = [self.optimizer.state[p] for p in before]
         kept: Any = {name: tensor.detach()[rows].clone() for name, tensor in self._leaves().items()}

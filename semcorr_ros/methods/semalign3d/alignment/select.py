@@ -66,7 +66,7 @@ def rank(
 
 
 def depth_order(state: State, radius: float) -> Float[Tensor, "hypothesis"]:
-    """Share of image point pairs where the class's front surface has the opposite depth order.
+    """Compute the share of image point pairs whose depth order the class's front surface contradicts.
 
     radius: RMS radius of the object in the image. 0 where there is no depth. Pairs closer in depth
     than a fifth of the object's radius do not count.
@@ -91,8 +91,8 @@ def facing_away(
     model: ClassRepresentation, keypoints: Float[Tensor, "hypothesis keypoint 3"]
 ) -> Float[Tensor, "hypothesis"]:
     """Return 1 where the front (canonical +x) of the object points away from the camera."""
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    placed = keypoints[:, model.seen]
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    placed = keypoints[:, model.annotated]
     _, rotation, _ = fit_similarity(canonical, placed)
     to_camera = -placed.mean(1)
     return ((rotation[..., 0] * to_camera).sum(-1) < 0).float()

@@ -31,7 +31,7 @@ class ImageFrame:
 
 @dataclass(frozen=True)
 class ImageSamples:
-    """Image points drawn by attention (Eq. 7), with what was seen there."""
+    """Image points drawn by attention (Eq. 7), with features and depth there."""
 
     points: Float[Tensor, "*image sample 2"]  # normalized image coordinates
     log_semantic: Float[Tensor, "*image sample point"]  # log p_sem against every class point (Eq. 4)
@@ -58,7 +58,7 @@ class BackgroundGrid:
 class Evidence:
     """The image, reduced to what the energy needs. Built once per image by evidence.py.
 
-    `image` dimensions are those of several images side by side (stacked.py); of one image, there are none.
+    `image` dimensions are those of a batch of images; of one image, there are none.
     """
 
     frame: ImageFrame

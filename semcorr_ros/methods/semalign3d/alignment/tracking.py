@@ -42,7 +42,7 @@ class Tracker:
     def update(
         self, seen: Observation, generator: torch.Generator, on_step: StepCallback | None = None
     ) -> Alignment:
-        """Place the class in the next picture. Raises ValueError as `align` does, and then starts anew."""
+        """Place the class in the next picture. Raises as `align` does; the next call then searches anew."""
         last, self.last = self.last, None
         found = None
         if last is not None:
@@ -65,7 +65,7 @@ def follow(
     generator: torch.Generator,
     on_step: StepCallback | None = None,
 ) -> Alignment:
-    """Align from the best hypothesis of the last picture. Raises ValueError as `align` does."""
+    """Align from the best hypothesis of the last picture. Raises as `align` does."""
 
     def starts(evidence: Evidence) -> Starts:
         return resume(model, evidence, last)
@@ -74,7 +74,7 @@ def follow(
 
 
 def resume(model: ClassRepresentation, evidence: Evidence, last: Alignment) -> Starts:
-    """Make two starts: where the object was, and there but moved to where its pixels are now."""
+    """Make two starts: the last pose, and the last pose moved to where the object's pixels are now."""
     scale, rotation = last.scale[:1], last.rotation[:1]
     focal = last.focal[:1] / evidence.frame.pixels_per_unit[0]
     translation = last.translation[:1] / scale
@@ -102,10 +102,10 @@ def resume(model: ClassRepresentation, evidence: Evidence, last: Alignment) -> S
 
 
 def in_modes(model: ClassRepresentation, last: Alignment) -> tuple[torch.Tensor, torch.Tensor]:
-    """Express the best hypothesis's shape by mode coefficients (1, M) and what they leave over (1, L, 3)."""
+    """Express the best hypothesis's shape by mode coefficients (1, M) and the residual (1, L, 3)."""
     shape = (last.keypoints[0] - last.translation[0]) @ last.rotation[0] / last.scale[0]
     deviation = shape - model.sparse
-    deviation = torch.where(model.seen[:, None], deviation, 0.0)
+    deviation = torch.where(model.annotated[:, None], deviation, 0.0)
     basis = model.shape_modes.flatten(1)
     gram = basis @ basis.T + SHRINK * basis.square().sum(-1).mean() * torch.eye(len(basis)).to(basis)
     modes = torch.linalg.solve(gram, basis @ deviation.flatten()) if len(basis) else basis.new_zeros(0)

@@ -23,8 +23,8 @@ def log_visibility(
     """Compute log visibility of camera-frame points: 0 when turned to the camera, falling behind it."""
     if facing is None:
         return torch.zeros(points.shape[:2], device=points.device)
-    canonical = model.sparse[model.seen].expand(len(keypoints), -1, -1)
-    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.seen])
+    canonical = model.sparse[model.annotated].expand(len(keypoints), -1, -1)
+    _, rotation, _ = fit_similarity(canonical, keypoints[:, model.annotated])
     to_camera = torch.nn.functional.normalize(-points, dim=-1) @ rotation
     turned = (to_camera * facing).sum(-1)
     return -0.5 * ((HORIZON - turned).clamp_min(0) / SOFTNESS) ** 2

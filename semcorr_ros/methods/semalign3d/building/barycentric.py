@@ -4,7 +4,7 @@ Generalized barycentric coordinates: of all weights that sum to 1 and reproduce 
 ones, where a far keypoint's weight counts more (the weights of moving least squares). Inside a
 tetrahedron of four keypoints these are its barycentric coordinates. They need no choice among the
 C(L, 4) tetrahedra, vary smoothly, and stay small where keypoints are nearly coplanar: there a ridge gives up
-reproducing the point exactly, while a flat tetrahedron would answer with huge weights.
+reproducing the point exactly, while a flat tetrahedron would have huge weights.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def hull_distance(
 
 
 def not_collinear(anchors: Float[Tensor, "anchor 3"], width: float = 0.1) -> Bool[Tensor, ""]:
-    """Whether anchors span at least a plane."""
+    """Tell whether anchors span at least a plane."""
     extents = torch.linalg.svdvals(anchors - anchors.mean(0))
     return extents[1] > width * extents[0]
 

@@ -68,7 +68,7 @@ def build(
     model = ClassRepresentation(
         info=info,
         sparse=points,
-        seen=sparse.placed,
+        annotated=sparse.placed,
         sparse_prototypes=prototypes,
         dense=dense,
         statistics=statistics,

@@ -29,7 +29,7 @@ def all_frames(keypoints: int) -> Int[Tensor, "combination 4"]:
 def shown_by(
     visible: Bool[Tensor, "view keypoint"], indices: Int[Tensor, "combination 4"]
 ) -> Bool[Tensor, "view combination"]:
-    """Whether all keypoints of a combination are visible in a view."""
+    """Tell which views show all keypoints of which combinations."""
     shown = visible.index_select(1, indices[:, 0])
     for column in range(1, 4):
         shown = shown & visible.index_select(1, indices[:, column])

@@ -90,7 +90,7 @@ def keypoint_features(
 
 
 def observe(sample: Sample, config: BuildConfig, generator: torch.Generator) -> Evidence:
-    """Reduce an image to what the build needs. Raises ValueError saying why it is of no use."""
+    """Reduce an image to what the build needs. Raises ValueError saying why it is unusable."""
     depth, mask = sample.depth.values.float(), sample.mask
     usable = usable_pixels(depth, mask)
     if not mask.any():

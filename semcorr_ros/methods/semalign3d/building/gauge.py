@@ -66,7 +66,7 @@ def _up(camera_from_shape: Tensor, normal: Tensor | None) -> Tensor:
 
 
 def _up_in_plane(shape: Tensor, camera_from_shape: Tensor, normal: Tensor | None) -> Tensor:
-    """Find up in the class's plane: photographed from one side only, its tilt is open, and it stands."""
+    """Find up within the class's plane: seen from one side only, its tilt is unknown; assume it upright."""
     top = -camera_from_shape[:, 1].mean(0)
     through = torch.linalg.svd(shape, full_matrices=False).Vh[2]
     for fixed in (through, normal):
@@ -87,7 +87,7 @@ def _front(
     shape: Tensor, x: Tensor, y: Tensor, info: CategoryInfo, camera_from_shape: Tensor
 ) -> tuple[float, str]:
     """Decide the sign of x and y, and say what decided it."""
-    # From the object to the cameras, seen in the shape's frame.
+    # From the object to the cameras, in the shape's frame.
     toward = -camera_from_shape[:, 2].mean(0) @ x
     votes = _side(shape @ y, info.keypoint_names, LEFT, RIGHT)
     if votes == 0:

@@ -63,7 +63,7 @@ def _edges(points: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
     """Compute unit directions (*batch, L * L, 3) and lengths (*batch, L * L) of every edge i -> j."""
     edges = (points[..., None, :, :] - points[..., :, None, :]).flatten(-3, -2)
     squared = (edges * edges).sum(-1)
-    # Relative to the edges in use, so that rows of keypoints never seen have no say.
+    # Relative to the edges in use, so that rows of keypoints never annotated do not count.
     floor = (
         squared.detach().index_select(-1, used).mean(-1, keepdim=True) if len(used) else squared[..., :1] * 0
     )

@@ -1,4 +1,4 @@
-"""What views say about pairs and quadruples of keypoints before any common frame exists."""
+"""Statistics of pairs and quadruples of keypoints over views that share no frame yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SWEEPS = 30
 
 @dataclass(frozen=True)
 class LogDistances:
-    """Mean log distance of keypoint pairs, up to one common constant; 0 where never seen together."""
+    """Mean log distance of keypoint pairs, up to one common constant; 0 where never annotated together."""
 
     mean: Float[Tensor, "keypoint keypoint"]
     spread: Float[Tensor, "keypoint keypoint"]

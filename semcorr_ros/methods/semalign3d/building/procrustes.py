@@ -120,7 +120,7 @@ def mean_shape(
 
 
 def _scaling_starts(distances: LogDistances, views: Views) -> list[tuple[Tensor, Tensor]]:
-    """Scale classically by the shortest-path distances, in both handednesses."""
+    """Apply classical scaling to the shortest-path distances, in both handednesses."""
     lengths = torch.where(distances.count > 0, distances.mean.exp(), torch.inf)
     paths = torch.from_numpy(shortest_path(np.asarray(lengths.double()), directed=False)).float()
     placed = torch.isfinite(paths[views.visible.sum(0).argmax()])
@@ -135,7 +135,7 @@ def _scaling_starts(distances: LogDistances, views: Views) -> list[tuple[Tensor,
 
 
 def _grow(views: Views, seed: int) -> tuple[Tensor, Tensor]:
-    """Start from one view and add, again and again, the view that shares most placed keypoints."""
+    """Grow a shape from one view, always adding the view that shares most placed keypoints."""
     shape, placed = views.points[seed].clone(), views.visible[seed].clone()
     while True:
         new = views.visible & ~placed

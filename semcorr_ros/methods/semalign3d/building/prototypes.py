@@ -60,9 +60,9 @@ def keypoint_facing(
     rotation: Float[Tensor, "view 3 3"],
     shown: Bool[Tensor, "view keypoint"],
 ) -> Float[Tensor, "keypoint 3"]:
-    """Average the unit directions, canonical frame, from camera-frame keypoints to the cameras that saw them.
+    """Average the unit directions, canonical frame, from camera-frame keypoints to their cameras.
 
-    rotation: canonical_from_camera. Zero (seen from all sides) for keypoints no view shows.
+    rotation: canonical_from_camera. Zero (visible from all sides) for keypoints no view shows.
     """
     to_camera = torch.nn.functional.normalize(-points, dim=-1) @ rotation.mT
     weight = shown.float()[..., None]

@@ -1,4 +1,4 @@
-"""Check whether the annotations are where they seem to be. Then a keypoint looks alike from image to image.
+"""Check whether annotations are where they should be: then a keypoint looks alike from image to image.
 
 Geometry cannot tell coordinates of another scale, exchanged x and y or a turned picture from right ones, if
 all images have them: the shape is as consistent. What the pictures show there is not.

@@ -84,7 +84,7 @@ def _in_camera(placed: Tensor, aligned: Aligned) -> Float[Tensor, "view keypoint
 
 
 def _along_sight(points: Tensor, aligned: Aligned, predicted: Tensor) -> Float[Tensor, "view keypoint 3"]:
-    """Take the part of the residuals that lies on the lines of sight."""
+    """Project residuals onto the lines of sight."""
     sight = torch.nn.functional.normalize(points, dim=-1) @ aligned.rotation.mT
     return ((_placed(points, aligned) - predicted) * sight).sum(-1, keepdim=True) * sight
 
@@ -92,7 +92,7 @@ def _along_sight(points: Tensor, aligned: Aligned, predicted: Tensor) -> Float[T
 def _trust(
     points: Tensor, aligned: Aligned, predicted: Tensor, noise: float
 ) -> tuple[Float[Tensor, "view keypoint"], Float[Tensor, "view keypoint"]]:
-    """Compute the robust weight of every keypoint, and the share of its depth residual that is believed."""
+    """Compute the robust weight of every keypoint, and the share of its depth residual that is trusted."""
     along = _along_sight(points, aligned, predicted)
     across = _placed(points, aligned) - predicted - along
     trust = 1 / (1 + (across.norm(dim=-1) / (ROBUST * noise)) ** 2)
@@ -100,7 +100,7 @@ def _trust(
 
 
 def _mended(points: Tensor, aligned: Aligned, predicted: Tensor, keep: Tensor) -> Tensor:
-    """Move aligned keypoints along their lines of sight as far as their depth is not believed."""
+    """Move aligned keypoints along their lines of sight by the untrusted share of their residual."""
     along = _along_sight(points, aligned, predicted)
     return _placed(points, aligned) - (1 - keep)[..., None] * along
 
@@ -155,7 +155,7 @@ def _recenter(aligned: Aligned, weight: Tensor, predicted: Tensor, mean: Tensor)
 
 
 def _without_motion(basis: Tensor, mean: Tensor) -> Tensor:
-    """Remove from the modes what a small translation, rotation or scaling of the mean would do."""
+    """Remove from the modes what a small translation, rotation or scaling of the mean can explain."""
     axes = torch.eye(3)
     motions = [axis.expand(mean.shape) for axis in axes]
     motions += [torch.linalg.cross(axis.expand(mean.shape), mean, dim=-1) for axis in axes] + [mean]

@@ -115,10 +115,10 @@ def _embed(rows: Float[Tensor, "*batch placed 3"], placed: Tensor) -> Float[Tens
 
 
 def _placed_info(info: CategoryInfo, placed: Tensor) -> CategoryInfo:
-    """Blank the names of unplaced keypoints: their rows are zero and must not vote on the axes."""
+    """Blank the names of unplaced keypoints: their rows are zero and must not count for the axes."""
     names = tuple(name if ok else "" for name, ok in zip(info.keypoint_names, placed.tolist(), strict=True))
     flip = info.flip
     if flip is not None:
-        # A keypoint whose partner is not placed says nothing about the mirror plane.
+        # Without its partner a keypoint does not constrain the mirror plane.
         flip = tuple(j if placed[i] and placed[j] else i for i, j in enumerate(flip))
     return replace(info, keypoint_names=names, flip=flip)

@@ -1,4 +1,4 @@
-"""Images whose annotator swapped left and right, found by their shape and by what can be seen.
+"""Images whose annotator swapped left and right, found by their shape and by visibility.
 
 With swapped labels a lifted view has the wrong handedness: it does not fit the shape the other views
 agree on, while it fits with the flip table applied to its labels. Views whose keypoints lie in a plane
@@ -26,7 +26,7 @@ MARGIN = (
     0.2  # by how much the other labels must be better; right views have less than 0.12, swapped ones more
 )
 MIN_FACING = 0.0  # swapped labels must bring the keypoints to the near side
-MAX_SHARE = 1 / 3  # of the views; more is no annotators' slip
+MAX_SHARE = 1 / 3  # of the views; more is no annotators' mistake
 ROUNDS = 3
 
 
@@ -91,7 +91,7 @@ def _better_swapped(views: Views, flip: tuple[int, ...]) -> Bool[Tensor, "view"]
 def _fit(
     views: Views, shape: Float[Tensor, "keypoint 3"], facing: Float[Tensor, "keypoint 3"]
 ) -> tuple[Bool[Tensor, "view"], Float[Tensor, "view"], Float[Tensor, "view"]]:
-    """Tell which views can be aligned, their misfit, and whether keypoints are seen from the usual side."""
+    """Tell which views can be aligned, their misfit, and how far keypoints face the camera."""
     aligned = align_views(views.points, views.visible.float(), shape)
     to_camera = torch.nn.functional.normalize(-views.points, dim=-1) @ aligned.rotation.mT
     count = views.visible.sum(1).clamp_min(1)

@@ -47,7 +47,7 @@ def lift(
     generator: torch.Generator,
     report: Report,
 ) -> Training:
-    """Estimate what focal lengths are unknown, check the flip table, lift, and mirror."""
+    """Estimate unknown focal lengths, check the flip table, lift, and mirror."""
     with report.stage("focal lengths", 0.6):
         focals = focal_lengths(evidence, None, config, generator)
         views = lift_views(evidence, focals)

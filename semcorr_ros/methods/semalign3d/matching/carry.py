@@ -28,7 +28,7 @@ CARRIED = 0.5  # share of it that is carried over
 KEYPOINT_SHARE = 2.7  # a keypoint counts as that many surface points
 SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
 RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
-NEGLIGIBLE = 1e-4  # weight below which a class point has no say in a similarity map
+NEGLIGIBLE = 1e-4  # weight below which a class point is left out of a similarity map
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
@@ -44,9 +44,9 @@ def carry(
 def similarity(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point height width"]:
-    """p_spatial p_sem of every target cell (Eq. 14), in [0, 1]; lower where the class hides the place.
+    """Compute p_spatial p_sem of every target cell (Eq. 14), in [0, 1], times the point's visibility.
 
-    What KAP ranks: it asks whether a method also knows that a point is not there.
+    KAP ranks these: it asks whether a method also knows that a point is hidden.
     """
     placed, weights = _place(model, source, target, points)
     features = target.seen.features
@@ -54,7 +54,7 @@ def similarity(
     cells = grid.centers(features).reshape(-1, 2)
     distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
     sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
-    used = (weights > NEGLIGIBLE).any(0)  # a few dozen of the class's points, and most of the time
+    used = (weights > NEGLIGIBLE).any(0)  # a few dozen: with all points the product dominates the time
     semantic = log_semantic(
         features.values.reshape(-1, channels), _prototypes(model).subset(used), EvidenceConfig()
     )
@@ -65,7 +65,7 @@ def similarity(
 def explain(
     model: ClassRepresentation, view: View, points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point class_point"]:
-    """Weights of the class's points that explain each pixel: p_spatial p_sem around its maximum."""
+    """Weigh the class's points that explain each pixel: p_spatial p_sem around its maximum."""
     xyz, camera = _placed(model, view.aligned), view.aligned.camera
     pixels = cameras.project(xyz, camera)
     squared = torch.cdist(points, pixels) ** 2 + (RELIEF_TRUST * _relief_error(view, xyz, points)) ** 2
@@ -75,7 +75,7 @@ def explain(
     radius = (pixels - pixels.mean(0)).square().sum(-1).mean().sqrt()
     log_weight = semantic - squared / (2 * (SOURCE_SIGMA * radius) ** 2) + shown.clamp_min(1e-6).log()
     winner = log_weight.argmax(-1)
-    canonical = torch.cat([model.dense.barycentric @ model.sparse, model.sparse[model.seen]])
+    canonical = torch.cat([model.dense.barycentric @ model.sparse, model.sparse[model.annotated]])
     near = torch.cdist(canonical[winner], canonical) / NEIGHBORHOOD
     return torch.softmax(log_weight - 0.5 * (3 * near) ** 2, dim=-1)
 
@@ -83,7 +83,7 @@ def explain(
 def _place(
     model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
 ) -> tuple[Float[Tensor, "point 3"], Float[Tensor, "point class_point"]]:
-    """Where the class says that source pixels are in the target's camera frame, and what explains them."""
+    """Carry source pixels to the target's camera frame by the class; also returns their `explain` weights."""
     weights = explain(model, source, points)
     step = _step_to_pixel(weights @ _placed(model, source.aligned), points, source.aligned)
     return weights @ _placed(model, target.aligned) + CARRIED * _to_camera(step, target.aligned), weights
@@ -92,36 +92,36 @@ def _place(
 def _step_to_pixel(
     xyz: Float[Tensor, "point 3"], points: Float[Tensor, "point 2"], aligned: Alignment
 ) -> Float[Tensor, "point 3"]:
-    """Across the viewing direction from camera-frame points to the rays of pixels; canonical axes."""
+    """Compute the steps at constant depth from camera-frame points to the rays of pixels, canonical."""
     step = cameras.unproject(points, xyz[:, 2], aligned.camera) - xyz
     return step @ aligned.rotation[0] / aligned.scale[0]
 
 
 def _to_camera(step: Float[Tensor, "point 3"], aligned: Alignment) -> Float[Tensor, "point 3"]:
-    """A small step on the object, canonical, in the camera frame."""
+    """Rotate and scale canonical steps into the camera frame."""
     return aligned.scale[0] * step @ aligned.rotation[0].T
 
 
 def _placed(model: ClassRepresentation, aligned: Alignment) -> Float[Tensor, "class_point 3"]:
-    """Surface points, then keypoints that were ever seen, of the best hypothesis."""
-    return torch.cat([aligned.dense[0], aligned.keypoints[0, model.seen]])
+    """Concatenate surface points and annotated keypoints of the best hypothesis, camera frame."""
+    return torch.cat([aligned.dense[0], aligned.keypoints[0, model.annotated]])
 
 
 def _prototypes(model: ClassRepresentation) -> Prototypes:
-    dense, sparse = model.dense.prototypes, model.sparse_prototypes.subset(model.seen)
+    dense, sparse = model.dense.prototypes, model.sparse_prototypes.subset(model.annotated)
     names = ("features", "similarity_mean", "similarity_std")
     return Prototypes(*(torch.cat([getattr(dense, name), getattr(sparse, name)]) for name in names))
 
 
 def _share(model: ClassRepresentation) -> Float[Tensor, "class_point"]:
     surface = torch.ones_like(model.dense.weight)
-    return torch.cat([surface, torch.full_like(model.sparse[model.seen, 0], KEYPOINT_SHARE)])
+    return torch.cat([surface, torch.full_like(model.sparse[model.annotated, 0], KEYPOINT_SHARE)])
 
 
 def _relief_error(
     view: View, xyz: Float[Tensor, "class_point 3"], points: Float[Tensor, "point 2"]
 ) -> Float[Tensor, "point class_point"]:
-    """How far, in pixels, class points are before or behind what the depth map shows around each pixel.
+    """Compute, in pixels, class points' depth relative to the depth map around each pixel.
 
     0 where there is no valid depth.
     """
@@ -129,6 +129,6 @@ def _relief_error(
     if view.seen.depth is None:
         return torch.zeros(len(points), len(z), device=points.device)
     # A keypoint on the outline must not take the depth of what is behind the object.
-    seen = depth_window(points, view.seen.depth, view.seen.mask).nanmedian(-1).values
-    error = view.aligned.focal[0] * (z / seen[:, None] - 1)
+    measured = depth_window(points, view.seen.depth, view.seen.mask).nanmedian(-1).values
+    error = view.aligned.focal[0] * (z / measured[:, None] - 1)
     return error.nan_to_num(0.0)

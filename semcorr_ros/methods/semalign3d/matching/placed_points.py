@@ -30,7 +30,7 @@ class PlacedPoints:
 
 
 def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
-    """Pixels, states, scores and 3D positions of placed points.
+    """Find pixels, states, scores and 3D positions of placed points.
 
     sigma: of p_spatial in Eq. 14, normalized units; bounds how far the refinement moves a point.
     """
@@ -58,7 +58,7 @@ def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
 def refine(
     pixels: Float[Tensor, "point 2"], features: Float[Tensor, "point channel"], view: View, sigma: float
 ) -> Float[Tensor, "point 2"]:
-    """argmax_xy p_spatial p_sem around each pixel, to sub-cell precision by a soft-argmax (Eq. 14)."""
+    """Find argmax_xy p_spatial p_sem around each pixel, by soft-argmax to sub-cell precision (Eq. 14)."""
     size = view.seen.features.image_size
     steps = torch.linspace(-REFINE_CELLS, REFINE_CELLS, 4 * REFINE_CELLS + 1, device=pixels.device)
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
@@ -97,7 +97,7 @@ def measure(
 def depth_window(
     pixels: Float[Tensor, "point 2"], depth: DepthMap, mask: Bool[Tensor, "height width"] | None = None
 ) -> Float[Tensor, "point pixel"]:
-    """Depths around pixels; NaN where invalid, outside the image or off the mask."""
+    """Gather depths around pixels; NaN where invalid, outside the image or off the mask."""
     h, w = depth.values.shape
     steps = torch.arange(-DEPTH_WINDOW_PX, DEPTH_WINDOW_PX + 1, device=pixels.device)
     dy, dx = (step.reshape(-1) for step in torch.meshgrid(steps, steps, indexing="ij"))

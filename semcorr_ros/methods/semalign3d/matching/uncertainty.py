@@ -34,7 +34,7 @@ def point_covariance(
     state: Int[Tensor, "point"],
     aligned: Alignment,
 ) -> Float[Tensor, "point 3 3"]:
-    """Of positions in the camera frame, square depth units; NaN where the position is unknown.
+    """Estimate the covariance of camera-frame positions, square depth units; NaN where unknown.
 
     placed: where the class put the points before image and depth were asked.
     """
@@ -53,13 +53,13 @@ def point_covariance(
 
 
 def pose_covariance(model: ClassRepresentation, aligned: Alignment) -> Float[Tensor, "6 6"]:
-    """Of x y z (depth units) and rotations about the camera's axes (rad), for the canonical origin.
+    """Estimate the covariance of x, y, z (depth units) and rotations about the camera's axes (rad).
 
-    The least-squares pose of keypoints with the errors of `point_covariance`. A turn about the axis of a
-    class that is symmetric about it is unknown: its variance is that of an even distribution.
+    Of the canonical origin; from a least-squares fit to keypoints with the errors of `point_covariance`.
+    A rotation about a class's axis of symmetry gets the variance of a uniform distribution.
     """
     rotation, center = aligned.rotation[0], aligned.translation[0]
-    points = aligned.scale[0] * model.sparse[model.seen] @ rotation.T + center
+    points = aligned.scale[0] * model.sparse[model.annotated] @ rotation.T + center
     hidden = torch.full((len(points),), int(KeypointState.OCCLUDED), device=points.device)
     weight = torch.linalg.inv(point_covariance(points, points, hidden, aligned))
     jacobian = torch.cat([torch.eye(3, device=points.device).expand(len(points), 3, 3),
@@ -75,19 +75,19 @@ def pose_covariance(model: ClassRepresentation, aligned: Alignment) -> Float[Ten
 
 
 def _rivals(aligned: Alignment) -> Float[Tensor, "hypothesis"]:
-    """Probabilities of the hypotheses."""
+    """Compute probabilities of the hypotheses from their energies."""
     return torch.softmax(-(aligned.energy - aligned.energy[0]) / RIVALRY, dim=0)
 
 
 def _elsewhere(xyz: Float[Tensor, "point 3"], aligned: Alignment) -> Float[Tensor, "hypothesis point 3"]:
-    """Where points of the object would be, were each of the hypotheses true."""
+    """Move points of the object to where each hypothesis places them."""
     canonical = (xyz - aligned.translation[0]) @ aligned.rotation[0] / aligned.scale[0]
     turned = torch.einsum("hij,pj->hpi", aligned.rotation, canonical)
     return aligned.scale[:, None, None] * turned + aligned.translation[:, None]
 
 
 def _pose_offsets(aligned: Alignment) -> Float[Tensor, "hypothesis 6"]:
-    """Translations and rotation vectors from the best hypothesis to each."""
+    """Compute translations and rotation vectors from the best hypothesis to each."""
     turns = [rotations.to_vector(rotation @ aligned.rotation[0].T) for rotation in aligned.rotation]
     return torch.cat([aligned.translation - aligned.translation[0], torch.stack(turns)], dim=-1)
 
@@ -95,7 +95,7 @@ def _pose_offsets(aligned: Alignment) -> Float[Tensor, "hypothesis 6"]:
 def _spread(
     offsets: Float[Tensor, "hypothesis item axis"], probability: Float[Tensor, "hypothesis"]
 ) -> Float[Tensor, "item axis axis"]:
-    """Second moment about the best hypothesis, which is what is published."""
+    """Compute the second moment about the best hypothesis, which is what is published."""
     return torch.einsum("h,hpi,hpj->pij", probability, offsets, offsets)
 
 
@@ -104,7 +104,7 @@ def _doubt(aligned: Alignment) -> Tensor:
 
 
 def _cross(v: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3 3"]:
-    """Matrices M with M @ w = v x w."""
+    """Make matrices M with M @ w = v x w."""
     x, y, z = v.unbind(-1)
     zero = torch.zeros_like(x)
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)

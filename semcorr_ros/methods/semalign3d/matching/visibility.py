@@ -14,7 +14,7 @@ DEPTH_SOFTNESS = 0.25  # canonical units behind the front surface at which a poi
 
 
 def visible_share(points: Float[Tensor, "point 3"], aligned: Alignment) -> Float[Tensor, "point"]:
-    """Soft visibility of camera-frame points against the aligned dense cloud of the best hypothesis."""
+    """Compute soft visibility of camera-frame points against the best hypothesis's dense cloud."""
     cloud, scale = aligned.dense[0], aligned.scale[0]
     pixels_per_unit = aligned.focal[0] / cloud[:, 2].mean().clamp_min(1e-6) * scale
     distance = torch.cdist(cameras.project(points, aligned.camera), cameras.project(cloud, aligned.camera))

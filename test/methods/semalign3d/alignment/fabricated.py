@@ -105,7 +105,7 @@ def make_class(keypoint_count: int = 10, flat: bool = False) -> ClassRepresentat
     return ClassRepresentation(
         info=CategoryInfo("pear", tuple(f"k{i}" for i in range(keypoint_count)), None, flat=flat),
         sparse=keypoints,
-        seen=torch.ones(keypoint_count, dtype=torch.bool),
+        annotated=torch.ones(keypoint_count, dtype=torch.bool),
         sparse_prototypes=prototypes(keypoints),
         dense=DenseCloud(_affine_weights(dense, keypoints), torch.full((400,), 1 / 400), prototypes(dense)),
         statistics=BetaStatistics(

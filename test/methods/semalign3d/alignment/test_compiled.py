@@ -90,10 +90,10 @@ def test_the_first_steps_agree(model, parametrization, camera):
     config = OptimizeConfig(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
     results, energies = [], []
     for work in (reference, compiled):
-        seen_energies = []
+        energies_by_step = []
 
-        def stop(done, steps, best, seen_energies=seen_energies):
-            seen_energies.append((done, best))
+        def stop(done, steps, best, energies_by_step=energies_by_step):
+            energies_by_step.append((done, best))
             return done < 10
 
         results.append(
@@ -102,7 +102,7 @@ def test_the_first_steps_agree(model, parametrization, camera):
                 torch.Generator().manual_seed(5), stop,
             )
         )  # fmt: skip
-        energies.append(dict(seen_energies))
+        energies.append(dict(energies_by_step))
     plain, fast = results
     assert len(fast.keypoints) == 2
     torch.testing.assert_close(fast.keypoints, plain.keypoints, rtol=1e-3, atol=2e-3)

@@ -9,22 +9,22 @@ CODE = """
 import numpy as np
 from semcorr_ros.methods.semalign3d.alignment.compiled import layout, library
 
-def fit_rotation(canonical, points, seen):
+def fit_rotation(canonical, points, annotated):
     count, rotation = len(canonical), np.empty((3, 3), np.float32)
     library.load().semcorr_fit_rotation(
         layout.floats(canonical, count, 3), layout.floats(points, 3, count), count,
-        layout.indices(seen, len(seen)), len(seen), layout.floats(rotation, 3, 3),
+        layout.indices(annotated, len(annotated)), len(annotated), layout.floats(rotation, 3, 3),
     )
     return rotation
 
 canonical = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-seen = np.arange(6, dtype=np.int32)
+annotated = np.arange(6, dtype=np.int32)
 for number in (np.nan, np.inf, 3e38):
     points = canonical.T.copy()
     points[1, 2] = number
-    rotation = fit_rotation(canonical, points, seen)
+    rotation = fit_rotation(canonical, points, annotated)
     assert np.isfinite(rotation).all(), rotation
-assert np.allclose(fit_rotation(canonical, canonical.T.copy(), seen), np.eye(3), atol=1e-5)
+assert np.allclose(fit_rotation(canonical, canonical.T.copy(), annotated), np.eye(3), atol=1e-5)
 """
 
 

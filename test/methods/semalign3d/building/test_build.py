@@ -159,7 +159,7 @@ def test_five_images_work_with_a_warning(pictures):
     model, report = _build([picture.sample for picture in pictures[2:7]])
     assert any("weak statistics" in warning for warning in report["warnings"])
     _assert_finite(model)
-    assert shape_error(model.sparse[model.seen], mean_keypoints()[model.seen]) < 0.2
+    assert shape_error(model.sparse[model.annotated], mean_keypoints()[model.annotated]) < 0.2
 
 
 def test_fewer_than_two_usable_images_is_an_error_that_says_why(pictures):
@@ -175,7 +175,7 @@ def test_a_keypoint_never_annotated_is_not_seen_and_harms_nothing(pictures):
         visible[[3, 4]] = False
         samples.append(replace(picture.sample, annotated=replace(picture.sample.annotated, visible=visible)))
     model, report = _build(samples)
-    assert model.seen.tolist() == [i not in (3, 4) for i in range(11)]
+    assert model.annotated.tolist() == [i not in (3, 4) for i in range(11)]
     assert report["keypoints"]["never_annotated"] == ["left front foot", "right front foot"]
     _assert_finite(model)
     assert (model.dense.barycentric[:, [3, 4]] == 0).all()
@@ -198,13 +198,14 @@ def test_mirroring_can_be_switched_off(pictures):
 
 
 def test_progress_grows_to_the_end(pictures):
-    seen = []
+    stages = []
     _build(
-        [picture.sample for picture in pictures[:4]], progress=lambda stage, done: seen.append((stage, done))
+        [picture.sample for picture in pictures[:4]],
+        progress=lambda *step: stages.append(step),
     )
-    fractions = [done for _, done in seen]
+    fractions = [done for _, done in stages]
     assert fractions == sorted(fractions)
-    assert {"read images", "sparse cloud", "dense cloud"} <= {stage for stage, _ in seen}
+    assert {"read images", "sparse cloud", "dense cloud"} <= {stage for stage, _ in stages}
 
 
 def test_two_images_and_three_keypoints_are_the_least_that_works(pictures):

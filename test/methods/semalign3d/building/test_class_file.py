@@ -32,7 +32,7 @@ def _class(
     return ClassRepresentation(
         info=CategoryInfo("kettle", names, tuple(range(keypoints))[::-1], flat=True, edges=((0, 1), (2, 3))),
         sparse=torch.randn(keypoints, 3),
-        seen=torch.ones(keypoints, dtype=torch.bool),
+        annotated=torch.ones(keypoints, dtype=torch.bool),
         sparse_prototypes=_prototypes(keypoints, channels),
         dense=DenseCloud(torch.rand(points, keypoints), torch.rand(points), _prototypes(points, channels)),
         statistics=BetaStatistics(_family(combinations, 2, keypoints), _family(combinations, 3, keypoints)),

@@ -46,7 +46,7 @@ def test_mirrored_views_are_what_the_mirrored_image_shows():
     assert torch.equal(views.visible[:4, left], views.visible[4:, right])
     pixels = evidence[1].pixels[left] if views.visible[1, left] else evidence[1].pixels[0]
     row = right if views.visible[1, left] else 0
-    seen = project(views.points[5, row], mirrored(pictures[1].camera))
-    assert torch.allclose(seen, torch.stack([159 - pixels[0], pixels[1]]), atol=1e-2)
+    projected = project(views.points[5, row], mirrored(pictures[1].camera))
+    assert torch.allclose(projected, torch.stack([159 - pixels[0], pixels[1]]), atol=1e-2)
     twice = add_mirrored(views, builders.FLIP)
     assert torch.equal(twice.points[12:], views.points[:4])

@@ -22,8 +22,8 @@ def _shared_points(source, target):
     source_shown, target_shown = (
         visible_share(v.aligned.dense[0], v.aligned) > 0.95 for v in (source, target)
     )
-    seen = source_shown & target_shown
-    return [cameras.project(view.aligned.dense[0, seen], view.aligned.camera) for view in (source, target)]
+    shared = source_shown & target_shown
+    return [cameras.project(view.aligned.dense[0, shared], view.aligned.camera) for view in (source, target)]
 
 
 @pytest.mark.parametrize("with_depth", [True, False])

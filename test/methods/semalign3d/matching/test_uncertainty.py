@@ -97,13 +97,13 @@ def test_sensor_and_class_that_disagree_are_unsure_along_the_ray_only(model):
 def test_hidden_points_and_low_confidence_are_less_sure(model):
     aligned = alignment(model)
     placed = aligned.keypoints[0]
-    seen = point_covariance(placed, placed, visible(len(placed)), aligned)
+    shown = point_covariance(placed, placed, visible(len(placed)), aligned)
     hidden = point_covariance(
         placed, placed, torch.full((len(placed),), int(KeypointState.OCCLUDED)), aligned
     )
     doubtful = point_covariance(placed, placed, visible(len(placed)), alignment(model, confidence=0.2))
-    assert (_trace(hidden) > 1.5 * _trace(seen)).all()
-    assert (_trace(doubtful) > 2 * _trace(seen)).all()
+    assert (_trace(hidden) > 1.5 * _trace(shown)).all()
+    assert (_trace(doubtful) > 2 * _trace(shown)).all()
 
 
 def test_an_equal_rival_makes_the_points_it_moves_unsure(model):

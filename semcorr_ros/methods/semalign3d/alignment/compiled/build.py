@@ -1,8 +1,8 @@
 """Compile kernels/ into a shared library, where none came with the installation. Standard library only.
 
 One source, once for each kind of processor in kernels/variants.txt, by the flags in kernels/flags.txt;
-CMakeLists.txt reads the same two files. Not -ffast-math: its start-up code would switch off small numbers
-for the whole process.
+CMakeLists.txt reads the same two files. Not -ffast-math: its start-up code would flush denormals to zero
+in the whole process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def digest() -> str:
 
 
 def variants() -> Iterator[tuple[str, list[str]]]:
-    """Name and flags of what this processor runs, the fastest first."""
+    """List name and flags of the variants that this processor runs, the fastest first."""
     machine, able = platform.machine(), _abilities()
     for line in (SOURCES / "variants.txt").read_text().splitlines():
         architecture, name, *flags = line.split()
@@ -96,7 +96,7 @@ class Compilation:
         return self._process.poll() is not None
 
     def library(self) -> Path:
-        """Wait for the library, which is there whole or not at all. Raises Unavailable."""
+        """Wait for the library, then move it into place atomically. Raises Unavailable."""
         if self._process.wait() != 0:
             self._log.seek(0)
             lines = [line for line in self._log.read().splitlines() if line.strip()]

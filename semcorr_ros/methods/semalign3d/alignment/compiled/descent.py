@@ -80,7 +80,7 @@ def descend(
     coming: tables.Plan,
     free: bool,
 ) -> None:
-    """Go the planned steps of Adam, kernels/step.hpp; `free`: the numbers are keypoint positions."""
+    """Run the planned steps of Adam (kernels/step.hpp); `free`: the numbers are keypoint positions."""
     keypoints, size = len(known.sparse), search.numbers.shape[1]
     steps, rows = layout.of_plan(coming, size), layout.of_search(search, keypoints)
     library.load().semcorr_descend(rows, *addresses, steps, int(free))
@@ -104,7 +104,7 @@ def _start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -
 
 
 def plan(when: Plan, done: int, rates: tables.Array, rows: Int[Tensor, "step 2 batch"]) -> tables.Plan:
-    """Lay out the schedules of the steps after `done`, and the image points they look at."""
+    """Convert the schedules of the steps after `done`, and their image points, to arrays."""
     drawn = rows.numpy().astype(np.int32)
     return tables.Plan(
         done=done,

@@ -24,8 +24,9 @@ class Betas(ctypes.Structure):
 
 class Class(ctypes.Structure):
     _fields_ = (
-        *((name, c_void_p) for name in ("sparse", "seen", "modes", "barycentric", "facing", "facing_sparse")),
-        *((name, c_int64) for name in ("keypoints", "seen_count", "mode_count", "points")),
+        *((name, c_void_p) for name in ("sparse", "annotated", "modes", "barycentric")),
+        *((name, c_void_p) for name in ("facing", "facing_sparse")),
+        *((name, c_int64) for name in ("keypoints", "annotated_count", "mode_count", "points")),
         ("edge_pairs", Betas), ("frames", Betas),
     )  # fmt: skip
 
@@ -88,13 +89,13 @@ def of_class(known: tables.Class) -> Class:
     keypoints, points = known.barycentric.shape
     return Class(
         sparse=floats(known.sparse, keypoints, 3),
-        seen=indices(known.seen, len(known.seen)),
+        annotated=indices(known.annotated, len(known.annotated)),
         modes=floats(known.modes, len(known.modes), 3 * keypoints),
         barycentric=floats(known.barycentric, keypoints, points),
         facing=None if known.facing is None else floats(known.facing, 3, points),
         facing_sparse=None if known.facing_sparse is None else floats(known.facing_sparse, 3, keypoints),
         keypoints=keypoints,
-        seen_count=len(known.seen),
+        annotated_count=len(known.annotated),
         mode_count=len(known.modes),
         points=points,
         edge_pairs=_of_betas(known.edge_pairs, keypoints, 2),
@@ -161,12 +162,12 @@ def of_search(search: tables.Search, keypoints: int) -> Search:
 
 
 def floats(array: tables.Array, *shape: int) -> int:
-    """Address of float32 numbers of this shape, row after row. Raises TypeError for any other array."""
+    """Return the address of a C-contiguous float32 array. Raises TypeError for another type or shape."""
     return _address(array, np.float32, shape)
 
 
 def indices(array: tables.Index, *shape: int) -> int:
-    """Address of int32 numbers; as `floats`."""
+    """Return the address of a C-contiguous int32 array. Raises as `floats`."""
     return _address(array, np.int32, shape)
 
 

@@ -7,6 +7,7 @@ then a folder of this user in the system's temporary one, then one of this proce
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import logging
@@ -29,6 +30,7 @@ from semcorr_ros.methods.semalign3d.alignment.compiled.build import (
 
 COST = "about 3 s of one core, once"
 FOLDER_VARIABLE = "SEMCORR_KERNELS"
+STOPPING_TIME = 1.0  # seconds a thread has to notice that its compiler was stopped
 LOG = logging.getLogger(__name__)
 
 
@@ -39,6 +41,7 @@ class Kernels:
         self._lock = threading.Lock()
         self._library: Any = None
         self._failure = ""
+        self._stopped = False
         self._compilation: Compilation | None = None
 
     def load(self) -> Any:
@@ -55,12 +58,18 @@ class Kernels:
         return self._library
 
     def stop(self) -> None:
-        """End the compiler, if one is at work for another thread: `load` then fails there."""
+        """End the compiler, if one is at work for another thread: `load` then fails there, and clears up."""
+        self._stopped = True
         if self._compilation is not None:
             self._compilation.stop()
+        if self._lock.acquire(timeout=STOPPING_TIME):
+            self._lock.release()
 
     def _compiled(self) -> Path:
+        atexit.register(self.stop)  # a process that a signal ends while its node is still being made
         with begin() as self._compilation:
+            if self._stopped:
+                raise Unavailable("the process ends")
             LOG.warning("compiling the alignment kernels (%s) ...", COST)
             path = self._compilation.library()
             LOG.warning("compiled the alignment kernels in %.1f s: %s", self._compilation.seconds, path)
@@ -139,12 +148,12 @@ def _shared() -> Path | None:
 
 @functools.cache
 def _of_this_process() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder that goes when the process ends: other processes do not find it again."""
+    """Make a folder that is removed when the process ends."""
     return tempfile.TemporaryDirectory(prefix="semcorr_ros-")
 
 
 def _trusted(folder: Path) -> bool:
-    """Check that a folder which anybody could have made is this user's alone: what lies there is run."""
+    """Tell whether a folder that anybody could have made is this user's alone: its code is executed."""
     if folder != _shared():
         return True
     found = folder.lstat()

@@ -1,4 +1,4 @@
-"""The likelihood of many starts at a glance: kernels/scoring.hpp."""
+"""The likelihood of many starts from few samples: kernels/scoring.hpp."""
 
 from __future__ import annotations
 

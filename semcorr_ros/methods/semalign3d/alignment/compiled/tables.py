@@ -41,7 +41,7 @@ class Class:
     """What does not change from image to image. L keypoints, N dense points, M modes."""
 
     sparse: Array  # (L, 3)
-    seen: Index  # rows of the keypoints that were ever annotated
+    annotated: Index  # rows of the keypoints that were ever annotated
     modes: Array  # (M, 3 L)
     barycentric: Array  # (L, N)
     facing: Array | None  # (3, N); None when points may explain pixels from behind
@@ -102,7 +102,7 @@ def class_tables(model: ClassRepresentation, visibility: bool) -> Class:
     count = len(model.sparse)
     return Class(
         sparse=floats(model.sparse),
-        seen=indices(torch.nonzero(model.seen)[:, 0]),
+        annotated=indices(torch.nonzero(model.annotated)[:, 0]),
         modes=floats(model.shape_modes.flatten(1)),
         barycentric=floats(model.dense.barycentric.T),
         facing=floats(facing.T) if visibility and facing is not None else None,

@@ -12,7 +12,7 @@ import torch
 
 
 def share_out(work: Callable[[slice], None], count: int) -> None:
-    """Call `work` with slices that cover range(count), side by side; its first exception is raised."""
+    """Call `work` with slices that cover range(count), in parallel; its first exception is raised."""
     threads = min(torch.get_num_threads(), count)
     if threads < 2:
         work(slice(0, count))

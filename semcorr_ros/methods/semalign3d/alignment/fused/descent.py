@@ -56,7 +56,7 @@ class Search:
 
 def optimize(
     model: ClassRepresentation,
-    seen: Evidence,
+    evidence: Evidence,
     starts: Starts,
     configs: tuple[OptimizeConfig, ObjectiveConfig],
     generator: torch.Generator,
@@ -66,7 +66,7 @@ def optimize(
     config, device = configs[0], model.sparse.device
     if device.type == "cpu" and not INTERPRETED:
         raise ValueError("engine 'fused' runs on a GPU, the class is on the CPU; use 'auto'")
-    work = Work.prepare(model, seen, configs)
+    work = Work.prepare(model, evidence, configs)
     search, done = start(model, starts, config), 0
     while done < config.steps:
         count = steps_until_cut(config, done, len(search.value), CHUNK)
@@ -83,7 +83,7 @@ def optimize(
 
 
 def start(model: ClassRepresentation, starts: Starts, config: OptimizeConfig) -> Search:
-    """At rest at the starts."""
+    """Begin a search at the starts, with zero Adam moments."""
     packed = numbers.pack(model, starts, config)
     count = len(packed)
     return Search(
@@ -105,7 +105,7 @@ class Work:
     """A class and an image on the device, and how they are compared."""
 
     model: ClassRepresentation
-    seen: Evidence
+    evidence: Evidence
     configs: tuple[OptimizeConfig, ObjectiveConfig]
     known: Class
     samples: Tensor
@@ -114,20 +114,20 @@ class Work:
 
     @staticmethod
     def prepare(
-        model: ClassRepresentation, seen: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]
+        model: ClassRepresentation, evidence: Evidence, configs: tuple[OptimizeConfig, ObjectiveConfig]
     ) -> Work:
-        """Tables of everything that stays the same over the steps."""
-        known = class_tables(model, seen.visibility, numbers.rates(model, seen, configs[0]))
-        semantic = semantic_table(seen.dense), semantic_table(seen.sparse)
-        planner = Planner(seen, configs)
-        return Work(model, seen, configs, known, sample_tables(seen), semantic, planner)
+        """Copy what stays constant over the steps into tables."""
+        known = class_tables(model, evidence.visibility, numbers.rates(model, evidence, configs[0]))
+        semantic = semantic_table(evidence.dense), semantic_table(evidence.sparse)
+        planner = Planner(evidence, configs)
+        return Work(model, evidence, configs, known, sample_tables(evidence), semantic, planner)
 
     def descend(self, search: Search, done: int, count: int, generator: torch.Generator) -> None:
-        """Go `count` steps after `done`."""
+        """Run `count` steps after `done`."""
         self.launch(search, done, draws(self.samples.shape[1], self.configs[0].batch, count, generator))
 
     def launch(self, search: Search, done: int, rows: Tensor) -> None:
-        """One step per entry of rows (T, 2, batch): the image points it looks at."""
+        """Launch T steps; rows (T, 2, batch): the image points of each."""
         device = search.numbers.device
         plan, blurred = self._plan(done, len(rows))
         hypotheses, size = search.numbers.shape
@@ -150,13 +150,13 @@ class Work:
             LP=lp, NP=np, MP=lanes(modes, 1), PP=lanes(size), PAIR_DEPTH=pairs.depth,
             TRIPLE_DEPTH=triples.depth, TILE=TILE, BLOCK=BLOCK, ROWS=ROWS,
             FREE=self.configs[0].parametrization == "free_keypoints",
-            TURNED=self.seen.visibility and self.model.dense.prototypes.facing is not None,
-            TURNED_SPARSE=self.seen.visibility and self.model.sparse_prototypes.facing is not None,
+            TURNED=self.evidence.visibility and self.model.dense.prototypes.facing is not None,
+            TURNED_SPARSE=self.evidence.visibility and self.model.sparse_prototypes.facing is not None,
             PAIRS=len(pairs.used) > 0, TRIPLES=len(triples.used) > 0, num_warps=WARPS,
         )  # fmt: skip
 
     def _plan(self, done: int, count: int) -> tuple[Tensor, Tensor]:
-        """A row per step: weights, sigmas, Adam's corrections, background lookup (kernel.py); its maps."""
+        """Tabulate weights, sigmas, Adam's bias corrections and map lookup, a row per step; and the maps."""
         when = self.planner.plan(done, count)
         steps = torch.arange(done + 1, done + count + 1)
         rows = torch.zeros(count, int(COLUMNS))

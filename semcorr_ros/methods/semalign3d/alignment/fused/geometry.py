@@ -21,20 +21,20 @@ PI, PER_TURN = tl.constexpr(math.pi), tl.constexpr(1 / math.pi)
 
 @triton.jit
 def beta_slope(x, a, b):
-    """Derivative of -(a log x + b log(1 - x)), 0 where terms/geometry.py clamps."""
+    """Differentiate -(a log x + b log(1 - x)), 0 where terms/geometry.py clamps."""
     return tl.where((x >= LOW) & (x <= HIGH), (b * x - a * (1.0 - x)) / (x * (1.0 - x)), 0.0)
 
 
 @triton.jit
 def beta_value(x, a, b):
-    """-(a log x + b log(1 - x)), x clamped."""
+    """Compute -(a log x + b log(1 - x)), x clamped."""
     x = tl.minimum(tl.maximum(x, LOW), HIGH)
     return -a * tl.log(x) - b * tl.log(1.0 - x)
 
 
 @triton.jit
 def angle_of(sine, cosine):
-    """atan2 for a positive sine, to 2e-7 (Abramowitz and Stegun 4.4.49)."""
+    """Compute atan2 for a positive sine, to 2e-7 (Abramowitz and Stegun 4.4.49)."""
     steep = tl.abs(cosine) > sine
     x = tl.where(steep, sine, cosine) / tl.where(steep, cosine, sine)
     z = x * x
@@ -51,7 +51,7 @@ def angle_of(sine, cosine):
 
 @triton.jit
 def edges_of(px, py, pz, weights, edges, ids, LP: tl.constexpr):
-    """Unit direction and length of every edge i -> j, stored in edges (4, LP * LP); returns lengths."""
+    """Store unit direction and length of every edge i -> j in edges (4, LP * LP)."""
     across = ids[:, None] * LP + ids[None, :]
     dx, dy, dz = px[None, :] - px[:, None], py[None, :] - py[:, None], pz[None, :] - pz[:, None]
     squared = dx * dx + dy * dy + dz * dz
@@ -65,7 +65,9 @@ def edges_of(px, py, pz, weights, edges, ids, LP: tl.constexpr):
 
 @triton.jit
 def edge_pairs(edges, links, betas, count, boxes, room, LP2: tl.constexpr, BLOCK: tl.constexpr):
-    """Penalties of angles and ratios; links (4, count): edges p, q and their boxes; boxes (4, room)."""
+    """Sum the penalties of angles and ratios.
+
+    links (4, count): edges p, q and their boxes; boxes (4, room) receive the gradients."""
     value = 0.0
     for first in range(0, count, BLOCK):
         c = first + tl.arange(0, BLOCK)
@@ -100,7 +102,7 @@ def edge_pairs(edges, links, betas, count, boxes, room, LP2: tl.constexpr, BLOCK
 
 @triton.jit
 def frames(edges, links, betas, count, boxes, room, LP2: tl.constexpr, BLOCK: tl.constexpr):
-    """Penalties of the direction cosines of an edge r in the frame of edges x and s."""
+    """Sum the penalties of the direction cosines of an edge r in the frame of edges x and s."""
     value = 0.0
     for first in range(0, count, BLOCK):
         c = first + tl.arange(0, BLOCK)
@@ -151,7 +153,7 @@ def frames(edges, links, betas, count, boxes, room, LP2: tl.constexpr, BLOCK: tl
 
 @triton.jit
 def empty_boxes(boxes, room, used, count, slopes, LP2: tl.constexpr, DEPTH: tl.constexpr, ROWS: tl.constexpr):
-    """Sum of every edge's boxes into slopes (4, LP2); boxes (4, count * DEPTH), used: ids of the edges."""
+    """Sum every edge's boxes into slopes (4, LP2); boxes (4, count * DEPTH), used: ids of the edges."""
     for first in range(0, count, ROWS):
         row = first + tl.arange(0, ROWS)
         m = row < count
@@ -164,7 +166,7 @@ def empty_boxes(boxes, room, used, count, slopes, LP2: tl.constexpr, DEPTH: tl.c
 
 @triton.jit
 def to_points(edges, slopes, ids, scale, LP: tl.constexpr):
-    """Slopes x, y, z (LP,) over the keypoints, given those over edges (4, LP * LP)."""
+    """Backpropagate slopes over edges (4, LP * LP) to the keypoints: x, y, z (LP,)."""
     across = ids[:, None] * LP + ids[None, :]
     dx, dy = tl.load(edges + across), tl.load(edges + LP * LP + across)
     dz, length = tl.load(edges + 2 * LP * LP + across), tl.load(edges + 3 * LP * LP + across)
@@ -185,7 +187,7 @@ def geometry(
     px, py, pz, ids, weights, links, used, betas, count, edge_count, room, scratch, scale,
     FRAMES: tl.constexpr, LP: tl.constexpr, DEPTH: tl.constexpr, BLOCK: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
-    """One family: value, and `scale` times its slopes over the keypoints.
+    """Evaluate one family: its value, and `scale` times its gradient over the keypoints.
 
     scratch: edges (4, LP * LP), slopes (4, LP * LP), boxes (4, room).
     """

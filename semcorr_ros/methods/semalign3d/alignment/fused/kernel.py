@@ -36,8 +36,9 @@ def descend(
     BLOCK: tl.constexpr, ROWS: tl.constexpr, FREE: tl.constexpr, TURNED: tl.constexpr,
     TURNED_SPARSE: tl.constexpr, PAIRS: tl.constexpr, TRIPLES: tl.constexpr,
 ):  # fmt: skip
-    """numbers, first, second (H, P), values (H,) and points (H, 3, LP) are written in place.
+    """Run `steps` steps of Adam, one program per hypothesis.
 
+    Writes numbers, first, second (H, P), values (H,) and points (H, 3, LP) in place.
     holds: size of scratch per hypothesis.
     """
     h = tl.program_id(0).to(tl.int64)
@@ -46,7 +47,7 @@ def descend(
     surface = tl.load(surfaces + h)
     ids, wide = tl.arange(0, LP), tl.arange(0, NP)
     used, filled = ids < L, wide < N
-    # Where things are in `known` and in `scratch`; see tables.py.
+    # Offsets in `known` and in `scratch`; see tables.py.
     LP2: tl.constexpr = LP * LP
     BARY: tl.constexpr = 4 * LP + 2 * LP2
     FACING: tl.constexpr = BARY + LP * NP
@@ -153,7 +154,7 @@ def descend(
 
 @triton.jit
 def adam(numbers, first, second, gradient, rates, unbias1, unbias2, P, PP: tl.constexpr):
-    """One step of one hypothesis."""
+    """Update one hypothesis by one step of Adam."""
     i = tl.arange(0, PP)
     m = i < P
     g = tl.load(gradient + i, mask=m, other=0.0)

@@ -11,7 +11,7 @@ import triton.language as tl
 
 @triton.jit
 def rotation_of(x, y, z, w):
-    """Nine numbers, row by row, of the matrix of a quaternion of any length."""
+    """Convert a quaternion of any length to the nine entries of its matrix, row by row."""
     inverse = 1.0 / tl.sqrt(x * x + y * y + z * z + w * w)
     x, y, z, w = x * inverse, y * inverse, z * inverse, w * inverse
     return (
@@ -23,7 +23,7 @@ def rotation_of(x, y, z, w):
 
 @triton.jit
 def shape_of(numbers, known, ids, L, M, LP: tl.constexpr, MP: tl.constexpr, MODES: tl.constexpr):
-    """Canonical keypoints with modes and residual: x, y, z vectors (LP,)."""
+    """Deform the canonical keypoints by modes and residual: x, y, z (LP,)."""
     m = tl.arange(0, MP)
     share = tl.load(numbers + 8 + m, mask=m < M, other=0.0)
     residual = numbers + 8 + M + 3 * ids
@@ -42,7 +42,7 @@ def shape_of(numbers, known, ids, L, M, LP: tl.constexpr, MP: tl.constexpr, MODE
 def keypoints_of(
     numbers, known, ids, L, M, LP: tl.constexpr, MP: tl.constexpr, MODES: tl.constexpr, FREE: tl.constexpr
 ):
-    """Camera-frame keypoints: x, y, z vectors (LP,); lanes from L on mean nothing."""
+    """Place the keypoints in the camera frame: x, y, z (LP,); lanes from L on are undefined."""
     if FREE:
         used = ids < L
         px = tl.load(numbers + 3 * ids, mask=used, other=0.0)
@@ -61,7 +61,7 @@ def keypoints_of(
 
 @triton.jit
 def rotation_back(numbers, gradient, s00, s01, s02, s10, s11, s12, s20, s21, s22):
-    """Stores the gradient over the quaternion, given that over its matrix."""
+    """Store the gradient over the quaternion, given that over its matrix."""
     x, y, z, w = tl.load(numbers), tl.load(numbers + 1), tl.load(numbers + 2), tl.load(numbers + 3)
     inverse = 1.0 / tl.sqrt(x * x + y * y + z * z + w * w)
     x, y, z, w = x * inverse, y * inverse, z * inverse, w * inverse
@@ -83,7 +83,7 @@ def keypoints_back(
     numbers, known, ids, sx, sy, sz, gradient, L, M,
     LP: tl.constexpr, MP: tl.constexpr, MODES: tl.constexpr, FREE: tl.constexpr,
 ):  # fmt: skip
-    """Stores the gradient over all numbers but the focal length, given slopes (LP,) over keypoints."""
+    """Store the gradient over all numbers but the focal length, given slopes (LP,) over keypoints."""
     used = ids < L
     if FREE:
         tl.store(gradient + 3 * ids, sx, mask=used)

@@ -14,14 +14,14 @@ TINY = tl.constexpr(1e-38)
 
 @triton.jit
 def project(x, y, z, focal, surface):
-    """x, y and relief in normalized image coordinates (alignment/state.py)."""
+    """Project to x, y and relief in normalized image coordinates (alignment/state.py)."""
     scale = focal / tl.maximum(z, NEAR)
     return x * scale, y * scale, focal * (z / surface - 1.0)
 
 
 @triton.jit
 def project_back(x, y, z, u, v, r, focal, surface, su, sv, sr):
-    """Slopes over x, y, z and over the focal length, given those over u, v, r."""
+    """Backpropagate slopes over u, v, r to x, y, z and the focal length."""
     scale = focal / tl.maximum(z, NEAR)
     toward = su * u + sv * v
     sz = sr * focal / surface - tl.where(z > NEAR, toward / tl.maximum(z, NEAR), 0.0)
@@ -30,7 +30,7 @@ def project_back(x, y, z, u, v, r, focal, surface, su, sv, sr):
 
 @triton.jit
 def log_visibility(x, y, z, facing, ids, qx, qy, qz, qw, SIZE: tl.constexpr):
-    """As visibility.py, for facing (3, SIZE) in the canonical frame, turned by a quaternion."""
+    """Compute log visibility as in visibility.py; facing (3, SIZE), canonical, is turned by a quaternion."""
     fx, fy, fz = tl.load(facing + ids), tl.load(facing + SIZE + ids), tl.load(facing + 2 * SIZE + ids)
     inverse = 1.0 / tl.sqrt(qx * qx + qy * qy + qz * qz + qw * qw + TINY)
     qx, qy, qz, qw = qx * inverse, qy * inverse, qz * inverse, qw * inverse
@@ -45,7 +45,7 @@ def log_visibility(x, y, z, facing, ids, qx, qy, qz, qw, SIZE: tl.constexpr):
 
 @triton.jit
 def spill(u, v, used, blurred, rows, columns, low_x, low_y, per_x, per_y, share):
-    """Mean background at u, v, bilinear and 0 outside the lookup; slopes of it over u and v."""
+    """Sample the background at u, v, bilinear, 0 outside: `share` of its sum, and slopes over u, v."""
     x, y = (u - low_x) * per_x, (v - low_y) * per_y
     inside = used & (x > -1.0) & (y > -1.0) & (x < columns) & (y < rows)
     column, row = tl.floor(x), tl.floor(y)

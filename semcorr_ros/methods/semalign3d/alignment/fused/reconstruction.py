@@ -16,7 +16,7 @@ def explain(
     samples, semantic, stride, rows, pool, focal, sigma, weight, placed, sums, batch,
     TILE: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """Negative mean of max_i p_rec over the samples `rows`; slopes over u, v, r and the focal length.
+    """Compute the negative mean of max_i p_rec over `rows`, and slopes over u, v, r and focal length.
 
     u, v, r, visible (SIZE,): where the class points are; samples (4, pool): x, y, relief, its weight;
     placed (3, SIZE) and sums (3, SIZE) are room to work in.

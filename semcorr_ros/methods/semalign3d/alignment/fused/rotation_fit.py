@@ -15,7 +15,7 @@ TINY = tl.constexpr(1e-30)
 
 @triton.jit
 def fit_rotation(known, ids, px, py, pz, LP: tl.constexpr):
-    """Its quaternion x, y, z, w, of any length.
+    """Fit the rotation canonical -> camera; returns its quaternion x, y, z, w, of any length.
 
     known: canonical keypoints (3, LP), then each one's share of the mean (LP,).
     """

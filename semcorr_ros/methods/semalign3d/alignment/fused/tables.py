@@ -16,7 +16,7 @@ NEVER = -1e9  # stands for log 0, so that no infinity enters the arithmetic
 
 
 def lanes(count: int, least: int = 16) -> int:
-    """The power of two that the kernel pads a dimension to."""
+    """Round a dimension up to the power of two that the kernel pads it to."""
     return max(least, 1 << max(0, count - 1).bit_length())
 
 
@@ -39,7 +39,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Class:
-    """Layout of `known`: keypoints (3, LP), share of each in the mean of the seen (LP), edge weights of
+    """Layout of `known`: keypoints (3, LP), share of each in the mean of the annotated (LP), edge weights of
     both families (2, LP, LP), barycentric (LP, NP), facing (3, NP) and (3, LP), modes (3, MP, LP), rates
     (PP), then the Betas of both families.
     """
@@ -56,11 +56,11 @@ def class_tables(model: ClassRepresentation, visibility: bool, rates: Float[Tens
     lp, np, mp = lanes(count), lanes(points), lanes(modes, 1)
     pairs = _links(model.statistics.edge_pairs, [(0, 1), (2, 3)], lp)
     triples = _links(model.statistics.frames, [(0, 1), (0, 2), (0, 3)], lp)
-    seen = model.seen.to(model.sparse.dtype)
+    annotated = model.annotated.to(model.sparse.dtype)
     facing, facing_sparse = model.dense.prototypes.facing, model.sparse_prototypes.facing
     parts = [
         _padded(model.sparse.T, (3, lp)),
-        _padded(seen / seen.sum().clamp_min(1), (lp,)),
+        _padded(annotated / annotated.sum().clamp_min(1), (lp,)),
         pairs.weights,
         triples.weights,
         _padded(model.dense.barycentric.T, (lp, np)),
@@ -76,14 +76,14 @@ def class_tables(model: ClassRepresentation, visibility: bool, rates: Float[Tens
     return Class(known.contiguous(), torch.cat(links).to(torch.int32), pairs, triples)
 
 
-def sample_tables(seen: Evidence) -> Float[Tensor, "8 pool"]:
-    """x, y, relief and its weight of the image points for the dense cloud, then for the keypoints."""
-    kinds = (seen.dense, seen.sparse)
+def sample_tables(evidence: Evidence) -> Float[Tensor, "8 pool"]:
+    """Stack x, y, relief and its weight of the image points for the dense cloud, then the keypoints."""
+    kinds = (evidence.dense, evidence.sparse)
     return torch.cat([torch.stack(_rows(kind)) for kind in kinds]).contiguous()
 
 
 def semantic_table(samples: ImageSamples) -> Float[Tensor, "pool point"]:
-    """log p_sem without infinities."""
+    """Clamp log p_sem, so that no infinity enters the arithmetic."""
     return samples.log_semantic.clamp_min(NEVER).contiguous()
 
 
@@ -102,7 +102,7 @@ def _links(family: BetaFamily, ends: list[tuple[int, int]], lp: int) -> Links:
     edges = torch.stack([family.indices[:, i] * lp + family.indices[:, j] for i, j in ends])
     used, row, often = edges.flatten().unique(return_inverse=True, return_counts=True)
     depth = lanes(int(often.max()) if count else 0, 1)
-    # The how-manyth use of its edge each use is: its box.
+    # The count of earlier uses of the same edge: its box.
     order = row.argsort(stable=True)
     begins = often.cumsum(0) - often
     place = torch.empty_like(row)

@@ -1,6 +1,6 @@
 """Energy terms, one per file, found by name.
 
-A file says `PLUGIN = Term(energy)`, with `energy(state, seen, model) -> Float[Tensor, "hypothesis"]`:
+A file says `PLUGIN = Term(energy)`, with `energy(state, evidence, model) -> Float[Tensor, "hypothesis"]`:
 unweighted, lower is better, no reduction over hypotheses. The objective owns weights and schedules.
 """
 

@@ -15,7 +15,7 @@ SURFACE_TO_CENTER = 0.5
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
     """Compute (d_target - mean_z(C_sparse))^2, in working units."""
-    mean_z = state.keypoints[:, model.seen, 2].mean(-1)
+    mean_z = state.keypoints[:, model.annotated, 2].mean(-1)
     return (state.surface_depth + SURFACE_TO_CENTER - mean_z) ** 2
 
 

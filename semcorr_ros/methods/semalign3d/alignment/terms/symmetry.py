@@ -2,8 +2,8 @@
 
 Between keypoints i and j and their mirror images the distances should have the ratio they have in the
 class's mean shape, as far as the training shapes did: what the class's modes do to a ratio is its
-tolerance, so legs that walk are not tied. Silent without a flip table, and where the mean shape itself
-does not fit the table.
+tolerance, so walking legs stay free. 0 without a flip table, and where the mean shape itself does not
+fit the table.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def mirrored_pairs(model: ClassRepresentation) -> Int[Tensor, "pair 4"]:
     i, j = torch.triu_indices(len(flip), len(flip), 1, device=model.sparse.device)
     low, high = torch.minimum(mirror[i], mirror[j]), torch.maximum(mirror[i], mirror[j])
     once = (i * len(flip) + j) < (low * len(flip) + high)
-    known = model.seen[i] & model.seen[j] & model.seen[low] & model.seen[high]
+    known = model.annotated[i] & model.annotated[j] & model.annotated[low] & model.annotated[high]
     return torch.stack([i, j, mirror[i], mirror[j]], -1)[once & known]
 
 

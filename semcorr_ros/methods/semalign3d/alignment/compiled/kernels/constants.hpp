@@ -4,7 +4,7 @@
 namespace semcorr {
 
 constexpr float EPSILON = 1e-4f;          // terms/geometry.py clamps measures to [EPSILON, 1 - EPSILON]
-constexpr float DEGENERATE_EDGE = 1e-8f;  // representation/geometry_measures.py
+constexpr float DEGENERATE_EDGE = 1e-8f;  // building/geometry_measures.py
 constexpr float DEGENERATE_SINE = 1e-6f;
 constexpr float MIN_DEPTH = 0.05f;        // state.py
 constexpr float HORIZON = 0.0f;           // visibility.py

@@ -1,4 +1,4 @@
-// What library.py calls. Nothing is thrown across this border but std::bad_alloc, which ends the process.
+// The C interface that library.py calls. Only std::bad_alloc may leave it, which ends the process.
 
 #include "scoring.hpp"
 #include "step.hpp"
@@ -16,9 +16,9 @@ void semcorr_score(const semcorr::Class* known, const semcorr::Samples* samples,
 }
 
 void semcorr_fit_rotation(const float* canonical, const float* points, semcorr::Size count,
-                          const semcorr::Index* seen, semcorr::Size seen_count, float* rotation) {
+                          const semcorr::Index* annotated, semcorr::Size annotated_count, float* rotation) {
   float found[3][3];
-  semcorr::fit_rotation(canonical, points, count, seen, seen_count, found);
+  semcorr::fit_rotation(canonical, points, count, annotated, annotated_count, found);
   std::copy(&found[0][0], &found[0][0] + 9, rotation);
 }
 

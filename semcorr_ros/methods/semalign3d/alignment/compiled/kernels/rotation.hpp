@@ -11,7 +11,7 @@ namespace semcorr {
 
 constexpr int SWEEPS = 12;  // of Jacobi's method; five are enough for doubles
 
-inline bool is_finite(double x) {  // by its bits: fast arithmetic may hold NaN to be impossible
+inline bool is_finite(double x) {  // by its bits: fast arithmetic may assume there is no NaN
   std::uint64_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return (bits & 0x7FF0000000000000u) != 0x7FF0000000000000u;
@@ -35,20 +35,20 @@ inline void annihilate(double (&a)[4][4], double (&v)[4][4], int p, int q) {
   }
 }
 
-// Proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the seen keypoints; the
-// identity where there is no telling, as for points that are not finite.
-inline void fit_rotation(const float* canonical, const float* points, Size count, const Index* seen,
-                         Size seen_count, float (&rotation)[3][3]) {
+// Proper rotation (3, 3) that turns canonical (L, 3) into points (3, L), over the annotated keypoints; the
+// identity where it is undetermined, as for points that are not finite.
+inline void fit_rotation(const float* canonical, const float* points, Size count, const Index* annotated,
+                         Size annotated_count, float (&rotation)[3][3]) {
   double c[3][3] = {}, center[3] = {}, mean[3] = {};
-  for (Size n = 0; n < seen_count; ++n)
+  for (Size n = 0; n < annotated_count; ++n)
     for (int k = 0; k < 3; ++k) {
-      center[k] += static_cast<double>(canonical[3 * seen[n] + k]) / seen_count;
-      mean[k] += static_cast<double>(points[k * count + seen[n]]) / seen_count;
+      center[k] += static_cast<double>(canonical[3 * annotated[n] + k]) / annotated_count;
+      mean[k] += static_cast<double>(points[k * count + annotated[n]]) / annotated_count;
     }
-  for (Size n = 0; n < seen_count; ++n)
+  for (Size n = 0; n < annotated_count; ++n)
     for (int k = 0; k < 3; ++k)
       for (int m = 0; m < 3; ++m)
-        c[k][m] += (points[k * count + seen[n]] - mean[k]) * (canonical[3 * seen[n] + m] - center[m]);
+        c[k][m] += (points[k * count + annotated[n]] - mean[k]) * (canonical[3 * annotated[n] + m] - center[m]);
   double size = 0.0;
   for (const auto& row : c)
     for (double entry : row) size += entry * entry;

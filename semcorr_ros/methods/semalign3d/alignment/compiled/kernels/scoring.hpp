@@ -1,4 +1,4 @@
-// The likelihood of many starts at a glance.
+// The likelihood of many starts from few samples.
 #pragma once
 
 #include <cmath>
@@ -22,7 +22,7 @@ inline void score(const Class& known, const Samples& samples, const float* point
     const float* at = points + h * 3 * known.keypoints;
     float rotation[3][3] = {};
     if (known.facing != nullptr)
-      fit_rotation(known.sparse, at, known.keypoints, known.seen, known.seen_count, rotation);
+      fit_rotation(known.sparse, at, known.keypoints, known.annotated, known.annotated_count, rotation);
     blend(known, at, dense.data());
     project(dense.data(), n, focals[h], surfaces[h], placed.data());
     log_visibility(dense.data(), known.facing, n, rotation, visible.data());

@@ -61,7 +61,8 @@ class Descent {
     focals_[h] = focal;
     float rotation[3][3] = {};
     if (known_.facing != nullptr || known_.facing_sparse != nullptr)
-      fit_rotation(known_.sparse, points(h), known_.keypoints, known_.seen, known_.seen_count, rotation);
+      fit_rotation(known_.sparse, points(h), known_.keypoints, known_.annotated, known_.annotated_count,
+                   rotation);
     blend(known_, points(h), dense(h, dense_));
     project(dense(h, dense_), known_.points, focal, surface, dense(h, placed_));
     log_visibility(dense(h, dense_), known_.facing, known_.points, rotation, &visible_[h * known_.points]);
@@ -88,7 +89,7 @@ class Descent {
               weight[SPARSE], slope_sparse_.data(), slope_focal_.data(), &term(SPARSE, 0), cost_.data());
   }
 
-  // All gradients over the keypoints; the objective, which only the last step is asked for.
+  // All gradients over the keypoints; the objective, in the last step only.
   void collect(Size h, Size t) {
     const float surface = search_.surface[h], focal = focals_[h];
     const float* weight = weights(t);
@@ -109,11 +110,12 @@ class Descent {
 
   // Value and gradient of terms/depth.py.
   float depth(Size h, float weight, float* slope) {
-    const float share = 1.0f / static_cast<float>(known_.seen_count);
+    const float share = 1.0f / static_cast<float>(known_.annotated_count);
     const Size z = 2 * known_.keypoints;
     float error = search_.surface[h] + SURFACE_TO_CENTER;
-    for (Size n = 0; n < known_.seen_count; ++n) error -= points(h)[z + known_.seen[n]] * share;
-    for (Size n = 0; n < known_.seen_count; ++n) slope[z + known_.seen[n]] -= 2.0f * weight * error * share;
+    for (Size n = 0; n < known_.annotated_count; ++n) error -= points(h)[z + known_.annotated[n]] * share;
+    for (Size n = 0; n < known_.annotated_count; ++n)
+      slope[z + known_.annotated[n]] -= 2.0f * weight * error * share;
     return error * error;
   }
 

@@ -23,13 +23,13 @@ struct Betas {            // one family of measures; edges i -> j are numbered i
 
 struct Class {
   const float* sparse;         // (L, 3)
-  const Index* seen;           // keypoints that were ever annotated
+  const Index* annotated;      // keypoints that were ever annotated
   const float* modes;          // (M, 3 L)
   const float* barycentric;    // (L, N)
   const float* facing;         // (3, N); null when points may explain pixels from behind
   const float* facing_sparse;  // (3, L)
   Size keypoints;
-  Size seen_count;
+  Size annotated_count;
   Size mode_count;
   Size points;
   Betas edge_pairs;
