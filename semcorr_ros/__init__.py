@@ -4,7 +4,7 @@ import semcorr_ros
 mug = semcorr_ros.load("mug.safetensors")
 answer = mug.find(rgb, depth=metres, K=camera_matrix)      # depth and K are optional
 print(answer.names, answer.pixels, answer.xyz, answer.pose)
-semcorr_ros.draw(answer)                                   # RGB, uint8
+semcorr_ros.draw(answer, rgb)                              # RGB, uint8
 """
 
 from __future__ import annotations

@@ -98,5 +98,6 @@ def nowhere(count: int) -> Correspondences:
 
 def refused(info: CategoryInfo, refusal: Refusal, names: Sequence[str] | None = None) -> Answer:
     """Make the answer of an object that was not found at all."""
+    edges = info.edges if names is None else ()
     names = info.keypoint_names if names is None else names
-    return Answer(info, tuple(names), nowhere(len(names)), float("nan"), refusal=refusal, edges=info.edges)
+    return Answer(info, tuple(names), nowhere(len(names)), float("nan"), refusal=refusal, edges=edges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,34 +14,47 @@ from jaxtyping import Bool, Float, UInt8
 
 from semcorr_ros import backbones, methods
 from semcorr_ros.answer import Answer
-from semcorr_ros.artifacts import DepthMap, Frame
+from semcorr_ros.artifacts import Camera, DepthMap, Frame
+from semcorr_ros.devices import choose_device
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry import cameras
 from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
-from semcorr_ros.places import Box, Place
-from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
+from semcorr_ros.options import check
+from semcorr_ros.places import Box, Place, check_inside
+from semcorr_ros.provider_options import (
+    AlignmentOptions,
+    ComputeOptions,
+    DepthOptions,
+    FeatureOptions,
+    JudgementOptions,
+    MaskOptions,
+)
+from semcorr_ros.refusal import Refusal
+from semcorr_ros.sensing.images import metric_depth
 from semcorr_ros.visualization.overlay import draw_answer
 
 
 def load(
     class_file: str | Path,
     device: str = "auto",
-    min_score: float | None = None,
-    quality: str = "fast",
-    seed: int = 0,
+    min_score: float = JudgementOptions.min_score,
+    quality: str = AlignmentOptions.quality,
+    seed: int = AlignmentOptions.seed,
 ) -> LoadedClass:
     """Load a class file and the backbone that it was built on.
 
-    device: of torch; auto = cuda where there is one. min_score: confidence below which an object is refused
-    (default: the backbone's own). quality: "fast", "paper", or a YAML file. Raises FileNotFoundError,
-    ValueError for a damaged file, ImportError naming the extra that its backbone needs.
+    device: of torch; auto = cuda where there is one. min_score: confidence below which an object is refused;
+    -1 = the backbone's own. quality: "fast", "paper", or a YAML file. Raises FileNotFoundError, ValueError
+    naming what is not allowed or a damaged file, ImportError naming the extra that its backbone needs.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    options = FeatureOptions(), MaskOptions(), DepthOptions()
+    if not isinstance(class_file, (str, Path)) or not str(class_file):
+        raise ValueError(f"class_file must be the path of a class file, got {class_file!r}")
+    check(JudgementOptions(min_score), _spelled)
+    check(AlignmentOptions(quality, operator.index(seed)), _spelled)
+    device = choose_device(ComputeOptions(device), _spelled)
     origin = methods.read_origin(class_file)
-    providers = live_providers(options, device, origin, lambda group, name: name)
+    providers = live_providers((FeatureOptions(), MaskOptions(), DepthOptions()), device, origin, _spelled)
     model = methods.load(class_file, device, Quality(quality))
     backbones.check(model, providers.features.backbone, class_file)
     return LoadedClass(model, Finder(providers, min_score, seed))
@@ -51,14 +65,17 @@ def draw(
 ) -> UInt8[np.ndarray, "rows columns 3"]:
     """Draw an answer; one that is refused in a red frame with the reason.
 
-    image: RGB, without the lens's distortion (default: the one that was looked at).
+    image: RGB, without the lens's distortion (default: the one that was looked at, where something was
+    placed). Raises ValueError for an image of another type or size, and without any.
     """
+    placed = None if answer.placed is None else answer.placed.seen.image.cpu()
     if image is None:
-        if answer.placed is None:
-            raise ValueError("nothing was placed: give the image to draw on")
-        shown = answer.placed.seen.image.cpu()
-    else:
-        shown = torch.from_numpy(np.ascontiguousarray(image))
+        if placed is None:
+            raise ValueError("nothing was placed: give the image, draw(answer, rgb)")
+        return np.asarray(draw_answer(placed, answer))
+    shown = _rgb(image)
+    if placed is not None and shown.shape != placed.shape:
+        raise ValueError(f"the answer is about an image of {tuple(placed.shape)}, got {tuple(shown.shape)}")
     return np.asarray(draw_answer(shown, answer))
 
 
@@ -89,48 +106,94 @@ class LoadedClass:
         Metric positions need depth and K. Raises ValueError naming what does not fit.
         """
         frame = _frame(image, depth, K)
-        given = None if mask is None else torch.from_numpy(np.ascontiguousarray(_mask(mask, frame)))
-        place = Place(box=None if box is None or mask is not None else _box(box, frame), mask=given)
+        if box is not None and mask is not None:
+            raise ValueError("box and mask exclude each other")
+        given = None if mask is None else _mask(mask, frame)
+        place = Place(box=None if box is None else _box(box, frame), mask=given)
         return self.finder.find(self.model, self.finder.scene(frame), place)
 
     def transfer(self, source: Answer, pixels: Any, target: Answer, names: Sequence[str] = ()) -> Answer:
-        """Carry pixels (n, 2) of the source's picture over to the target's."""
-        points = torch.as_tensor(np.asarray(pixels, np.float32)).reshape(-1, 2)
+        """Carry pixels (n, 2) of the source's picture over to the target's.
+
+        Of a source or target that is refused every point is REJECTED. Raises ValueError for pixels outside
+        the source, names that are not one per pixel, and what is no answer.
+        """
+        for answer in (source, target):
+            if not isinstance(answer, Answer):
+                raise ValueError(f"source and target are answers of find(), got {type(answer).__name__}")
+        points = np.asarray(pixels, np.float32)
+        if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+            raise ValueError(f"pixels must be (n, 2), one or more, got {points.shape}")
+        if source.placed is not None:
+            height, width = source.placed.seen.image.shape[:2]
+            check_inside(points.tolist(), (int(height), int(width)), "pixel")
         names = tuple(names) or tuple(f"point_{i}" for i in range(len(points)))
         if len(names) != len(points):
             raise ValueError(f"{len(names)} names for {len(points)} pixels")
-        return self.finder.transfer(source, points, names, target)
+        return self.finder.transfer(source, torch.from_numpy(points), names, target)
+
+
+def _spelled(options: object, name: str) -> str:
+    """Name an option as an argument of `load`."""
+    return name
+
+
+def _rgb(image: Any) -> torch.Tensor:
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"image must be uint8 RGB (height, width, 3), got {image.dtype} {image.shape}")
+    return _tensor(image)
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def _frame(image: Any, depth: Any, K: Any) -> Frame:
-    image = np.ascontiguousarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"image must be uint8 RGB (height, width, 3), got {image.dtype} {image.shape}")
-    size = (int(image.shape[0]), int(image.shape[1]))
-    camera = None if K is None else cameras.from_matrix(torch.as_tensor(np.asarray(K, np.float32)), size)
-    measured = None
-    if depth is not None:
-        depth = np.asarray(depth)
-        if depth.shape != size or depth.dtype.kind != "f":
-            told = f"got {depth.dtype} {depth.shape}; divide millimetres by 1000"
-            raise ValueError(f"depth must be float metres {size}, {told}")
-        measured = DepthMap(torch.from_numpy(np.ascontiguousarray(depth, np.float32)), metric=True)
-    return Frame(torch.from_numpy(image), camera, measured)
+    shown = _rgb(image)
+    size = (int(shown.shape[0]), int(shown.shape[1]))
+    return Frame(
+        shown, None if K is None else _camera(K, size), None if depth is None else _depth(depth, size)
+    )
 
 
-def _mask(mask: Any, frame: Frame) -> np.ndarray:
+def _camera(K: Any, size: tuple[int, int]) -> Camera:
+    try:
+        matrix = np.asarray(K, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"K must be a 3x3 matrix of numbers in pixels, got {K!r}") from error
+    return cameras.from_matrix(torch.from_numpy(matrix), size)
+
+
+def _depth(depth: Any, size: tuple[int, int]) -> DepthMap:
+    depth = np.asarray(depth)
+    if depth.shape != size or depth.dtype.kind != "f":
+        told = f"got {depth.dtype} {depth.shape}; divide millimetres by 1000"
+        raise ValueError(f"depth must be float metres {size}, {told}")
+    try:
+        return metric_depth(depth.astype(np.float32))
+    except Refusal as refusal:
+        middle = float(np.median(depth[depth > 0]))
+        raise ValueError(
+            f"depth must be in metres, its median is {middle:.0f}: divide millimetres by 1000"
+        ) from (refusal)
+
+
+def _mask(mask: Any, frame: Frame) -> torch.Tensor:
     mask, size = np.asarray(mask), tuple(frame.image.shape[:2])
     if mask.dtype != bool or mask.shape != size or not mask.any():
         told = f"got {mask.dtype} {mask.shape}, {int((mask != 0).sum())} True"
         raise ValueError(f"mask must be bool {size} with a True pixel, {told}")
-    return mask
+    return _tensor(mask)
 
 
-def _box(box: Box, frame: Frame) -> Box:
-    x, y, width, height = (round(float(value)) for value in box)
+def _box(box: Any, frame: Frame) -> Box:
     h, w = frame.image.shape[:2]
+    wanted = f"box (x, y, width, height) must lie inside the {w}x{h} image, 4 px or more; got {box}"
+    numbers = np.asarray(box, float)
+    if numbers.shape != (4,) or not np.isfinite(numbers).all():
+        raise ValueError(wanted)
+    x, y, width, height = (round(value) for value in numbers.tolist())
     if min(x, y) < 0 or min(width, height) < 4 or x + width > w or y + height > h:
-        raise ValueError(
-            f"box (x, y, width, height) {tuple(box)} must lie inside the {w}x{h} image, 4 px or more"
-        )
+        raise ValueError(wanted)
     return x, y, width, height

@@ -107,17 +107,20 @@ class Finder:
 
         A source that is refused refuses the answer; so does a target.
         """
-        refusal = source.refusal or target.refusal
-        if source.placed is None or target.placed is None or source.refusal is not None:
-            assert refusal is not None
-            return replace(
-                target, names=tuple(names), points=answers.nowhere(len(names)), edges=(), refusal=refusal
-            )
+        if source.refusal is not None or source.placed is None:
+            reason = source.refusal or Refusal(Code.NOT_FOUND, "the class was not placed in it")
+            told = Refusal(reason.code, f"source picture: {reason.message}")
+            return answers.refused(target.info, told, names)
+        if target.placed is None:
+            reason = target.refusal or Refusal(Code.NOT_FOUND, "the class was not placed in the target")
+            return answers.refused(target.info, reason, names)
         lens = source.placed.seen.lens
         points = points.to(source.placed.seen.features.values)
         ideal = points if lens is None else distortion.to_ideal(points, lens)
         found = source.placed.carry(ideal, target.placed)
-        return replace(target, names=tuple(names), points=self._told(found, target.placed, refusal), edges=())
+        return replace(
+            target, names=tuple(names), points=self._told(found, target.placed, target.refusal), edges=()
+        )
 
     def describe(self, model: Model, placed: Placed) -> Answer:
         """Judge a placement and name every keypoint of the class, also never annotated ones."""

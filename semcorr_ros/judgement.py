@@ -31,6 +31,8 @@ def unmeasured(seen: Observation, pose: Pose) -> str:
     otherwise."""
     if seen.depth is None or not seen.depth.metric or pose.metric:
         return ""
+    if seen.camera is None:
+        return "depth without a calibrated camera: pixels only, no metric positions"
     return "hardly any depth was measured on the object: pixels only, no metric positions"
 
 

@@ -38,6 +38,14 @@ class Place:
 ANYWHERE = Place()
 
 
+def check_inside(points: Sequence[Sequence[float]], size: tuple[int, int], what: str = "point") -> None:
+    """Raises ValueError for a pixel (x, y) that is not in an image of size (h, w)."""
+    height, width = size
+    for i, (x, y) in enumerate(points):
+        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
+            raise ValueError(f"{what} {i} ({x:.1f}, {y:.1f}) is outside the {width}x{height} source image")
+
+
 def first_mask(
     masks: Sequence[MaskProvider], sample: AnnotatedImage, seen: Observation, model: Recognizer | None
 ) -> tuple[Bool[Tensor, "height width"] | None, bool]:

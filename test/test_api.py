@@ -57,6 +57,11 @@ def test_a_box_or_a_mask_says_where(pear, shot):
     [
         ({"image": np.zeros((8, 8, 3))}, "image must be uint8 RGB"),
         ({"depth": np.zeros((96, 128), np.uint16)}, "float metres .* divide millimetres by 1000"),
+        ({"depth": np.full((96, 128), 850.0)}, "metres, its median is 850: divide millimetres by 1000"),
+        ({"K": "abc"}, "K must be a 3x3 matrix of numbers"),
+        ({"K": K.T}, r"K must be \[\[fx, 0, cx\]"),
+        ({"K": np.eye(3)}, "K must be in pixels of the 128x96 image"),
+        ({"box": (1, 2, 3)}, "box .* must lie inside"),
         ({"depth": np.zeros((9, 9), np.float32)}, "depth must be float metres"),
         ({"K": np.eye(2)}, "K must be a finite 3x3 matrix"),
         ({"box": (100, 10, 50, 50)}, "must lie inside the 128x96 image"),
@@ -73,3 +78,54 @@ def test_the_package_itself_loads_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         semcorr_ros.lode  # noqa: B018
+
+
+def test_depth_without_a_camera_gives_no_metres(pear, shot):
+    answer = pear.find(shot.image, depth=shot.depth)
+    assert answer.found
+    assert not answer.pose.metric
+    assert np.isnan(answer.xyz.numpy()).all()
+    assert "calibrated camera" in answer.note
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        ([[99999, -5]], "outside the 128x96 source image"),
+        ([[np.nan, 1]], "outside"),
+        ([[1, 2, 3], [4, 5, 6]], r"pixels must be \(n, 2\)"),
+        ([], r"pixels must be \(n, 2\), one or more"),
+    ],
+)
+def test_only_pixels_of_the_source_are_transferred(pear, shot, pixels, message):
+    answer = pear.find(shot.image)
+    with pytest.raises(ValueError, match=message):
+        pear.transfer(answer, pixels, answer)
+
+
+def test_a_refused_source_refuses_and_says_that_it_was_the_source(pear, shot):
+    there, black = pear.find(shot.image, depth=shot.depth, K=K), pear.find(np.zeros_like(shot.image))
+    answer = pear.transfer(black, [[4, 4]], there)
+    assert answer.refusal.message.startswith("source picture: ")
+    assert answer.pose is None
+    assert np.isnan(answer.pixels.numpy()).all()
+    with pytest.raises(ValueError, match="give the image"):
+        semcorr_ros.draw(black)
+    assert semcorr_ros.draw(black, shot.image).dtype == np.uint8
+    with pytest.raises(ValueError, match="the answer is about an image of"):
+        semcorr_ros.draw(there, np.zeros((9, 9, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"min_score": 50.0}, "min_score must be between -1 and 1, got 50"),
+        ({"seed": -1}, "seed must be between"),
+        ({"device": "cudda"}, "device cudda cannot be used here"),
+        ({"class_file": ""}, "class_file must be the path of a class file, got ''"),
+    ],
+)
+def test_what_load_does_not_take(tmp_path, given, message):
+    write_class(tmp_path / "pear.safetensors", fabricated.make_class())
+    with pytest.raises(ValueError, match=message):
+        semcorr_ros.load(**{"class_file": tmp_path / "pear.safetensors", "device": "cpu"} | given)

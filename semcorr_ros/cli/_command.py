@@ -34,6 +34,8 @@ FRAME, RULE = " │╭╮╰╯|+", {"─", "-"}  # of the box that tyro draws a
 
 def parse(kind: type[Options], arguments: Sequence[str]) -> Options:
     """Parse the arguments of a verb. Raises ValueError with one line that names what is wrong."""
+    fields = [field for group in groups_of(kind) for field in group.fields]
+    _check_flags(fields, arguments)
     rules = ConstructorRegistry()
     rules.struct_rule(_as_described)
     said = io.StringIO()
@@ -47,8 +49,23 @@ def parse(kind: type[Options], arguments: Sequence[str]) -> Options:
                 config=(OmitArgPrefixes, FlagCreatePairsOff),
             )
     except SystemExit as error:
-        raise ValueError(_one_line(kind, said.getvalue())) from error
+        raise ValueError(_one_line(fields, said.getvalue())) from error
     return check(found, flag)
+
+
+def _check_flags(fields: Sequence[dataclasses.Field[Any]], arguments: Sequence[str]) -> None:
+    """Raises ValueError for a flag that does not exist, and for an argument that has none."""
+    known = {f"--{spelled(field)}": field for field in fields}
+    for argument in itertools.takewhile(lambda word: word != "--", arguments):
+        name = argument.partition("=")[0].replace("_", "-")
+        if not name.startswith("--") or name == "--":
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else " (--help shows all options)"
+            raise ValueError(f"Unrecognized option: {argument.partition('=')[0]}{hint}")
+        if known[name].metadata.get("positional"):
+            raise ValueError(f"{shape(known[name])} is given without {name}")
 
 
 def _as_described(info: StructTypeInfo) -> StructConstructorSpec | None:
@@ -86,21 +103,18 @@ def _number(kind: type[int] | type[float], what: str) -> PrimitiveConstructorSpe
     return PrimitiveConstructorSpec(1, "N", read, lambda value: True, lambda value: [str(value)])
 
 
-def _one_line(kind: type[Any], box: str) -> str:
+def _one_line(fields: Sequence[dataclasses.Field[Any]], box: str) -> str:
     """Extract the message from tyro's box of several lines: what is between its title and its first rule."""
     lines = [line.strip(FRAME) for line in box.splitlines()]
     below = itertools.dropwhile(lambda line: set(line) <= RULE, [line for line in lines if line][1:])
     body = itertools.takewhile(lambda line: not set(line) <= RULE, below)
     text = " ".join(body) or "the arguments cannot be understood"
-    fields = [field for group in groups_of(kind) for field in group.fields]
     if text.startswith("Missing from"):
         needed = [field for field in fields if field.default is dataclasses.MISSING]
         missing = [shape(field) for field in needed if field.metadata["doc"].split(";")[0] in text]
         return f"{' and '.join(missing)} must be given (--help shows all options)"
     if text.startswith("Unrecognized"):
-        flags = [f"--{spelled(field)}" for field in fields]
-        near = difflib.get_close_matches(text.split()[2].rstrip(","), flags, 1)
-        return text + (f"; did you mean {near[0]}?" if near else " (--help shows all options)")
+        return f"{text} (--help shows all options)"
     prefix, _, rest = text.partition(": ")
     name = prefix.removeprefix("Error parsing ")
     return text if name == prefix else f"{name}: {rest}" if name.startswith("-") else rest

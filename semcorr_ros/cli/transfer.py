@@ -20,7 +20,7 @@ from semcorr_ros.cli._providers import device_from
 from semcorr_ros.cli._refused import REFUSED, refused_json, say_refused
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Model
-from semcorr_ros.observations import Scene
+from semcorr_ros.places import check_inside
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_refusal
@@ -45,7 +45,7 @@ def run(options: TransferOptions) -> int:
     finder = pictures.finder_from(options.sources, options, options.method.class_file)
     with pictures.bars() as progress:
         shown, scene = pictures.find(finder, model, source, progress)
-        _check_inside(query, scene)
+        check_inside([] if query.points is None else query.points.tolist(), scene.size, "--points, point")
         found = [pictures.find(finder, model, one, progress) for one in targets] if shown.found else []
     with torch.no_grad():
         answers = [_asked(finder, query, shown, target) for target, _ in found]
@@ -125,13 +125,6 @@ def _query(options: TransferOptions, model: Model) -> Query:
             listed = ", ".join(model.known)
             raise ValueError(f"class {model.info.name!r} has no keypoint {name!r}; it has {listed}")
     return Query(tuple(names), None)
-
-
-def _check_inside(query: Query, source: Scene) -> None:
-    height, width = source.size
-    for x, y in [] if query.points is None else query.points.tolist():
-        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
-            raise ValueError(f"--points: ({x:g}, {y:g}) is outside the source, which is {width}x{height}")
 
 
 def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures.Picture]]:

@@ -9,13 +9,22 @@ from torch import Tensor
 from semcorr_ros.artifacts import Camera
 
 MIN_DEPTH = 1e-6
+LEAST_FOCAL = 0.1  # of the longer side: what is below is no pinhole camera, but a normalized matrix
 
 
 def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
-    """Make a camera from a 3x3 intrinsic matrix in pixels; skew is not supported."""
+    """Make a camera from a 3x3 intrinsic matrix in pixels of an image of `size` (h, w); skew is ignored.
+
+    Raises ValueError for what is no such matrix: transposed, normalized, scaled.
+    """
     K = torch.as_tensor(K, dtype=torch.float32)
     if K.shape != (3, 3) or not torch.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
         raise ValueError(f"K must be a finite 3x3 matrix with positive focal lengths, got {K.tolist()}")
+    if not torch.allclose(K[2], torch.tensor([0.0, 0.0, 1.0])) or K[1, 0] != 0:
+        raise ValueError(f"K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {K.tolist()}")
+    if min(K[0, 0], K[1, 1]) < LEAST_FOCAL * max(size):
+        height, width = size
+        raise ValueError(f"K must be in pixels of the {width}x{height} image, got {K.tolist()}")
     return Camera(focal=K[[0, 1], [0, 1]], principal_point=K[:2, 2], size=size)
 
 

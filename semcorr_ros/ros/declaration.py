@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -12,6 +13,7 @@ from rclpy.node import Node
 from semcorr_ros.options import ALWAYS, NEVER, UNCONFIGURED, check
 
 Settings = TypeVar("Settings")
+RESERVED = ("use_sim_time", "start_type_description_service")  # of every node
 
 
 def parameter(holder: object, name: str) -> str:
@@ -28,7 +30,18 @@ def declare(node: Node, kind: type[Settings]) -> Settings:
             node.declare_parameter(item.name, default, _descriptor(item))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ValueError(str(error)) from error
+    _warn_of_unknown(node)
     return read(node, kind, {})
+
+
+def _warn_of_unknown(node: Node) -> None:
+    """Log parameters that were given and mean nothing: a misspelled one would else be ignored in silence."""
+    known = [name for name in node._parameters if "." not in name]
+    for name in getattr(node, "_parameter_overrides", {}):
+        if "." not in name and name not in RESERVED and not node.has_parameter(name):
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else " (ros2 param list shows all)"
+            node.get_logger().warning(f"unknown parameter {name!r} is ignored{hint}")
 
 
 def read(node: Node, kind: type[Settings], changes: dict[str, Any]) -> Settings:

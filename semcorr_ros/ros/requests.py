@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -41,7 +42,9 @@ class Requests:
     async def run(self, work: Callable[[KeepGoing], Any], timeout: float = 0.0, lane: str = REQUESTS) -> Any:
         """Run `work` on the inference thread and return its result; timeout in seconds, 0 = the parameter.
         Raises Refusal."""
-        future, _ = self.submit(work, timeout if timeout > 0 else self._state.settings.request_timeout, lane)
+        if not 0 <= timeout < math.inf:
+            raise Refusal(Code.BAD_REQUEST, f"timeout is in seconds, 0 = `request_timeout`; got {timeout:g}")
+        future, _ = self.submit(work, timeout or self._state.settings.request_timeout, lane)
         outcome = await future
         if isinstance(outcome, BaseException):
             raise outcome

@@ -14,7 +14,7 @@ from semcorr_ros.answer import Answer
 from semcorr_ros.backbones import beware
 from semcorr_ros.devices import choose_device
 from semcorr_ros.finder import Finder, Watch
-from semcorr_ros.methods import DEFAULT, METHODS, Quality
+from semcorr_ros.methods import DEFAULT, METHODS, Quality, method_of
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.declaration import parameter
@@ -85,7 +85,8 @@ class Session:
         try:
             self.device = choose_device(settings, parameter)
             self.finder = Finder(providers_from(settings, self.device), settings.min_score, settings.seed)
-            METHODS.load(DEFAULT).check(Quality(settings.quality))  # report a mistake in it at start
+            for method in {method_of(path) for path in settings.classes} or {DEFAULT}:
+                METHODS.load(method).check(Quality(settings.quality))  # a mistake in it should show at start
             self.bank = _filled_bank(settings, self.device, self.finder.backbone)
         except Exception as error:
             if not is_out_of_memory(error):

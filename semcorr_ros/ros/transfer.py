@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from sensor_msgs.msg import CameraInfo, Image
 
+from semcorr_ros import places
 from semcorr_ros.answer import Answer
 from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.judgement import low_score
@@ -162,13 +163,11 @@ def check_points(points: Sequence[Any], names: Sequence[str]) -> None:
 
 def check_inside(points: Sequence[Any], size: tuple[int, int]) -> None:
     """Raises Refusal BAD_REQUEST for a point (message or pair) that is not in an image of size (h, w)."""
-    height, width = size
-    for i, point in enumerate(points):
-        x, y = point if isinstance(point, (list, tuple)) else (point.x, point.y)
-        if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
-            raise Refusal(
-                Code.BAD_REQUEST, f"point {i} ({x:.1f}, {y:.1f}) is outside the {width}x{height} source image"
-            )
+    pairs = [point if isinstance(point, (list, tuple)) else (point.x, point.y) for point in points]
+    try:
+        places.check_inside(pairs, size)
+    except ValueError as error:
+        raise Refusal(Code.BAD_REQUEST, str(error)) from error
 
 
 def _check_names(resident: Resident, names: Sequence[str]) -> None:

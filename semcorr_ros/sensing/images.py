@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
@@ -78,12 +78,12 @@ def depth_from_message(message: Any) -> DepthMap:
     The encoding alone decides about the unit (REP 118); a picture that is plainly in another one is refused.
     """
     if compressed.is_compressed(message):
-        return _in_metres(_valid(compressed.depth(message)))
+        return metric_depth(compressed.depth(message))
     if message.encoding not in DEPTH:
         raise _unsupported(message, DEPTH)
     element, metres = DEPTH[message.encoding]
     values = _elements(message, np.dtype(element), 1)[..., 0].astype(np.float32) * np.float32(metres)
-    return _in_metres(_valid(values))
+    return metric_depth(values)
 
 
 def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
@@ -94,7 +94,9 @@ def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
     return torch.from_numpy(values.astype(np.int32))
 
 
-def _in_metres(metres: np.ndarray) -> DepthMap:
+def metric_depth(metres: Float[np.ndarray, "height width"]) -> DepthMap:
+    """Clear impossible distances, in place, to 0. Raises Refusal BAD_ENCODING for what are no metres."""
+    metres[~((metres >= NEAREST) & (metres <= FARTHEST))] = 0.0
     if np.count_nonzero(metres > UNLIKELY) > np.count_nonzero(metres) / 2:
         middle = float(np.median(metres[metres > 0]))
         raise Refusal(
@@ -102,11 +104,6 @@ def _in_metres(metres: np.ndarray) -> DepthMap:
             f"depth has a median of {middle:.0f} m: 32FC1 is in metres (REP 118); send millimetres as 16UC1",
         )
     return DepthMap(torch.from_numpy(metres), metric=True)
-
-
-def _valid(metres: np.ndarray) -> np.ndarray:
-    metres[~((metres >= NEAREST) & (metres <= FARTHEST))] = 0.0
-    return metres
 
 
 def _elements(message: Any, element: np.dtype, channels: int) -> np.ndarray:

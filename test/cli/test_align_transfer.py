@@ -182,7 +182,7 @@ def test_nearest_neighbor_needs_no_class(files, tmp_path):
         (["--points", "60,48", "--min-score", "2"], "--min-score must be between -1 and 1"),
         (["--points", "60,48", "--min-score", "0.5", "--method", "nearest_neighbor"], "aligns none"),
         (["--points", ""], "nothing"),
-        (["--points", "500,48"], r"\(500, 48\) is outside"),
+        (["--points", "500,48"], r"\(500.0, 48.0\) is outside"),
         (["--keypoints", "lid"], "no keypoint 'lid'; it has k0"),
         (["--keypoints", "k0", "--target-depth", "a", "b"], "2 files for 1 targets"),
     ],

@@ -58,7 +58,11 @@ def test_words_of_several_options_are_kept_apart():
         ([*ALIGN, "--seed", "-1"], "--seed must be between 0 and 2.14748e+09, got -1"),
         ([*ALIGN, "--min-score", "nan"], "--min-score must be a number, got nan"),
         ([*ALIGN, "--precision", "fp8"], "--precision must be one of fp32, fp16, bf16, got 'fp8'"),
-        ([*ALIGN, "--img", "c"], "Unrecognized options: --img, c; did you mean --image?"),
+        ([*ALIGN, "--img", "c"], "Unrecognized option: --img; did you mean --image?"),
+        (
+            ["--image", "a", "--class-fil", "b"],
+            "Unrecognized option: --class-fil; did you mean --class-file?",
+        ),
         (["--image", "a"], "--class-file FILE must be given (--help shows all options)"),
         ([*ALIGN, "--quality"], "Missing value for argument '--quality'. Expected 1 values."),
         ([*ALIGN, "--help", "luck"], "--help luck: there are picture, output, judgement"),

@@ -69,7 +69,7 @@ def test_disparity_reaches_the_provider(sources, tmp_path):
         (["--precision", "fp8"], "--precision must be one of fp32, fp16, bf16, got 'fp8'"),
         (["--masks", "sam", "luck"], "--masks must be one of annotation, .*none, got 'luck'"),
         (["--feature-cache-gb", "much"], "--feature-cache-gb.*'much'"),
-        (["--maskz", "sam"], "Unrecognized options: --maskz"),
+        (["--maskz", "sam"], "Unrecognized option: --maskz"),
         (["--device", "abacus"], "--device abacus"),
     ],
 )

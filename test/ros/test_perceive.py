@@ -120,6 +120,8 @@ def test_catalogue_reaches_late_subscribers(perceive, ros):
     [
         ({"keypoint_names": ["nose"]}, Response.BAD_REQUEST, "'nose'"),
         ({"points": [Point2D()]}, Response.BAD_REQUEST, "source_image"),
+        ({"timeout": -1.0}, Response.BAD_REQUEST, "timeout is in seconds"),
+        ({"timeout": float("nan")}, Response.BAD_REQUEST, "timeout is in seconds"),
         ({"demonstration_id": "yesterday", "points": [Point2D()]}, Response.NO_IMAGE, "image"),
     ],
 )

@@ -201,6 +201,14 @@ def test_the_simulated_camera_says_that_nothing_can_be_changed(start, ros):
     assert node.stop()[0] == 0
 
 
+def test_a_misspelled_parameter_is_told(start, ros):
+    node = start("scene_camera", {"rte": "4.0", "use_sim_time": "false", "views": "1"})
+    assert Client(ros, "/scene_camera").get("views") == 1
+    _, output = node.stop()
+    assert "unknown parameter 'rte' is ignored; did you mean 'rate'?" in output
+    assert output.count("unknown parameter") == 1
+
+
 def test_a_value_out_of_range_is_refused_at_start(start):
     node = start("scene_camera", {"rate": "-1.0"})
     output, _ = node.process.communicate(timeout=UP_TIME)

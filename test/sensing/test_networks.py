@@ -20,7 +20,7 @@ from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.observations import look_for, scene_of_frame, with_depth
 from semcorr_ros.places import Place, candidates
 from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
-from semcorr_ros.storage import read_json, write_image
+from semcorr_ros.storage import read_json, write_image, write_json
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 SEED = 3  # of a random SAM whose answer overlaps with the pear's
@@ -123,7 +123,10 @@ def files(model, tmp_path_factory):
     mask_networks.save_sam(folder / "sam", SEED)
     depth_networks.save_depth_anything(folder / "depth", metric=True)
     (folder / "quick.yaml").write_text("optimize: {steps: 40}\n")
-    write_image(folder / "pear.png", torch.from_numpy(pear_camera.shoot(model, 70, scale=0.08).image))
+    shot = pear_camera.shoot(model, 70, scale=0.08)
+    write_image(folder / "pear.png", torch.from_numpy(shot.image))
+    (fx, fy), (cx, cy) = shot.camera.focal.tolist(), shot.camera.principal_point.tolist()
+    write_json(folder / "camera.json", {"K": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]})
     return folder
 
 
@@ -142,8 +145,11 @@ def test_align_with_networks(files, tmp_path, monkeypatch):
     networks += ["--depth-network", "depth_anything", "--depth-option", f"weights={files / 'depth'}"]
     networks += ["--depth-option", "side=70", "--precision", "bf16"]
     assert main([*map(str, given), *map(str, networks)]) == 0
+    assert not read_json(tmp_path / "a.json")["metric"]  # its focal length is a guess
+    given += ["--camera", files / "camera.json"]
+    assert main([*map(str, given), *map(str, networks)]) == 0
     assert read_json(tmp_path / "a.json")["metric"]
-    assert len(asked) == 1
+    assert len(asked) == 2
     assert asked[0].region.any()
     assert main(list(map(str, given))) == 0
     assert not read_json(tmp_path / "a.json")["metric"]

@@ -104,5 +104,10 @@ def _to_depth_units(
         energy_by_term=ranking.by_term,
         confidence=ranking.confidence * (trust(model, seen) if seen.mask_is_given else 1.0),
         camera=seen.camera or estimated,
-        metric=seen.depth is not None and seen.depth.metric and evidence.object_depth > 0,
+        metric=_is_metric(seen) and evidence.object_depth > 0,
     )
+
+
+def _is_metric(seen: Observation) -> bool:
+    """Tell whether positions can be metres: a focal length that was searched for is only a guess."""
+    return seen.camera is not None and seen.depth is not None and seen.depth.metric
