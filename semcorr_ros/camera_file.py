@@ -20,4 +20,4 @@ def read_camera(path: str | Path, size: tuple[int, int]) -> Camera:
     try:
         return from_matrix(torch.tensor(content["K"], dtype=torch.float32), size)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: K must be a 3x3 matrix in pixels, {error}") from error
+        raise ValueError(f"{path}: {error}") from error

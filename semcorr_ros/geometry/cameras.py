@@ -9,23 +9,41 @@ from torch import Tensor
 from semcorr_ros.artifacts import Camera
 
 MIN_DEPTH = 1e-6
-LEAST_FOCAL = 0.1  # of the longer side: what is below is no pinhole camera, but a normalized matrix
+# Focal lengths in longer sides of the image: 174 degrees of view (below it, K is a normalized one), and 0.06.
+SHORTEST, LONGEST = 0.025, 1000.0
+SQUEEZED = 4.0  # one focal length over the other
+ASIDE = 10.0  # principal point from the middle of the image, in focal lengths: 84 degrees
 
 
 def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
     """Make a camera from a 3x3 intrinsic matrix in pixels of an image of `size` (h, w); skew is ignored.
 
-    Raises ValueError for what is no such matrix: transposed, normalized, scaled.
+    Raises ValueError for what is no camera's matrix: transposed, normalized, of another image.
     """
     K = torch.as_tensor(K, dtype=torch.float32)
     if K.shape != (3, 3) or not torch.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
         raise ValueError(f"K must be a finite 3x3 matrix with positive focal lengths, got {K.tolist()}")
     if not torch.allclose(K[2], torch.tensor([0.0, 0.0, 1.0])) or K[1, 0] != 0:
         raise ValueError(f"K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {K.tolist()}")
-    if min(K[0, 0], K[1, 1]) < LEAST_FOCAL * max(size):
-        height, width = size
-        raise ValueError(f"K must be in pixels of the {width}x{height} image, got {K.tolist()}")
+    if all(size):
+        _check_plausible(K, size)
     return Camera(focal=K[[0, 1], [0, 1]], principal_point=K[:2, 2], size=size)
+
+
+def _check_plausible(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> None:
+    height, width = size
+    fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
+    low, high = SHORTEST * max(size), LONGEST * max(size)
+    if min(fx, fy) < low or max(fx, fy) > high or max(fx, fy) > SQUEEZED * min(fx, fy):
+        raise ValueError(
+            f"K must be in pixels of the {width}x{height} image: its focal lengths alike, and between "
+            f"{low:g} and {high:g}; got {fx:g} and {fy:g}"
+        )
+    if abs(cx - (width - 1) / 2) > ASIDE * fx or abs(cy - (height - 1) / 2) > ASIDE * fy:
+        raise ValueError(
+            f"K must be in pixels of the {width}x{height} image, but its principal point is "
+            f"({cx:g}, {cy:g}) with focal lengths {fx:g} and {fy:g}"
+        )
 
 
 def centered(focal_px: float, size: tuple[int, int]) -> Camera:

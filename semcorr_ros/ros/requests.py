@@ -42,8 +42,7 @@ class Requests:
     async def run(self, work: Callable[[KeepGoing], Any], timeout: float = 0.0, lane: str = REQUESTS) -> Any:
         """Run `work` on the inference thread and return its result; timeout in seconds, 0 = the parameter.
         Raises Refusal."""
-        if not 0 <= timeout < math.inf:
-            raise Refusal(Code.BAD_REQUEST, f"timeout is in seconds, 0 = `request_timeout`; got {timeout:g}")
+        check_timeout(timeout)
         future, _ = self.submit(work, timeout or self._state.settings.request_timeout, lane)
         outcome = await future
         if isinstance(outcome, BaseException):
@@ -87,3 +86,9 @@ class Requests:
             if hasattr(response, name):
                 setattr(response, name, value)
         return response
+
+
+def check_timeout(seconds: float) -> None:
+    """Check the timeout of a request. Raises Refusal BAD_REQUEST."""
+    if not 0 <= seconds < math.inf:
+        raise Refusal(Code.BAD_REQUEST, f"timeout is in seconds, 0 = `request_timeout`; got {seconds:g}")

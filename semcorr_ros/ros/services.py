@@ -12,7 +12,7 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.camera import Cameras
 from semcorr_ros.ros.messages import class_message, demonstration_message
 from semcorr_ros.ros.outputs import Outputs
-from semcorr_ros.ros.requests import Requests
+from semcorr_ros.ros.requests import Requests, check_timeout
 from semcorr_ros.ros.session import NodeState
 from semcorr_ros.ros.transfer import check_points, has_image, inline_picture
 from semcorr_ros.sensing.picture import Picture
@@ -39,6 +39,7 @@ class TransferService:
     async def _transfer(self, request: Any, response: Any) -> Any:
         transfer = self._state.active_session().transfer
         transfer.check(request)
+        check_timeout(request.timeout)
         target = self._target(request)
         response.header = target.header  # a refusal, too, is about a picture
 
