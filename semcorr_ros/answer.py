@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -78,6 +79,11 @@ class Answer:
         row = {old: new for new, old in enumerate(rows.tolist())}
         edges = tuple((row[a], row[b]) for a, b in self.edges if a in row and b in row)
         return replace(self, names=tuple(names), points=subset(self.points, rows), edges=edges)
+
+
+def surer(one: Answer, other: Answer) -> Answer:
+    """Choose the answer with the higher confidence; the first where neither placed anything."""
+    return other if math.isnan(one.confidence) or other.confidence > one.confidence else one
 
 
 def subset(points: Correspondences, rows: Int[Tensor, "row"]) -> Correspondences:

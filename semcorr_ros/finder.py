@@ -15,19 +15,22 @@ from torch import Tensor
 
 from semcorr_ros import answer as answers
 from semcorr_ros import backbones
-from semcorr_ros.answer import Answer
-from semcorr_ros.artifacts import Correspondences, Frame, Observation
+from semcorr_ros.answer import Answer, surer
+from semcorr_ros.artifacts import Correspondences, FeatureMap, Frame, Observation
 from semcorr_ros.errors import BackboneMismatchError, NotFoundError
+from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import distortion
 from semcorr_ros.judgement import judged, low_score, min_score_for, unmeasured
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.methods import Model, Placed, Search
 from semcorr_ros.observations import Scene, look, look_for, scene_of_frame
-from semcorr_ros.places import ANYWHERE, Place, candidates
+from semcorr_ros.places import ANYWHERE, Place, candidates, where_it_was
+from semcorr_ros.proposals import propose
 from semcorr_ros.refusal import Code, Refusal
 
 # Progress at which a stage begins: shares of the time on a CPU.
 STAGES = {"queued": 0.0, "features": 0.0, "initialize": 0.3, "optimize": 0.4, "select": 0.95}
+ALIGNED = 2  # of the places that are proposed for one object
 Report = Callable[[str, float, float], None]  # stage, progress in [0, 1], lowest energy (NaN: none yet)
 
 
@@ -73,8 +76,12 @@ class Finder:
         return scene_of_frame(frame, self.providers.features, self.providers.depth)
 
     def find(self, model: Model, scene: Scene, place: Place = ANYWHERE, watch: Watch = UNWATCHED) -> Answer:
-        """Place a class in a scene. Raises Refusal BACKBONE_MISMATCH, and TIMEOUT where `watch` gives up."""
-        return self._answer(model, model.place, scene, place, watch)
+        """Place a class in a scene. Raises Refusal BACKBONE_MISMATCH, and TIMEOUT where `watch` gives up.
+
+        An object that is too small for attention to the whole picture is looked for among what stands on
+        planes, where there is depth; of the places most alike the one with the highest confidence is told.
+        """
+        return self._search(model, model.place, scene, (place, None), watch)
 
     def follow(
         self,
@@ -89,16 +96,22 @@ class Finder:
         def follow(seen: Observation, search: Search) -> Placed:
             return model.follow(seen, last, search)
 
-        return self._answer(model, follow, scene, place, watch)
+        return self._search(model, follow, scene, (place, last), watch)
 
-    def candidates(self, model: Model, scene: Scene, most: int) -> list[Place]:
-        """Find where up to `most` objects of a class may be. Raises Refusal NOT_FOUND."""
+    def candidates(self, model: Model, scene: Scene, most: int, watch: Watch = UNWATCHED) -> list[Place]:
+        """Find where up to `most` objects of a class may be.
+
+        Raises Refusal NOT_FOUND, and TIMEOUT where `watch` gives up.
+        """
         if most <= 1:
             return [ANYWHERE]
         try:
             return candidates(scene.seen(), model, most)
         except NotFoundError as error:
-            raise Refusal(Code.NOT_FOUND, str(error)) from error
+            found = propose(scene, model, _Watched(self.providers.features, watch), most)
+            if not found:
+                raise Refusal(Code.NOT_FOUND, str(error)) from error
+            return found
 
     def transfer(
         self, source: Answer, points: Float[Tensor, "point 2"], names: Sequence[str], target: Answer
@@ -135,10 +148,32 @@ class Finder:
             confidence=placed.confidence,
             pose=pose,
             refusal=refusal,
-            note="" if pose is None else unmeasured(placed.seen, pose),
+            note=placed.caveat if pose is None else unmeasured(placed.seen, pose) or placed.caveat,
             edges=model.info.edges,
             placed=placed,
         )
+
+    def _search(
+        self,
+        model: Model,
+        put: Callable[[Observation, Search], Placed],
+        scene: Scene,
+        where: tuple[Place, Placed | None],
+        watch: Watch,
+    ) -> Answer:
+        """Place a class; where it may be anywhere and is not found, in the places that seem best."""
+        place, last = where
+        answer = self._answer(model, put, scene, place, watch)
+        if answer.found or place.given or not model.recognizes:
+            return answer
+        before = where_it_was(last.seen) if last is not None else None
+        if before is not None:
+            answer = surer(answer, self._answer(model, put, scene, before, watch))
+            if answer.found:
+                return answer
+        for other in propose(scene, model, _Watched(self.providers.features, watch), ALIGNED):
+            answer = surer(answer, self._answer(model, put, scene, other, watch))
+        return answer
 
     def _answer(
         self,
@@ -190,6 +225,19 @@ def _on_step(watch: Watch) -> Callable[[int, int, float], bool]:
         return True
 
     return on_step
+
+
+class _Watched(FeatureExtractor):
+    """Encodes as long as a caller wants to go on: a network may take seconds for a picture."""
+
+    def __init__(self, extractor: FeatureExtractor, watch: Watch) -> None:
+        self.backbone, self.from_pixels = extractor.backbone, extractor.from_pixels
+        self._extractor, self._watch = extractor, watch
+
+    def encode(self, ref: ImageRef) -> FeatureMap:
+        """Encode one image. Raises Refusal TIMEOUT."""
+        _check(self._watch)
+        return self._extractor.encode(ref)
 
 
 def _check(watch: Watch) -> None:

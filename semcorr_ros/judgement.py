@@ -48,8 +48,9 @@ def low_score(confidence: float, min_score: float) -> Refusal | None:
 def judged(found: Correspondences, min_score: float, refused: bool = False) -> Correspondences:
     """Set the state of points: one scoring below OF_A_POINT of min_score becomes REJECTED, a visible one
     without position NO_DEPTH; where the whole object is refused, all become REJECTED and lose their
-    position."""
-    state, xyz = found.state.clone(), found.xyz.clone()
+    position. Of an UNKNOWN one not even the pixel is told."""
+    state, xyz, pixels = found.state.clone(), found.xyz.clone(), found.points.clone()
+    pixels[state == int(KeypointState.UNKNOWN)] = torch.nan
     visible = state == int(KeypointState.VISIBLE)
     state[visible & ~torch.isfinite(xyz).all(-1)] = int(KeypointState.NO_DEPTH)
     state[visible & ~(found.score >= OF_A_POINT * min_score)] = int(KeypointState.REJECTED)
@@ -57,4 +58,6 @@ def judged(found: Correspondences, min_score: float, refused: bool = False) -> C
         state[state != int(KeypointState.UNKNOWN)] = int(KeypointState.REJECTED)
     nowhere = (state == int(KeypointState.NO_DEPTH)) | (state == int(KeypointState.UNKNOWN))
     xyz[nowhere if not refused else torch.ones_like(nowhere)] = torch.nan
-    return replace(found, state=state, xyz=xyz, covariance=None if refused else found.covariance)
+    return replace(
+        found, points=pixels, state=state, xyz=xyz, covariance=None if refused else found.covariance
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros import backbones, rendered
@@ -16,9 +17,11 @@ from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import cameras
 from semcorr_ros.masks import MaskProvider, Recognizer
-from semcorr_ros.places import ANYWHERE, SMALL, Place, first_mask, mask_at
+from semcorr_ros.places import ANYWHERE, SMALL, Place, box_of, first_mask, mask_at
 from semcorr_ros.storage import image_size, read_image
-from semcorr_ros.zoom import zoomed
+from semcorr_ros.zoom import Window, coarsened, encode_object, encode_window, object_window
+
+LEAST_SHRINK = 0.7  # a copy that is hardly smaller says nothing new
 
 Part = TypeVar("Part", Camera, DepthMap)
 
@@ -41,11 +44,24 @@ class Scene:
     features: FeatureMap  # of the whole image
     sample: AnnotatedImage  # what a data set says of it; a camera's is unannotated
     ref: ImageRef
+    # Windows that have been encoded: what was proposed is looked at again when it is placed.
+    windows: dict[Window, FeatureMap] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
         """(h, w) of the image."""
         return self.features.image_size
+
+    def close_up(self, mask: Bool[Tensor, "height width"], extractor: FeatureExtractor) -> FeatureMap:
+        """Encode the window around an object; the whole image where a window gains nothing (zoom.py)."""
+        window = object_window(mask) if extractor.from_pixels else None
+        return self.features if window is None else self.window(window, extractor)
+
+    def window(self, window: Window, extractor: FeatureExtractor) -> FeatureMap:
+        """Encode a part of the image, once."""
+        if window not in self.windows:
+            self.windows[window] = encode_window(self.ref, window, extractor)
+        return self.windows[window]
 
     def seen(self) -> Observation:
         """Return the whole picture as an observation without a mask, on the device of its features."""
@@ -112,7 +128,8 @@ def look(
     else:
         found, given = mask_at(place, sample, seen, model, features, masks)
         seen = replace(seen, mask=found, mask_is_given=given)
-    return replace(zoomed(seen, scene.ref, features), lens=scene.frame.lens)
+    assert seen.mask is not None
+    return replace(seen, features=scene.close_up(seen.mask, features), lens=scene.frame.lens)
 
 
 def look_for(
@@ -140,25 +157,43 @@ def observe(sample: AnnotatedImage, providers: Providers, model: Recognizer | No
     return look(scene_of_sample(sample, providers), providers.features, providers.masks, model)
 
 
+def observe_coarsely(
+    sample: AnnotatedImage, seen: Observation, providers: Providers, side: int
+) -> Observation | None:
+    """Observe an object again as a camera sees it from afar: `side` pixels large, everything else as it is.
+
+    None where it is hardly larger than that, and for features that are not computed from pixels.
+    """
+    if seen.mask is None or not seen.mask.any() or not providers.features.from_pixels:
+        return None
+    shrink = side / max(box_of(seen.mask)[2:])
+    if shrink > LEAST_SHRINK:
+        return None
+    image = coarsened(seen.image.cpu(), shrink)
+    ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
+    features = encode_object(ref, seen.mask, providers.features)
+    return replace(seen, image=image.to(seen.image.device), features=features)
+
+
 def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Providers) -> Observation | None:
     """Mirror `seen` left/right, with features encoded anew (a flipped map would be another one).
 
     None where the backbone has no mirrored features for this image (precomputed without `_flip`).
     """
     image = seen.image.flip(1)
+    mask = None if seen.mask is None else seen.mask.flip(1)
     ref = ImageRef(image.cpu(), sample.name, sample.category, mirrored=True, path=sample.image_path)
     try:
-        features = providers.features.encode(ref)
+        features = encode_object(ref, mask, providers.features)
     except FileNotFoundError:
         return None
-    mirrored = Observation(
+    return Observation(
         image=image,
         features=features,
-        mask=None if seen.mask is None else seen.mask.flip(1),
+        mask=mask,
         depth=None if seen.depth is None else replace(seen.depth, values=seen.depth.values.flip(1)),
         camera=None if seen.camera is None else cameras.mirrored(seen.camera),
     )
-    return zoomed(mirrored, ref, providers.features)
 
 
 def lone_image(

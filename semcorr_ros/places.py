@@ -13,13 +13,17 @@ from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Frame, Observation
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry.distortion import rectify_depth
+from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.masks import MaskProvider, Recognizer
 from semcorr_ros.masks._depth_segments import segment_by_depth
 from semcorr_ros.masks._pieces import grown, largest
-from semcorr_ros.masks.attention import attention_mask
+from semcorr_ros.masks._standing import outline
+from semcorr_ros.masks.attention import SHARE, attention_mask
 
 MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off
 SMALLEST_PIECE = 0.25  # share of the first piece below which one is part of the background
+FEWEST_PIXELS = 8  # along a box's shorter side; in less no network sees anything
+COVERED = 0.5  # share of a mask that another one must cover to mean the same
 SEAM = 2  # pixels around a piece that belong to no other one
 SMALL = "if it is there but small, give a region of interest"
 
@@ -33,6 +37,11 @@ class Place:
     box: Box | None = None
     mask: Bool[Tensor, "height width"] | None = None  # True on the object
     rough: bool = False  # the mask is our own guess, not a detector's
+
+    @property
+    def given(self) -> bool:
+        """Whether it is anything less than the whole image."""
+        return self.box is not None or self.mask is not None
 
 
 ANYWHERE = Place()
@@ -70,7 +79,8 @@ def mask_at(
     model: None takes the place as it is.
 
     Inside a box the object is what resembles the class in the features of the whole image; where those
-    are too coarse for it, in features of the box alone. The providers of masks outline it.
+    are too coarse for it, in features of the box alone. Measured depth outlines it against what it stands
+    on, and finds it where nothing resembles the class. The providers of masks outline it further.
     Raises NotFoundError.
     """
     mask = place.mask
@@ -96,7 +106,7 @@ def candidates(seen: Observation, model: Recognizer, most: int) -> list[Place]:
 
     Without depth, one that is hidden in the middle counts as two. Raises NotFoundError.
     """
-    left = attention_mask(seen.features, model.prototypes)
+    left = attention_mask(seen.features, model.prototypes_at(SHARE * max(seen.features.image_size)))
     found: list[Place] = []
     while len(found) < most and left.any():
         mask = _by_depth(largest(left), left, seen, model)
@@ -108,6 +118,18 @@ def candidates(seen: Observation, model: Recognizer, most: int) -> list[Place]:
     if not found:
         raise NotFoundError(f"nothing in the image looks like the class {model.info.name!r}; {SMALL}")
     return found
+
+
+def where_it_was(seen: Observation) -> Place | None:
+    """Return the box of the object in an earlier picture of a stream; None where it was not outlined."""
+    return None if seen.mask is None or not seen.mask.any() else Place(box=box_of(seen.mask))
+
+
+def box_of(mask: Bool[Tensor, "height width"]) -> Box:
+    """Return the smallest box around the True pixels, of which there is one at least."""
+    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
 
 
 def _by_depth(
@@ -128,12 +150,28 @@ def _inside(
 ) -> Bool[Tensor, "height width"]:
     x, y, w, h = window = _widened(box, seen.features.image_size)
     allowed = _filled(window, seen.features)
-    mask = attention_mask(seen.features, model.prototypes) & allowed
-    if not mask.any() and extractor.from_pixels:
+    prototypes = model.prototypes_at(max(box[2:]))
+    mask = attention_mask(seen.features, prototypes) & allowed
+    if not mask.any() and extractor.from_pixels and min(w, h) >= FEWEST_PIXELS:
         part = seen.image[y : y + h, x : x + w].cpu().contiguous()
         mask = torch.zeros_like(allowed)
-        mask[y : y + h, x : x + w] = attention_mask(extractor.encode(ImageRef(part)), model.prototypes)
-    return _by_depth(mask, mask, seen, model) & allowed if mask.any() else mask
+        mask[y : y + h, x : x + w] = attention_mask(extractor.encode(ImageRef(part)), prototypes)
+    return _against_plane(mask, box, seen)
+
+
+def _against_plane(
+    attention: Bool[Tensor, "height width"], box: Box, seen: Observation
+) -> Bool[Tensor, "height width"]:
+    """Sharpen a mask by what stands in the box; where attention has only a part of that, keep the part."""
+    if seen.depth is None or seen.camera is None:
+        return attention
+    found = outline(seen.depth, seen.camera, box)
+    if found is None or (attention.any() and not is_measured(seen.depth.values, attention)):
+        return attention  # what is measured around glass is not the glass
+    both = attention & found
+    if not attention.any() or both.sum() > COVERED * found.sum():
+        return found
+    return both if both.sum() > COVERED * attention.sum() else attention
 
 
 def _outlined(

@@ -63,7 +63,7 @@ class Stream:
 
         Raises Refusal for a picture that cannot be looked at at all, TIMEOUT where `watch` gives up.
         """
-        marked = self._marked(finder, model, shot)
+        marked = self._marked(finder, model, shot, watch)
         answers, sightings, refused = [], [], []
         for key, region in zip(self._keys(model.info.name, shot, marked), marked, strict=True):
             answer = self._follow(finder, model, shot.scene, (key, region.place), watch)
@@ -79,9 +79,10 @@ class Stream:
         named = zip(kept, numbers, strict=True)
         return [replace(answers[i], instance_id=f"{prefix}_{number}") for i, number in named], refused
 
-    def _marked(self, finder: Finder, model: Model, shot: Shot) -> list[Region]:
+    def _marked(self, finder: Finder, model: Model, shot: Shot, watch: Watch) -> list[Region]:
         if shot.regions is None:
-            return [Region("", "", place) for place in finder.candidates(model, shot.scene, shot.most)]
+            places = finder.candidates(model, shot.scene, shot.most, watch)
+            return [Region("", "", place) for place in places]
         return [region for region in shot.regions if region.class_name in ("", model.info.name)]
 
     def _keys(self, name: str, shot: Shot, marked: Sequence[Region]) -> list[str]:
@@ -110,10 +111,13 @@ def sighting(answer: Answer) -> Sighting:
     """Measure where an answer's object is and how large, to tell it from others."""
     pixels = answer.pixels[torch.isfinite(answer.pixels).all(-1)].cpu().double()
     center, extent = (math.nan, math.nan), math.nan
-    if len(pixels):
+    if len(pixels) > 1:
         low, high = pixels.amin(0), pixels.amax(0)
         (x, y), extent = ((low + high) / 2).tolist(), float((high - low).max())
         center = (x, y)
+    elif answer.placed is not None and answer.placed.seen.mask is not None:  # of unknown direction
+        outline = _place_of(Place(mask=answer.placed.seen.mask))
+        center, extent = outline.pixel, outline.extent_px
     pose = answer.pose
     if pose is None or not pose.metric:
         return Sighting(center, extent)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from semcorr_ros.artifacts import FeatureMap, Observation
+from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import FeatureExtractor, ImageRef
 
 MARGIN = 0.2  # of the longer side of the object's box, on every side
@@ -18,16 +19,16 @@ SMALLEST = 32  # pixels
 Window = tuple[int, int, int, int]  # x, y, width, height
 
 
-def zoomed(seen: Observation, ref: ImageRef, extractor: FeatureExtractor) -> Observation:
-    """Replace the features of `seen` by those of the window around its mask.
+def encode_object(
+    ref: ImageRef, mask: Bool[Tensor, "height width"] | None, extractor: FeatureExtractor
+) -> FeatureMap:
+    """Encode the window around an object alone.
 
-    Unchanged without a mask, when the object fills the image, and for extractors that do not compute
-    features from pixels (`from_pixels` is not True).
+    The whole image without a mask, where the object fills it, and for extractors that do not compute features
+    from pixels. Raises as `FeatureExtractor.encode`.
     """
-    if seen.mask is None or not extractor.from_pixels:
-        return seen
-    window = object_window(seen.mask)
-    return seen if window is None else replace(seen, features=encode_window(ref, window, extractor))
+    window = object_window(mask) if mask is not None and extractor.from_pixels else None
+    return extractor.encode(ref) if window is None else encode_window(ref, window, extractor)
 
 
 def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) -> FeatureMap:
@@ -56,3 +57,14 @@ def object_window(mask: Bool[Tensor, "height width"]) -> Window | None:
     high = torch.minimum((center + side / 2).round(), limit)
     (x, y), (w, h) = low.int().tolist(), (high - low).int().tolist()
     return None if w * h > LARGEST * width * height else (x, y, w, h)
+
+
+def coarsened(image: UInt8[Tensor, "height width 3"], shrink: float) -> UInt8[Tensor, "height width 3"]:
+    """Shrink an image on the CPU and enlarge it to its size again: what a camera sees from farther away."""
+    height, width = image.shape[:2]
+    small = cv2.resize(
+        image.numpy(),
+        (max(1, round(shrink * width)), max(1, round(shrink * height))),
+        interpolation=cv2.INTER_AREA,
+    )
+    return torch.from_numpy(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))

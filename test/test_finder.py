@@ -10,9 +10,10 @@ import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
 
+from semcorr_ros import answer as answers
 from semcorr_ros import methods
 from semcorr_ros.artifacts import DepthMap, Frame, KeypointState
-from semcorr_ros.features import FEATURES
+from semcorr_ros.features import FEATURES, FeatureExtractor
 from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.masks import MASKS
@@ -23,7 +24,7 @@ from semcorr_ros.methods.semalign3d.model import SemAlign3D
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.storage import read_tensors, write_tensors
-from semcorr_ros.stream import Region, Shot, Stream
+from semcorr_ros.stream import Region, Shot, Stream, sighting
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 AZIMUTH = 70
@@ -70,6 +71,49 @@ def test_what_is_not_there_is_an_answer_with_a_reason(pear, finder):
     assert answer.placed is None
     box = finder.find(pear, finder.scene(dark), Place(box=(10, 10, 20, 20)))
     assert "in the region" in box.refusal.message
+
+
+class Windows(FeatureExtractor):
+    """The pear's features of any part of a picture; counts what is encoded."""
+
+    backbone = fabricated.BACKBONE
+    from_pixels = True
+
+    def __init__(self):
+        self.encoded = 0
+
+    def encode(self, ref):
+        self.encoded += 1
+        return pear_camera.read_features(ref.image)
+
+
+def test_what_attention_to_the_whole_does_not_see_is_found_in_a_window(pear):
+    features = Windows()
+    finder = Finder(LiveProviders(features))  # nobody outlines anything in the whole picture
+    shot = pear_camera.shoot(pear.representation, AZIMUTH, scale=0.02)
+    answer = finder.find(pear, finder.scene(frame_of(shot)))
+    assert answer.found
+    assert np.nanmedian(np.linalg.norm(answer.xyz.numpy() - shot.keypoints, axis=1)) < 0.005
+    searched, features.encoded = features.encoded, 0
+    patience = iter([True] * 3)
+    with pytest.raises(Refusal) as gave_up:  # within the search for a place
+        finder.find(pear, finder.scene(frame_of(shot)), watch=Watch(lambda: next(patience, False)))
+    assert gave_up.value.code == Code.TIMEOUT
+    assert features.encoded <= 4
+    features.encoded = 0
+    later = pear_camera.shoot(pear.representation, AZIMUTH + 3, scale=0.02)
+    followed = finder.follow(pear, finder.scene(frame_of(later)), answer.placed)
+    assert followed.found
+    assert features.encoded < searched  # it is looked for where it was
+
+
+def test_an_object_of_which_no_pixel_is_told_is_where_its_outline_is(pear, finder):
+    shot = pear_camera.shoot(pear.representation, AZIMUTH)
+    answer = finder.find(pear, finder.scene(frame_of(shot)))
+    hidden = replace(answer, points=answers.nowhere(len(answer.names)))
+    where, before = sighting(hidden), sighting(answer)
+    assert np.linalg.norm(np.subtract(where.pixel, before.pixel)) < 10
+    assert where.extent_px == pytest.approx(before.extent_px, rel=0.3)
 
 
 def test_an_object_that_is_unsure_is_told_without_positions(pear, finder):

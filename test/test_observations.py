@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import spair_folder
@@ -13,6 +15,7 @@ from semcorr_ros.observations import (
     Providers,
     lone_image,
     observe,
+    observe_coarsely,
     observe_mirrored,
 )
 
@@ -116,3 +119,29 @@ def test_a_lone_image(tmp_path):
     (tmp_path / "c.png").write_text("no")
     with pytest.raises(ValueError, match=r"c\.png is not a readable image"):
         lone_image(tmp_path / "c.png", "mug")
+
+
+def test_a_coarse_copy_shows_the_same_places_with_less_detail(sample):
+    stripes = torch.zeros(60, 80, 3, dtype=torch.uint8)
+    stripes[:, ::2] = 200
+    stripes[:, 40:] //= 2  # what is left of it from afar
+    features = Features()
+    features.from_pixels = True
+    given = providers(features=features)
+    seen = replace(observe(sample, given), image=stripes)
+    coarse = observe_coarsely(sample, seen, given, 5)  # of 20 pixels
+    assert coarse.image.shape == stripes.shape
+    assert coarse.image.float().std(1).max() < 0.6 * stripes.float().std(1).max()
+    left, right = coarse.image[:, 5:35].float().mean(), coarse.image[:, 45:75].float().mean()
+    assert left == pytest.approx(100, abs=10)
+    assert right == pytest.approx(50, abs=5)
+    assert torch.equal(coarse.mask, seen.mask)
+    assert not torch.equal(coarse.features.values, seen.features.values)
+
+
+@pytest.mark.parametrize(("side", "from_pixels"), [(19, True), (40, True), (5, False)])
+def test_nothing_coarse_of_what_is_small_or_comes_from_files(sample, side, from_pixels):
+    features = Features()
+    features.from_pixels = from_pixels
+    given = providers(features=features)
+    assert observe_coarsely(sample, observe(sample, given), given, side) is None

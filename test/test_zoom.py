@@ -6,7 +6,7 @@ import torch
 from semcorr_ros.artifacts import FeatureMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import grid
-from semcorr_ros.zoom import MARGIN, object_window, zoomed
+from semcorr_ros.zoom import MARGIN, encode_object, object_window
 
 
 class ColorExtractor(FeatureExtractor):
@@ -34,7 +34,7 @@ def observation(box=(40, 60, 90, 80), size=(200, 300)):
 
 def test_features_stay_at_their_pixels():
     seen = observation()
-    close = zoomed(seen, ImageRef(seen.image), ColorExtractor()).features
+    close = encode_object(ImageRef(seen.image), seen.mask, ColorExtractor())
     assert close.window is not None
     assert close.image_size == (200, 300)
     corners = torch.tensor([[44.0, 63.0], [86.0, 77.0], [37.0, 58.0], [94.0, 83.0]])
@@ -45,7 +45,7 @@ def test_features_stay_at_their_pixels():
 
 def test_cells_are_finer_by_the_size_of_the_window():
     seen = observation()
-    close = zoomed(seen, ImageRef(seen.image), ColorExtractor()).features
+    close = encode_object(ImageRef(seen.image), seen.mask, ColorExtractor())
     assert grid.cell_size(close)[0] == pytest.approx(50 * (1 + 2 * MARGIN) / 20, abs=0.1)
     centers = grid.centers(close).reshape(-1, 2)
     torch.testing.assert_close(
@@ -65,13 +65,13 @@ def test_window_is_cut_at_the_border_and_holds_the_mask():
 @pytest.mark.parametrize("box", [(0, 0, 300, 200), (5, 5, 290, 195)])
 def test_an_object_that_fills_the_image_is_left_alone(box):
     seen = observation(box=box)
-    assert zoomed(seen, ImageRef(seen.image), ColorExtractor()) is seen
+    assert encode_object(ImageRef(seen.image), seen.mask, ColorExtractor()).window is None
 
 
 def test_without_mask_or_pixels_nothing_happens():
     seen = observation()
-    empty = Observation(seen.image, seen.features, torch.zeros(200, 300, dtype=torch.bool))
-    assert zoomed(empty, ImageRef(seen.image), ColorExtractor()) is empty
+    for nothing in (None, torch.zeros(200, 300, dtype=torch.bool)):
+        assert encode_object(ImageRef(seen.image), nothing, ColorExtractor()).window is None
     files = ColorExtractor()
     files.from_pixels = False
-    assert zoomed(seen, ImageRef(seen.image), files) is seen
+    assert encode_object(ImageRef(seen.image), seen.mask, files).window is None

@@ -19,7 +19,7 @@ from semcorr_ros.artifacts import Camera, DepthMap, Observation
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class
-from semcorr_ros.zoom import zoomed
+from semcorr_ros.zoom import encode_object
 
 OBJECT_SEED = 1000  # added to the seed: an instance the class was not built from
 STEP_DEG = 3.0  # the object turns by this much from one frame to the next
@@ -37,10 +37,8 @@ class Frame:
     def observe(self, extractor: FeatureExtractor) -> Observation:
         """Observe with features of the object alone, where the extractor can give them."""
         ref = ImageRef(self.image)
-        seen = Observation(
-            self.image, extractor.encode(ref), self.mask, DepthMap(self.depth, True), self.camera
-        )
-        return zoomed(seen, ref, extractor)
+        features = encode_object(ref, self.mask, extractor)
+        return Observation(self.image, features, self.mask, DepthMap(self.depth, True), self.camera)
 
     def resized(self, longer_side: int) -> Frame:
         """Resize the picture."""

@@ -33,7 +33,7 @@ from semcorr_ros.methods.semalign3d.building.build import build
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import LazySample, Sample
 from semcorr_ros.methods.semalign3d.class_file import write_class
-from semcorr_ros.observations import Providers, observe, observe_mirrored
+from semcorr_ros.observations import Providers, observe, observe_coarsely, observe_mirrored
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.class_picture import class_picture
 
@@ -123,12 +123,20 @@ def _lazy(image: AnnotatedImage, info: CategoryInfo, providers: Providers, confi
         if seen.mask is None:
             raise ValueError("no mask for this image, and too few annotated keypoints for their hull")
         mirrored = observe_mirrored(image, seen, providers) if mirror else None
+        coarse = observe_coarsely(image, seen, providers, config.coarse) if config.coarse else None
+        coarsely_mirrored = None
+        if coarse is not None and mirrored is not None:
+            coarsely_mirrored = observe_mirrored(image, coarse, providers)
         return Sample(
             annotated=dataclasses.replace(image, camera=_on_cpu(seen.camera)),
             features=_to_cpu(seen.features),
             depth=dataclasses.replace(seen.depth, values=seen.depth.values.cpu()),
             mask=seen.mask.cpu(),
             mirrored_features=None if mirrored is None else _to_cpu(mirrored.features),
+            coarse_features=None if coarse is None else _to_cpu(coarse.features),
+            mirrored_coarse_features=None
+            if coarsely_mirrored is None
+            else _to_cpu(coarsely_mirrored.features),
         )
 
     return LazySample(image.name, load)

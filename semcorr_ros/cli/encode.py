@@ -22,8 +22,9 @@ from semcorr_ros.cli._progress import counted
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features._disk_cache import DiskCache
 from semcorr_ros.methods import read_origin
+from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.class_file import read_class
-from semcorr_ros.observations import observe, observe_mirrored
+from semcorr_ros.observations import observe, observe_coarsely, observe_mirrored
 from semcorr_ros.workers import FAILURES, Crew, Failed
 
 CHUNK = 32  # images per job: the network is loaded once for all of them
@@ -112,8 +113,12 @@ def _encode(options: EncodeOptions, which: tuple[str, str], names: list[str]) ->
         try:
             with torch.no_grad():
                 seen = observe(samples[name], providers, model)
-                if options.images.mirror:
-                    observe_mirrored(samples[name], seen, providers)
+                looks = [seen]
+                if model is None:  # a class is to be built
+                    coarse = observe_coarsely(samples[name], seen, providers, BuildConfig().coarse)
+                    looks += [] if coarse is None else [coarse]
+                for look in looks if options.images.mirror else []:
+                    observe_mirrored(samples[name], look, providers)
         except FAILURES as error:
             failed[f"{category}/{name}"] = str(error)
     cache: DiskCache = providers.features  # type: ignore[assignment]

@@ -24,6 +24,10 @@ class Recognizer(Built, Protocol):
         """Features that the class is recognised by."""
         ...
 
+    def prototypes_at(self, side: float) -> Prototypes:
+        """Return the features that objects `side` pixels large are recognised by."""
+        ...
+
     @property
     def diameter(self) -> float:
         """Largest extent in metres; 0 = unknown."""

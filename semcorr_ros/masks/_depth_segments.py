@@ -14,13 +14,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, DepthMap
-from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.masks._pieces import grown, label
+from semcorr_ros.masks._planes import NOISE, largest_plane, points_of
 
 MAX_PLANES = 4  # floor and walls
 MIN_PLANE = 0.05  # share of the valid pixels
-HYPOTHESES, SAMPLES = 200, 2000  # of RANSAC
 SIDE_PER_STD = 12**0.5  # side of a uniformly filled square
 
 
@@ -33,7 +32,7 @@ class Config:
     jump: float = 0.12  # depth step at which a surface ends
     min_area: float = 5e-4  # share of the image; smaller pieces are noise
     attended: float = 0.5  # share of a further piece that attention must cover
-    noise: float = 0.006  # of a sensor, as a share of the depth; bounds the tolerance from below
+    noise: float = NOISE  # of a sensor, as a share of the depth; bounds the tolerance from below
 
 
 def segment_by_depth(
@@ -52,9 +51,7 @@ def segment_by_depth(
     valid = torch.isfinite(z) & (z > 0)
     if not depth.metric or diameter <= 0 or not is_measured(z, attention.cpu()):
         return attention  # what is measured around glass is not the glass
-    h, w = z.shape
-    pixels = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="xy"), -1).float()
-    points = cameras.unproject(pixels, z.nan_to_num(), camera)
+    points = points_of(z.nan_to_num(), camera)
     rest = _without_planes(points, valid, diameter, generator, config)
     labels = _pieces(z.numpy(), rest.numpy(), diameter, config)
     chosen = _attended(labels, points.numpy(), attention.cpu().numpy(), diameter, config)
@@ -74,11 +71,10 @@ def _without_planes(
     rest = valid.clone()
     tolerance = torch.maximum(config.noise * points[..., 2], torch.tensor(config.plane_tolerance * diameter))
     for _ in range(MAX_PLANES):
-        plane = _largest_plane(points[rest], tolerance[rest], generator)
+        plane = largest_plane(points[rest], tolerance[rest], generator)
         if plane is None:
             break
-        normal, offset = plane
-        on_plane = rest & ((points @ normal - offset).abs() < tolerance)
+        on_plane = rest & (plane.height(points).abs() < tolerance)
         if on_plane.sum() < MIN_PLANE * valid.sum():
             break
         inliers = points[on_plane]
@@ -86,30 +82,6 @@ def _without_planes(
             break  # as small as the object: may be its own face, as may all smaller ones
         rest &= ~on_plane
     return rest
-
-
-def _largest_plane(
-    points: Float[Tensor, "point 3"], tolerance: Float[Tensor, "point"], generator: torch.Generator
-) -> tuple[Float[Tensor, "3"], Float[Tensor, ""]] | None:
-    """Fit the plane with most points within their tolerance (RANSAC): unit normal and offset."""
-    if len(points) < 3:
-        return None
-
-    def draw(*shape: int) -> Tensor:
-        return torch.randint(len(points), shape, generator=generator, device=generator.device).cpu()
-
-    voters = draw(SAMPLES)
-    a, b, c = points[draw(3, HYPOTHESES)]
-    normals = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
-    offsets = (normals * a).sum(-1)
-    distance = (points[voters] @ normals.T - offsets).abs()
-    best = (distance < tolerance[voters, None]).sum(0).argmax()
-    support = points[voters][distance[:, best] < tolerance[voters]]
-    if len(support) < 3:
-        return None
-    center = support.mean(0)
-    normal = torch.linalg.svd(support - center, full_matrices=False).Vh[-1]
-    return normal, normal @ center
 
 
 def _principal_std(points: Float[Tensor, "point 3"]) -> Float[Tensor, "3"]:

@@ -27,6 +27,7 @@ BORDER = 15  # the ring of border cells is 1 / BORDER of the longer side wide
 BACKGROUNDS = 8  # clusters of the background
 ITERATIONS = 8  # of k-means
 SMOOTHING_CELLS = 0.7  # Gaussian sigma
+SHARE = 0.6  # of the longer side of what is looked at, of an object that attention sees in it
 MIN_BACKGROUND = 0.05  # share of the ring; with less, the object fills the image
 
 
@@ -71,7 +72,8 @@ def find_object(
 
     Empty where nothing resembles it.
     """
-    mask = attention_mask(seen.features, model.prototypes, config)
+    prototypes = model.prototypes_at(SHARE * max(seen.features.image_size))
+    mask = attention_mask(seen.features, prototypes, config)
     if not mask.any() or seen.depth is None or seen.camera is None:
         return mask
     draws = torch.Generator().manual_seed(0)  # fixed: one image, one mask

@@ -86,6 +86,11 @@ class Placed(Protocol):
         """What the method says besides, JSON-ready."""
         ...
 
+    @property
+    def caveat(self) -> str:
+        """What cannot be told of this placement, a sentence; empty: nothing."""
+        ...
+
     def keypoints(self, ids: Int[Tensor, "point"]) -> Correspondences:
         """Locate keypoints of the class. Raises ValueError for a method that knows none."""
         ...
@@ -123,6 +128,10 @@ class Model(Protocol):
     @property
     def prototypes(self) -> Prototypes:
         """Features that the class is recognised by: what masks need."""
+        ...
+
+    def prototypes_at(self, side: float) -> Prototypes:
+        """Return the features that objects `side` pixels large are recognised by."""
         ...
 
     @property

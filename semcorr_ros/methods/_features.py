@@ -33,6 +33,10 @@ class Unplaced:
     def facts(self) -> dict[str, Any]:
         return {}
 
+    @property
+    def caveat(self) -> str:
+        return ""
+
     def keypoints(self, ids: Int[Tensor, "point"]) -> Correspondences:
         """Raises ValueError: no class, no keypoints."""
         raise ValueError("a method that compares features knows no keypoints of a class: give points")
@@ -80,6 +84,10 @@ class FeatureModel:
         if self.recognizer is None:
             raise ValueError("a method that compares features recognises no class")
         return self.recognizer.prototypes
+
+    def prototypes_at(self, side: float) -> Prototypes:
+        """Raises ValueError where no class is given."""
+        return self.prototypes if self.recognizer is None else self.recognizer.prototypes_at(side)
 
     def with_size(self, metric_scale: float) -> FeatureModel:
         """Return the model itself: it has no size."""

@@ -10,6 +10,8 @@ its memory. With `autostart` (the default) the node is active once it is up.
 
 from __future__ import annotations
 
+import time
+from threading import Thread
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -48,6 +50,7 @@ class PerceiveNode(ReportingLifecycleNode):
         settings = parameters.declare(self)
         self._kernels = Kernels(self, self.start_late if settings.autostart else None)
         self.state = NodeState(settings, self.label, self._kernels.check)
+        self._ending: list[Thread] = []  # of sessions that were left: they end after what they are computing
         self._counters = Counters()
         self._catalogue, self._outputs = Catalogue(self), Outputs(self)
         self._streaming = Streaming(
@@ -76,7 +79,7 @@ class PerceiveNode(ReportingLifecycleNode):
         try:
             self._outputs.open(settings.cameras, settings.target_frame, settings.broadcast_tf)
         except BaseException:
-            session.close(timeout=0.0)
+            self._leave(session)
             self._outputs.close()
             raise
         session.bank.on_change = lambda: self._catalogue.publish(session.bank.all())
@@ -102,16 +105,25 @@ class PerceiveNode(ReportingLifecycleNode):
         session, self.state.current = self.state.current, None
         if session is not None:
             session.bank.on_change = lambda: None
-            session.close(timeout=0.0)
+            self._leave(session)
         self._outputs.close()
         self._catalogue.publish([])
+
+    def _leave(self, session: Session) -> None:
+        """Stop a session's threads without waiting for them."""
+        session.close(timeout=0.0)
+        self._ending = [thread for thread in [*self._ending, *session.threads] if thread.is_alive()]
 
     def close(self) -> bool:
         """Stop the threads, as the process ends; False if one does not stop in time."""
         self._kernels.close()
         self._warnings.close()
-        session = self.state.current
-        if session is None or session.close(CLOSING_TIME):
+        if self.state.current is not None:
+            self._leave(self.state.current)
+        end = time.monotonic() + CLOSING_TIME
+        for thread in self._ending:
+            thread.join(max(0.0, end - time.monotonic()))
+        if not any(thread.is_alive() for thread in self._ending):
             return True
         self.get_logger().warning("what is being computed did not stop in time")
         return False

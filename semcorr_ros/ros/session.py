@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Thread
 from typing import Any, TypeVar
 
 import torch
@@ -138,6 +139,11 @@ class Session:
         """Answer all waiting and running jobs with `refusal`, and drop the frames."""
         for each in (self.worker, self._loader):
             each.flush(refusal)
+
+    @property
+    def threads(self) -> list[Thread]:
+        """Return the threads, to wait for."""
+        return [self.worker.thread, self._loader.thread]
 
     def close(self, timeout: float) -> bool:
         """Stop the threads; False if one still runs after `timeout` seconds.

@@ -65,8 +65,8 @@ class Worker:
         self._stop_frame = self._protect_frame = False
         self._closing = False
         self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self.thread.start()
 
     def submit(self, job: Job) -> None:
         """Queue a request. Raises Refusal BUSY when too many of its lane wait, SHUTDOWN when closing."""
@@ -119,8 +119,8 @@ class Worker:
             self._wake.notify()
         for job in waiting:
             job.answer(Refusal(Code.SHUTDOWN, "the node is shutting down"))
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        self.thread.join(timeout)
+        return not self.thread.is_alive()
 
     def _pending(self) -> list[Job]:
         waiting = [job for lane in self._jobs.values() for job in lane]

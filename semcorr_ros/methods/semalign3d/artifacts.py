@@ -5,13 +5,18 @@ Units and frames as in semcorr_ros/artifacts.py. `L` keypoints, `N` dense points
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, CategoryInfo, Observation, Prototypes
+from semcorr_ros.geometry.revolution import axis, sticking_out
+
+SMALL = 1.0  # multiple of `Coarse.side` up to which an object counts as small
+FROM_KEYPOINTS = "keypoints"  # where a class that was built without depth has it from (provenance)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,15 @@ class DenseCloud:
 
 
 @dataclass(frozen=True)
+class Coarse:
+    """What the same points look like in objects as small as a robot's camera sees them."""
+
+    side: int  # of these objects, pixels
+    sparse: Prototypes
+    dense: Prototypes
+
+
+@dataclass(frozen=True)
 class ClassRepresentation:
     """A class: what build_class writes and everything online reads. Canonical frame: x front, y
     left, z up where that could be observed; centred on the keypoints, RMS keypoint radius 1."""
@@ -74,6 +88,19 @@ class ClassRepresentation:
     metric_scale: float  # metres per canonical unit (median over training views), 0 = unknown
     backbone: str  # FeatureMap.backbone of the training features
     provenance: dict[str, str]
+    coarse: Coarse | None = None
+
+    def seen_at(self, side: float) -> ClassRepresentation:
+        """Return the class as objects `side` pixels large show it."""
+        if self.coarse is None or side > SMALL * self.coarse.side:
+            return self
+        dense = replace(self.dense, prototypes=self.coarse.dense)
+        return replace(self, sparse_prototypes=self.coarse.sparse, dense=dense, coarse=None)
+
+    @property
+    def surface_measured(self) -> bool:
+        """Whether the surface between the keypoints was measured; else it is interpolated between them."""
+        return self.provenance.get("depth") != FROM_KEYPOINTS
 
     @property
     def prototypes(self) -> Prototypes:
@@ -81,6 +108,21 @@ class ClassRepresentation:
         sparse, dense = self.sparse_prototypes.subset(self.annotated), self.dense.prototypes
         names = ("features", "similarity_mean", "similarity_std")
         return Prototypes(*(torch.cat([getattr(sparse, name), getattr(dense, name)]) for name in names))
+
+    def prototypes_at(self, side: float) -> Prototypes:
+        """Return the prototypes of objects `side` pixels large."""
+        return self.seen_at(side).prototypes
+
+    @cached_property
+    def telling(self) -> Bool[Tensor, "point"] | None:
+        """Surface points that tell the direction about the upright axis of what else is a body of revolution,
+        as a handle does; None for another shape, and for a class without direction."""
+        return None if self.info.symmetric else sticking_out(self.dense.barycentric @ self.sparse)
+
+    @cached_property
+    def axis(self) -> Float[Tensor, "3"]:
+        """A point (x, y, 0) of the upright axis of a body of revolution."""
+        return axis(self.dense.barycentric @ self.sparse)
 
     @property
     def diameter(self) -> float:

@@ -14,6 +14,7 @@ from semcorr_ros.methods.semalign3d.artifacts import (
     BetaFamily,
     BetaStatistics,
     ClassRepresentation,
+    Coarse,
     DenseCloud,
 )
 from semcorr_ros.storage import read_tensors, write_tensors
@@ -43,7 +44,14 @@ AXES = {
     "shape_modes": "mode keypoint xyz",
     "view_rotations": "view xyz xyz",
 }
+# Of classes that were also learned from coarse copies.
+COARSE_AXES = {
+    f"coarse.{name}": axes
+    for name, axes in AXES.items()
+    if name.partition(".")[2] in ("features", "similarity_mean", "similarity_std")
+}
 FIXED_SIZES = {"xyz": 3, "two": 2, "four": 4}
+SHARED = ("coarse.sparse.facing", "coarse.dense.facing")  # with the points themselves
 LARGEST = {"keypoint": 1000, "point": 100_000}  # ours have 30 and 1000: more takes all memory to align
 
 
@@ -82,6 +90,10 @@ def _to_tensors(model: ClassRepresentation) -> dict[str, Tensor]:
         family: BetaFamily = getattr(model.statistics, name)
         tensors |= {f"{name}.indices": family.indices.to(torch.int16)}
         tensors |= {f"{name}.alpha": family.alpha, f"{name}.beta": family.beta}
+    if model.coarse is not None:
+        tensors |= _prototype_tensors("coarse.sparse", model.coarse.sparse)
+        tensors |= _prototype_tensors("coarse.dense", model.coarse.dense)
+        tensors = {name: values for name, values in tensors.items() if name not in SHARED}
     return tensors | {"shape_modes": model.shape_modes, "view_rotations": model.view_rotations}
 
 
@@ -111,7 +123,7 @@ def _to_header(model: ClassRepresentation) -> dict[str, Any]:
         "metric_scale": model.metric_scale,
         "backbone": model.backbone,
         "provenance": model.provenance,
-    }
+    } | ({} if model.coarse is None else {"coarse_side": model.coarse.side})
 
 
 def _check_header(path: str | Path, header: Any) -> None:
@@ -124,11 +136,12 @@ def _check_header(path: str | Path, header: Any) -> None:
 
 
 def _check_tensors(path: str | Path, tensors: dict[str, Tensor]) -> None:
-    missing = sorted(set(AXES) - set(tensors))
+    expected_axes = AXES | (COARSE_AXES if set(COARSE_AXES) & set(tensors) else {})
+    missing = sorted(set(expected_axes) - set(tensors))
     if missing:
         raise ValueError(f"{path} is damaged: tensor {missing[0]!r} is missing")
     sizes = dict(FIXED_SIZES)
-    for name, axes in AXES.items():
+    for name, axes in expected_axes.items():
         shape = tuple(tensors[name].shape)
         expected = tuple(
             sizes.setdefault(axis, size) for axis, size in zip(axes.split(), shape, strict=False)
@@ -160,6 +173,7 @@ def _from_parts(tensors: dict[str, Tensor], header: dict[str, Any]) -> ClassRepr
         metric_scale=float(header["metric_scale"]),
         backbone=header["backbone"],
         provenance={str(key): str(value) for key, value in header["provenance"].items()},
+        coarse=_coarse(tensors, header),
     )
 
 
@@ -174,10 +188,18 @@ def _info(header: dict[str, Any]) -> CategoryInfo:
     )
 
 
-def _prototypes(name: str, tensors: dict[str, Tensor]) -> Prototypes:
-    features = torch.nn.functional.normalize(tensors[f"{name}.features"].float(), dim=-1)
-    rest = [tensors[f"{name}.{part}"] for part in ("similarity_mean", "similarity_std", "facing")]
-    return Prototypes(features, *rest)
+def _coarse(tensors: dict[str, Tensor], header: dict[str, Any]) -> Coarse | None:
+    if "coarse.dense.features" not in tensors:
+        return None
+    sparse, dense = (_prototypes(name, tensors, "coarse.") for name in ("sparse", "dense"))
+    return Coarse(int(header["coarse_side"]), sparse, dense)
+
+
+def _prototypes(name: str, tensors: dict[str, Tensor], copy: str = "") -> Prototypes:
+    """Take the prototypes of a cloud; copy: "coarse." takes those of coarse copies, which face alike."""
+    features = torch.nn.functional.normalize(tensors[f"{copy}{name}.features"].float(), dim=-1)
+    mean, std = (tensors[f"{copy}{name}.{part}"] for part in ("similarity_mean", "similarity_std"))
+    return Prototypes(features, mean, std, tensors[f"{name}.facing"])
 
 
 def _family(name: str, tensors: dict[str, Tensor]) -> BetaFamily:

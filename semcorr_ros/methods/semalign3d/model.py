@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +19,10 @@ from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.alignment_file import read_alignment, write_alignment
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
-from semcorr_ros.methods.semalign3d.matching import carry
-from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate
+from semcorr_ros.methods.semalign3d.matching import carry, direction
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate, unknown
 from semcorr_ros.methods.semalign3d.matching.uncertainty import pose_covariance
+from semcorr_ros.places import box_of
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,17 @@ class Aligned:
             scale=float(found.scale[0]),
             size=in_class_axes.amax(0) - in_class_axes.amin(0),
             metric=bool(found.metric),
-            covariance=pose_covariance(self.representation, found) if found.metric else None,
+            covariance=self._covariance if found.metric else None,
         )
+
+    @cached_property
+    def directed(self) -> bool:
+        """Whether the direction about the upright axis is seen."""
+        return direction.direction_is_seen(self.representation, self.aligned)
+
+    @property
+    def caveat(self) -> str:
+        return "" if self.directed else direction.UNKNOWN
 
     @property
     def shape(self) -> Shape:
@@ -76,11 +87,16 @@ class Aligned:
         """Locate keypoints of the class, pixels of the rectified image."""
         ids = ids.to(self.aligned.keypoints.device)
         features = self.representation.sparse_prototypes.features[ids]
-        return locate(PlacedPoints(self.aligned.keypoints[0, ids], features), self._view, carry.SIGMA)
+        placed = PlacedPoints(self.aligned.keypoints[0, ids], features)
+        found = locate(placed, self._view, carry.SIGMA)
+        if self.directed:
+            return found
+        return unknown(found, direction.turns_with_it(placed.xyz, self.representation, self.aligned))
 
     def carry(self, points: Float[Tensor, "point 2"], target: Aligned) -> Correspondences:
         """Carry pixels over to where the class is aligned to another image (Eq. 14)."""
-        return carry.carry(self.representation, self._view, target._view, points)
+        found = carry.carry(self.representation, self._view, target._view, points)
+        return found if self.directed and target.directed else unknown(found)
 
     def similarity(
         self, points: Float[Tensor, "point 2"], target: Aligned
@@ -91,6 +107,15 @@ class Aligned:
     @property
     def _view(self) -> View:
         return View(self.seen, self.aligned)
+
+    @property
+    def _covariance(self) -> Float[Tensor, "6 6"]:
+        return pose_covariance(self.representation, self.aligned, self.directed)
+
+
+def _side(seen: Observation) -> float:
+    """Return the longer side of the object's outline in pixels; infinite without one."""
+    return math.inf if seen.mask is None or not seen.mask.any() else float(max(box_of(seen.mask)[2:]))
 
 
 @dataclass(frozen=True)
@@ -119,6 +144,10 @@ class SemAlign3D:
         """Features that the class is recognised by."""
         return self.representation.prototypes
 
+    def prototypes_at(self, side: float) -> Prototypes:
+        """Features that objects `side` pixels large are recognised by."""
+        return self.prototypes if self._at(side) is self.representation else self._small_prototypes
+
     @cached_property
     def diameter(self) -> float:
         """Largest extent in metres; 0 = unknown."""
@@ -140,18 +169,20 @@ class SemAlign3D:
 
     def place(self, seen: Observation, search: Search) -> Aligned:
         """Align the class. Raises NotFoundError, BackboneMismatchError."""
-        found = alignment.align(self.representation, seen, self.settings, search.generator, search.on_step)
-        return self._checked(Aligned(self.representation, seen, found))
+        model = self._at(_side(seen))
+        found = alignment.align(model, seen, self.settings, search.generator, search.on_step)
+        return self._checked(Aligned(model, seen, found))
 
     def follow(self, seen: Observation, last: Placed | None, search: Search) -> Aligned:
         """Align the class from where it was last, if its settings say so. Raises NotFoundError."""
         if not self.tracks:
             return self.place(seen, search)
-        tracker = last.tracker if isinstance(last, Aligned) else None
-        if tracker is None or last is None or last.representation is not self.representation:  # type: ignore[attr-defined]
-            tracker = Tracker(self.representation, self.settings)
+        model = self._at(_side(seen))
+        tracker = last.tracker if isinstance(last, Aligned) and last.representation is model else None
+        if tracker is None:
+            tracker = Tracker(model, self.settings)
         found = tracker.update(seen, search.generator, search.on_step)
-        return self._checked(Aligned(self.representation, seen, found, tracker))
+        return self._checked(Aligned(model, seen, found, tracker))
 
     def store(self, path: Path, placed: Placed) -> None:
         """Write the alignment as a safetensors file, atomically."""
@@ -162,7 +193,21 @@ class SemAlign3D:
         """Read what `store` wrote; None without a file. Raises ValueError for a damaged one."""
         if not path.is_file():
             return None
-        return Aligned(self.representation, seen, read_alignment(path, str(seen.features.values.device)))
+        found = read_alignment(path, str(seen.features.values.device))
+        return Aligned(self._at(_side(seen)), seen, found)
+
+    def _at(self, side: float) -> ClassRepresentation:
+        """Return the class as objects `side` pixels large show it, the same one every time."""
+        whole = self.representation
+        return whole if whole.coarse is None or whole.seen_at(side) is whole else self._small
+
+    @cached_property
+    def _small(self) -> ClassRepresentation:
+        return self.representation.seen_at(0)
+
+    @cached_property
+    def _small_prototypes(self) -> Prototypes:
+        return self._small.prototypes
 
     def _checked(self, placed: Aligned) -> Aligned:
         found = placed.aligned

@@ -18,6 +18,7 @@ from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig, Optimized, StepCallback
 from semcorr_ros.methods.semalign3d.alignment.select import Ranking, SelectConfig, rank
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
+from semcorr_ros.methods.semalign3d.alignment.turning import TurningConfig, turned
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
 
 
@@ -30,6 +31,7 @@ class AlignmentConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optimize: OptimizeConfig = field(default_factory=OptimizeConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
+    turning: TurningConfig | None = field(default_factory=TurningConfig)  # None: energy alone decides
     engine: str = "auto"  # one of engine.ENGINES: they differ in speed, not in what they compute
 
 
@@ -71,7 +73,13 @@ def align_from(
     configs = config.optimize, config.objective
     found = work.optimize(model, evidence, starts(evidence), configs, generator, on_step)
     with torch.no_grad():
-        ranking = rank(model, evidence, found, (config.select, config.objective))
+        judge = config.select, config.objective
+        ranking = rank(model, evidence, found, judge)
+        better = None
+        if config.turning is not None:
+            better = turned(model, evidence, found, int(ranking.order[0]), config.turning)
+        if better is not None:
+            found, ranking = better, rank(model, evidence, better, judge).led_by(int(ranking.order[0]))
         return _to_depth_units(model, seen, evidence, found, ranking)
 
 

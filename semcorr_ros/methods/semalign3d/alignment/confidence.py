@@ -1,4 +1,5 @@
-"""Estimate how sure an alignment is: object explained, shape likely, and nothing else fits as well."""
+"""Estimate how sure an alignment is: object explained, shape likely, no part of it where depth shows that
+nothing is, and nothing else fits as well."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from semcorr_ros.geometry.similarity import fit_similarity
 from semcorr_ros.methods.semalign3d.alignment import objective
-from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State
+from semcorr_ros.methods.semalign3d.alignment.state import Evidence, State, project
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
 
@@ -22,6 +23,8 @@ class ConfidenceConfig:
     sigma: float = 0.05  # of p_spatial, when counting what is explained
     usual_strain: float = 0.35  # of the geometry term, in shapes as varied as the training images
     strain: float = 0.5  # beyond that, the confidence falls by a factor e
+    empty: float = 0.15  # share of the keypoints in empty space for which the confidence falls by a factor e
+    empty_depth: float = 0.35  # canonical units in front of what is measured behind that are empty space
     rival_deg: float = 40.0  # poses that differ by more are rivals
     rival_gap: float = 0.15  # energy by which the best rival must be worse for full confidence
     rival_floor: float = 0.5  # confidence that is left when a rival is as good
@@ -34,7 +37,7 @@ def confidence(
     ranked: tuple[Float[Tensor, "hypothesis"], dict[str, Float[Tensor, "hypothesis"]]],
     config: ConfidenceConfig,
 ) -> Float[Tensor, "hypothesis"]:
-    """Compute explained x not spilled x likely shape x no rival, in [0, 1].
+    """Compute explained x not spilled x likely shape x not in empty space x no rival, in [0, 1].
 
     `ranked`: energy, unweighted terms.
     """
@@ -43,6 +46,7 @@ def confidence(
     if "geometry" in terms:
         strain = (terms["geometry"] - config.usual_strain).clamp_min(0) / config.strain
         sure = sure * torch.exp(-strain)
+    sure = sure * torch.exp(-in_empty_space(model, evidence, state, config.empty_depth) / config.empty)
     gap = rival_gap(model, state.keypoints, energy, config.rival_deg) / config.rival_gap
     return sure * (config.rival_floor + (1 - config.rival_floor) * gap.clamp(0, 1))
 
@@ -57,6 +61,26 @@ def explained(
     full = float(evidence.background.share.sum() * cell)  # area of the background
     spill = values["background"] * full / (2 * torch.pi * sigma**2)  # 1 when wholly on background
     return (-values["reconstruction"] * (1 - spill.clamp(0, 1))).clamp(0, 1)
+
+
+def in_empty_space(
+    model: ClassRepresentation, evidence: Evidence, state: State, depth: float
+) -> Float[Tensor, "hypothesis"]:
+    """Compute the share of the keypoints turned to the camera that depth sees through; 0 without depth.
+
+    depth: canonical units by which what is measured must be farther.
+    """
+    if evidence.nearest is None:
+        return torch.zeros_like(state.focal)
+    rows, columns = evidence.nearest.shape
+    at = ((project(state.keypoints, state) - evidence.background.origin) / evidence.background.step).round()
+    x, y = at.long().unbind(-1)
+    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    measured = evidence.nearest[y.clamp(0, rows - 1), x.clamp(0, columns - 1)]
+    front = (state.keypoints[..., 2] + depth) / state.surface_depth[:, None] - 1
+    shown = state.log_visible_sparse.exp() * model.annotated
+    empty = (inside & (measured > front)) * shown
+    return empty.sum(-1) / shown.sum(-1).clamp_min(1e-6)
 
 
 def rival_gap(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +15,8 @@ from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, ImageFrame, ImageSamples
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
 
+Window = tuple[int, int, int, int]  # x, y, width, height in pixels
+
 
 @dataclass(frozen=True)
 class EvidenceConfig:
@@ -25,8 +27,12 @@ class EvidenceConfig:
     attention_floor: float = 0.05  # sampling weight of object pixels that resemble nothing
     similarity_std_floor: float = 0.05  # unseen instances deviate more than training images
     one_sided: bool = True  # a similarity above the training mean is as good as the mean
-    background_cells: int = 48  # along the longer image side
+    around: float | None = 0.25  # what counts around the features' window, in its sides; None: the image
+    background_cells: int = 48  # along the longer side of what counts
+    measured: int = 800  # points of the object's measured surface
+    empty_cells: int = 2  # around a cell, all of which must be seen through for it to be empty
     relief_trust: float = 1.0  # weight of a relief error relative to an image distance; 0 = ignored
+    guessed_relief: float = 0.01  # the same, of a surface that was interpolated between keypoints
     visibility: bool = True  # only class points on the near side may explain a pixel
 
 
@@ -34,7 +40,8 @@ def gather_evidence(
     model: ClassRepresentation, seen: Observation, config: EvidenceConfig, generator: torch.Generator
 ) -> Evidence:
     """Reduce `seen` to what aligning `model` needs. Raises NotFoundError for an empty mask."""
-    frame = image_frame(seen)
+    region = _region(seen, config.around)
+    frame = image_frame(seen, region)
     mask = _object_mask(seen)
     pixels = _object_pixels(mask, config.candidates, generator)
     similarities = grid.features_at(seen.features, pixels)
@@ -46,31 +53,46 @@ def gather_evidence(
     weight = dense.max(-1).values.exp().clamp_min(config.attention_floor)
     center = (points * weight[:, None]).sum(0) / weight.sum()
     squared = ((points - center) ** 2).sum(-1)
-    all_samples = ImageSamples(
-        points, dense, relief.nan_to_num(0.0), torch.isfinite(relief).float() * config.relief_trust**2
-    )
+    measured = torch.isfinite(relief).float()
+    trust = config.relief_trust if model.surface_measured else config.guessed_relief * config.relief_trust
+    of_surface = ImageSamples(points, dense, relief.nan_to_num(0.0), measured * trust**2)
+    of_keypoints = replace(of_surface, log_semantic=sparse, relief_weight=measured * config.relief_trust**2)
     return Evidence(
         frame=frame,
-        dense=all_samples.subset(_draw(weight, config.samples, generator)),
-        sparse=_with_semantic(all_samples, sparse).subset(
+        dense=of_surface.subset(_draw(weight, config.samples, generator)),
+        sparse=of_keypoints.subset(
             _draw(sparse.max(-1).values.exp().clamp_min(1e-6), config.samples, generator)
         ),
-        background=_background(seen, frame, config.background_cells),
+        background=_background(seen, frame, region, config.background_cells),
         visibility=config.visibility,
         center=center,
         radius=float(((squared * weight).sum() / weight.sum()).sqrt().clamp_min(1e-3)),
         object_depth=object_depth,
         focal=None if seen.camera is None else float(seen.camera.focal[0] / frame.pixels_per_unit[0]),
+        nearest=_nearest(seen, object_depth, region, config),
+        measured=_measured(points, relief, config),
     )
 
 
-def image_frame(seen: Observation) -> ImageFrame:
-    """Make the frame of normalized image coordinates of an observation."""
+def image_frame(seen: Observation, region: Window) -> ImageFrame:
+    """Make the frame of normalized image coordinates of an observation, for the part that counts."""
     h, w = seen.features.image_size
+    side = max(region[2:])
     device = seen.features.values.device
     camera = seen.camera or cameras.centered(float(max(h, w)), (h, w))
     focal = camera.focal.to(device)
-    return ImageFrame(camera.principal_point.to(device), max(h, w) * focal / focal[0])
+    return ImageFrame(camera.principal_point.to(device), side * focal / focal[0], max(h, w) / side)
+
+
+def _region(seen: Observation, around: float | None) -> Window:
+    """Choose the part of the image that counts: all of it, or what is around the features' window."""
+    height, width = seen.features.image_size
+    if around is None or seen.features.window is None:
+        return 0, 0, width, height
+    x, y, w, h = seen.features.window
+    margin = round(around * max(w, h))
+    left, top = max(0, x - margin), max(0, y - margin)
+    return left, top, min(width, x + w + margin) - left, min(height, y + h + margin) - top
 
 
 def log_semantic(
@@ -125,18 +147,46 @@ def _draw(weight: Float[Tensor, "sample"], count: int, generator: torch.Generato
     return torch.multinomial(weight.cpu(), count, replacement=True, generator=generator).to(weight.device)
 
 
-def _with_semantic(samples: ImageSamples, semantic: Float[Tensor, "sample point"]) -> ImageSamples:
-    return ImageSamples(samples.points, semantic, samples.relief, samples.relief_weight)
-
-
-def _background(seen: Observation, frame: ImageFrame, cells: int) -> BackgroundGrid:
-    """Average the share of background over cells; all zero without a mask."""
-    h, w = seen.features.image_size
+def _background(seen: Observation, frame: ImageFrame, region: Window, cells: int) -> BackgroundGrid:
+    """Average the share of background over cells of a region; all zero without a mask."""
+    x, y, w, h = region
     device = seen.features.values.device
-    shape = (max(1, round(cells * h / max(h, w))), max(1, round(cells * w / max(h, w))))
+    shape = _grid(region, cells)
     share = torch.zeros(shape, device=device)
     if seen.mask is not None:
-        share = torch.nn.functional.adaptive_avg_pool2d((~seen.mask).float()[None, None], shape)[0, 0]
+        outside = ~seen.mask[y : y + h, x : x + w]
+        share = torch.nn.functional.adaptive_avg_pool2d(outside.float()[None, None], shape)[0, 0]
     step = torch.tensor([w / shape[1], h / shape[0]], device=device)
-    origin = frame.normalize(step / 2 - 0.5)
+    origin = frame.normalize(torch.tensor([x, y], device=device) + step / 2 - 0.5)
     return BackgroundGrid(share, origin, step / frame.pixels_per_unit)
+
+
+def _measured(
+    points: Float[Tensor, "sample 2"], relief: Float[Tensor, "sample"], config: EvidenceConfig
+) -> Float[Tensor, "point 3"] | None:
+    """Take measured points of the object, whatever they look like."""
+    known = torch.cat([points, relief[:, None]], -1)[torch.isfinite(relief)]
+    if len(known) == 0:
+        return None
+    return known[torch.linspace(0, len(known) - 1, min(len(known), config.measured)).long()]
+
+
+def _nearest(
+    seen: Observation, object_depth: float, region: Window, config: EvidenceConfig
+) -> Float[Tensor, "row column"] | None:
+    """Take the nearest relief measured around every cell of the background's grid."""
+    if seen.depth is None or object_depth == 0:
+        return None
+    x, y, w, h = region
+    depth = seen.depth.values[y : y + h, x : x + w]
+    nearness = torch.where(torch.isfinite(depth) & (depth > 0), 1 - depth / object_depth, -torch.inf)
+    shape, reach = _grid(region, config.background_cells), config.empty_cells
+    cells = torch.nn.functional.adaptive_max_pool2d(nearness[None, None], shape)
+    cells = torch.nn.functional.max_pool2d(cells, 2 * reach + 1, 1, reach)[0, 0]
+    return torch.where(torch.isfinite(cells), -cells, -torch.inf)
+
+
+def _grid(region: Window, cells: int) -> tuple[int, int]:
+    """Count the cells (rows, columns) of a region."""
+    _, _, w, h = region
+    return max(1, round(cells * h / max(h, w))), max(1, round(cells * w / max(h, w)))

@@ -22,7 +22,7 @@ class InitializeConfig:
     """How the starts are chosen."""
 
     count: int = 16
-    focals: tuple[float, ...] = (10.0, 5.0, 2.5, 1.25)  # normalized; used when the camera is unknown
+    focals: tuple[float, ...] = (10.0, 5.0, 2.5, 1.25)  # longer sides of the image; for unknown cameras
     scored: bool = True  # False: random rotations, as in the paper
     spread_rotations: int = 160  # evenly spread rotations among the candidates
     sigma: float = 0.1  # of p_spatial when candidates are scored
@@ -65,7 +65,10 @@ def choose_starts(
 
     score(model, evidence, candidate starts, sigma, samples): see engine.Engine.
     """
-    focals = config.focals if evidence.focal is None else (evidence.focal,)
+    if evidence.focal is None:
+        focals = tuple(focal * evidence.frame.image for focal in config.focals)
+    else:
+        focals = (evidence.focal,)
     per_focal = max(1, config.count // len(focals))
     chosen = [
         _starts_of_focal(model, evidence, config, (focal, per_focal), generator, score) for focal in focals

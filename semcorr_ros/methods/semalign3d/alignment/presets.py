@@ -24,10 +24,11 @@ def preset(name: str, category: str = "") -> AlignmentConfig:
     if name == "paper":
         plan = schedules.PAPER_BOTTLE if category == "bottle" else schedules.PAPER
         return AlignmentConfig(
-            evidence=EvidenceConfig(one_sided=False, relief_trust=0.0, visibility=False),
+            evidence=EvidenceConfig(one_sided=False, relief_trust=0.0, visibility=False, around=None),
             initialize=InitializeConfig(scored=False),
             objective=ObjectiveConfig(schedules=plan),
             optimize=OptimizeConfig(parametrization="free_keypoints", lr=5e-3, steps=1000, survivors=()),
-            select=SelectConfig(),
+            select=SelectConfig(empty=0.0),
+            turning=None,
         )
     raise ValueError(f"unknown preset {name!r}; available: {', '.join(PRESETS)}")

@@ -25,6 +25,7 @@ class SelectConfig:
     """Weights of the two checks, in units of energy."""
 
     depth_order: float = 0.5  # cost of a depth order that contradicts the depth map everywhere
+    empty: float = 1.0  # cost of all keypoints in empty space
     facing_away: float = 1e3  # cost of a flat class that shows its back
     confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
 
@@ -37,6 +38,13 @@ class Ranking:
     energy: Float[Tensor, "hypothesis"]  # including the checks, in that order
     by_term: dict[str, Float[Tensor, "hypothesis"]]
     confidence: Float[Tensor, "hypothesis"]
+
+    def led_by(self, hypothesis: int) -> Ranking:
+        """Return the same ranking with one hypothesis first, whatever its energy."""
+        first = self.order == hypothesis
+        rows = torch.cat([first.nonzero()[:, 0], (~first).nonzero()[:, 0]])
+        terms = {name: value[rows] for name, value in self.by_term.items()}
+        return Ranking(self.order[rows], self.energy[rows], terms, self.confidence[rows])
 
 
 def rank(
@@ -56,7 +64,8 @@ def rank(
     )
     energy, by_term = objective.evaluate(state, evidence, model, objective.weights_at(terms, 1000.0))
     by_term["depth_order"] = depth_order(state, evidence.radius)
-    energy = energy + config.depth_order * by_term["depth_order"]
+    by_term["empty_space"] = confidence.in_empty_space(model, evidence, state, config.confidence.empty_depth)
+    energy = energy + config.depth_order * by_term["depth_order"] + config.empty * by_term["empty_space"]
     if model.info.flat:
         by_term["facing_away"] = facing_away(model, found.keypoints)
         energy = energy + config.facing_away * by_term["facing_away"]

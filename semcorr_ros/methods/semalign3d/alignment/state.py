@@ -1,7 +1,8 @@
 """What the energy terms see: the image as evidence, and the hypotheses as they stand at one step.
 
-All image quantities are in normalized image coordinates: (pixel - principal point) / max(H, W),
-with y stretched by fx / fy so that one focal length serves both axes. Lengths in the camera frame
+All image quantities are in normalized image coordinates: (pixel - principal point) / S, with y stretched
+by fx / fy so that one focal length serves both axes. S is the longer side of the part of the image that
+counts: what is around a small object must not dilute the evidence about it. Lengths in the camera frame
 are in working units: the class's canonical unit times a free scale close to 1, so that the paper's
 learning rate means the same for a mug and for a car.
 """
@@ -22,7 +23,8 @@ class ImageFrame:
     """Maps pixels to normalized image coordinates and back."""
 
     center: Float[Tensor, "*image 2"]  # principal point, pixels
-    pixels_per_unit: Float[Tensor, "*image 2"]  # max(H, W), in y times fy / fx
+    pixels_per_unit: Float[Tensor, "*image 2"]  # S, in y times fy / fx
+    image: float = 1.0  # longer side of the whole image, normalized
 
     def normalize(self, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
         """Convert pixels to normalized image coordinates."""
@@ -47,7 +49,7 @@ class ImageSamples:
 
 @dataclass(frozen=True)
 class BackgroundGrid:
-    """Share of background per cell of a regular grid over the image."""
+    """Share of background per cell of a regular grid over the part of the image that counts."""
 
     share: Float[Tensor, "*image row column"]  # in [0, 1]
     origin: Float[Tensor, "*image 2"]  # normalized coordinates (x, y) of the centre of cell (0, 0)
@@ -70,6 +72,11 @@ class Evidence:
     radius: float  # RMS distance of the object's pixels to the centroid, normalized
     object_depth: float  # median depth of the object's surface, in depth units; 0 = no depth
     focal: float | None  # known focal length, normalized
+    # Nearest relief measured in and around each cell of `background`: what is nearer than that is empty. -inf
+    # where nothing was measured; None without depth.
+    nearest: Float[Tensor, "row column"] | None = None
+    # x, y (normalized) and relief of measured points of the object, evenly drawn; None without depth.
+    measured: Float[Tensor, "point 3"] | None = None
 
 
 @dataclass(frozen=True)

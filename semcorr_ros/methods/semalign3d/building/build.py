@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semcorr_ros import __version__
 from semcorr_ros.artifacts import CategoryInfo, Prototypes
-from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation, DenseCloud
+from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation, Coarse, DenseCloud
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.dense_cloud import (
@@ -60,10 +60,11 @@ def build(
         statistics = beta_statistics(sparse.aligned.points, sparse.weight, copies, config, generator)
         points = refine_shape(sparse.points, sparse.placed, statistics, config.refine_steps)
     with report.stage("keypoint prototypes", 0.8):
-        prototypes = _keypoint_prototypes(training, sparse, config)
+        prototypes = _keypoint_prototypes(training, sparse, config, 0)
     with report.stage("dense cloud", 0.85):
         merged, kept = merge_surfaces(training, sparse, points, config)
         dense = _dense(merged, (points, sparse, prototypes), config, generator, report)
+        coarse = _coarse(training, sparse, (merged, points, dense), config)
     originals = ~training.views.mirrored & sparse.aligned.usable
     model = ClassRepresentation(
         info=info,
@@ -77,6 +78,7 @@ def build(
         metric_scale=_metric_scale(training, sparse),
         backbone=backbone,
         provenance=_provenance(training, len(samples)),
+        coarse=coarse,
     )
     describe(report, training, sparse, model)
     _check_recognition(report, training)
@@ -98,11 +100,15 @@ def _check_recognition(report: Report, training: Training) -> None:
         )
 
 
-def _keypoint_prototypes(training: Training, sparse: SparseCloud, config: BuildConfig) -> Prototypes:
-    features = [view.features for view in training.evidence]
+def _keypoint_prototypes(
+    training: Training, sparse: SparseCloud, config: BuildConfig, look: int
+) -> Prototypes:
+    """Compute prototypes from the pictures themselves (look 0) or from their coarse copies (look 1)."""
+    looks = [view.looks[min(look, len(view.looks) - 1)] for view in training.evidence]
+    features = [each.features for each in looks]
     if training.permutation is not None:
         order = torch.tensor(training.permutation)
-        mirrored = [view.mirrored_features for view in training.evidence]
+        mirrored = [each.mirrored_features for each in looks]
         features += [values[order] for values in mirrored if values is not None]
     stacked = torch.stack(features)
     shown = training.views.visible & sparse.aligned.usable[:, None]
@@ -128,6 +134,24 @@ def _dense(
     barycentric = express_by_keypoints(centers, points, sparse.placed)
     surface = surface_prototypes(centers, merged, config.dense_neighbors, config.similarity_std_floor)
     return DenseCloud(barycentric, weight, surface)
+
+
+def _coarse(
+    training: Training,
+    sparse: SparseCloud,
+    surface: tuple[MergedCloud, Tensor, DenseCloud],
+    config: BuildConfig,
+) -> Coarse | None:
+    """Compute what the same points look like in coarse copies; None where there are none."""
+    merged, points, dense = surface
+    if merged.features.shape[1] < 2 or len(merged.points) < 4:
+        return None
+    centers = dense.barycentric @ points
+    return Coarse(
+        config.coarse,
+        _keypoint_prototypes(training, sparse, config, 1),
+        surface_prototypes(centers, merged, config.dense_neighbors, config.similarity_std_floor, 1),
+    )
 
 
 def _metric_scale(training: Training, sparse: SparseCloud) -> float:

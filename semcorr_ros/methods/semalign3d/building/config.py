@@ -10,6 +10,9 @@ class BuildConfig:
     """Defaults suit 5 to 200 images with up to 30 keypoints."""
 
     mirror: bool = True  # double the views by mirroring where the flip table passes its check
+    # Pixels of an object's longer side: every picture is also learned as small as a robot's camera sees it.
+    # 0: it is not.
+    coarse: int = 80
     mend_swapped_sides: bool = True  # exchange left and right where an annotator swapped them
     # Reading depth; shares of the longer image side, except where said otherwise.
     depth_window: float = 0.005  # radius around a keypoint in which its depth is read
@@ -39,6 +42,8 @@ class BuildConfig:
         for name in ("surface_points", "dense_points", "dense_neighbors", "max_combinations", "min_views"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.coarse < 0:
+            raise ValueError(f"coarse must be at least 0, got {self.coarse}")
         low, high = self.focal_range
         if not 0 < low < high:
             raise ValueError(f"focal_range must be 0 < low < high, got {self.focal_range}")

@@ -35,7 +35,7 @@ class MergedCloud:
     """Surface points of all views in the canonical frame."""
 
     points: Float[Tensor, "point 3"]
-    features: Float[Tensor, "point channel"]  # float16
+    features: Float[Tensor, "point look channel"]  # float16, of the picture and of its coarse copy
     facing: Float[Tensor, "point 3"]  # unit direction to the camera that saw the point
     view: Float[Tensor, "point"]
 

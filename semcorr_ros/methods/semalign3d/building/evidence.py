@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,6 +28,9 @@ class Sample:
     depth: DepthMap
     mask: Bool[Tensor, "height width"]
     mirrored_features: FeatureMap | None = None  # encoded from the mirrored image
+    # The same of the object as small as a robot's camera sees it.
+    coarse_features: FeatureMap | None = None
+    mirrored_coarse_features: FeatureMap | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,16 @@ class LazySample:
 
     name: str
     load: Callable[[], Sample]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Features of one picture of a view."""
+
+    features: Float[Tensor, "keypoint channel"]  # 0 where not annotated
+    mirrored_features: Float[Tensor, "keypoint channel"] | None  # of the annotated keypoint, not yet permuted
+    surface_features: Float[Tensor, "point channel"]  # float16
+    mirrored_surface_features: Float[Tensor, "point channel"] | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,15 @@ class Evidence:
     surface_depths: Float[Tensor, "point"]
     surface_features: Float[Tensor, "point channel"]  # float16
     mirrored_surface_features: Float[Tensor, "point channel"] | None
+    coarse: Look | None = None  # None: the picture is small already
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """Return the features of the view, and of its coarse copy."""
+        own = Look(
+            self.features, self.mirrored_features, self.surface_features, self.mirrored_surface_features
+        )
+        return (own,) if self.coarse is None else (own, self.coarse)
 
 
 def check_sample(sample: Sample) -> None:
@@ -67,7 +90,9 @@ def check_sample(sample: Sample) -> None:
             raise ValueError(
                 f"the {what} is of a {got[1]} x {got[0]} image, the image is {size[1]} x {size[0]}"
             )
-    for features in (sample.features, sample.mirrored_features):
+    for features in (
+        sample.features, sample.mirrored_features, sample.coarse_features, sample.mirrored_coarse_features
+    ):  # fmt: skip
         if features is not None and not torch.isfinite(features.values).all():
             raise ValueError("the feature map holds values that are not finite")
 
@@ -112,20 +137,32 @@ def observe(sample: Sample, config: BuildConfig, generator: torch.Generator) -> 
         metric=sample.depth.metric,
         pixels=pixels,
         depths=depths,
-        features=keypoint_features(sample.features, pixels),
-        mirrored_features=_mirrored(sample, pixels),
         surface_pixels=surface.float(),
         surface_depths=depth[surface[:, 1], surface[:, 0]],
-        surface_features=keypoint_features(sample.features, surface.float()).half(),
-        mirrored_surface_features=_half(_mirrored(sample, surface.float())),
+        coarse=None if sample.coarse_features is None else Look(**_look(sample, pixels, surface, True)),
+        **_look(sample, pixels, surface, False),
     )
 
 
-def _mirrored(sample: Sample, pixels: Tensor) -> Tensor | None:
-    if sample.mirrored_features is None:
+def _look(sample: Sample, pixels: Tensor, surface: Tensor, coarse: bool) -> dict[str, Any]:
+    """Read the features of a view at keypoints and surface pixels: the fields of `Look`."""
+    features = sample.coarse_features if coarse else sample.features
+    mirrored = sample.mirrored_coarse_features if coarse else sample.mirrored_features
+    assert features is not None
+    width = sample.annotated.size[1]
+    return {
+        "features": keypoint_features(features, pixels),
+        "mirrored_features": _mirrored(mirrored, pixels, width),
+        "surface_features": keypoint_features(features, surface.float()).half(),
+        "mirrored_surface_features": _half(_mirrored(mirrored, surface.float(), width)),
+    }
+
+
+def _mirrored(features: FeatureMap | None, pixels: Tensor, width: int) -> Tensor | None:
+    if features is None:
         return None
     x, y = pixels.unbind(-1)
-    return keypoint_features(sample.mirrored_features, torch.stack([sample.annotated.size[1] - 1 - x, y], -1))
+    return keypoint_features(features, torch.stack([width - 1 - x, y], -1))
 
 
 def _half(values: Tensor | None) -> Tensor | None:

@@ -23,12 +23,16 @@ def merge_surfaces(
     Return them and the share that was kept.
     """
     carried, features, facing, source, total = [], [], [], [], 0
-    count = len(training.evidence)
+    count, most = len(training.evidence), max(len(view.looks) for view in training.evidence)
     for row in sparse.aligned.usable.nonzero()[:, 0].tolist():
         view = training.evidence[row % count]
-        own = view.surface_features if row < count else view.mirrored_surface_features
-        if own is None:
+        of_looks = (
+            look.surface_features if row < count else look.mirrored_surface_features for look in view.looks
+        )
+        own = [features for features in of_looks if features is not None]
+        if not own:
             continue
+        own += own[-1:] * (most - len(own))  # a view without a coarse copy is as small itself
         surface = lift_surface(view, float(training.focals[row % count]))
         surface = mirror_points(surface) if row >= count else surface
         aligned = sparse.aligned
@@ -36,7 +40,7 @@ def merge_surfaces(
         shown = sparse.weight[row] > TRUSTED
         kept, inside = carry_surface(moved, aligned.points[row, shown], points[shown], config.hull_tolerance)
         carried.append(kept)
-        features.append(own[inside])
+        features.append(torch.stack(own, 1)[inside])
         to_camera = torch.nn.functional.normalize(-surface[inside], dim=-1)
         facing.append(to_camera @ aligned.rotation[row].T)
         source.append(torch.full((len(kept),), float(row)))

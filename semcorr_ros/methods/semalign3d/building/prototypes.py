@@ -38,13 +38,20 @@ def keypoint_prototypes(
 
 
 def surface_prototypes(
-    centers: Float[Tensor, "cluster 3"], merged: MergedCloud, neighbors: int, std_floor: float
+    centers: Float[Tensor, "cluster 3"],
+    merged: MergedCloud,
+    neighbors: int,
+    std_floor: float,
+    look: int = 0,
 ) -> Prototypes:
-    """Compute the prototype of every cluster center over its nearest merged points."""
+    """Compute the prototype of every cluster center over its nearest merged points.
+
+    look: 0 = the pictures themselves, 1 = their coarse copies.
+    """
     neighbors = min(neighbors, len(merged.points))
     nearest = cKDTree(merged.points.double().numpy()).query(centers.double().numpy(), neighbors)[1]
     rows = torch.from_numpy(np.asarray(nearest).reshape(len(centers), neighbors))
-    parts = [_prototype(merged.features[chunk].float()) for chunk in rows.split(CHUNK)]
+    parts = [_prototype(merged.features[chunk, look].float()) for chunk in rows.split(CHUNK)]
     feature, mean, std = (torch.cat(column) for column in zip(*parts, strict=True))
     return Prototypes(feature, mean, std.clamp_min(std_floor), merged.facing[rows].mean(1))
 

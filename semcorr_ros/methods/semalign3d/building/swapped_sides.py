@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.methods.semalign3d.artifacts import Views
-from semcorr_ros.methods.semalign3d.building.evidence import Evidence
+from semcorr_ros.methods.semalign3d.building.evidence import Evidence, Look
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
 from semcorr_ros.methods.semalign3d.building.procrustes import ROBUST, align_views, mean_shape
@@ -60,14 +60,22 @@ def exchange_labels(
     order = torch.tensor(flip)
 
     def exchanged(view: Evidence) -> Evidence:
-        mirrored = view.mirrored_features
+        (features, mirrored), coarse = exchanged_features(view.looks[0]), view.coarse
+        if coarse is not None:
+            small, small_mirrored = exchanged_features(coarse)
+            coarse = replace(coarse, features=small, mirrored_features=small_mirrored)
         return replace(
             view,
             pixels=view.pixels[order],
             depths=view.depths[order],
-            features=view.features[order],
-            mirrored_features=None if mirrored is None else mirrored[order],
+            features=features,
+            mirrored_features=mirrored,
+            coarse=coarse,
         )
+
+    def exchanged_features(look: Look) -> tuple[Tensor, Tensor | None]:
+        mirrored = look.mirrored_features
+        return look.features[order], None if mirrored is None else mirrored[order]
 
     return [exchanged(view) if swap else view for view, swap in zip(evidence, which.tolist(), strict=True)]
 

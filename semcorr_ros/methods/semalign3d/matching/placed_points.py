@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,7 @@ from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 REFINE_CELLS = 2  # half width, in feature cells, of the window in which a position is refined
 TEMPERATURE = 0.05  # of the soft-argmax over cosine similarities
 DEPTH_WINDOW_PX = 3  # half width of the window in which a depth is looked for
+EDGE = 0.3  # object radii in which a keypoint on an outline has a pixel of the object
 DEPTH_TOLERANCE = 0.35  # canonical units by which sensor and class may disagree about the same surface
 HIDDEN = 0.3  # soft visibility below which a point counts as hidden by the object itself
 
@@ -39,34 +40,44 @@ def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
     inside = _inside(pixels, aligned.camera)
     xyz = cameras.unproject(pixels, placed.xyz[:, 2], aligned.camera)
     hidden = visible_share(placed.xyz, aligned) < HIDDEN
-    blind = torch.ones_like(hidden)
+    blind, empty = torch.ones_like(hidden), torch.zeros_like(hidden)
     if view.seen.depth is not None and aligned.metric:
-        xyz, blocked, blind = measure(xyz, pixels, aligned, view.seen.depth)
+        xyz, blocked, blind, empty = measure(xyz, pixels, aligned, view.seen.depth)
         hidden = hidden | blocked
     state = torch.full((len(pixels),), int(KeypointState.VISIBLE), device=pixels.device)
     state[blind] = int(KeypointState.NO_DEPTH)
+    state[empty] = int(KeypointState.UNKNOWN)
     state[hidden] = int(KeypointState.OCCLUDED)
     state[~inside] = int(KeypointState.OUT_OF_IMAGE)
     if not aligned.metric:
         xyz = torch.full_like(xyz, torch.nan)
-    xyz[state == int(KeypointState.NO_DEPTH)] = torch.nan
+    nowhere = (state == int(KeypointState.NO_DEPTH)) | (state == int(KeypointState.UNKNOWN))
+    xyz[nowhere] = torch.nan
     similarity = (grid.features_at(view.seen.features, pixels) * placed.features).sum(-1)
     score = aligned.confidence[0] * (0.5 + 0.5 * similarity.clamp(0, 1))
     return Correspondences(pixels, score, state, xyz, point_covariance(xyz, placed.xyz, state, aligned))
+
+
+def unknown(found: Correspondences, rows: Bool[Tensor, "point"] | None = None) -> Correspondences:
+    """Mark points as UNKNOWN, without position: all of them, or some rows."""
+    state, xyz = found.state.clone(), found.xyz.clone()
+    chosen = torch.ones_like(state, dtype=torch.bool) if rows is None else rows
+    state[chosen] = int(KeypointState.UNKNOWN)
+    xyz[chosen] = torch.nan
+    return replace(found, state=state, xyz=xyz)
 
 
 def refine(
     pixels: Float[Tensor, "point 2"], features: Float[Tensor, "point channel"], view: View, sigma: float
 ) -> Float[Tensor, "point 2"]:
     """Find argmax_xy p_spatial p_sem around each pixel, by soft-argmax to sub-cell precision (Eq. 14)."""
-    size = view.seen.features.image_size
     steps = torch.linspace(-REFINE_CELLS, REFINE_CELLS, 4 * REFINE_CELLS + 1, device=pixels.device)
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
     offsets = offsets * torch.tensor(grid.cell_size(view.seen.features), device=pixels.device)
     around = pixels[:, None] + offsets
     found = grid.features_at(view.seen.features, around.reshape(-1, 2)).reshape(*around.shape[:2], -1)
     similarity = (found * features[:, None]).sum(-1)
-    distance = (offsets**2).sum(-1) / max(size) ** 2
+    distance = (offsets**2).sum(-1) / max(grid.window(view.seen.features)[2:]) ** 2
     weight = torch.softmax(similarity / TEMPERATURE - distance / (2 * sigma**2), dim=-1)
     return (weight[..., None] * around).sum(1)
 
@@ -76,11 +87,12 @@ def measure(
     pixels: Float[Tensor, "point 2"],
     aligned: Alignment,
     depth: DepthMap,
-) -> tuple[Float[Tensor, "point 3"], Bool[Tensor, "point"], Bool[Tensor, "point"]]:
+) -> tuple[Float[Tensor, "point 3"], Bool[Tensor, "point"], Bool[Tensor, "point"], Bool[Tensor, "point"]]:
     """Replace the class's depth by the sensor's where both see the same surface.
 
-    At an edge, where the sensor sees only what is behind, the class's depth stays. Returns the points,
-    which of them something nearer hides, and which have no valid depth around them at all.
+    Near an edge, where the sensor sees only what is behind, the class's depth stays. Returns the points,
+    which of them something nearer hides, which have no valid depth around them at all, and which are in
+    empty space.
     """
     window = depth_window(pixels, depth)
     tolerance = DEPTH_TOLERANCE * aligned.scale[0]
@@ -91,15 +103,28 @@ def measure(
     measured = cameras.unproject(pixels, z, aligned.camera)
     blocked = ~same.any(-1) & (nearer.float().mean(-1) > 0.5)
     blind = ~torch.isfinite(window).any(-1)
-    return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked, blind
+    around = depth_window(pixels, depth, reach=_reach(aligned))
+    farther = around - xyz[:, 2:] > tolerance
+    empty = farther.any(-1) & (farther | ~torch.isfinite(around)).all(-1)
+    return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked, blind, empty
+
+
+def _reach(aligned: Alignment) -> int:
+    """Choose how far from a keypoint a surface may be that it belongs to, pixels."""
+    spread = cameras.project(aligned.keypoints[0], aligned.camera)
+    radius = float((spread - spread.mean(0)).square().sum(-1).mean().sqrt())
+    return max(DEPTH_WINDOW_PX, round(EDGE * radius))
 
 
 def depth_window(
-    pixels: Float[Tensor, "point 2"], depth: DepthMap, mask: Bool[Tensor, "height width"] | None = None
+    pixels: Float[Tensor, "point 2"],
+    depth: DepthMap,
+    mask: Bool[Tensor, "height width"] | None = None,
+    reach: int = DEPTH_WINDOW_PX,
 ) -> Float[Tensor, "point pixel"]:
     """Gather depths around pixels; NaN where invalid, outside the image or off the mask."""
     h, w = depth.values.shape
-    steps = torch.arange(-DEPTH_WINDOW_PX, DEPTH_WINDOW_PX + 1, device=pixels.device)
+    steps = torch.arange(-reach, reach + 1, device=pixels.device)
     dy, dx = (step.reshape(-1) for step in torch.meshgrid(steps, steps, indexing="ij"))
     x = pixels[:, :1].round().long() + dx
     y = pixels[:, 1:].round().long() + dy

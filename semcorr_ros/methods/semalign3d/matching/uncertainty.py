@@ -52,11 +52,14 @@ def point_covariance(
     return within + _spread(_elsewhere(xyz, aligned) - xyz, _rivals(aligned))
 
 
-def pose_covariance(model: ClassRepresentation, aligned: Alignment) -> Float[Tensor, "6 6"]:
+def pose_covariance(
+    model: ClassRepresentation, aligned: Alignment, directed: bool = True
+) -> Float[Tensor, "6 6"]:
     """Estimate the covariance of x, y, z (depth units) and rotations about the camera's axes (rad).
 
     Of the canonical origin; from a least-squares fit to keypoints with the errors of `point_covariance`.
-    A rotation about a class's axis of symmetry gets the variance of a uniform distribution.
+    A rotation about a class's axis of symmetry gets the variance of a uniform distribution, as does one about
+    the upright axis of an object whose direction is not seen (`directed` false).
     """
     rotation, center = aligned.rotation[0], aligned.translation[0]
     points = aligned.scale[0] * model.sparse[model.annotated] @ rotation.T + center
@@ -68,7 +71,7 @@ def pose_covariance(model: ClassRepresentation, aligned: Alignment) -> Float[Ten
     factor = torch.tensor([SHIFT] * 3 + [TURN] * 3, device=points.device)
     covariance = factor[:, None] * torch.linalg.pinv(information, hermitian=True) * factor
     covariance = covariance + _spread(_pose_offsets(aligned)[:, None], _rivals(aligned))[0]
-    if model.info.symmetric:
+    if model.info.symmetric or not directed:
         axis = rotation[:, 2]
         covariance[3:, 3:] += math.pi**2 / 3 * axis[:, None] * axis[None]
     return covariance

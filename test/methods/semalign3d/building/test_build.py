@@ -11,6 +11,7 @@ from semcorr_ros.methods.semalign3d.building.build import build
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import LazySample
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
+from semcorr_ros.storage import read_tensors, write_tensors
 
 QUICK = BuildConfig(dense_points=300, surface_points=300, max_combinations=800)
 
@@ -229,3 +230,46 @@ def test_the_unit_of_the_depth_does_not_matter(pictures, unit):
     samples = [picture.sample for picture in pictures[:12]]
     scaled = [replace(s, depth=DepthMap(unit * s.depth.values, metric=False)) for s in samples]
     assert shape_error(_build(scaled)[0].sparse, _build(samples)[0].sparse) < 0.01
+
+
+def test_coarse_copies_have_prototypes_of_their_own(tmp_path):
+    samples = [shot.sample for shot in builders.pictures(6)]
+    generator = torch.Generator().manual_seed(3)
+
+    def blurred(features):
+        noise = 0.3 * torch.randn(features.values.shape[-1], generator=generator)
+        return replace(features, values=torch.nn.functional.normalize(features.values + noise, dim=-1))
+
+    coarse = [replace(one, coarse_features=blurred(one.features)) for one in samples[:4]] + samples[4:]
+    plain, both = (_build(each)[0] for each in (samples, coarse))
+    assert plain.coarse is None
+    assert plain.seen_at(5) is plain
+    for name in ("sparse", "shape_modes", "view_rotations"):
+        assert torch.equal(getattr(plain, name), getattr(both, name))
+    assert torch.equal(plain.dense.barycentric, both.dense.barycentric)
+    torch.testing.assert_close(plain.dense.prototypes.features, both.dense.prototypes.features)
+    side = both.coarse.side
+    small = both.seen_at(side)
+    assert both.seen_at(side + 1) is both
+    assert (small.dense.prototypes.features - both.dense.prototypes.features).abs().max() > 0.05
+    assert (small.sparse_prototypes.features - both.sparse_prototypes.features).abs().max() > 0.05
+    path = tmp_path / "beast.safetensors"
+    write_class(path, both)
+    again = read_class(path).seen_at(side)
+    torch.testing.assert_close(
+        again.dense.prototypes.features, small.dense.prototypes.features, atol=1e-3, rtol=0
+    )
+    torch.testing.assert_close(again.sparse_prototypes.facing, both.sparse_prototypes.facing)
+    assert again.prototypes.features.shape == both.prototypes_at(side).features.shape
+
+
+def test_a_class_file_that_lacks_a_part_of_its_coarse_prototypes(tmp_path):
+    samples = [shot.sample for shot in builders.pictures(6)]
+    both, _ = _build([replace(one, coarse_features=one.features) for one in samples])
+    path = tmp_path / "beast.safetensors"
+    write_class(path, both)
+    tensors, header = read_tensors(path)
+    del tensors["coarse.sparse.similarity_std"]
+    write_tensors(path, tensors, header)
+    with pytest.raises(ValueError, match=r"tensor 'coarse\.sparse\.similarity_std' is missing"):
+        read_class(path)

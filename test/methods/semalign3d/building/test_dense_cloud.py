@@ -43,7 +43,7 @@ def test_sparse_clusters_and_clusters_of_one_view_are_dropped():
     stray = torch.tensor([0.0, 50, 0]) + 0.1 * torch.randn(3, 3, generator=generator)
     points = torch.cat([solid, lone, stray])
     view = torch.cat([torch.arange(4000) % 8, torch.zeros(400), torch.arange(3)]).float()
-    merged = MergedCloud(points, torch.zeros(len(points), 2).half(), torch.zeros_like(points), view)
+    merged = MergedCloud(points, torch.zeros(len(points), 1, 2).half(), torch.zeros_like(points), view)
     centers, weight = cluster_surface(merged, BuildConfig(dense_points=60), generator)
     assert centers.norm(dim=-1).max() < 2
     assert len(weight) == len(centers) > 20

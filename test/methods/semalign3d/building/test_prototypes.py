@@ -38,11 +38,21 @@ def test_single_and_missing_samples_never_give_nan_and_the_floor_holds():
 def test_surface_prototypes_come_from_the_nearest_points():
     points = torch.cat([torch.randn(60, 3), torch.randn(60, 3) + 100])
     features = torch.cat([_unit(1, 8).repeat(60, 1), _unit(1, 8, seed=5).repeat(60, 1)])
-    merged = MergedCloud(points, features.half(), torch.zeros_like(points), torch.zeros(120))
+    merged = MergedCloud(points, features.half()[:, None], torch.zeros_like(points), torch.zeros(120))
     found = surface_prototypes(torch.tensor([[0.0, 0, 0], [100, 100, 100]]), merged, 30, 0.02)
     assert torch.allclose(found.features, features[[0, 60]], atol=1e-2)
     assert torch.allclose(found.similarity_std, torch.tensor([0.02, 0.02]))
     assert surface_prototypes(torch.zeros(1, 3), merged, 500, 0.02).features.shape == (1, 8)
+
+
+def test_surface_prototypes_of_coarse_copies():
+    points = torch.randn(60, 3)
+    fine, coarse = _unit(1, 8).repeat(60, 1), _unit(1, 8, seed=5).repeat(60, 1)
+    features = torch.stack([fine, coarse], 1).half()
+    merged = MergedCloud(points, features, torch.zeros_like(points), torch.zeros(60))
+    for look, expected in enumerate((fine, coarse)):
+        found = surface_prototypes(torch.zeros(1, 3), merged, 30, 0.02, look)
+        assert torch.allclose(found.features, expected[:1], atol=1e-2)
 
 
 def test_facing_points_at_the_cameras_that_saw_the_keypoint():

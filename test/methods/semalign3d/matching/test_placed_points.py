@@ -81,3 +81,19 @@ def test_refinement_recovers_a_shift_of_half_a_cell(view):
     feature = grid.features_at(view.seen.features, pixel)
     found = refine(pixel + torch.tensor([[1.2, -0.8]]), feature, view, 0.05)
     assert (found - pixel).norm() < (torch.tensor([1.2, -0.8])).norm()
+
+
+def test_a_point_that_the_sensor_sees_through_is_unknown(view):
+    _, xyz = _front_pixel(view)
+    values = view.seen.depth.values
+    wall = View(replace(view.seen, depth=DepthMap(torch.where(values > 0, values, 1.0), True)), view.aligned)
+    row = round(float(cameras.project(xyz, view.aligned.camera)[0, 1]))
+    outermost = int(view.seen.mask[row].nonzero()[-1, 0])
+    pixel = torch.tensor([[outermost + 14.0, float(row)]])
+    beside = cameras.unproject(pixel, xyz[:, 2], view.aligned.camera)
+    found = _locate(wall, beside)
+    assert found.state.tolist() == [KeypointState.UNKNOWN]
+    assert torch.isnan(found.xyz).all()
+    there = values[row, outermost][None]
+    on_outline = cameras.unproject(pixel - torch.tensor([[12.0, 0.0]]), there, view.aligned.camera)
+    assert _locate(wall, on_outline).state.tolist() != [KeypointState.UNKNOWN]

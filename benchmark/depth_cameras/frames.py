@@ -1,11 +1,12 @@
 """Recorded RGB-D frames with what is true of the objects in them, read from their folder.
 
-`NAME_color.png`, `NAME_depth.png` (16-bit millimetres, 0 = none), `NAME.json` (K), `keypoints.json`
+`NAME_color.png`, `NAME_depth.png` (16-bit millimetres, 0 = none), `NAME.json` (K, sensor), `keypoints.json`
 {frame: {object: {keypoint: [x, y] or null}}} and `objects.json` {frame: {object: metric truth}}.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from PIL import Image
 
 from semcorr_ros.storage import read_json
 
+DIRECTION = "handle"  # keypoints with this in their names tell where an upright object is turned to
+UNKNOWN = "unknown"  # camera
 WIDENED = 1.5  # a detector's box, as a multiple of the annotated keypoints' own
 
 Box = tuple[int, int, int, int]  # x, y, width, height in pixels
@@ -43,10 +46,16 @@ class Truth:
     rim_diameter: float  # metres
     up: np.ndarray  # (3,) unit
     back: np.ndarray  # (3,) unit, towards the handle
+    direction_keypoint: str = DIRECTION  # part of a name
+
+    @property
+    def direction_seen(self) -> bool:
+        """Tell whether the picture shows where the object is turned to."""
+        return any(self.direction_keypoint in name for name in self.keypoints)
 
     @property
     def extent(self) -> float:
-        """Longer side of the keypoints' box, pixels."""
+        """Measure the longer side of the keypoints' box, pixels."""
         return float(np.ptp(np.array(list(self.keypoints.values())), axis=0).max())
 
 
@@ -60,14 +69,20 @@ class Recording:
     intrinsics: np.ndarray  # (3, 3), pixels
     objects: dict[str, Truth] = field(default_factory=dict)
     negatives: dict[str, Box] = field(default_factory=dict)  # boxes around other things
+    sensor: str = UNKNOWN
+
+    @property
+    def camera(self) -> str:
+        """Name the camera alone: what was done to its pictures stands behind a comma or in brackets."""
+        return re.split("[,(]", self.sensor)[0].strip() or UNKNOWN
 
     def box(self, name: str) -> Box:
-        """What a detector might say of an object, inside the image."""
+        """Return what a detector might say of an object, inside the image."""
         return widened(self.objects[name].keypoints, (self.color.shape[0], self.color.shape[1]))
 
 
 def widened(keypoints: Mapping[str, tuple[float, float]], size: tuple[int, int]) -> Box:
-    """The keypoints' box, WIDENED about its centre and cut at the border of an image of `size` (h, w)."""
+    """Widen the keypoints' box about its centre, and cut it at the border of an image of `size` (h, w)."""
     points = np.array(list(keypoints.values()))
     low, high = points.min(0), points.max(0)
     margin = (WIDENED - 1) / 2 * (high - low)
@@ -77,31 +92,41 @@ def widened(keypoints: Mapping[str, tuple[float, float]], size: tuple[int, int])
 
 
 def without_objects(recording: Recording) -> Recording:
-    """For another class, of which the objects are negatives, too."""
+    """Make the objects negatives, too, as they are for another class."""
     boxes = {name: recording.box(name) for name in recording.objects}
     return replace(recording, objects={}, negatives={**recording.negatives, **boxes})
 
 
-def read_all(root: Path) -> list[Recording]:
-    """Every frame of a folder, by name. Raises FileNotFoundError where there is none, OSError, ValueError."""
+def read_all(root: Path, direction: str = DIRECTION) -> list[Recording]:
+    """Read every frame of a folder, by name. direction: part of the names of keypoints that tell the turn.
+
+    Raises FileNotFoundError where there is none, OSError, ValueError.
+    """
     names = sorted(path.name.removesuffix("_color.png") for path in root.glob("*_color.png"))
     if not names:
         raise FileNotFoundError(f"no *_color.png in {root}: name the folder of the recorded frames")
-    keypoints, truths = read_json(root / "keypoints.json"), read_json(root / "objects.json")
-    return [_read(root, name, keypoints.get(name, {}), truths.get(name, {})) for name in names]
+    keypoints, measures = read_json(root / "keypoints.json"), read_json(root / "objects.json")
+    recordings = []
+    for name in names:
+        objects = {
+            each: _truth(points, measures[name][each], direction)
+            for each, points in keypoints.get(name, {}).items()
+        }
+        recordings.append(_read(root, name, objects))
+    return recordings
 
 
-def _read(root: Path, name: str, keypoints: dict[str, Any], truths: dict[str, Any]) -> Recording:
+def _read(root: Path, name: str, objects: dict[str, Truth]) -> Recording:
     with Image.open(root / f"{name}_color.png") as image:
         color = np.array(image.convert("RGB"))
     with Image.open(root / f"{name}_depth.png") as image:
         depth = np.array(image).astype(np.uint16)
-    objects = {each: _truth(points, truths[each]) for each, points in keypoints.items()}
-    K = np.array(read_json(root / f"{name}.json")["K"], float)
-    return Recording(name, color, depth, K, objects, NEGATIVES.get(name, {}))
+    facts = read_json(root / f"{name}.json")
+    K, sensor = np.array(facts["K"], float), facts.get("sensor") or UNKNOWN
+    return Recording(name, color, depth, K, objects, NEGATIVES.get(name, {}), sensor)
 
 
-def _truth(keypoints: dict[str, Any], measures: dict[str, Any]) -> Truth:
+def _truth(keypoints: dict[str, Any], measures: dict[str, Any], direction: str) -> Truth:
     visible = {name: (float(at[0]), float(at[1])) for name, at in keypoints.items() if at is not None}
     center, up, back = (np.array(measures[key], float) for key in ("rim_centre_m", "up", "back"))
-    return Truth(visible, center, float(measures["rim_diameter_mm"]) / 1000, up, back)
+    return Truth(visible, center, float(measures["rim_diameter_mm"]) / 1000, up, back, direction)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.rgbd.frames import Truth
+from benchmark.depth_cameras.frames import Truth
 
 RIM = ("rim_front", "rim_back", "rim_left", "rim_right")
 
@@ -30,7 +30,10 @@ def errors(
     xyz: Mapping[str, tuple[float, float, float]],
     rotation: np.ndarray,
 ) -> Errors:
-    """pixels, xyz: by keypoint, NaN = unknown. rotation: (3, 3) camera_from_canonical (x front, z up)."""
+    """Measure an answer.
+
+    pixels, xyz: by keypoint, NaN = unknown. rotation: (3, 3) camera_from_canonical (x front, z up).
+    """
     found = rim(xyz)
     off = None if found is None else 1000 * float(np.linalg.norm(found[0] - truth.rim_center))
     wide = None if found is None else 1000 * (found[1] - truth.rim_diameter)
@@ -40,14 +43,14 @@ def errors(
 
 
 def pck(truth: Truth, pixels: Mapping[str, tuple[float, float]], alpha: float = 0.1) -> float:
-    """Share of the annotated keypoints that are found within `alpha` of the object's extent."""
+    """Compute the share of the annotated keypoints that are found within `alpha` of the object's extent."""
     unknown = (math.nan, math.nan)
     away = [math.dist(at, pixels.get(name, unknown)) for name, at in truth.keypoints.items()]
     return float(np.mean([distance < alpha * truth.extent for distance in away]))
 
 
 def rim(xyz: Mapping[str, tuple[float, float, float]]) -> tuple[np.ndarray, float] | None:
-    """Centre and mean diameter of the rim; None unless all four of its points have a position."""
+    """Measure the centre and mean diameter of the rim; None unless all four of its points have a position."""
     points = np.array([xyz.get(name, (math.nan,) * 3) for name in RIM])
     if not np.isfinite(points).all():
         return None
@@ -57,7 +60,7 @@ def rim(xyz: Mapping[str, tuple[float, float, float]]) -> tuple[np.ndarray, floa
 
 
 def rotation_matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
-    """(3, 3) of a unit quaternion."""
+    """Convert a unit quaternion to (3, 3)."""
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -68,7 +71,7 @@ def rotation_matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
 
 
 def angle_deg(a: np.ndarray, b: np.ndarray) -> float:
-    """Between two directions."""
+    """Measure the angle between two directions."""
     cosine = float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
     return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
 
