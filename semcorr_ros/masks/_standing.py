@@ -11,10 +11,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, DepthMap
+from semcorr_ros.masks._clusters import Box, boxes, footprints, intersection_over_union, surfaces
 from semcorr_ros.masks._pieces import label
 from semcorr_ros.masks._planes import NOISE, Plane, largest_plane, points_of
-
-Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def outline(
         return None
     above = surface.planes[0].height(surface.points).numpy() > 0
     standing = surface.rest & above & inside[part]
-    pieces = _footprints(surface, standing, config)
+    pieces = footprints(surface.points, standing, surface.planes[0].normal, config.least_tolerance)
     chosen = _central(pieces, (x - left + w / 2, y - top + h / 2), (w, h))
     if chosen.sum() < config.fewest:
         return None
@@ -89,8 +88,11 @@ def standing(depth: DepthMap, camera: Camera, config: StandingConfig = StandingC
         return []
     rest = cv2.morphologyEx(surface.rest.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     found: list[tuple[int, Box]] = []
-    for pieces in (_footprints(surface, rest, config), _surfaces(surface, rest, config)):
-        found += [one for one in _boxes(pieces) if _plausible(one, (height, width), config)]
+    for pieces in (
+        footprints(surface.points, rest, surface.planes[0].normal, config.least_tolerance),
+        surfaces(surface.points[..., 2].numpy(), rest, config.jump),
+    ):
+        found += [one for one in boxes(pieces) if _plausible(one, (height, width), config)]
     kept: list[Box] = []
     for _, box in sorted(found, key=lambda one: -one[0]):
         if all(intersection_over_union(box, other) < config.overlap for other in kept):
@@ -135,44 +137,6 @@ def _reaching(on: Bool[np.ndarray, "h w"], ring: Bool[np.ndarray, "h w"]) -> Boo
     return np.isin(labels, np.unique(labels[on & ring]))
 
 
-def _footprints(
-    surface: _Surface, standing: Bool[np.ndarray, "h w"], config: StandingConfig
-) -> Int[np.ndarray, "h w"]:
-    """Number what stands apart on the support plane, seen along its normal; 0 = nothing.
-
-    A cup's inside is far behind its rim, but stands where the cup stands.
-    """
-    numbers = np.zeros(standing.shape, np.int32)
-    points = surface.points[torch.from_numpy(standing)]
-    if len(points) < config.fewest:
-        return numbers
-    normal = surface.planes[0].normal
-    across = torch.linalg.svd(normal[None]).Vh[1:]
-    cell = max(config.least_tolerance, NOISE * float(points[:, 2].median()))
-    at = ((points @ across.T) / cell).floor().int()
-    at = (at - at.amin(0) + 1).numpy()
-    extent = at.max(0) + 2
-    if extent.prod() > 4_000_000:  # of a hall: nothing that stands in it has this few cells
-        return numbers
-    grid = np.zeros(extent, np.uint8)
-    grid[at[:, 0], at[:, 1]] = 1
-    _, labels = cv2.connectedComponents(cv2.dilate(grid, np.ones((3, 3), np.uint8)), connectivity=8)
-    numbers[standing] = labels[at[:, 0], at[:, 1]]
-    return numbers
-
-
-def _surfaces(
-    surface: _Surface, rest: Bool[np.ndarray, "h w"], config: StandingConfig
-) -> Int[np.ndarray, "h w"]:
-    """Number surfaces without a step in depth: things that touch on the table are told apart."""
-    z = surface.points[..., 2].numpy()
-    limit = np.maximum(config.jump, 2 * NOISE * z)
-    cut = np.zeros_like(rest)
-    cut[:, :-1] |= np.abs(np.diff(z, axis=1)) > limit[:, :-1]
-    cut[:-1] |= np.abs(np.diff(z, axis=0)) > limit[:-1]
-    return label(rest & ~cut)[0]
-
-
 def _central(
     pieces: Int[np.ndarray, "h w"], center: tuple[float, float], size: tuple[int, int]
 ) -> Bool[np.ndarray, "h w"]:
@@ -191,36 +155,9 @@ def _closed(mask: Bool[np.ndarray, "h w"], pixels: int) -> Bool[np.ndarray, "h w
     return closed[pixels + 1 : -pixels - 1, pixels + 1 : -pixels - 1] > 0
 
 
-def _boxes(pieces: Int[np.ndarray, "h w"]) -> list[tuple[int, Box]]:
-    """Measure area and box of every piece."""
-    rows, columns = np.nonzero(pieces)
-    if len(rows) == 0:
-        return []
-    numbers = pieces[rows, columns]
-    count = int(numbers.max()) + 1
-    low, high = np.full((count, 2), 2**30), np.full((count, 2), -1)
-    at = np.stack([columns, rows], -1)
-    np.minimum.at(low, numbers, at)
-    np.maximum.at(high, numbers, at)
-    areas = np.bincount(numbers, minlength=count)
-    size = high - low + 1
-    return [
-        (int(areas[i]), (int(low[i, 0]), int(low[i, 1]), int(size[i, 0]), int(size[i, 1])))
-        for i in np.flatnonzero(areas)
-    ]
-
-
 def _plausible(piece: tuple[int, Box], size: tuple[int, int], config: StandingConfig) -> bool:
     """Tell a proposal from noise, and from the scene itself."""
     area, (_, _, w, h) = piece
     large = area >= config.least_area and max(w, h) >= config.least_side
     large = large and min(w, h) >= config.thinnest * max(w, h)
     return large and max(w / size[1], h / size[0]) <= config.largest
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """Compute the overlap of two boxes, in [0, 1]."""
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    both = max(0, w) * max(0, h)
-    return both / (a[2] * a[3] + b[2] * b[3] - both)
