@@ -28,9 +28,7 @@ class StandingConfig:
     jump: float = 0.02  # step in depth at which a surface ends
     closing: float = 0.02  # of a box's longer side: holes and gaps that are closed
     least_side: int = 32  # pixels, of a proposal; less shows too little of any object
-    thinnest: float = (
-        0.2  # shorter side of a proposal, in longer ones; what is thinner is the rest of a plane
-    )
+    thinnest: float = 0.2  # shorter side of a proposal, in longer ones; the rest of a plane is thinner
     least_area: int = 200  # pixels, of a proposal
     largest: float = 0.7  # of the image's side, of a proposal
     overlap: float = 0.7  # intersection over union from which two proposals are one
@@ -41,8 +39,7 @@ class _Surface:
     """Measured points of a part of an image, and what of it is no plane."""
 
     points: Tensor  # (h, w, 3) metres
-    valid: np.ndarray  # (h, w)
-    rest: np.ndarray  # (h, w): valid, and on no plane
+    rest: np.ndarray  # (h, w): measured, and on no plane
     planes: list[Plane]  # largest first
 
 
@@ -128,7 +125,7 @@ def _surface(
         planes.append(plane)
         left &= ~on
         rest &= ~_reaching(on, ring)
-    return _Surface(points, valid, rest, planes)
+    return _Surface(points, rest, planes)
 
 
 def _reaching(on: Bool[np.ndarray, "h w"], ring: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
