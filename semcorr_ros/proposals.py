@@ -25,6 +25,7 @@ from semcorr_ros.masks._standing import outline, standing
 from semcorr_ros.masks.attention import attention_mask
 from semcorr_ros.observations import Scene
 from semcorr_ros.places import Place, box_of
+from semcorr_ros.zoom import SMALLEST
 
 # With two of the places aligned, these keep the search within about twice the time of an object in a box with
 # depth, and three times without (docs/accuracy.md).
@@ -75,6 +76,8 @@ def _in_windows(scene: Scene, model: Recognizer, extractor: FeatureExtractor, mo
     """Attend to four parts of the picture, then to windows around what looks most like the class there."""
     height, width = scene.size
     h, w = round(TILE * height), round(TILE * width)
+    if min(h, w) < SMALLEST:  # attention to the whole has seen all there is
+        return []
     tiles = [(x, y, w, h) for y in (0, height - h) for x in (0, width - w)]
     found: list[Box] = []
     likeness = np.full((height, width), -np.inf, np.float32)
@@ -96,7 +99,8 @@ def _around_peaks(likeness: Float[np.ndarray, "height width"]) -> Iterator[Box]:
     apart = round(APART * longer)
     for _ in range(PEAKS):
         row, column = (int(at) for at in np.unravel_index(left.argmax(), left.shape))
-        for side in (min(round(share * longer), height, width) for share in SIDES):
+        sides = (min(round(share * longer), height, width) for share in SIDES)
+        for side in (side for side in sides if side >= SMALLEST):
             x = min(max(0, column - side // 2), width - side)
             y = min(max(0, row - side // 2), height - side)
             yield x, y, side, side

@@ -116,3 +116,15 @@ def test_features_of_files_propose_nothing():
     features.from_pixels = False
     frame = Frame(torch.from_numpy(shot.image), shot.camera, DepthMap(torch.from_numpy(shot.depth), True))
     assert propose(scene_of_frame(frame, features), Red(), features, 2) == []
+
+
+@pytest.mark.parametrize("size", [(16, 16), (9, 200), (40, 50), (64, 64), (100, 40)])
+def test_small_pictures_are_looked_at_as_a_whole(size):
+    class Picky(Colors):
+        def encode(self, ref):
+            assert min(ref.image.shape[:2]) >= 8  # as networks do
+            return super().encode(ref)
+
+    image = torch.randint(0, 255, (*size, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    features = Picky()
+    propose(scene_of_frame(Frame(image), features), Red(), features, 2)

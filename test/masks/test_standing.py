@@ -6,6 +6,7 @@ import torch
 from masks.table_scene import CAMERA, SIZE, box_of, look, open_box
 
 from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.geometry import cameras
 from semcorr_ros.masks._planes import largest_plane, points_of
 from semcorr_ros.masks._standing import outline, standing
 
@@ -93,3 +94,19 @@ def test_everything_on_the_table_is_proposed():
         assert max(overlap(box, box_of(shown, 0)) for box in proposed) > 0.8
     assert standing(depth, CAMERA) == proposed  # one picture, one answer
     assert all(w <= 0.7 * SIZE[1] and h <= 0.7 * SIZE[0] for _, _, w, h in proposed)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 200), (96, 128)])
+@pytest.mark.parametrize("value", [0.0, torch.nan, torch.inf, -1.0, 1.0, 1e30, 1e-6])
+def test_whatever_a_sensor_sends_is_taken(size, value):
+    h, w = size
+    camera = cameras.centered(float(max(size)), size)
+    noisy = torch.rand(size, generator=torch.Generator().manual_seed(0))
+    for values in (torch.full(size, value), torch.where(noisy > 0.5, value, noisy)):
+        depth = DepthMap(values, True)
+        for box in ((0, 0, 1, 1), (0, 0, w, h), (w - 1, h - 1, 1, 1)):
+            found = outline(depth, camera, box)
+            assert found is None or found.shape == size
+        for x, y, width, height in standing(depth, camera):
+            assert min(x, y) >= 0
+            assert (x + width <= w) & (y + height <= h)
