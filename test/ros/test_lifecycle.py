@@ -23,8 +23,6 @@ from semcorr_ros.methods.semalign3d.class_file import write_class
 
 Response = TransferKeypoints.Response
 
-ASKED = 6  # times, before a node counts as silent
-
 
 def change(ros, node: str, transition: int, seconds: float = UP_TIME) -> bool:
     request = ChangeState.Request(transition=Transition(id=transition))
@@ -32,18 +30,7 @@ def change(ros, node: str, transition: int, seconds: float = UP_TIME) -> bool:
 
 
 def state(ros, node: str) -> str:
-    """Ask again, as a lifecycle manager does: a reply is lost where the node has seen the request before it
-    has seen the client's reader of replies."""
-    client = ros.create_client(GetState, f"/{node}/get_state")
-    try:
-        assert client.wait_for_service(UP_TIME), f"no service of {node}"
-        for _ in range(ASKED):
-            future = client.call_async(GetState.Request())
-            if spin_until(ros, future.done, UP_TIME / ASKED):
-                return future.result().current_state.label
-        raise AssertionError(f"{node} does not tell its state")
-    finally:
-        ros.destroy_client(client)
+    return call(ros, GetState, f"/{node}/get_state", GetState.Request()).current_state.label
 
 
 def transfer(ros, node: str, **fields):
