@@ -16,10 +16,11 @@ from semcorr_ros.depth import DepthProvider, ImageDepth
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import cameras
+from semcorr_ros.geometry.boxes import Box, box_of
 from semcorr_ros.masks import MaskProvider, Recognizer
-from semcorr_ros.places import ANYWHERE, SMALL, Place, box_of, first_mask, mask_at
+from semcorr_ros.places import ANYWHERE, SMALL, Place, first_mask, mask_at
 from semcorr_ros.storage import image_size, read_image
-from semcorr_ros.zoom import Window, coarsened, encode_object, encode_window, object_window
+from semcorr_ros.zoom import coarsened, encode_object, encode_window, object_window
 
 LEAST_SHRINK = 0.7  # a copy that is hardly smaller says nothing new
 
@@ -45,7 +46,7 @@ class Scene:
     sample: AnnotatedImage  # what a data set says of it; a camera's is unannotated
     ref: ImageRef
     # Windows that have been encoded: what was proposed is looked at again when it is placed.
-    windows: dict[Window, FeatureMap] = field(default_factory=dict, repr=False, compare=False)
+    windows: dict[Box, FeatureMap] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,7 +58,7 @@ class Scene:
         window = object_window(mask) if extractor.from_pixels else None
         return self.features if window is None else self.window(window, extractor)
 
-    def window(self, window: Window, extractor: FeatureExtractor) -> FeatureMap:
+    def window(self, window: Box, extractor: FeatureExtractor) -> FeatureMap:
         """Encode a part of the image, once."""
         if window not in self.windows:
             self.windows[window] = encode_window(self.ref, window, extractor)

@@ -12,6 +12,7 @@ from torch import Tensor
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap, Frame, Observation
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.geometry.boxes import Box, box_of, widened
 from semcorr_ros.geometry.distortion import rectify_depth
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.masks import MaskProvider, Recognizer
@@ -26,8 +27,6 @@ FEWEST_PIXELS = 8  # along a box's shorter side; in less no network sees anythin
 COVERED = 0.5  # share of a mask that another one must cover to mean the same
 SEAM = 2  # pixels around a piece that belong to no other one
 SMALL = "if it is there but small, give a region of interest"
-
-Box = tuple[int, int, int, int]  # x, y, width, height
 
 
 @dataclass(frozen=True)
@@ -125,13 +124,6 @@ def where_it_was(seen: Observation) -> Place | None:
     return None if seen.mask is None or not seen.mask.any() else Place(box=box_of(seen.mask))
 
 
-def box_of(mask: Bool[Tensor, "height width"]) -> Box:
-    """Return the smallest box around the True pixels, of which there is one at least."""
-    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-    x, y = int(columns[0]), int(rows[0])
-    return x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
-
-
 def _by_depth(
     mask: Bool[Tensor, "height width"],
     attention: Bool[Tensor, "height width"],
@@ -148,7 +140,7 @@ def _by_depth(
 def _inside(
     box: Box, seen: Observation, model: Recognizer, extractor: FeatureExtractor
 ) -> Bool[Tensor, "height width"]:
-    x, y, w, h = window = _widened(box, seen.features.image_size)
+    x, y, w, h = window = widened(box, seen.features.image_size, MARGIN)
     allowed = _filled(window, seen.features)
     prototypes = model.prototypes_at(max(box[2:]))
     mask = attention_mask(seen.features, prototypes) & allowed
@@ -185,7 +177,7 @@ def _outlined(
     """Let the providers refine a rough mask within the box; keep the rough one where they find nothing."""
     allowed = torch.ones_like(rough)
     if box is not None:
-        x, y, w, h = window = _widened(box, seen.features.image_size)
+        x, y, w, h = window = widened(box, seen.features.image_size, MARGIN)
         sample = replace(sample, bbox=(x, y, x + w - 1.0, y + h - 1.0))
         allowed = _filled(window, seen.features)
     found, _ = first_mask(masks, sample, replace(seen, mask=rough.to(seen.image.device)), model)
@@ -198,10 +190,3 @@ def _filled(window: Box, features: FeatureMap) -> Bool[Tensor, "height width"]:
     filled = torch.zeros(features.image_size, dtype=torch.bool, device=features.values.device)
     filled[y : y + h, x : x + w] = True
     return filled
-
-
-def _widened(box: Box, size: tuple[int, int]) -> Box:
-    x, y, w, h = box
-    margin = round(MARGIN * max(w, h))
-    left, top = max(0, x - margin), max(0, y - margin)
-    return left, top, min(size[1], x + w + margin) - left, min(size[0], y + h + margin) - top

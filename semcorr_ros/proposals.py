@@ -18,13 +18,13 @@ from torch import Tensor
 from semcorr_ros.artifacts import FeatureMap, Prototypes
 from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.geometry import grid
+from semcorr_ros.geometry.boxes import Box, box_of, intersection_over_union
 from semcorr_ros.masks import Recognizer
-from semcorr_ros.masks._clusters import Box, intersection_over_union
 from semcorr_ros.masks._pieces import largest
 from semcorr_ros.masks._standing import outline, standing
 from semcorr_ros.masks.attention import attention_mask
 from semcorr_ros.observations import Scene
-from semcorr_ros.places import Place, box_of
+from semcorr_ros.places import Place
 from semcorr_ros.zoom import SMALLEST
 
 # With two of the places aligned, these keep the search within about twice the time of an object in a box with

@@ -13,6 +13,7 @@ import torch
 
 from semcorr_ros.answer import Answer
 from semcorr_ros.finder import UNWATCHED, Finder, Watch
+from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.identities import Identities, Sighting, duplicates
 from semcorr_ros.methods import Model, Placed
 from semcorr_ros.observations import Scene
@@ -128,11 +129,9 @@ def sighting(answer: Answer) -> Sighting:
 def _place_of(place: Place) -> Sighting:
     """Return the sighting of a place alone, before the class is placed in it."""
     if place.mask is not None:
-        rows, columns = place.mask.nonzero().T
-        x, y = float(columns.min()), float(rows.min())
-        w, h = float(columns.max()) - x + 1, float(rows.max()) - y + 1
+        x, y, w, h = box_of(place.mask)
     elif place.box is not None:
-        x, y, w, h = map(float, place.box)
+        x, y, w, h = place.box
     else:
         return Sighting(pixel=(0.0, 0.0), extent_px=0.0)
-    return Sighting(pixel=(x + w / 2, y + h / 2), extent_px=max(w, h))
+    return Sighting(pixel=(x + w / 2, y + h / 2), extent_px=float(max(w, h)))

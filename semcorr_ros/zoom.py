@@ -11,12 +11,11 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.geometry.boxes import Box, box_of
 
 MARGIN = 0.2  # of the longer side of the object's box, on every side
 LARGEST = 0.7  # share of the image's pixels above which a window would gain nothing
 SMALLEST = 32  # pixels
-
-Window = tuple[int, int, int, int]  # x, y, width, height
 
 
 def encode_object(
@@ -31,7 +30,7 @@ def encode_object(
     return extractor.encode(ref) if window is None else encode_window(ref, window, extractor)
 
 
-def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) -> FeatureMap:
+def encode_window(ref: ImageRef, window: Box, extractor: FeatureExtractor) -> FeatureMap:
     """Encode a window of the image; the features know where in the image they are."""
     x, y, width, height = window
     part = ref.image[y : y + height, x : x + width].contiguous()
@@ -40,18 +39,18 @@ def encode_window(ref: ImageRef, window: Window, extractor: FeatureExtractor) ->
     return replace(features, image_size=size, window=window)
 
 
-def object_window(mask: Bool[Tensor, "height width"]) -> Window | None:
+def object_window(mask: Bool[Tensor, "height width"]) -> Box | None:
     """Return a square around the True pixels, with a margin, clipped at the image's border.
 
     None where there is nothing, or where the window would hardly be smaller than the image.
     """
-    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-    if len(rows) == 0:
+    if not mask.any():
         return None
-    ends = torch.stack([columns[[0, -1]], rows[[0, -1]]]).float()  # (x, y) by (first, last)
+    x, y, w, h = box_of(mask)
+    ends = torch.tensor([[x, x + w - 1], [y, y + h - 1]]).float()  # (x, y) by (first, last)
     side = max(SMALLEST, float((ends[:, 1] - ends[:, 0] + 1).max()) * (1 + 2 * MARGIN))
     height, width = mask.shape
-    limit = torch.tensor([width, height], device=ends.device).float()
+    limit = torch.tensor([width, height]).float()
     center = (ends.sum(1) + 1) / 2
     low = (center - side / 2).round().clamp_min(0)
     high = torch.minimum((center + side / 2).round(), limit)

@@ -13,8 +13,8 @@ from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.artifacts import DepthMap, FeatureMap, Frame, Prototypes
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.observations import scene_of_frame
-from semcorr_ros.places import box_of
 from semcorr_ros.proposals import propose
 
 CUP, CAN = open_box(-0.06, 0.0), [((0.10, -0.04, 0.0), (0.16, 0.02, 0.12))]

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from semcorr_ros.geometry.boxes import Box
 from semcorr_ros.storage import read_json
 
 DIRECTION = "handle"  # keypoints with this in their names tell where an upright object is turned to
 UNKNOWN = "unknown"  # camera
 WIDENED = 1.5  # a detector's box, as a multiple of the annotated keypoints' own
 
-Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 # Boxes around things that are no cup, as a detector that is mistaken would give them; set by eye.
 NEGATIVES: dict[str, dict[str, Box]] = {

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from semcorr_ros.geometry.boxes import Box
 from semcorr_ros.masks._pieces import label
 from semcorr_ros.masks._planes import NOISE
 
-Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 MOST_CELLS = 4_000_000  # of a footprint
 
 
@@ -45,17 +45,13 @@ def footprints(
 
 
 def surfaces(
-    z: Float[np.ndarray, "h w"], rest: Bool[np.ndarray, "h w"], jump: float
-) -> Int[np.ndarray, "h w"]:
-    """Number surfaces without a step in depth: things that touch on the table are told apart.
-
-    jump: metres of a step, at least.
-    """
-    limit = np.maximum(jump, 2 * NOISE * z)
+    z: Float[np.ndarray, "h w"], rest: Bool[np.ndarray, "h w"], limit: Float[np.ndarray, "h w"]
+) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "label"]]:
+    """Number surfaces without a step in depth above a limit, and count pixels: what touches is told apart."""
     cut = np.zeros_like(rest)
     cut[:, :-1] |= np.abs(np.diff(z, axis=1)) > limit[:, :-1]
     cut[:-1] |= np.abs(np.diff(z, axis=0)) > limit[:-1]
-    return label(rest & ~cut)[0]
+    return label(rest & ~cut)
 
 
 def boxes(pieces: Int[np.ndarray, "h w"]) -> list[tuple[int, Box]]:
@@ -75,11 +71,3 @@ def boxes(pieces: Int[np.ndarray, "h w"]) -> list[tuple[int, Box]]:
         (int(areas[i]), (int(low[i, 0]), int(low[i, 1]), int(size[i, 0]), int(size[i, 1])))
         for i in np.flatnonzero(areas)
     ]
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """Compute the overlap of two boxes, in [0, 1]."""
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    both = max(0, w) * max(0, h)
-    return both / (a[2] * a[3] + b[2] * b[3] - both)

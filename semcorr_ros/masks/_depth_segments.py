@@ -15,7 +15,8 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, DepthMap
 from semcorr_ros.geometry.measured_depth import is_measured
-from semcorr_ros.masks._pieces import grown, label
+from semcorr_ros.masks._clusters import surfaces
+from semcorr_ros.masks._pieces import grown
 from semcorr_ros.masks._planes import NOISE, largest_plane, points_of
 
 MAX_PLANES = 4  # floor and walls
@@ -92,10 +93,7 @@ def _principal_std(points: Float[Tensor, "point 3"]) -> Float[Tensor, "3"]:
 def _pieces(z: np.ndarray, rest: np.ndarray, diameter: float, config: Config) -> np.ndarray:
     """Label (h, w) surfaces without a depth jump; 0 = none."""
     limit = np.maximum(config.jump * diameter, 2 * config.noise * z)
-    cut = np.zeros_like(rest)
-    cut[:, :-1] |= np.abs(np.diff(z, axis=1)) > limit[:, :-1]
-    cut[:-1] |= np.abs(np.diff(z, axis=0)) > limit[:-1]
-    labels, areas = label(rest & ~cut)
+    labels, areas = surfaces(z, rest, limit)
     return np.where(areas[labels] >= config.min_area * z.size, labels, 0)
 
 

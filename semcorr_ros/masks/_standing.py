@@ -11,7 +11,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, DepthMap
-from semcorr_ros.masks._clusters import Box, boxes, footprints, intersection_over_union, surfaces
+from semcorr_ros.geometry.boxes import Box, intersection_over_union, widened
+from semcorr_ros.masks._clusters import boxes, footprints, surfaces
 from semcorr_ros.masks._pieces import label
 from semcorr_ros.masks._planes import NOISE, Plane, largest_plane, points_of
 
@@ -54,9 +55,8 @@ def outline(
         return None
     height, width = depth.values.shape
     x, y, w, h = box
-    margin = round(config.ring * max(w, h))
-    left, top = max(0, x - margin), max(0, y - margin)
-    part = (slice(top, min(height, y + h + margin)), slice(left, min(width, x + w + margin)))
+    left, top, wide, high = widened(box, (height, width), config.ring)
+    part = (slice(top, top + high), slice(left, left + wide))
     inside = np.zeros((height, width), bool)
     inside[y : y + h, x : x + w] = True
     surface = _surface(depth, camera, part, ~inside[part], 2 * config.least_plane, config)
@@ -85,9 +85,10 @@ def standing(depth: DepthMap, camera: Camera, config: StandingConfig = StandingC
         return []
     rest = cv2.morphologyEx(surface.rest.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     found: list[tuple[int, Box]] = []
+    z = surface.points[..., 2].numpy()
     for pieces in (
         footprints(surface.points, rest, surface.planes[0].normal, config.least_tolerance),
-        surfaces(surface.points[..., 2].numpy(), rest, config.jump),
+        surfaces(z, rest, np.maximum(config.jump, 2 * NOISE * z))[0],
     ):
         found += [one for one in boxes(pieces) if _plausible(one, (height, width), config)]
     kept: list[Box] = []

@@ -111,8 +111,7 @@ class PerceiveNode(ReportingLifecycleNode):
 
     def _leave(self, session: Session) -> None:
         """Stop a session's threads without waiting for them."""
-        session.close(timeout=0.0)
-        self._ending = [thread for thread in [*self._ending, *session.threads] if thread.is_alive()]
+        self._ending = [thread for thread in self._ending if thread.is_alive()] + session.close()
 
     def close(self) -> bool:
         """Stop the threads, as the process ends; False if one does not stop in time."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Thread
@@ -140,20 +139,13 @@ class Session:
         for each in (self.worker, self._loader):
             each.flush(refusal)
 
-    @property
-    def threads(self) -> list[Thread]:
-        """Return the threads, to wait for."""
-        return [self.worker.thread, self._loader.thread]
-
-    def close(self, timeout: float) -> bool:
-        """Stop the threads; False if one still runs after `timeout` seconds.
+    def close(self) -> list[Thread]:
+        """Stop the threads without waiting for them; return those that still run.
 
         Such a thread ends after its current step, and only then is its memory free.
         """
-        end = time.monotonic() + timeout
-        self._loader.close(0.0)
-        ended = self.worker.close(timeout)
-        return self._loader.close(max(0.0, end - time.monotonic())) and ended
+        workers = (self._loader, self.worker)
+        return [worker.thread for worker in workers if not worker.close(0.0)]
 
     def spare(self, work: Callable[[], Result]) -> Result:
         """Run `work`; if out of memory, evict everything idle and retry once. For both threads.

@@ -15,7 +15,6 @@ from torch import Tensor
 from semcorr_ros.artifacts import Camera, CategoryInfo, Observation, Prototypes
 from semcorr_ros.geometry.revolution import axis, sticking_out
 
-SMALL = 1.0  # multiple of `Coarse.side` up to which an object counts as small
 FROM_KEYPOINTS = "keypoints"  # where a class that was built without depth has it from (provenance)
 
 
@@ -91,9 +90,12 @@ class ClassRepresentation:
     coarse: Coarse | None = None
 
     def seen_at(self, side: float) -> ClassRepresentation:
-        """Return the class as objects `side` pixels large show it."""
-        if self.coarse is None or side > SMALL * self.coarse.side:
-            return self
+        """Return the class as objects `side` pixels large show it, the same one every time."""
+        return self if self.coarse is None or side > self.coarse.side else self._small
+
+    @cached_property
+    def _small(self) -> ClassRepresentation:
+        assert self.coarse is not None
         dense = replace(self.dense, prototypes=self.coarse.dense)
         return replace(self, sparse_prototypes=self.coarse.sparse, dense=dense, coarse=None)
 
@@ -102,7 +104,7 @@ class ClassRepresentation:
         """Whether the surface between the keypoints was measured; else it is interpolated between them."""
         return self.provenance.get("depth") != FROM_KEYPOINTS
 
-    @property
+    @cached_property
     def prototypes(self) -> Prototypes:
         """Prototypes of the annotated keypoints and of the dense points, in one table; they face anywhere."""
         sparse, dense = self.sparse_prototypes.subset(self.annotated), self.dense.prototypes

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo, Correspondences, Observation, Pose, Prototypes
 from semcorr_ros.errors import NotFoundError
+from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.methods import Placed, Search, Shape
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
@@ -22,7 +23,6 @@ from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentat
 from semcorr_ros.methods.semalign3d.matching import carry, direction
 from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate, unknown
 from semcorr_ros.methods.semalign3d.matching.uncertainty import pose_covariance
-from semcorr_ros.places import box_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Aligned:
             scale=float(found.scale[0]),
             size=in_class_axes.amax(0) - in_class_axes.amin(0),
             metric=bool(found.metric),
-            covariance=self._covariance if found.metric else None,
+            covariance=pose_covariance(self.representation, found, self.directed) if found.metric else None,
         )
 
     @cached_property
@@ -108,10 +108,6 @@ class Aligned:
     def _view(self) -> View:
         return View(self.seen, self.aligned)
 
-    @property
-    def _covariance(self) -> Float[Tensor, "6 6"]:
-        return pose_covariance(self.representation, self.aligned, self.directed)
-
 
 def _side(seen: Observation) -> float:
     """Return the longer side of the object's outline in pixels; infinite without one."""
@@ -139,14 +135,14 @@ class SemAlign3D:
     def provenance(self) -> dict[str, str]:
         return self.representation.provenance
 
-    @cached_property
+    @property
     def prototypes(self) -> Prototypes:
         """Features that the class is recognised by."""
         return self.representation.prototypes
 
     def prototypes_at(self, side: float) -> Prototypes:
         """Features that objects `side` pixels large are recognised by."""
-        return self.prototypes if self._at(side) is self.representation else self._small_prototypes
+        return self.representation.prototypes_at(side)
 
     @cached_property
     def diameter(self) -> float:
@@ -169,7 +165,7 @@ class SemAlign3D:
 
     def place(self, seen: Observation, search: Search) -> Aligned:
         """Align the class. Raises NotFoundError, BackboneMismatchError."""
-        model = self._at(_side(seen))
+        model = self.representation.seen_at(_side(seen))
         found = alignment.align(model, seen, self.settings, search.generator, search.on_step)
         return self._checked(Aligned(model, seen, found))
 
@@ -177,7 +173,7 @@ class SemAlign3D:
         """Align the class from where it was last, if its settings say so. Raises NotFoundError."""
         if not self.tracks:
             return self.place(seen, search)
-        model = self._at(_side(seen))
+        model = self.representation.seen_at(_side(seen))
         tracker = last.tracker if isinstance(last, Aligned) and last.representation is model else None
         if tracker is None:
             tracker = Tracker(model, self.settings)
@@ -194,20 +190,7 @@ class SemAlign3D:
         if not path.is_file():
             return None
         found = read_alignment(path, str(seen.features.values.device))
-        return Aligned(self._at(_side(seen)), seen, found)
-
-    def _at(self, side: float) -> ClassRepresentation:
-        """Return the class as objects `side` pixels large show it, the same one every time."""
-        whole = self.representation
-        return whole if whole.coarse is None or whole.seen_at(side) is whole else self._small
-
-    @cached_property
-    def _small(self) -> ClassRepresentation:
-        return self.representation.seen_at(0)
-
-    @cached_property
-    def _small_prototypes(self) -> Prototypes:
-        return self._small.prototypes
+        return Aligned(self.representation.seen_at(_side(seen)), seen, found)
 
     def _checked(self, placed: Aligned) -> Aligned:
         found = placed.aligned

@@ -75,11 +75,9 @@ def align_from(
     with torch.no_grad():
         judge = config.select, config.objective
         ranking = rank(model, evidence, found, judge)
-        better = None
-        if config.turning is not None:
-            better = turned(model, evidence, found, int(ranking.order[0]), config.turning)
-        if better is not None:
-            found, ranking = better, rank(model, evidence, better, judge).led_by(int(ranking.order[0]))
+        best = int(ranking.order[0])
+        if config.turning and (better := turned(model, evidence, found, best, config.turning)):
+            found, ranking = better, rank(model, evidence, better, judge).led_by(best)
         return _to_depth_units(model, seen, evidence, found, ranking)
 
 

@@ -46,7 +46,8 @@ def confidence(
     if "geometry" in terms:
         strain = (terms["geometry"] - config.usual_strain).clamp_min(0) / config.strain
         sure = sure * torch.exp(-strain)
-    sure = sure * torch.exp(-in_empty_space(model, evidence, state, config.empty_depth) / config.empty)
+    if "empty_space" in terms:
+        sure = sure * torch.exp(-terms["empty_space"] / config.empty)
     gap = rival_gap(model, state.keypoints, energy, config.rival_deg) / config.rival_gap
     return sure * (config.rival_floor + (1 - config.rival_floor) * gap.clamp(0, 1))
 

@@ -11,11 +11,10 @@ from torch import Tensor
 from semcorr_ros.artifacts import Observation, Prototypes
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.geometry.boxes import Box, widened
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, ImageFrame, ImageSamples
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
-
-Window = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def gather_evidence(
     )
 
 
-def image_frame(seen: Observation, region: Window) -> ImageFrame:
+def image_frame(seen: Observation, region: Box) -> ImageFrame:
     """Make the frame of normalized image coordinates of an observation, for the part that counts."""
     h, w = seen.features.image_size
     side = max(region[2:])
@@ -84,15 +83,10 @@ def image_frame(seen: Observation, region: Window) -> ImageFrame:
     return ImageFrame(camera.principal_point.to(device), side * focal / focal[0], max(h, w) / side)
 
 
-def _region(seen: Observation, around: float | None) -> Window:
+def _region(seen: Observation, around: float | None) -> Box:
     """Choose the part of the image that counts: all of it, or what is around the features' window."""
-    height, width = seen.features.image_size
-    if around is None or seen.features.window is None:
-        return 0, 0, width, height
-    x, y, w, h = seen.features.window
-    margin = round(around * max(w, h))
-    left, top = max(0, x - margin), max(0, y - margin)
-    return left, top, min(width, x + w + margin) - left, min(height, y + h + margin) - top
+    height, width = size = seen.features.image_size
+    return (0, 0, width, height) if around is None else widened(grid.window(seen.features), size, around)
 
 
 def log_semantic(
@@ -147,7 +141,7 @@ def _draw(weight: Float[Tensor, "sample"], count: int, generator: torch.Generato
     return torch.multinomial(weight.cpu(), count, replacement=True, generator=generator).to(weight.device)
 
 
-def _background(seen: Observation, frame: ImageFrame, region: Window, cells: int) -> BackgroundGrid:
+def _background(seen: Observation, frame: ImageFrame, region: Box, cells: int) -> BackgroundGrid:
     """Average the share of background over cells of a region; all zero without a mask."""
     x, y, w, h = region
     device = seen.features.values.device
@@ -172,7 +166,7 @@ def _measured(
 
 
 def _nearest(
-    seen: Observation, object_depth: float, region: Window, config: EvidenceConfig
+    seen: Observation, object_depth: float, region: Box, config: EvidenceConfig
 ) -> Float[Tensor, "row column"] | None:
     """Take the nearest relief measured around every cell of the background's grid."""
     if seen.depth is None or object_depth == 0:
@@ -186,7 +180,7 @@ def _nearest(
     return torch.where(torch.isfinite(cells), -cells, -torch.inf)
 
 
-def _grid(region: Window, cells: int) -> tuple[int, int]:
+def _grid(region: Box, cells: int) -> tuple[int, int]:
     """Count the cells (rows, columns) of a region."""
     _, _, w, h = region
     return max(1, round(cells * h / max(h, w))), max(1, round(cells * w / max(h, w)))

@@ -117,8 +117,13 @@ def test_empty_space_costs_confidence(model):
     seen, truth = fabricated.observe(model, 30, 25)
     evidence = gather(model, with_wall(seen))
     state = state_of(model, evidence, truth.keypoints)
-    ranked = torch.zeros(1), {}
     config = confidence.ConfidenceConfig()
-    sure = float(confidence.confidence(model, evidence, state, ranked, config))
+
+    def judged(there):
+        empty = confidence.in_empty_space(model, there, state, config.empty_depth)
+        ranked = torch.zeros(1), {"empty_space": empty}
+        return float(confidence.confidence(model, there, state, ranked, config))
+
+    sure = judged(evidence)
     hollow = replace(evidence, nearest=torch.full_like(evidence.nearest, 2.0))
-    assert float(confidence.confidence(model, hollow, state, ranked, config)) < 0.01 * sure
+    assert judged(hollow) < 0.01 * sure
