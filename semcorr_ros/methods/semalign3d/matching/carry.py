@@ -12,7 +12,6 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, Prototypes
 from semcorr_ros.geometry import cameras, grid
-from semcorr_ros.methods.semalign3d.alignment import schedules
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, log_semantic
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
 from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, depth_window, locate
@@ -26,23 +25,25 @@ SOURCE_SIGMA = 0.1  # of p_spatial in the source image, shares of the object's R
 # to 8.
 CARRIED = 0.5  # share of it that is carried over
 KEYPOINT_SHARE = 2.7  # a keypoint counts as that many surface points
-SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
 RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
 NEGLIGIBLE = 1e-4  # weight below which a class point is left out of a similarity map
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
 def carry(
-    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"], sigma: float
 ) -> Correspondences:
-    """Find which class point explains each source pixel, and where that class point is in the target."""
+    """Find which class point explains each source pixel, and where that class point is in the target.
+
+    sigma: of p_spatial in the target image, normalized units.
+    """
     placed, _ = _place(model, source, target, points)
     query = grid.features_at(source.seen.features, points)
-    return locate(PlacedPoints(placed, query), target, schedules.MATCHING_SIGMA.get(model.info.name, SIGMA))
+    return locate(PlacedPoints(placed, query), target, sigma)
 
 
 def similarity(
-    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"], sigma: float
 ) -> Float[Tensor, "point height width"]:
     """Compute p_spatial p_sem of every target cell (Eq. 14), in [0, 1], times the point's visibility.
 
@@ -53,7 +54,6 @@ def similarity(
     h, w, channels = features.values.shape
     cells = grid.centers(features).reshape(-1, 2)
     distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
-    sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
     used = (weights > NEGLIGIBLE).any(0)  # a few dozen: with all points the product dominates the time
     semantic = log_semantic(
         features.values.reshape(-1, channels), _prototypes(model).subset(used), EvidenceConfig()

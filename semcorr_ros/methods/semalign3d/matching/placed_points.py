@@ -35,8 +35,13 @@ def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
 
     sigma: of p_spatial in Eq. 14, normalized units; bounds how far the refinement moves a point.
     """
+    pixels = refine(cameras.project(placed.xyz, view.aligned.camera), placed.features, view, sigma)
+    return found_at(placed, pixels, view)
+
+
+def found_at(placed: PlacedPoints, pixels: Float[Tensor, "point 2"], view: View) -> Correspondences:
+    """Tell states, scores and 3D positions of placed points that were found at pixels."""
     aligned = view.aligned
-    pixels = refine(cameras.project(placed.xyz, aligned.camera), placed.features, view, sigma)
     inside = _inside(pixels, aligned.camera)
     xyz = cameras.unproject(pixels, placed.xyz[:, 2], aligned.camera)
     hidden = visible_share(placed.xyz, aligned) < HIDDEN
