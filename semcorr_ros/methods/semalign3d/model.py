@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Aligned:
     seen: Observation
     aligned: Alignment
     tracker: Tracker | None = None
-    matching: MatchingConfig = MatchingConfig()
+    matching: MatchingConfig = field(default_factory=MatchingConfig)
 
     @property
     def confidence(self) -> float:

@@ -28,9 +28,7 @@ class EvidenceConfig:
     candidates: int = 4096  # object pixels the pool is drawn from
     attention_floor: float = 0.05  # sampling weight of object pixels that resemble nothing
     similarity_std_floor: float = 0.05  # unseen instances deviate more than training images
-    upscale: str = (
-        "features"  # what is interpolated between cells: features, or as in Eq. 4 their "similarities"
-    )
+    upscale: str = "features"  # what is interpolated between cells; "similarities": as in Eq. 4
     one_sided: bool = True  # a similarity above the training mean is as good as the mean
     around: float | None = 0.25  # what counts around the features' window, in its sides; None: the image
     background_cells: int = 48  # along the longer side of what counts
@@ -128,10 +126,8 @@ def log_typical(
     deviation = similarity - prototypes.similarity_mean
     if config.one_sided:
         deviation = deviation.clamp_max(0.0)
-    return (
-        -0.5
-        * (deviation / prototypes.similarity_std.clamp_min(max(config.similarity_std_floor, LEAST_STD))) ** 2
-    )
+    std = prototypes.similarity_std.clamp_min(max(config.similarity_std_floor, LEAST_STD))
+    return -0.5 * (deviation / std) ** 2
 
 
 def _object_mask(seen: Observation) -> Bool[Tensor, "height width"]:

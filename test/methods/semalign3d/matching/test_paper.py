@@ -31,9 +31,8 @@ def _probability(model, view, pixel, keypoint, sigma=SIGMA):
     """p_spatial p_sem of one pixel and one keypoint (Eq. 4-6)."""
     side = max(view.seen.features.image_size)
     at = cameras.project(view.aligned.keypoints[0, keypoint, None], view.aligned.camera)[0]
-    similarity = (
-        grid.interpolated(view.seen.features, pixel[None])[0] @ model.sparse_prototypes.features[keypoint]
-    )
+    feature = grid.interpolated(view.seen.features, pixel[None])[0]
+    similarity = feature @ model.sparse_prototypes.features[keypoint]
     deviation = float(similarity - model.sparse_prototypes.similarity_mean[keypoint])
     semantic = deviation / float(model.sparse_prototypes.similarity_std[keypoint])
     spatial = float((pixel - at).norm()) / side / sigma
@@ -70,10 +69,8 @@ def test_with_a_wide_sigma_features_alone_decide(scene):
     model, source, target = scene
     points = torch.tensor([[64.0, 48.0]])
     moved = replace(target.aligned, keypoints=target.aligned.keypoints + torch.tensor([0.2, 0.1, 0.0]))
-    there, elsewhere = (
-        paper.carry(model, source, view, points, 1e3).points
-        for view in (target, replace(target, aligned=moved))
-    )
+    views = target, replace(target, aligned=moved)
+    there, elsewhere = (paper.carry(model, source, view, points, 1e3).points for view in views)
     torch.testing.assert_close(there, elsewhere)
 
 

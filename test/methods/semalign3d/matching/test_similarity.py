@@ -34,7 +34,7 @@ def test_similarity_covers_the_target_cells(scene, similarity):
 
 def test_nearest_neighbor_answers_the_maximum_of_its_similarity(scene):
     points = torch.tensor([[64.0, 48.0], [60.0, 40.0]])
-    cells = by_features(*scene, points).flatten(1).argmax(-1)
+    cells = by_features(*scene, points, SIGMA).flatten(1).argmax(-1)
     centers = grid.cell_centers(fabricated.SIZE, fabricated.SIZE).reshape(-1, 2)
     found = nearest_neighbor.match(scene[1].seen.features, scene[2].seen.features, points)
     torch.testing.assert_close(found.points, centers[cells])
