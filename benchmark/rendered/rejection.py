@@ -5,6 +5,7 @@ Only with features computed from pixels: those of the oracle are nothing but noi
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from benchmark.rendered.runs import Place
+from benchmark.rendered.splits import Split
 from benchmark.rendered.variants import Variant
 from semcorr_lab.synthetic import categories
 from semcorr_lab.synthetic.raycast import RayCaster
@@ -25,8 +27,6 @@ from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.methods.semalign3d.model import SemAlign3D
 from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
 
-SEED = 21
-
 
 def without_object(place: Place, variant: Variant, count: int, tick: Callable[[int], object]) -> list[float]:
     """Confidence of the class in pictures without any object of it; 0 where it is refused."""
@@ -34,7 +34,7 @@ def without_object(place: Place, variant: Variant, count: int, tick: Callable[[i
     finder = Finder(live_providers(options, "cpu", None, lambda group, name: name))
     model = SemAlign3D(read_class(place.class_file), variant.config)
     found = []
-    for picture in pictures(place.category, count):
+    for picture in pictures(place.category, place.split, count):
         depth = DepthMap(torch.from_numpy(picture.depth), True)
         frame = Frame(torch.from_numpy(picture.image), picture.camera, depth)
         confidence = finder.find(model, finder.scene(frame)).confidence
@@ -43,13 +43,13 @@ def without_object(place: Place, variant: Variant, count: int, tick: Callable[[i
     return found
 
 
-def pictures(category: str, count: int) -> Iterator[Rendering]:
+def pictures(category: str, split: Split, count: int) -> Iterator[Rendering]:
     """Floors, walls and clutter - objects of other categories among it - seen from random viewpoints."""
     source = ProceduralSource(tuple(categories.available()))
     flat = source.infos()[category].flat
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng([split.seed, zlib.crc32(category.encode())])
     while count:
-        instance = source.instance(category, "test", count, rng)
+        instance = source.instance(category, split.spair, count, rng)
         others = source.clutter(category, rng)
         scene = sample_scene(rng, instance, SceneConfig(flat=flat, occluders=False), others=others)
         bodies = scene.bodies[len(instance.parts) :]

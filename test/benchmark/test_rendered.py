@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.rendered import measures, report, scenes
+from benchmark.rendered import arguments, measures, report, runs, scenes
+from benchmark.rendered.splits import HELD_OUT, TEST, TRAIN, VALIDATION
 from benchmark.rendered.variants import variants
+from semcorr_lab.synthetic.dataset import jobs, picture
+from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 
 
@@ -65,3 +68,54 @@ def test_confidence_picture_is_written(tmp_path):
     }
     report.draw_confidence(tmp_path / "plot.png", {"oracle": numbers})
     assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_no_object_picture_or_noise_is_in_two_splits():
+    source, seen, noise = ProceduralSource(("mug",)), [], []
+    for split in (TRAIN, VALIDATION, TEST):
+        made = split.pictures(2, 3)
+        found = jobs(source, made)
+        assert [job.stem for job in found] == [f"{split.spair}_0000", f"{split.spair}_0001"]
+        instance, rendering = picture(source, made, found[0])
+        seen.append((instance.keypoints, rendering.camera_from_object))
+        noise.append(torch.randn(4, generator=scenes.noise_draws(split.seed, found[0], "oracle", False)))
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert all(not np.allclose(a, b, atol=1e-4) for a, b in zip(seen[i], seen[j], strict=True))
+        assert not torch.allclose(noise[i], noise[j])
+    assert len({split.seed for split in (TRAIN, VALIDATION, TEST)}) == 3
+
+
+def test_noise_of_a_file_is_its_own():
+    job = jobs(ProceduralSource(("mug",)), TRAIN.pictures(1))[0]
+    draws = [
+        torch.randn(4, generator=scenes.noise_draws(20, job, setting, mirrored))
+        for setting in scenes.NOISE
+        for mirrored in (False, True)
+    ]
+    assert len({tuple(draw.tolist()) for draw in draws}) == 4
+    torch.testing.assert_close(
+        draws[0], torch.randn(4, generator=scenes.noise_draws(20, job, "oracle", False))
+    )
+
+
+def test_splits_share_classes_and_nothing_else(tmp_path):
+    places = [runs.Place(tmp_path, "mug", "oracle", split) for split in (VALIDATION, TEST)]
+    assert len({place.class_file for place in places}) == 1
+    for what in ("folder", "truth", "answers"):
+        assert len({getattr(place, what) for place in places}) == 2
+    assert len({place.features(place.split) for place in places}) == 2
+    assert len({place.data(place.split) for place in places}) == 2
+
+
+def test_nobody_looks_at_the_test_split_by_accident(monkeypatch, capsys):
+    def parsed(*given):
+        monkeypatch.setattr("sys.argv", ["benchmark.rendered", *given])
+        return arguments.parse("")
+
+    assert parsed().split == VALIDATION
+    assert parsed("--split", "test").split == TEST
+    assert TEST.label == f"test_{TEST.seed}"
+    with pytest.raises(SystemExit):
+        parsed("--split", "train")
+    message = capsys.readouterr().err
+    assert all(name in message for name in HELD_OUT)
