@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,13 +22,14 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmark.rendered import arguments, prepare, rejection, report, runs
-from benchmark.rendered.variants import MAIN, variants
+from benchmark.rendered import arguments, confidence, prepare, rejection, report, runs
+from benchmark.rendered.variants import MAIN, Variant, variants
 from semcorr_lab.synthetic.categories import available
+from semcorr_ros.judgement import min_score_for
 from semcorr_ros.storage import atomic_path, write_json
 
 ABLATED = "oracle"  # the setting all variants run on
-WRONG_IMAGES = 6  # of the next category, per class
+WRONG_IMAGES = 2  # of every other category, per class
 EMPTY_IMAGES = 8  # without any object of the class
 
 
@@ -38,7 +40,7 @@ def main() -> int:
     torch.set_num_threads(1)  # threads that wait for a busy core cost more than they bring
     categories = tuple(available())
     rows: list[dict[str, Any]] = []
-    wrong: dict[str, list[float]] = {}
+    wrong: dict[str, dict[str, list[float]]] = {}  # by feature setting and row
     empty: list[float] = []
     with _progress() as bar:
         prepare.procedural(args, categories, bar)
@@ -55,24 +57,42 @@ def main() -> int:
                 if setting == "tiny":
                     empty += _empty(place, bar)
                 if setting != "meshes":
-                    wrong.setdefault(setting, []).extend(_wrong(place, categories, bar))
+                    for name, variant in _sure(args, setting, category).items():
+                        found = _wrong(place, (name, variant), categories, bar)
+                        wrong.setdefault(setting, {}).setdefault(name, []).extend(found)
     text = _write(args, rows, (wrong, empty))
     print(text)
     return 0
 
 
-def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Any]:
+def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Variant]:
     every = variants(category)
-    chosen = args.methods or (every if setting == ABLATED and not args.quick else MAIN)
+    if (
+        setting == "tiny"
+    ):  # what a robot meets, on all images: a row of the README, and bad alignments to count
+        every |= {name: replace(every[name], share=1.0) for name in confidence.ROWS}
+    usual = (*MAIN, *(name for name in confidence.ROWS if name not in MAIN)) if setting == "tiny" else MAIN
+    chosen = args.methods or (every if setting == ABLATED and not args.quick else usual)
     return {name: every[name] for name in chosen if name in every}
 
 
-def _wrong(place: runs.Place, categories: tuple[str, ...], bar: Progress) -> list[float]:
-    other = categories[(categories.index(place.category) + 1) % len(categories)]
-    task = bar.add_task(f"{place.setting} {place.category} on images of {other}", total=WRONG_IMAGES)
-    found = runs.run_wrong_class(
-        place, variants(place.category)["aligned"], other, WRONG_IMAGES, lambda n: bar.advance(task, n)
-    )
+def _sure(args: argparse.Namespace, setting: str, category: str) -> dict[str, Variant]:
+    """Rows that are also tried on images of other categories: with the object's mask, and without any."""
+    rows = _rows(args, setting, category)
+    wanted = ("aligned", confidence.ATTENTION) if setting == "tiny" else ("aligned",)
+    return {name: rows[name] for name in wanted if name in rows}
+
+
+def _wrong(
+    place: runs.Place, row: tuple[str, Variant], categories: tuple[str, ...], bar: Progress
+) -> list[float]:
+    name, variant = row
+    others = [category for category in categories if category != place.category]
+    title = f"{place.setting} {place.category} on other categories, {name}"
+    task = bar.add_task(title, total=WRONG_IMAGES * len(others))
+    found: list[float] = []
+    for other in others:
+        found += runs.run_wrong_class(place, variant, other, WRONG_IMAGES, partial(bar.advance, task))
     bar.remove_task(task)
     return found
 
@@ -88,31 +108,31 @@ def _empty(place: runs.Place, bar: Progress) -> list[float]:
 def _write(
     args: argparse.Namespace,
     rows: list[dict[str, Any]],
-    refused: tuple[dict[str, list[float]], list[float]],
+    refused: tuple[dict[str, dict[str, list[float]]], list[float]],
 ) -> str:
     wrong, empty = refused
     settings = dict.fromkeys(row["setting"] for row in rows)
-    summaries = {name: report.confidence_summary(rows, wrong, name) for name in settings}
+    sure = {name: confidence.collect(rows, wrong.get(name, {}), name) for name in settings}
+    summaries = {
+        name: {row: confidence.summary(found, min_score_for(name)) for row, found in parts.items()}
+        for name, parts in sure.items()
+    }
     parts = [f"Split {args.split.name}, seed {args.split.seed}\n"]
     parts += [f"## {name}\n\n{report.categories_table(rows, name)}\n" for name in settings]
-    for name, numbers in summaries.items():
-        shown = {key: value for key, value in numbers.items() if key not in ("calibration", "roc")}
-        parts.append(f"confidence, {name}: " + ", ".join(f"{k} {_short(v)}" for k, v in shown.items()))
-    if empty:
-        parts.append(f"pictures without the object: {len(empty)}, highest confidence {max(empty):.3f}")
+    parts += [f"## Confidence\n\n{confidence.table(summaries)}\n"]
+    parts += [confidence.empty_line(empty, (min_score_for("tiny"), 0.3, 0.5))]
     text = "\n".join(parts) + "\n"
     content = {"split": args.split.name, "seed": args.split.seed, "rows": rows, "confidence": summaries}
-    content |= {"wrong_class": wrong, "without_object": empty}
+    content |= {"other_class": wrong, "without_object": empty}
     label = args.split.label
     write_json(args.json or args.work / f"result_{label}.json", content)
-    report.draw_confidence(args.work / f"confidence_{label}.png", summaries)
+    # The widest of each setting: all rows together, or the only one.
+    drawn = {name: list(rows.values())[-1] for name, rows in summaries.items() if rows}
+    if drawn:
+        report.draw_confidence(args.work / f"confidence_{label}.png", drawn)
     with atomic_path(args.markdown or args.work / f"result_{label}.md") as temporary:
         temporary.write_text(text)
     return text
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _progress() -> Progress:

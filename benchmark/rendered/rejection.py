@@ -21,15 +21,22 @@ from semcorr_lab.synthetic.render import Rendering, render
 from semcorr_lab.synthetic.scene import SceneConfig, sample_scene
 from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros.artifacts import DepthMap, Frame
+from semcorr_ros.evaluation import predict
 from semcorr_ros.finder import Finder
 from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods.semalign3d.class_file import read_class
 from semcorr_ros.methods.semalign3d.model import SemAlign3D
 from semcorr_ros.provider_options import DepthOptions, FeatureOptions, MaskOptions
+from semcorr_ros.storage import read_json, write_json
 
 
 def without_object(place: Place, variant: Variant, count: int, tick: Callable[[int], object]) -> list[float]:
-    """Confidence of the class in pictures without any object of it; 0 where it is refused."""
+    """Confidence of the class in pictures without any object of it; 0 where it is refused. Kept on disk."""
+    key = predict.key([], {"variant": variant, "class": place.class_file.read_bytes(), "count": count})
+    kept = place.answers / f"without_object_{key}.json"
+    if kept.is_file():
+        tick(count)
+        return [float(confidence) for confidence in read_json(kept)]
     options = FeatureOptions(backbone=place.backbone), MaskOptions(), DepthOptions()
     finder = Finder(live_providers(options, "cpu", None, lambda group, name: name))
     model = SemAlign3D(read_class(place.class_file), variant.config)
@@ -40,6 +47,7 @@ def without_object(place: Place, variant: Variant, count: int, tick: Callable[[i
         confidence = finder.find(model, finder.scene(frame)).confidence
         found.append(confidence if confidence == confidence else 0.0)
         tick(1)
+    write_json(kept, found)
     return found
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from benchmark.rendered.measures import calibration, roc_auc
 from semcorr_ros.storage import atomic_path
 
 Row = dict[str, Any]
@@ -43,41 +42,6 @@ def macro(rows: Sequence[Row], alpha: str) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def confidence_summary(rows: Sequence[Row], wrong: dict[str, list[float]], setting: str) -> dict[str, Any]:
-    """How the confidence separates good alignments from bad ones, and from other categories' images."""
-    images = [
-        e
-        for row in rows
-        if row["setting"] == setting and row["method"] == "aligned"
-        for e in row["per_image"]
-    ]
-    good = [e["confidence"] for e in images if e["pck"] >= 0.5]
-    bad = [e["confidence"] for e in images if e["pck"] < 0.5]
-    others = wrong.get(setting, [])
-    return {
-        "good": len(good),
-        "bad": len(bad),
-        "wrong_class": len(others),
-        "auc_good_bad": roc_auc(good, bad),
-        "auc_good_wrong_class": roc_auc(good, others),
-        "auc_good_rest": roc_auc(good, bad + others),
-        "calibration": calibration(
-            good + bad + others, [True] * len(good) + [False] * (len(bad) + len(others))
-        ),
-        "roc": roc_curve(good, bad + others),
-    }
-
-
-def roc_curve(positive: list[float], negative: list[float]) -> list[tuple[float, float]]:
-    """(false positive rate, true positive rate) at every threshold, from strict to lax."""
-    points = [(0.0, 0.0)]
-    for threshold in sorted({*positive, *negative}, reverse=True):
-        false = sum(c >= threshold for c in negative) / max(1, len(negative))
-        true = sum(c >= threshold for c in positive) / max(1, len(positive))
-        points.append((false, true))
-    return points
-
-
 def draw_confidence(path: Path, summaries: dict[str, dict[str, Any]]) -> None:
     """ROC (left) and calibration (right) per feature setting, one row each. PNG."""
     sheet = Image.new("RGB", (2 * (_SIDE + _EDGE) + _EDGE, len(summaries) * (_SIDE + 2 * _EDGE)), "white")
@@ -87,7 +51,7 @@ def draw_confidence(path: Path, summaries: dict[str, dict[str, Any]]) -> None:
         left = _axes(
             draw,
             (_EDGE, top),
-            f"{setting}: ROC, area {numbers['auc_good_rest']:.3f}",
+            f"{setting}: ROC, area {numbers['good : both']:.3f}",
             "bad accepted",
             "good accepted",
         )

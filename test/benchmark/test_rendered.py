@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.rendered import arguments, measures, report, runs, scenes
+from benchmark.rendered import arguments, confidence, measures, report, runs, scenes
 from benchmark.rendered.splits import HELD_OUT, TEST, TRAIN, VALIDATION
 from benchmark.rendered.variants import variants
 from semcorr_lab.synthetic.dataset import jobs, picture
@@ -18,7 +18,7 @@ def test_roc_auc_counts_ties_half():
 
 
 def test_roc_curve_ends_at_one_and_passes_the_perfect_corner():
-    curve = report.roc_curve([0.8, 0.9], [0.1, 0.2])
+    curve = confidence.roc_curve([0.8, 0.9], [0.1, 0.2])
     assert curve[0] == (0.0, 0.0)
     assert curve[-1] == (1.0, 1.0)
     assert (0.0, 1.0) in curve
@@ -62,7 +62,7 @@ def test_macro_mean_needs_every_category():
 
 def test_confidence_picture_is_written(tmp_path):
     numbers = {
-        "auc_good_rest": 1.0,
+        "good : both": 1.0,
         "roc": [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)],
         "calibration": [(0.1, 0.0, 3)],
     }
@@ -119,3 +119,36 @@ def test_nobody_looks_at_the_test_split_by_accident(monkeypatch, capsys):
         parsed("--split", "train")
     message = capsys.readouterr().err
     assert all(name in message for name in HELD_OUT)
+
+
+def _row(method, *images, setting="tiny"):
+    shown = [{"confidence": sure, "pck": pck} for sure, pck in images]
+    return {"setting": setting, "method": method, "per_image": shown}
+
+
+def test_confidence_counts_every_row_that_a_robot_meets_and_no_other():
+    rows = [
+        _row("aligned", (0.9, 1.0), (0.2, 0.4)),
+        _row("masks by attention", (0.8, 0.5), (0.05, 0.0)),
+        _row("masks by attention", (0.7, 1.0)),
+        _row("without depth", (0.0, 1.0)),
+        _row("aligned", (0.1, 1.0), setting="oracle"),
+        {"setting": "tiny", "method": "nearest_neighbor"},
+    ]
+    found = confidence.collect(rows, {"masks by attention": [0.3, 0.01]}, "tiny")
+    assert list(found) == ["aligned", "masks by attention", "together"]
+    assert found["aligned"] == confidence.Confidences((0.9,), (0.2,), ())
+    assert found["together"] == confidence.Confidences((0.9, 0.8, 0.7), (0.2, 0.05), (0.3, 0.01))
+    assert list(confidence.collect(rows, {}, "oracle")) == ["aligned"]
+    numbers = confidence.summary(found["together"], 0.1)
+    assert (numbers["good"], numbers["bad"], numbers["other class"]) == (3, 2, 2)
+    assert numbers["good : both"] == 1.0
+    assert (numbers["bad refused"], numbers["other refused"], numbers["good refused"]) == (0.5, 0.5, 0.0)
+    line = confidence.table({"tiny": {"together": numbers}}).splitlines()[-1]
+    assert line.startswith("| tiny | together | 3 | 2 | 2 | 1.000 | 1.000 | 1.000 | 0.100 | 0 % | 50 %")
+
+
+def test_pictures_without_the_object_are_counted_at_each_threshold():
+    text = confidence.empty_line([0.05, 0.1, 0.4], (0.1, 0.5))
+    assert text.startswith("3 pictures without the object, no mask: 1 refused at 0.1, 3 refused at 0.5")
+    assert confidence.empty_line([], (0.1,)) == ""
