@@ -118,7 +118,9 @@ def _write(
         for name, parts in sure.items()
     }
     parts = [f"Split {args.split.name}, seed {args.split.seed}\n"]
-    parts += [f"## {name}\n\n{report.categories_table(rows, name)}\n" for name in settings]
+    for name in settings:
+        tables = report.categories_table(rows, name), report.images_table(rows, name)
+        parts.append(f"## {name}\n\n" + "\n\n".join(filter(None, tables)) + "\n")
     parts += [f"## Confidence\n\n{confidence.table(summaries)}\n"]
     parts += [confidence.empty_line(empty, (min_score_for("tiny"), 0.3, 0.5))]
     text = "\n".join(parts) + "\n"

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from semcorr_ros.storage import atomic_path
 
 Row = dict[str, Any]
+TURNED = 25  # degrees from which a pose counts as turned the wrong way
 _SIDE, _EDGE = 360, 50  # pixels of one plot
 _INK, _FAINT, _BLUE, _RED = (30, 30, 30), (200, 200, 200), (38, 110, 190), (200, 70, 50)
 
@@ -33,6 +34,18 @@ def categories_table(rows: Sequence[Row], setting: str) -> str:
             )
         )
     return "\n".join(lines)
+
+
+def images_table(rows: Sequence[Row], setting: str, method: str = "aligned") -> str:
+    """By category: images, those turned by more than TURNED degrees, median errors; empty without any."""
+    mine = [row for row in rows if (row["setting"], row["method"]) == (setting, method)]
+    lines = [_line([method, "images", f"turned > {TURNED} deg", "rot. deg", "3D mm"]), _line(["---"] * 5)]
+    for row in mine:
+        images, alone = row["per_image"], {row["category"]: row}
+        turned = str(sum(image["rotation_deg"] > TURNED for image in images))
+        numbers = [_median(alone, "rotation_deg"), _median(alone, "position_mm")]
+        lines.append(_line([row["category"], str(len(images)), turned, *numbers]))
+    return "\n".join(lines) if mine else ""
 
 
 def macro(rows: Sequence[Row], alpha: str) -> float | None:

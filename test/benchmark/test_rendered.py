@@ -152,3 +152,11 @@ def test_pictures_without_the_object_are_counted_at_each_threshold():
     text = confidence.empty_line([0.05, 0.1, 0.4], (0.1, 0.5))
     assert text.startswith("3 pictures without the object, no mask: 1 refused at 0.1, 3 refused at 0.5")
     assert confidence.empty_line([], (0.1,)) == ""
+
+
+def test_poses_turned_the_wrong_way_are_counted_by_category():
+    angles, row = (2.0, 26.0, 170.0), {"setting": "tiny", "method": "aligned", "category": "mug"}
+    row["per_image"] = [{"rotation_deg": angle, "position_mm": 4.0} for angle in angles]
+    lines = report.images_table([row, row | {"method": "paper"}], "tiny").splitlines()
+    assert lines[2:] == ["| mug | 3 | 2 | 26.0 | 4.0 |"]
+    assert report.images_table([row], "oracle") == ""
