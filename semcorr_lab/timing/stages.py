@@ -93,7 +93,7 @@ def works(subject: Subject) -> dict[str, Work]:
         "align, paper's schedule": of_alignment(model, paper, 16, 0),
         "align, paper's schedule, by autograd": counted(lambda: align(model, unknown, quarter), times=4),
         "track": of_alignment(model, resumed, 2, 0),
-        "match 14 points": counted(lambda: carry(model, views[0], views[0], views[1])),
+        "match 14 points": counted(lambda: carry(model, views[0], views[0], views[1], fast.matching.sigma)),
     }
 
 
@@ -123,7 +123,8 @@ def _match(subject: Subject, runs: int) -> Timing:
         for seen in (subject.observations[0], subject.observations[-1])
     )
     points = _points_on(subject.frames[0]).to(subject.device)
-    return measure(lambda run: carry(subject.model, source, target, points), runs, subject.device)
+    sigma = subject.preset("fast").matching.sigma
+    return measure(lambda run: carry(subject.model, source, target, points, sigma), runs, subject.device)
 
 
 def _points_on(frame: Frame) -> Tensor:

@@ -69,6 +69,11 @@ def features_at(features: FeatureMap, pixels: Float[Tensor, "point 2"]) -> Float
 
     Outside the window the border cells extend outwards.
     """
+    return torch.nn.functional.normalize(interpolated(features, pixels), dim=-1)
+
+
+def interpolated(features: FeatureMap, pixels: Float[Tensor, "point 2"]) -> Float[Tensor, "point channel"]:
+    """Interpolate features at pixels between the four nearest cells; shorter than 1 where those differ."""
     x, y, width, height = window(features)
     inside = pixels - torch.tensor([x, y], device=pixels.device, dtype=pixels.dtype)
-    return torch.nn.functional.normalize(sample(features.values, inside, (height, width)), dim=-1)
+    return sample(features.values, inside, (height, width))

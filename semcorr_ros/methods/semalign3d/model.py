@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment.tracking import Tracker
 from semcorr_ros.methods.semalign3d.alignment_file import read_alignment, write_alignment
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
-from semcorr_ros.methods.semalign3d.matching import carry, direction
+from semcorr_ros.methods.semalign3d.matching import carry, direction, paper
 from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate, unknown
 from semcorr_ros.methods.semalign3d.matching.uncertainty import pose_covariance
+from semcorr_ros.methods.semalign3d.matching_config import MatchingConfig
+
+MATCHERS = {"aligned": carry, "paper": paper}
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Aligned:
     seen: Observation
     aligned: Alignment
     tracker: Tracker | None = None
+    matching: MatchingConfig = field(default_factory=MatchingConfig)
 
     @property
     def confidence(self) -> float:
@@ -88,21 +92,24 @@ class Aligned:
         ids = ids.to(self.aligned.keypoints.device)
         features = self.representation.sparse_prototypes.features[ids]
         placed = PlacedPoints(self.aligned.keypoints[0, ids], features)
-        found = locate(placed, self._view, carry.SIGMA)
+        ours = MatchingConfig().sigma  # Eq. 14 is about pairs: a class's own keypoints are found in one way
+        found = locate(self.representation, placed, self._view, ours)
         if self.directed:
             return found
         return unknown(found, direction.turns_with_it(placed.xyz, self.representation, self.aligned))
 
     def carry(self, points: Float[Tensor, "point 2"], target: Aligned) -> Correspondences:
         """Carry pixels over to where the class is aligned to another image (Eq. 14)."""
-        found = carry.carry(self.representation, self._view, target._view, points)
+        match, sigma = MATCHERS[self.matching.matcher], self.matching.sigma
+        found = match.carry(self.representation, self._view, target._view, points, sigma)
         return found if self.directed and target.directed else unknown(found)
 
     def similarity(
         self, points: Float[Tensor, "point 2"], target: Aligned
     ) -> Float[Tensor, "point height width"]:
         """Rate the target's cells by p_spatial p_sem (Eq. 14)."""
-        return carry.similarity(self.representation, self._view, target._view, points)
+        match, sigma = MATCHERS[self.matching.matcher], self.matching.sigma
+        return match.similarity(self.representation, self._view, target._view, points, sigma)
 
     @property
     def _view(self) -> View:
@@ -167,7 +174,7 @@ class SemAlign3D:
         """Align the class. Raises NotFoundError, BackboneMismatchError."""
         model = self.representation.seen_at(_side(seen))
         found = alignment.align(model, seen, self.settings, search.generator, search.on_step)
-        return self._checked(Aligned(model, seen, found))
+        return self._checked(Aligned(model, seen, found, matching=self.settings.matching))
 
     def follow(self, seen: Observation, last: Placed | None, search: Search) -> Aligned:
         """Align the class from where it was last, if its settings say so. Raises NotFoundError."""
@@ -178,7 +185,7 @@ class SemAlign3D:
         if tracker is None:
             tracker = Tracker(model, self.settings)
         found = tracker.update(seen, search.generator, search.on_step)
-        return self._checked(Aligned(model, seen, found, tracker))
+        return self._checked(Aligned(model, seen, found, tracker, self.settings.matching))
 
     def store(self, path: Path, placed: Placed) -> None:
         """Write the alignment as a safetensors file, atomically."""
@@ -190,7 +197,8 @@ class SemAlign3D:
         if not path.is_file():
             return None
         found = read_alignment(path, str(seen.features.values.device))
-        return Aligned(self.representation.seen_at(_side(seen)), seen, found)
+        model = self.representation.seen_at(_side(seen))
+        return Aligned(model, seen, found, matching=self.settings.matching)
 
     def _checked(self, placed: Aligned) -> Aligned:
         found = placed.aligned

@@ -20,11 +20,12 @@ from semcorr_ros.methods.semalign3d.alignment.select import Ranking, SelectConfi
 from semcorr_ros.methods.semalign3d.alignment.state import Evidence
 from semcorr_ros.methods.semalign3d.alignment.turning import TurningConfig, turned
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation
+from semcorr_ros.methods.semalign3d.matching_config import MatchingConfig
 
 
 @dataclass(frozen=True)
 class AlignmentConfig:
-    """All constants of the alignment; config/alignment_*.yaml hold presets."""
+    """All constants of the alignment, and of the matching that follows; presets.py has named ones."""
 
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     initialize: InitializeConfig = field(default_factory=InitializeConfig)
@@ -32,6 +33,7 @@ class AlignmentConfig:
     optimize: OptimizeConfig = field(default_factory=OptimizeConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
     turning: TurningConfig | None = field(default_factory=TurningConfig)  # None: energy alone decides
+    matching: MatchingConfig = field(default_factory=MatchingConfig)
     engine: str = "auto"  # one of engine.ENGINES: they differ in speed, not in what they compute
 
 

@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from semcorr_ros.artifacts import Observation, Prototypes
+from semcorr_ros.artifacts import FeatureMap, Observation, Prototypes
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.geometry.boxes import Box, widened
 from semcorr_ros.geometry.measured_depth import is_measured
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, Evidence, ImageFrame, ImageSamples
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
+
+UPSCALED = ("features", "similarities")
+LEAST_STD = 1e-3  # of a similarity, whatever the floor
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class EvidenceConfig:
     candidates: int = 4096  # object pixels the pool is drawn from
     attention_floor: float = 0.05  # sampling weight of object pixels that resemble nothing
     similarity_std_floor: float = 0.05  # unseen instances deviate more than training images
+    upscale: str = "features"  # what is interpolated between cells; "similarities": as in Eq. 4
     one_sided: bool = True  # a similarity above the training mean is as good as the mean
     around: float | None = 0.25  # what counts around the features' window, in its sides; None: the image
     background_cells: int = 48  # along the longer side of what counts
@@ -33,6 +37,11 @@ class EvidenceConfig:
     relief_trust: float = 1.0  # weight of a relief error relative to an image distance; 0 = ignored
     guessed_relief: float = 0.01  # the same, of a surface that was interpolated between keypoints
     visibility: bool = True  # only class points on the near side may explain a pixel
+    relative_depth: bool = False  # Eq. 12 in units of d_target, as in the release, not of the object's radius
+
+    def __post_init__(self) -> None:
+        if self.upscale not in UPSCALED:
+            raise ValueError(f"upscale must be one of {', '.join(UPSCALED)}, got {self.upscale!r}")
 
 
 def gather_evidence(
@@ -43,18 +52,18 @@ def gather_evidence(
     frame = image_frame(seen, region)
     mask = _object_mask(seen)
     pixels = _object_pixels(mask, config.candidates, generator)
-    similarities = grid.features_at(seen.features, pixels)
-    dense = log_semantic(similarities, model.dense.prototypes, config)
-    sparse = log_semantic(similarities, model.sparse_prototypes, config)
+    features = features_between(seen.features, pixels, config.upscale)
+    dense = log_semantic(features, model.dense.prototypes, config)
+    sparse = log_semantic(features, model.sparse_prototypes, config)
     sparse[:, ~model.annotated] = -torch.inf
     object_depth, relief = _relief(seen, mask, pixels)
     points = frame.normalize(pixels)
     weight = dense.max(-1).values.exp().clamp_min(config.attention_floor)
     center = (points * weight[:, None]).sum(0) / weight.sum()
     squared = ((points - center) ** 2).sum(-1)
-    measured = torch.isfinite(relief).float()
+    measured = torch.isfinite(relief)
     trust = config.relief_trust if model.surface_measured else config.guessed_relief * config.relief_trust
-    of_surface = ImageSamples(points, dense, relief.nan_to_num(0.0), measured * trust**2)
+    of_surface = ImageSamples(points, dense, relief.nan_to_num(0.0), measured * trust**2, measured)
     of_keypoints = replace(of_surface, log_semantic=sparse, relief_weight=measured * config.relief_trust**2)
     return Evidence(
         frame=frame,
@@ -68,6 +77,7 @@ def gather_evidence(
         radius=float(((squared * weight).sum() / weight.sum()).sqrt().clamp_min(1e-3)),
         object_depth=object_depth,
         focal=None if seen.camera is None else float(seen.camera.focal[0] / frame.pixels_per_unit[0]),
+        relative_depth=config.relative_depth,
         nearest=_nearest(seen, object_depth, region, config),
         measured=_measured(points, relief, config),
     )
@@ -89,14 +99,35 @@ def _region(seen: Observation, around: float | None) -> Box:
     return (0, 0, width, height) if around is None else widened(grid.window(seen.features), size, around)
 
 
+def features_between(
+    features: FeatureMap, pixels: Float[Tensor, "sample 2"], upscale: str
+) -> Float[Tensor, "sample channel"]:
+    """Read features at pixels, so that their products with a prototype are its similarities there.
+
+    upscale: "features": of unit norm everywhere; "similarities": the products come out as if they were taken
+    at the cells and interpolated in between (Eq. 4).
+    """
+    if upscale == "features":
+        return grid.features_at(features, pixels)
+    return grid.interpolated(features, pixels)
+
+
 def log_semantic(
     features: Float[Tensor, "sample channel"], prototypes: Prototypes, config: EvidenceConfig
 ) -> Float[Tensor, "sample point"]:
+    """Compute log p_sem of Eq. 4 from the features of samples."""
+    return log_typical(features @ prototypes.features.T, prototypes, config)
+
+
+def log_typical(
+    similarity: Float[Tensor, "sample point"], prototypes: Prototypes, config: EvidenceConfig
+) -> Float[Tensor, "sample point"]:
     """Compute log p_sem of Eq. 4: how typical the similarity of a sample to each prototype is."""
-    deviation = features @ prototypes.features.T - prototypes.similarity_mean
+    deviation = similarity - prototypes.similarity_mean
     if config.one_sided:
         deviation = deviation.clamp_max(0.0)
-    return -0.5 * (deviation / prototypes.similarity_std.clamp_min(config.similarity_std_floor)) ** 2
+    std = prototypes.similarity_std.clamp_min(max(config.similarity_std_floor, LEAST_STD))
+    return -0.5 * (deviation / std) ** 2
 
 
 def _object_mask(seen: Observation) -> Bool[Tensor, "height width"]:

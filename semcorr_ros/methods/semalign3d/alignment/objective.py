@@ -23,6 +23,7 @@ SCHEDULE_OF_TERM = {
     "depth": "depth",
     "symmetry": "symmetry",
 }
+RECONSTRUCTION = ("reconstruction", "reconstruction_sparse")  # what w_rec of Eq. 13 weighs
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,13 @@ class ObjectiveConfig:
 
 
 def weights_at(config: ObjectiveConfig, step: float) -> dict[str, float]:
-    """Evaluate the weight of every configured term at a step of the 1000-step schedule."""
-    return {
-        term: schedules.at(getattr(config.schedules, SCHEDULE_OF_TERM[term]), step) for term in config.terms
-    }
+    """Evaluate the weight of every configured term at a step of the 1000-step schedule (Eq. 9 and 13)."""
+    plan = config.schedules
+    weights = {term: schedules.at(getattr(plan, SCHEDULE_OF_TERM[term]), step) for term in config.terms}
+    for term in RECONSTRUCTION:
+        if term in weights:
+            weights[term] *= schedules.at(plan.reconstruct, step)
+    return weights
 
 
 def sigmas_at(config: ObjectiveConfig, step: float, evidence: Evidence) -> tuple[float, float]:

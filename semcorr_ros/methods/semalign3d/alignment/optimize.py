@@ -23,6 +23,8 @@ class OptimizeConfig:
 
     parametrization: str = "shape_space"
     lr: float = 0.02
+    # AdamW's, per unit of learning rate. It pulls the object into the camera, so ours is without.
+    weight_decay: float = 0.0
     steps: int = 250
     batch: int = 256  # image points per step and kind
     survivors: tuple[tuple[float, int], ...] = ((100, 8), (300, 4), (600, 2))  # (step of 1000, kept)

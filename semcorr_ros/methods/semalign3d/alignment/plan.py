@@ -28,6 +28,8 @@ class Plan:
     map_of: Int[Tensor, "step"]  # the map of a step
     low: Float[Tensor, "2"]  # position x, y of a map's node (0, 0)
     per_unit: Float[Tensor, "2"]  # nodes per normalized unit
+    decay: float  # AdamW's, per unit of learning rate
+    relative_depth: bool  # see terms/depth.py
 
 
 class Planner:
@@ -57,6 +59,8 @@ class Planner:
             map_of=torch.tensor([different.index(dense) for dense, _ in sigmas]),
             low=self._low,
             per_unit=self._per_unit,
+            decay=self._config.weight_decay,
+            relative_depth=self._evidence.relative_depth,
         )
 
     def _blurred(self, sigmas: list[float]) -> Float[Tensor, "map row column"]:

@@ -8,8 +8,23 @@ from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
 from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.select import SelectConfig
+from semcorr_ros.methods.semalign3d.matching_config import MatchingConfig
 
 PRESETS = ("fast", "paper", "tracking")
+
+PAPER_EVIDENCE = EvidenceConfig(
+    similarity_std_floor=0.0,
+    upscale="similarities",
+    one_sided=False,
+    around=None,
+    relief_trust=0.0,
+    visibility=False,
+    relative_depth=True,
+)
+# AdamW as Table 5 has it; decay as torch has it where nothing is said.
+PAPER_OPTIMIZE = OptimizeConfig(
+    parametrization="free_keypoints", lr=5e-3, weight_decay=0.01, steps=1000, survivors=()
+)
 
 
 def preset(name: str, category: str = "") -> AlignmentConfig:
@@ -23,12 +38,14 @@ def preset(name: str, category: str = "") -> AlignmentConfig:
         return AlignmentConfig()
     if name == "paper":
         plan = schedules.PAPER_BOTTLE if category == "bottle" else schedules.PAPER
+        sigma = schedules.PAPER_MATCHING_SIGMA.get(category, schedules.PAPER_MATCHING_SIGMA_OTHER)
         return AlignmentConfig(
-            evidence=EvidenceConfig(one_sided=False, relief_trust=0.0, visibility=False, around=None),
+            evidence=PAPER_EVIDENCE,
             initialize=InitializeConfig(scored=False),
             objective=ObjectiveConfig(schedules=plan),
-            optimize=OptimizeConfig(parametrization="free_keypoints", lr=5e-3, steps=1000, survivors=()),
+            optimize=PAPER_OPTIMIZE,
             select=SelectConfig(empty=0.0),
             turning=None,
+            matching=MatchingConfig("paper", sigma),
         )
     raise ValueError(f"unknown preset {name!r}; available: {', '.join(PRESETS)}")

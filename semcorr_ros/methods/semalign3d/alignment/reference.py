@@ -108,8 +108,7 @@ class Search:
         groups: list[dict[str, Any]] = self.hypotheses.parameters(self.config.lr)
         if not self.fixed_focal:
             groups.append({"params": [self.log_focal.requires_grad_(True)], "lr": self.config.lr})
-        # Weight decay would pull the object into the camera, so it is off.
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay)
 
     def _leaves(self) -> dict[str, Tensor]:
         return {f.name: getattr(self.hypotheses, f.name) for f in dataclasses.fields(self.hypotheses)}

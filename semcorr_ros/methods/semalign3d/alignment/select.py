@@ -81,7 +81,7 @@ def depth_order(state: State, radius: float) -> Float[Tensor, "hypothesis"]:
     than a fifth of the object's radius do not count.
     """
     samples = state.dense_samples
-    valid = samples.relief_weight > 0
+    valid = samples.measured
     if int(valid.sum()) < MIN_DEPTHS:
         return torch.zeros_like(state.focal)
     points, relief = samples.points[valid], samples.relief[valid]

@@ -9,10 +9,10 @@ learning rate means the same for a mug and for a car.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 MIN_DEPTH = 0.05  # working units; a point behind the camera projects as if it were this far in front
@@ -39,12 +39,11 @@ class ImageSamples:
     log_semantic: Float[Tensor, "*image sample point"]  # log p_sem against every class point (Eq. 4)
     relief: Float[Tensor, "*image sample"]  # depth / object depth - 1; 0 where there is no valid depth
     relief_weight: Float[Tensor, "*image sample"]  # weight of a squared relief error; 0 = no valid depth
+    measured: Bool[Tensor, "*image sample"]  # whether there is valid depth, whatever it weighs
 
     def subset(self, rows: Int[Tensor, "batch"]) -> ImageSamples:
         """Take the given rows only."""
-        return ImageSamples(
-            self.points[rows], self.log_semantic[rows], self.relief[rows], self.relief_weight[rows]
-        )
+        return ImageSamples(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,7 @@ class Evidence:
     radius: float  # RMS distance of the object's pixels to the centroid, normalized
     object_depth: float  # median depth of the object's surface, in depth units; 0 = no depth
     focal: float | None  # known focal length, normalized
+    relative_depth: bool = False  # Eq. 12 in units of d_target, not of the object's radius
     # Nearest relief measured in and around each cell of `background`: what is nearer than that is empty. -inf
     # where nothing was measured; None without depth.
     nearest: Float[Tensor, "row column"] | None = None

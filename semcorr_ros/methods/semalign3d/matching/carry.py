@@ -12,9 +12,9 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, Prototypes
 from semcorr_ros.geometry import cameras, grid
-from semcorr_ros.methods.semalign3d.alignment import schedules
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, log_semantic
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
+from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius
 from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, depth_window, locate
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
@@ -24,25 +24,30 @@ SOURCE_SIGMA = 0.1  # of p_spatial in the source image, shares of the object's R
 # What is left between a pixel and the point that explains it is half an error of the source's alignment, half
 # a place between class points: with none of it photographs gain 1 to 3 points at 0.05, rendered ones lose 4
 # to 8.
+QUERY = 0.25  # share of the source pixel's own feature in what is looked for, beside the class's
 CARRIED = 0.5  # share of it that is carried over
 KEYPOINT_SHARE = 2.7  # a keypoint counts as that many surface points
-SIGMA = 0.03  # of p_spatial in the target image where Table 5 has no value, normalized units
 RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
 NEGLIGIBLE = 1e-4  # weight below which a class point is left out of a similarity map
 NEIGHBORHOOD = 0.35  # class points this near (canonical units) to the winner share in the answer
 
 
 def carry(
-    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"], sigma: float
 ) -> Correspondences:
-    """Find which class point explains each source pixel, and where that class point is in the target."""
-    placed, _ = _place(model, source, target, points)
+    """Find which class point explains each source pixel, and where that class point is in the target.
+
+    sigma: of p_spatial in the target image, shares of the object's RMS radius there.
+    """
+    placed, weights = _place(model, source, target, points)
     query = grid.features_at(source.seen.features, points)
-    return locate(PlacedPoints(placed, query), target, schedules.MATCHING_SIGMA.get(model.info.name, SIGMA))
+    usual = torch.nn.functional.normalize(weights @ _prototypes(model).features, dim=-1)
+    expected = torch.nn.functional.normalize((1 - QUERY) * usual + QUERY * query, dim=-1)
+    return locate(model, PlacedPoints(placed, expected), target, sigma)
 
 
 def similarity(
-    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"]
+    model: ClassRepresentation, source: View, target: View, points: Float[Tensor, "point 2"], sigma: float
 ) -> Float[Tensor, "point height width"]:
     """Compute p_spatial p_sem of every target cell (Eq. 14), in [0, 1], times the point's visibility.
 
@@ -52,8 +57,8 @@ def similarity(
     features = target.seen.features
     h, w, channels = features.values.shape
     cells = grid.centers(features).reshape(-1, 2)
-    distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
-    sigma = schedules.MATCHING_SIGMA.get(model.info.name, SIGMA)
+    distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells)
+    distance = distance / image_radius(target.aligned)
     used = (weights > NEGLIGIBLE).any(0)  # a few dozen: with all points the product dominates the time
     semantic = log_semantic(
         features.values.reshape(-1, channels), _prototypes(model).subset(used), EvidenceConfig()

@@ -61,6 +61,7 @@ def test_reconstruction_equals_its_definition():
         -3 * torch.rand(5, 7, generator=generator),
         torch.rand(5, generator=generator),
         torch.tensor([0.0, 1.0, 1.0, 0.25, 0.0]),
+        torch.tensor([False, True, True, True, False]),
     )
     focal, sigma = torch.tensor([1.0, 2.0]), 0.3
     log_visible = -torch.rand(2, 7, generator=generator)
@@ -82,6 +83,7 @@ def test_reconstruction_gradcheck():
         torch.zeros(3, 4, dtype=torch.float64),
         torch.rand(3, generator=generator, dtype=torch.float64),
         torch.ones(3, dtype=torch.float64),
+        torch.ones(3, dtype=torch.bool),
     )
     one, nothing = torch.ones(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
     assert torch.autograd.gradcheck(

@@ -9,6 +9,9 @@ from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.matching.carry import carry
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
+from semcorr_ros.methods.semalign3d.matching_config import MatchingConfig
+
+SIGMA = MatchingConfig().sigma
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def test_points_seen_from_both_sides_are_found(scene, with_depth):
     asked, expected = _shared_points(source, target)
     if not with_depth:
         source = replace(source, seen=replace(source.seen, depth=None))
-    error = (carry(model, source, target, asked).points - expected).norm(dim=-1)
+    error = (carry(model, source, target, asked, SIGMA).points - expected).norm(dim=-1)
     assert len(error) > 30
     assert error.median() < 1.5
     assert error.quantile(0.9) < 5
@@ -41,6 +44,6 @@ def test_points_seen_from_both_sides_are_found(scene, with_depth):
 def test_an_image_matched_to_itself_answers_the_question(scene):
     model, source, _ = scene
     asked, _ = _shared_points(*scene[1:])
-    found = carry(model, source, source, asked)
+    found = carry(model, source, source, asked, SIGMA)
     assert (found.points - asked).norm(dim=-1).median() < 1
     assert (found.state == KeypointState.VISIBLE).float().mean() > 0.9

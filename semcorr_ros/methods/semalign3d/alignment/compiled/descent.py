@@ -117,4 +117,6 @@ def plan(when: Plan, done: int, rates: tables.Array, rows: Int[Tensor, "step 2 b
         map_of=when.map_of.numpy().astype(np.int32),
         low=when.low.numpy(),
         per_unit=when.per_unit.numpy(),
+        decay=when.decay,
+        relative_depth=when.relative_depth,
     )

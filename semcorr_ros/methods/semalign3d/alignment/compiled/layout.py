@@ -47,6 +47,7 @@ class Plan(ctypes.Structure):
         *((name, c_void_p) for name in ("rates", "weights", "sigmas", "rows_dense", "rows_sparse")),
         *((name, c_void_p) for name in ("blurred", "map_of", "low", "per_unit")),
         *((name, c_int64) for name in ("steps", "batch", "map_rows", "map_columns", "done")),
+        *((name, c_float) for name in ("decay", "relative_depth")),
     )
 
 
@@ -150,6 +151,8 @@ def of_plan(plan: tables.Plan, numbers: int) -> Plan:
         map_rows=rows,
         map_columns=columns,
         done=plan.done,
+        decay=plan.decay,
+        relative_depth=float(plan.relative_depth),
     )
 
 

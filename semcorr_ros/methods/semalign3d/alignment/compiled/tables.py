@@ -83,6 +83,8 @@ class Plan:
     map_of: Index  # (T,) the map of a step
     low: Array  # (2,) position x, y of its node (0, 0)
     per_unit: Array  # (2,) nodes per normalized unit
+    decay: float  # AdamW's, per unit of learning rate
+    relative_depth: bool  # see terms/depth.py
 
 
 class Search(NamedTuple):

@@ -163,4 +163,5 @@ class Work:
         rows[:, :5], rows[:, 5:7] = when.weights, when.sigmas
         rows[:, 7], rows[:, 8] = 1 - 0.9**steps, (1 - 0.999**steps).sqrt()
         rows[:, 9:11], rows[:, 11:13], rows[:, 13] = when.low, when.per_unit, when.map_of
+        rows[:, 14], rows[:, 15] = when.decay, when.relative_depth
         return rows.to(when.blurred.device), when.blurred.contiguous()

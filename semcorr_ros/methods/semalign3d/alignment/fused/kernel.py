@@ -136,15 +136,19 @@ def descend(
         weight = tl.load(now + 4)
         if weight != 0.0:
             share = tl.load(known + 3 * LP + ids)
-            error = surface + BEHIND - tl.sum(share * tl.where(used, pz, 0.0))
+            unit = tl.where(tl.load(now + 15) != 0.0, surface + BEHIND, 1.0)
+            error = (surface + BEHIND - tl.sum(share * tl.where(used, pz, 0.0))) / unit
             total += weight * error * error
-            gz -= 2.0 * weight * error * share
+            gz -= 2.0 * weight * error * share / unit
         tl.store(values + h, total)
         gradient = scratch + GRADIENT
         keypoints_back(numbers, known, ids, gx, gy, gz, gradient, L, M, LP, MP, MODES, FREE)
         tl.store(gradient + P - 1, slope_focal * focal)
         tl.debug_barrier()
-        adam(numbers, first, second, gradient, known + RATES, tl.load(now + 7), tl.load(now + 8), P, PP)
+        adam(
+            numbers, first, second, gradient, known + RATES, tl.load(now + 7), tl.load(now + 8),
+            tl.load(now + 14), P, PP,
+        )  # fmt: skip
         tl.debug_barrier()
     px, py, pz = keypoints_of(numbers, known, ids, L, M, LP, MP, MODES, FREE)
     tl.store(points + ids, px)
@@ -153,15 +157,17 @@ def descend(
 
 
 @triton.jit
-def adam(numbers, first, second, gradient, rates, unbias1, unbias2, P, PP: tl.constexpr):
-    """Update one hypothesis by one step of Adam."""
+def adam(numbers, first, second, gradient, rates, unbias1, unbias2, decay, P, PP: tl.constexpr):
+    """Update one hypothesis by one step of AdamW."""
     i = tl.arange(0, PP)
     m = i < P
     g = tl.load(gradient + i, mask=m, other=0.0)
     moment, square = tl.load(first + i, mask=m, other=0.0), tl.load(second + i, mask=m, other=0.0)
     moment += (g - moment) * NEW1
     square += (g * g - square) * NEW2
-    move = tl.load(rates + i) / unbias1 * moment / (tl.sqrt(square) / unbias2 + SMALL)
+    rate, number = tl.load(rates + i), tl.load(numbers + i, mask=m, other=0.0)
+    number -= rate * decay * number
+    move = rate / unbias1 * moment / (tl.sqrt(square) / unbias2 + SMALL)
     tl.store(first + i, moment, mask=m)
     tl.store(second + i, square, mask=m)
-    tl.store(numbers + i, tl.load(numbers + i, mask=m, other=0.0) - move, mask=m)
+    tl.store(numbers + i, number - move, mask=m)

@@ -14,9 +14,10 @@ SURFACE_TO_CENTER = 0.5
 
 
 def energy(state: State, evidence: Evidence, model: ClassRepresentation) -> Float[Tensor, "hypothesis"]:
-    """Compute (d_target - mean_z(C_sparse))^2, in working units."""
-    mean_z = state.keypoints[:, model.annotated, 2].mean(-1)
-    return (state.surface_depth + SURFACE_TO_CENTER - mean_z) ** 2
+    """Compute (d_target - mean_z(C_sparse))^2, in working units or in those of d_target."""
+    target = state.surface_depth + SURFACE_TO_CENTER
+    error = target - state.keypoints[:, model.annotated, 2].mean(-1)
+    return (error / target if evidence.relative_depth else error) ** 2
 
 
 PLUGIN = Term(energy)

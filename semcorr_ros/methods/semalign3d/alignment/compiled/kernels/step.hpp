@@ -114,8 +114,10 @@ class Descent {
     const Size z = 2 * known_.keypoints;
     float error = search_.surface[h] + SURFACE_TO_CENTER;
     for (Size n = 0; n < known_.annotated_count; ++n) error -= points(h)[z + known_.annotated[n]] * share;
+    const float unit = plan_.relative_depth != 0.0f ? search_.surface[h] + SURFACE_TO_CENTER : 1.0f;
+    error /= unit;
     for (Size n = 0; n < known_.annotated_count; ++n)
-      slope[z + known_.annotated[n]] -= 2.0f * weight * error * share;
+      slope[z + known_.annotated[n]] -= 2.0f * weight * error * share / unit;
     return error * error;
   }
 
@@ -130,6 +132,7 @@ class Descent {
       const float g = gradient_[i];
       first[i] += (1.0f - BETA1) * (g - first[i]);
       second[i] = BETA2 * second[i] + (1.0f - BETA2) * g * g;
+      row[i] -= plan_.rates[i] * plan_.decay * row[i];
       row[i] -= plan_.rates[i] / unbias1 * first[i] / (std::sqrt(second[i]) / unbias2 + SMALL);
     }
   }

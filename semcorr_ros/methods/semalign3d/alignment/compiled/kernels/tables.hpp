@@ -65,6 +65,8 @@ struct Plan {             // what the steps of one call use
   Size map_rows;
   Size map_columns;
   Size done;  // steps before these
+  float decay;           // AdamW's, per unit of learning rate
+  float relative_depth;  // 1: terms/depth.py in units of its target, 0: in working units
 };
 
 struct Search {    // hypotheses with their moments; written in place
