@@ -92,7 +92,9 @@ def _prototypes(points: Tensor, generator: torch.Generator) -> Prototypes:
     """Some places are recognised reliably and others hardly, as in photographs."""
     features = describe(points)
     mean = (features * appearance(points)).sum(-1)
-    return Prototypes(features, mean, 0.02 + 0.07 * torch.rand(len(points), generator=generator), _facing(points))
+    return Prototypes(
+        features, mean, 0.02 + 0.07 * torch.rand(len(points), generator=generator), _facing(points)
+    )
 
 
 def _betas(shapes: Tensor, measures, indices: Tensor) -> BetaFamily:

@@ -12,7 +12,7 @@ from semcorr_ros.methods.semalign3d.building.focal_lengths import focal_lengths
 def _evidence(count, seed, known_camera=False):
     pictures = builders.pictures(count, seed, known_camera=known_camera)
     generator = torch.Generator().manual_seed(0)
-    truth = torch.tensor([float(picture.camera.focal[0]) / 160 for picture in pictures])
+    truth = torch.tensor([float(picture.camera.focal.mean()) / 160 for picture in pictures])
     return [observe(p.sample, BuildConfig(), generator) for p in pictures], truth
 
 
