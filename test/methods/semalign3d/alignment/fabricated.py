@@ -55,7 +55,7 @@ def describe(points: Tensor) -> Tensor:
 
 
 def appearance(points: Tensor) -> Tensor:
-    """Features of the pictured instance (n, 32): at some places it looks like the class, at others less so."""
+    """Features of the pictured instance (n, 32): like the class at some places, less so at others."""
     generator = torch.Generator().manual_seed(8)
     folded = torch.stack([points[:, 0], points[:, 1].abs(), points[:, 2]], -1)
     own = torch.nn.functional.normalize((folded @ torch.randn(3, 32, generator=generator)).cos(), dim=-1)

@@ -83,6 +83,19 @@ def test_refinement_recovers_a_shift_of_half_a_cell(view):
     assert (found - pixel).norm() < (torch.tensor([1.2, -0.8])).norm()
 
 
+def test_refinement_goes_to_the_peak_of_the_similarity_and_no_farther_than_sigma_lets_it(view):
+    """A peak between cells, by a map of features whose similarity is known everywhere."""
+    h, w = view.seen.features.values.shape[:2]
+    peak = torch.tensor([60.3, 40.6])  # cells are one pixel large, the first is centred at 0.5
+    angle = (grid.cell_centers((h, w), (h, w)) - peak).norm(dim=-1) / 4
+    values = torch.stack([angle.cos(), angle.sin()], -1)
+    there = View(replace(view.seen, features=replace(view.seen.features, values=values)), view.aligned)
+    begun, looks = peak + torch.tensor([[1.0, -0.7]]), torch.tensor([[1.0, 0.0]])
+    free, held = (refine(begun, looks, there, sigma) for sigma in (1.0, 0.002))
+    assert (free - peak).norm() < 0.6 * (begun - peak).norm()
+    assert (held - begun).norm() < 0.15
+
+
 def test_a_point_that_the_sensor_sees_through_is_unknown(view):
     _, xyz = _front_pixel(view)
     values = view.seen.depth.values
