@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shutil
@@ -36,6 +37,7 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    gc.freeze()  # pytest collects garbage several times: not through all of torch
 
 
 def run(tree: Path, arguments: Sequence[str], seconds: float) -> str:
@@ -71,7 +73,7 @@ def _in_child(tree: Path, arguments: Sequence[str]) -> None:
             del sys.modules[name]
         import pytest
 
-        code = int(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", *arguments]))
+        code = int(pytest.main(["-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", *arguments]))
     finally:
         os._exit(code)
 
