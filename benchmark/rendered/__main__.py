@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmark.rendered import arguments, confidence, prepare, rejection, report, runs
-from benchmark.rendered.variants import MAIN, Variant, variants
+from benchmark.rendered.variants import CHOICES, MAIN, Variant, variants
 from semcorr_lab.synthetic.categories import available
 from semcorr_ros.judgement import min_score_for
 from semcorr_ros.storage import atomic_path, write_json
@@ -72,7 +72,8 @@ def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Va
     ):  # what a robot meets, on all images: a row of the README, and bad alignments to count
         every |= {name: replace(every[name], share=1.0) for name in confidence.ROWS}
     usual = (*MAIN, *(name for name in confidence.ROWS if name not in MAIN)) if setting == "tiny" else MAIN
-    chosen = args.methods or (every if setting == ABLATED and not args.quick else usual)
+    of_ours = [name for name in every if not name.startswith("paper") and name not in CHOICES]
+    chosen = args.methods or (of_ours if setting == ABLATED and not args.quick else usual)
     return {name: every[name] for name in chosen if name in every}
 
 

@@ -1,15 +1,18 @@
 """The benchmark's own arithmetic, and that its features are what it says they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from benchmark.rendered import arguments, confidence, measures, report, runs, scenes
 from benchmark.rendered.splits import HELD_OUT, TEST, TRAIN, VALIDATION
-from benchmark.rendered.variants import variants
+from benchmark.rendered.variants import CHOICES, table4, variants
 from semcorr_lab.synthetic.dataset import jobs, picture
 from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
+from semcorr_ros.methods.semalign3d.alignment.presets import preset
 
 
 def test_roc_auc_counts_ties_half():
@@ -32,13 +35,26 @@ def test_calibration_bins_hold_every_image():
     ]
 
 
-def test_every_ablation_differs_from_ours_in_one_place():
-    rows = variants("mug")
+@pytest.mark.parametrize("form", ["aligned", "paper"])
+@pytest.mark.parametrize("suffix", ["", ", camera unknown"])
+def test_every_ablation_differs_from_its_form_in_one_place(form, suffix):
+    rows = variants("bottle")
+    whole = rows[f"{form}{suffix}"]
+    assert whole.camera == (suffix == "")
     for term in SCHEDULE_OF_TERM:
         if term != "symmetry":
-            kept = rows[f"without {term}"].config.objective.terms
-            assert set(SCHEDULE_OF_TERM) - set(kept) == {term}
-    assert rows["paper"].config != rows["aligned"].config
+            less = rows[f"{form} without {term}{suffix}"]
+            assert set(SCHEDULE_OF_TERM) - set(less.config.objective.terms) == {term}
+            objective = replace(less.config.objective, terms=whole.config.objective.terms)
+            assert replace(less, config=replace(less.config, objective=objective)) == whole
+
+
+def test_table_4_compares_the_papers_form_with_ours():
+    rows = variants("bottle")
+    assert set(table4()) | set(CHOICES) <= set(rows)
+    assert rows["paper"].config == preset("paper", "bottle")
+    assert rows["aligned"].config == preset("fast")
+    assert rows["paper, matched as ours"].config.matching == preset("fast").matching
     assert not rows["without depth sensor"].depth
 
 

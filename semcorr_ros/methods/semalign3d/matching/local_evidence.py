@@ -15,7 +15,8 @@ from semcorr_ros.methods.semalign3d.alignment.visibility import log_visibility
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
-# Chosen on validation images of benchmark/rendered, with oracle features and with `tiny`.
+# Chosen on validation images of benchmark/rendered, with oracle features and with `tiny`, and on folds of the
+# training photographs of benchmark/photographs.
 REACH, STEPS = 2.5, 7  # sigmas to either side that are looked at, places along them
 AROUND = 0.15  # canonical units: how far the surface counts that is laid over the image with a point
 NEIGHBORS = 24  # points of that surface
@@ -42,7 +43,9 @@ def refine(
     pixels = cameras.project(xyz, aligned.camera)
     around = pixels[:, None] + offsets
     own = (_features(view, around) * features[:, None]).sum(-1)
-    similarity = OWN * own + (1 - OWN) * _of_surface(model, view, xyz, offsets)
+    # Of photographs without depth the surface between keypoints is a guess: laid over the image, it misleads.
+    measured = model.surface_measured
+    similarity = OWN * own + (1 - OWN) * _of_surface(model, view, xyz, offsets) if measured else own
     log_prior = -(offsets**2).sum(-1) / (2 * unit**2)
     weight = torch.softmax(similarity / TEMPERATURE + log_prior, dim=-1)
     return pixels + visible_share(xyz, aligned)[:, None] * (weight @ offsets)

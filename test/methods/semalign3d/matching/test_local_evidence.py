@@ -7,6 +7,7 @@ import torch
 from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.methods.semalign3d.artifacts import FROM_KEYPOINTS
 from semcorr_ros.methods.semalign3d.matching import local_evidence
 from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius, refine
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
@@ -100,3 +101,13 @@ def test_the_image_radius_is_that_of_the_keypoints(scene):
     expected = (pixels - pixels.mean(0)).square().sum(-1).mean().sqrt()
     assert image_radius(view.aligned) == pytest.approx(float(expected))
     assert image_radius(view.aligned) > 3 * grid.cell_size(view.seen.features)[0]
+
+
+def test_a_surface_that_was_interpolated_between_keypoints_says_nothing(scene):
+    model, view = scene
+    guessed = replace(model, provenance={"depth": FROM_KEYPOINTS})
+    nonsense = replace(guessed.dense.prototypes, features=guessed.dense.prototypes.features.flip(0))
+    other = replace(guessed, dense=replace(guessed.dense, prototypes=nonsense))
+    xyz, _, features = _shown(model, view)
+    found = [refine(one, view, xyz, features, SIGMA) for one in (guessed, other)]
+    torch.testing.assert_close(found[0], found[1])
