@@ -40,7 +40,7 @@ def test_what_may_be_none_is_read_as_what_it_is_otherwise():
     turning = config.from_dict(AlignmentConfig, {"turning": {"step_deg": 5}}).turning
     assert turning == TurningConfig(step_deg=5.0)
     assert config.from_dict(AlignmentConfig, {"evidence": {"around": 1}}).evidence.around == 1.0
-    with pytest.raises(ValueError, match="config.turning: unknown key 'steps'"):
+    with pytest.raises(ValueError, match=r"config\.turning: unknown key 'steps'"):
         config.from_dict(AlignmentConfig, {"turning": {"steps": 5}})
-    with pytest.raises(ValueError, match="config.evidence.around: expected float, got 'wide'"):
+    with pytest.raises(ValueError, match=r"config\.evidence\.around: expected float, got 'wide'"):
         config.from_dict(AlignmentConfig, {"evidence": {"around": "wide"}})
