@@ -107,11 +107,16 @@ def picture(
     uniform = torch.rand(4, generator=generator)
     rotation = look_at(2 * math.pi * float(uniform[0]), math.radians(-10 + 60 * float(uniform[1])))
     focal = 160 * (0.8 + 1.6 * float(uniform[2]))
+    # A camera that has to be guessed is taken to be even.
     camera = Camera(torch.tensor([focal, focal]), torch.tensor([79.5, 59.5]), (120, 160))
+    if known_camera:
+        camera = Camera(torch.tensor([focal, 1.08 * focal]), torch.tensor([86.0, 55.0]), (120, 160))
     distance = 2.6 * focal / 160 * (1 + 0.3 * float(uniform[3]))
     instance = beast(generator, variation)
-    depth, places = raycast(instance, rotation, distance, camera)
-    points = keypoints_of(instance) @ rotation.T + torch.tensor([0, 0, distance])
+    middle = (torch.tensor([79.5, 59.5]) - camera.principal_point) / camera.focal
+    position = distance * torch.cat([middle, torch.ones(1)])
+    depth, places = raycast(instance, rotation, position, camera)
+    points = keypoints_of(instance) @ rotation.T + position
     pixels = points[:, :2] / points[:, 2:] * camera.focal + camera.principal_point
     visible = _visible(points, pixels, depth)
     annotated = AnnotatedImage(
@@ -140,12 +145,12 @@ def lazy(samples: list[Sample]) -> list[LazySample]:
     return [LazySample(sample.annotated.name, lambda s=sample: s) for sample in samples]
 
 
-def raycast(instance: Beast, rotation: Tensor, distance: float, camera: Camera) -> tuple[Tensor, Tensor]:
+def raycast(instance: Beast, rotation: Tensor, position: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
     """Depth (h, w), 0 off the object, and the corresponding place on the mean beast (h, w, 3)."""
     h, w = camera.size
     pixels = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="xy"), -1).float()
     rays = torch.cat([(pixels - camera.principal_point) / camera.focal, torch.ones(h, w, 1)], -1) @ rotation
-    eye = -rotation.T @ torch.tensor([0, 0, distance])
+    eye = -rotation.T @ position
     direction = rays[:, :, None] / instance.radii
     start = (eye - instance.centers) / instance.radii
     a, b, c = (direction**2).sum(-1), (direction * start).sum(-1), (start**2).sum(-1) - 1

@@ -30,7 +30,7 @@ class Shot:
 
 
 def shoot(model, azimuth: float, elevation: float = 20.0, scale: float = 0.05) -> Shot:
-    camera = cameras.centered(1.1 * SIZE[1], SIZE)
+    camera = fabricated.CAMERA
     rotation = fabricated.look_at(azimuth, elevation)
     translation = torch.tensor([0.01, -0.01, DISTANCE])
     places = _surface(model)
@@ -44,7 +44,8 @@ def shoot(model, azimuth: float, elevation: float = 20.0, scale: float = 0.05) -
 
 def enlarged(shot: Shot, factor: int) -> Shot:
     """What a camera with `factor` times as many rows and columns would have taken."""
-    camera = cameras.centered(factor * 1.1 * SIZE[1], (factor * SIZE[0], factor * SIZE[1]))
+    center = factor * (shot.camera.principal_point + 0.5) - 0.5
+    camera = Camera(factor * shot.camera.focal, center, (factor * SIZE[0], factor * SIZE[1]))
     image, depth = (x.repeat(factor, 0).repeat(factor, 1) for x in (shot.image, shot.depth))
     pixels = cameras.project(torch.from_numpy(shot.keypoints), camera).numpy()
     return Shot(image, depth, camera, shot.keypoints, pixels)
@@ -56,7 +57,7 @@ def read_features(image: Tensor) -> FeatureMap:
     stride = max(1, min(size[0] // SIZE[0], size[1] // SIZE[1]))
     image = image[stride // 2 :: stride, stride // 2 :: stride]
     places = (image.float() - 128) / 127 * REACH
-    values = fabricated.describe(places.reshape(-1, 3)).reshape(*image.shape[:2], -1)
+    values = fabricated.appearance(places.reshape(-1, 3)).reshape(*image.shape[:2], -1)
     background = (image == 0).all(-1)
     values[background] = torch.eye(values.shape[-1])[0]
     return FeatureMap(values, size, fabricated.BACKBONE)

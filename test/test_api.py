@@ -14,7 +14,7 @@ import semcorr_ros
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
-K = np.array([[140.8, 0, 63.5], [0, 140.8, 47.5], [0, 0, 1]])
+K = np.array(fabricated.K)
 
 
 @pytest.fixture(scope="module")

@@ -109,9 +109,9 @@ def average_precision(found: Sequence[Detections]) -> float:
     for i, (score, positive) in enumerate(ranked, start=1):
         hits += positive
         if i == len(ranked) or ranked[i][0] != score:
-            area += (hits - previous) / total * hits / i
+            area += (hits - previous) * hits / i
             previous = hits
-    return area
+    return area / total  # once: a sum of shares would end beside 1
 
 
 def _near_cells(shown: Cells, radius: float) -> Bool[Tensor, "keypoint cell"]:

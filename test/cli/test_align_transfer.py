@@ -31,8 +31,7 @@ def files(tmp_path_factory):
     values[..., 0] = 1  # like nothing of the class
     spair_folder.save_features(folder / "features" / "empty.npz", values)
     write_json(folder / "features" / "backbone.json", {"backbone": fabricated.BACKBONE})
-    K = [[fabricated.SIZE[1] * 1.1, 0, 63.5], [0, fabricated.SIZE[1] * 1.1, 47.5], [0, 0, 1]]
-    write_json(folder / "camera.json", {"K": K})
+    write_json(folder / "camera.json", {"K": fabricated.K})
     (folder / "fast.yaml").write_text("optimize:\n  steps: 80\n")
     write_class(folder / "pear.safetensors", model)
     return folder, truths
@@ -70,7 +69,7 @@ def test_align_writes_numbers_and_a_picture(files, tmp_path, capsys):
     assert result["class"] == "pear"
     assert result["metric"] is True
     assert 0 <= result["confidence"] <= 1
-    assert result["focal_px"] == pytest.approx([140.8, 140.8], rel=1e-4)
+    assert result["focal_px"] == pytest.approx([140.0, 152.0], rel=1e-4)
     assert torch.linalg.det(torch.tensor(result["pose"]["rotation"])).item() == pytest.approx(1, abs=1e-3)
     assert len(result["keypoints"]) == len(truths["a"].keypoints)
     wanted = cameras.project(truths["a"].keypoints, truths["a"].camera)
@@ -169,9 +168,9 @@ def test_nearest_neighbor_needs_no_class(files, tmp_path):
     folder, _ = files
     given = ["--source", folder / "a.png", "--target", folder / "a.png", "--method", "nearest_neighbor"]
     where = ["--features-dir", folder / "features", "--json", tmp_path / "out.json"]
-    run(transfer, *given, "--points", "60,48", *where)
+    run(transfer, *given, "--points", "80,45", *where)
     point = json.loads((tmp_path / "out.json").read_text())["targets"][0]["points"][0]
-    assert point["pixel"] == pytest.approx([60, 48], abs=1)
+    assert point["pixel"] == pytest.approx([80, 45], abs=1)
     assert point["xyz"] is None
 
 

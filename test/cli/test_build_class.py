@@ -17,7 +17,7 @@ from semcorr_ros.methods.semalign3d.class_file import read_class
 def root(tmp_path_factory):
     """Twelve beasts as a foreign SPair-layout folder: no cameras, features and depth elsewhere."""
     root = tmp_path_factory.mktemp("beasts")
-    for picture in builders.pictures(12, seed=2):
+    for picture in builders.pictures(12, seed=2, known_camera=False):
         beast_folder.write_picture(root, picture)
     beast_folder.write_info(root)
     return root

@@ -27,7 +27,7 @@ def root(tmp_path_factory):
     """Eleven pictures of beasts, colored by place, and the weights under the manifest's names."""
     root = tmp_path_factory.mktemp("published")
     names, ends = [], {}
-    for picture in builders.pictures(TRAINING + 3, seed=2):
+    for picture in builders.pictures(TRAINING + 3, seed=2, known_camera=False):
         places = picture.places.nan_to_num().numpy()
         beast_folder.write_picture(root, picture, np.clip(128 + 60 * places, 0, 255).astype(np.uint8))
         sample = picture.sample.annotated

@@ -35,3 +35,20 @@ def test_interpolated_features_have_unit_length():
     values = torch.nn.functional.normalize(torch.randn(5, 5, 4), dim=-1)
     features = grid.features_at(FeatureMap(values, (50, 50), "x"), torch.rand(30, 2) * 50)
     torch.testing.assert_close(features.norm(dim=-1), torch.ones(30))
+
+
+def test_a_window_of_the_image():
+    """Cells of a map that covers a part of the image: where they are, how large, what is read there."""
+    values = torch.rand(4, 5, 3, generator=torch.Generator().manual_seed(0))
+    features = FeatureMap(values, (100, 200), "x", window=(40, 10, 50, 20))
+    assert grid.window(features) == (40, 10, 50, 20)
+    assert grid.cell_size(features) == (10.0, 5.0)
+    centers = grid.centers(features)
+    assert centers[0, 0].tolist() == [45.0, 12.5]
+    assert centers[3, 4].tolist() == [85.0, 27.5]
+    torch.testing.assert_close(grid.interpolated(features, centers.reshape(-1, 2)), values.reshape(-1, 3))
+    between = grid.interpolated(features, torch.tensor([[50.0, 15.0]]))[0]
+    torch.testing.assert_close(between, values[:2, :2].mean((0, 1)))
+    whole = FeatureMap(values, (100, 200), "x")
+    assert grid.window(whole) == (0, 0, 200, 100)
+    assert grid.cell_size(whole) == (40.0, 25.0)

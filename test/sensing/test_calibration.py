@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.sensing.calibration import camera_from_message
+from semcorr_ros.sensing.calibration import camera_from_message, lens_from_message
 
 SIZE = (480, 640)
 
@@ -42,3 +42,12 @@ def test_a_principal_point_out_of_this_world(center):
 def test_unusual_cameras(numbers):
     camera = camera_from_message(message(*numbers), SIZE)
     assert camera.focal.tolist() == [numbers[0], numbers[1]]
+
+
+def test_the_lens_has_the_focal_lengths_and_the_axis_of_the_camera():
+    calibration = message(600.0, 630.0, 300.0, 250.0)
+    calibration.d = [-0.2, 0.05, 0.001, -0.002, 0.0]
+    lens = lens_from_message(calibration, camera_from_message(calibration, SIZE))
+    assert (lens.model, lens.size) == ("plumb_bob", SIZE)
+    assert (lens.focal, lens.principal_point) == ((600.0, 630.0), (300.0, 250.0))
+    assert lens.coefficients == (-0.2, 0.05, 0.001, -0.002, 0.0)

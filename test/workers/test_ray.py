@@ -45,7 +45,7 @@ def cluster():
 def root(tmp_path_factory):
     """Eight beasts, and the same again under the name of a fiend with too few keypoint names."""
     root = tmp_path_factory.mktemp("beasts")
-    for picture in builders.pictures(8, seed=2):
+    for picture in builders.pictures(8, seed=2, known_camera=False):
         beast_folder.write_picture(root, picture)
     beast_folder.write_info(root)
     data = root / "data"

@@ -24,6 +24,9 @@ from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_
 BACKBONE = "fabricated:1"
 SIZE = (96, 128)
 MODES = 2
+# As uneven as real ones: pixels that are not square, an optical axis that is not in the middle.
+CAMERA = Camera(torch.tensor([140.0, 152.0]), torch.tensor([69.0, 44.5]), SIZE)
+K = [[140.0, 0.0, 69.0], [0.0, 152.0, 44.5], [0.0, 0.0, 1.0]]  # the same
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ def describe(points: Tensor) -> Tensor:
     return torch.nn.functional.normalize(torch.cat([phase.sin(), phase.cos()], -1), dim=-1)
 
 
+def appearance(points: Tensor) -> Tensor:
+    """Features of the pictured instance (n, 32): like the class at some places, less so at others."""
+    generator = torch.Generator().manual_seed(8)
+    folded = torch.stack([points[:, 0], points[:, 1].abs(), points[:, 2]], -1)
+    own = torch.nn.functional.normalize((folded @ torch.randn(3, 32, generator=generator)).cos(), dim=-1)
+    unlike = 0.25 + 0.2 * (2.0 * points[:, :1] + 1.5 * points[:, 2:]).sin()
+    return torch.nn.functional.normalize(describe(points) + unlike * own, dim=-1)
+
+
 def _spread(points: Tensor, count: int) -> Tensor:
     chosen = [0]
     for _ in range(count - 1):
@@ -76,6 +88,15 @@ def _facing(points: Tensor) -> Tensor:
     return 0.5 * normal * torch.sign((normal * points).sum(-1, keepdim=True))
 
 
+def _prototypes(points: Tensor, generator: torch.Generator) -> Prototypes:
+    """Some places are recognised reliably and others hardly, as in photographs."""
+    features = describe(points)
+    mean = (features * appearance(points)).sum(-1)
+    return Prototypes(
+        features, mean, 0.02 + 0.07 * torch.rand(len(points), generator=generator), _facing(points)
+    )
+
+
 def _betas(shapes: Tensor, measures, indices: Tensor) -> BetaFamily:
     values = measures(shapes, indices).clamp(1e-3, 1 - 1e-3)
     mean, var = values.mean(0), values.var(0).clamp_min(1e-4)
@@ -98,16 +119,15 @@ def make_class(keypoint_count: int = 10, flat: bool = False) -> ClassRepresentat
     quads = torch.stack([torch.randperm(keypoint_count, generator=generator)[:4] for _ in range(300)])
     frames = torch.stack([torch.randperm(keypoint_count, generator=generator)[:4] for _ in range(200)])
 
-    def prototypes(points: Tensor) -> Prototypes:
-        ones = torch.ones(len(points))
-        return Prototypes(describe(points), 0.97 * ones, 0.05 * ones, _facing(points))
-
+    weight = 0.5 + torch.rand(400, generator=generator)
     return ClassRepresentation(
         info=CategoryInfo("pear", tuple(f"k{i}" for i in range(keypoint_count)), None, flat=flat),
         sparse=keypoints,
         annotated=torch.ones(keypoint_count, dtype=torch.bool),
-        sparse_prototypes=prototypes(keypoints),
-        dense=DenseCloud(_affine_weights(dense, keypoints), torch.full((400,), 1 / 400), prototypes(dense)),
+        sparse_prototypes=_prototypes(keypoints, generator),
+        dense=DenseCloud(
+            _affine_weights(dense, keypoints), weight / weight.sum(), _prototypes(dense, generator)
+        ),
         statistics=BetaStatistics(
             _betas(shapes, edge_pair_measures, quads), _betas(shapes, frame_measures, frames)
         ),
@@ -131,7 +151,7 @@ def observe(
     model: ClassRepresentation, azimuth: float, elevation: float, modes: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[Observation, Truth]:
     """What a camera sees of an instance 5 cm in radius, half a metre away."""
-    camera = cameras.centered(1.1 * SIZE[1], SIZE)
+    camera = CAMERA
     rotation, scale = look_at(azimuth, elevation), 0.05
     translation = torch.tensor([0.02, -0.01, 0.35])
     shape = model.sparse + torch.einsum("m,mld->ld", torch.tensor(modes), model.shape_modes)
@@ -144,7 +164,7 @@ def observe(
     depth, owner = _splat(placed, camera)
     features = torch.zeros(*SIZE, 32)
     features[..., 0] = 1.0  # background
-    features[owner >= 0] = describe(canonical)[owner[owner >= 0]]
+    features[owner >= 0] = appearance(canonical)[owner[owner >= 0]]
     seen = Observation(
         image=torch.zeros(*SIZE, 3, dtype=torch.uint8),
         features=FeatureMap(features, SIZE, BACKBONE),

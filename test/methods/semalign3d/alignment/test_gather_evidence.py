@@ -94,7 +94,7 @@ def test_a_surface_between_keypoints_that_was_never_measured_is_not_trusted(mode
 def test_keypoints_that_depth_sees_through(model):
     seen, truth = fabricated.observe(model, 30, 25)
     evidence = gather(model, with_wall(seen))
-    beside = truth.keypoints + torch.tensor([0.14, 0.0, 0.0])  # about its own width
+    beside = truth.keypoints - torch.tensor([0.14, 0.0, 0.0])  # about its own width
     share = [
         float(confidence.in_empty_space(model, evidence, state_of(model, evidence, points), 0.35))
         for points in (truth.keypoints, beside)

@@ -44,6 +44,7 @@ def test_mirrored_views_are_what_the_mirrored_image_shows():
         builders.BEAST.keypoint_names.index("right ear"),
     )
     assert torch.equal(views.visible[:4, left], views.visible[4:, right])
+    assert torch.equal((views.points != 0).any(-1), views.visible)
     pixels = evidence[1].pixels[left] if views.visible[1, left] else evidence[1].pixels[0]
     row = right if views.visible[1, left] else 0
     projected = project(views.points[5, row], mirrored(pictures[1].camera))

@@ -47,9 +47,10 @@ def test_points_move_towards_where_the_image_shows_them(scene, step):
     off = _moved(view, step)
     shift = off.aligned.dense[0] - view.aligned.dense[0]
     found = refine(model, off, xyz + shift[: len(xyz)], features, SIGMA)
-    before = torch.tensor(step).norm()
+    back = -torch.tensor(step)
+    recovered = ((found - pixels + back) @ back) / (back @ back)  # 0: nothing of the step, 1: all of it
     assert len(xyz) > 20
-    assert (found - pixels).norm(dim=-1).median() < 0.85 * before
+    assert 0.15 < recovered.mean() < 1
 
 
 def test_a_point_that_is_placed_right_stays(scene):
@@ -111,3 +112,20 @@ def test_a_surface_that_was_interpolated_between_keypoints_says_nothing(scene):
     xyz, _, features = _shown(model, view)
     found = [refine(one, view, xyz, features, SIGMA) for one in (guessed, other)]
     torch.testing.assert_close(found[0], found[1])
+
+
+def test_a_point_goes_to_the_peak_of_the_similarity_and_no_farther_than_sigma_lets_it(scene):
+    """A peak between cells, by a map of features whose similarity is known everywhere."""
+    model, view = scene
+    alone = replace(model, provenance={"depth": FROM_KEYPOINTS})
+    xyz, pixels, _ = _shown(model, view)
+    xyz, begun = xyz[:1], pixels[:1]
+    peak = begun[0] + torch.tensor([1.0, -0.7])
+    h, w = view.seen.features.values.shape[:2]
+    angle = (grid.cell_centers((h, w), (h, w)) - peak).norm(dim=-1) / 4
+    values = torch.stack([angle.cos(), angle.sin()], -1)
+    there = replace(view, seen=replace(view.seen, features=replace(view.seen.features, values=values)))
+    looks = torch.tensor([[1.0, 0.0]])
+    free, held = (refine(alone, there, xyz, looks, sigma) for sigma in (0.1, 0.005))
+    assert (free - peak).norm() < 0.3 * (begun - peak).norm()
+    assert (held - begun).norm() < 0.15
