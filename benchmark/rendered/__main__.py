@@ -67,9 +67,8 @@ def main() -> int:
 
 def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Variant]:
     every = variants(category)
-    if (
-        setting == "tiny"
-    ):  # what a robot meets, on all images: a row of the README, and bad alignments to count
+    # What a robot meets, on all images: a row of the README, and bad alignments to count.
+    if setting == "tiny":
         every |= {name: replace(every[name], share=1.0) for name in confidence.ROWS}
     usual = (*MAIN, *(name for name in confidence.ROWS if name not in MAIN)) if setting == "tiny" else MAIN
     of_ours = [name for name in every if not name.startswith("paper") and name not in CHOICES]
