@@ -7,10 +7,11 @@ surface around a point is laid over the image with it, and all of it is compared
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.geometry import cameras
+from semcorr_ros.geometry.cosines import cosines
 from semcorr_ros.methods.semalign3d.alignment.visibility import log_visibility
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
@@ -41,14 +42,17 @@ def refine(
     steps = torch.linspace(-REACH, REACH, STEPS, device=xyz.device) * unit
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
     pixels = cameras.project(xyz, aligned.camera)
-    around = pixels[:, None] + offsets
-    own = (_features(view, around) * features[:, None]).sum(-1)
     # Of photographs without depth the surface between keypoints is a guess: laid over the image, it misleads.
-    measured = model.surface_measured
-    similarity = OWN * own + (1 - OWN) * _of_surface(model, view, xyz, offsets) if measured else own
+    count = NEIGHBORS if model.surface_measured else 0
+    weight, rows = _surface_around(model, aligned, xyz, count)
+    places = torch.cat([pixels[:, None], cameras.project(aligned.dense[0], aligned.camera)[rows]], 1)
+    wanted = torch.cat([features[:, None], model.dense.prototypes.features[rows]], 1)
+    around = places.flatten(0, 1)[:, None] + offsets
+    found = cosines(view.seen.features, around, wanted.flatten(0, 1)).reshape(*places.shape[:2], -1)
+    similarity = (weight[..., None] * found).sum(1)
     log_prior = -(offsets**2).sum(-1) / (2 * unit**2)
-    weight = torch.softmax(similarity / TEMPERATURE + log_prior, dim=-1)
-    return pixels + visible_share(xyz, aligned)[:, None] * (weight @ offsets)
+    likely = torch.softmax(similarity / TEMPERATURE + log_prior, dim=-1)
+    return pixels + visible_share(xyz, aligned)[:, None] * (likely @ offsets)
 
 
 def image_radius(aligned: Alignment) -> float:
@@ -57,22 +61,15 @@ def image_radius(aligned: Alignment) -> float:
     return float((spread - spread.mean(0)).square().sum(-1).mean().sqrt())
 
 
-def _of_surface(
-    model: ClassRepresentation, view: View, xyz: Float[Tensor, "point 3"], offsets: Float[Tensor, "offset 2"]
-) -> Float[Tensor, "point offset"]:
-    """Average the similarity of the visible surface around each point to the image that it falls on."""
-    aligned, prototypes = view.aligned, model.dense.prototypes
-    cloud = aligned.dense[0]
-    facing = log_visibility(model, aligned.keypoints[:1], aligned.dense[:1], prototypes.facing)[0].exp()
+def _surface_around(
+    model: ClassRepresentation, aligned: Alignment, xyz: Float[Tensor, "point 3"], count: int
+) -> tuple[Float[Tensor, "point weighed"], Int[Tensor, "point neighbor"]]:
+    """Choose the nearest visible dense points; weigh each point itself, then those. Weights sum to 1."""
+    cloud, facing = aligned.dense[0], model.dense.prototypes.facing
+    turned = log_visibility(model, aligned.keypoints[:1], aligned.dense[:1], facing)[0].exp()
     distance = torch.cdist(xyz, cloud) / aligned.scale[0]
-    weight = torch.exp(-0.5 * (distance / AROUND) ** 2) * facing * visible_share(cloud, aligned)
-    weight, rows = torch.topk(weight, min(NEIGHBORS, len(cloud)), dim=1)
-    pixels = cameras.project(cloud, aligned.camera)[rows]
-    seen = _features(view, pixels[:, :, None] + offsets)
-    similarity = (seen * prototypes.features[rows][:, :, None]).sum(-1)
-    return (weight[..., None] * similarity).sum(1) / weight.sum(1, keepdim=True).clamp_min(1e-6)
-
-
-def _features(view: View, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch channel"]:
-    found = grid.features_at(view.seen.features, pixels.reshape(-1, 2))
-    return found.reshape(*pixels.shape[:-1], found.shape[-1])
+    weight = torch.exp(-0.5 * (distance / AROUND) ** 2) * turned * visible_share(cloud, aligned)
+    weight, rows = torch.topk(weight, min(count, len(cloud)), dim=1)
+    weight = weight / weight.sum(1, keepdim=True).clamp_min(1e-6)
+    alone = weight.new_full((len(xyz), 1), OWN if count else 1.0)
+    return torch.cat([alone, (1 - OWN) * weight], 1), rows

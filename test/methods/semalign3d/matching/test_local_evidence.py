@@ -117,7 +117,9 @@ def test_a_surface_that_was_interpolated_between_keypoints_says_nothing(scene):
 def test_a_point_goes_to_the_peak_of_the_similarity_and_no_farther_than_sigma_lets_it(scene):
     """A peak between cells, by a map of features whose similarity is known everywhere."""
     model, view = scene
-    alone = replace(model, provenance={"depth": FROM_KEYPOINTS})
+    prototypes = replace(model.dense.prototypes, features=model.dense.prototypes.features[:, :2])
+    dense = replace(model.dense, prototypes=prototypes)
+    alone = replace(model, dense=dense, provenance={"depth": FROM_KEYPOINTS})
     xyz, pixels, _ = _shown(model, view)
     xyz, begun = xyz[:1], pixels[:1]
     peak = begun[0] + torch.tensor([1.0, -0.7])
