@@ -61,7 +61,8 @@ class Laboratory:
         self.selection = Selection(self._traced())
 
     def _traced(self) -> Path:
-        out: Path = self.args.work / f"calls_{_digest(self.tree, ['test', 'semcorr_ros'])}.json"
+        state = _digest(self.tree, ["test", "semcorr_ros", "benchmark/mutants"])
+        out: Path = self.args.work / f"calls_{state}.json"
         if not out.exists():
             print("running the tests once, to see what each of them calls ...", flush=True)
             part = self.tree / "calls.json"

@@ -12,7 +12,8 @@ TESTS = (
     "test/visualization",
     "test/ros/test_messages.py", "test/ros/test_conversions.py", "test/ros/test_target_frame.py",
     "test/ros/test_equivalents.py", "test/test_conventions.py", "test/test_observations.py",
-    "test/test_api.py", "test/test_finder.py",
+    "test/test_api.py", "test/test_finder.py", "test/cli/test_evaluate.py", "test/cli/test_build_class.py",
+    "test/cli/test_align_transfer.py", "test/bags",
 )  # fmt: skip
 
 
