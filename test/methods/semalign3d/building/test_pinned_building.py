@@ -10,7 +10,8 @@ import pytest
 import torch
 from beast_views import mean_keypoints, views_of
 
-from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros import __version__
+from semcorr_ros.artifacts import CategoryInfo, FeatureMap
 from semcorr_ros.geometry.rotations import super_fibonacci
 from semcorr_ros.methods.semalign3d.artifacts import Views
 from semcorr_ros.methods.semalign3d.building import (
@@ -23,6 +24,7 @@ from semcorr_ros.methods.semalign3d.building import (
 )
 from semcorr_ros.methods.semalign3d.building import sparse_cloud as clouds
 from semcorr_ros.methods.semalign3d.building.barycentric import affine_weights, hull_distance
+from semcorr_ros.methods.semalign3d.building.build import build
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.dense_cloud import (
     MergedCloud,
@@ -32,11 +34,13 @@ from semcorr_ros.methods.semalign3d.building.dense_cloud import (
 )
 from semcorr_ros.methods.semalign3d.building.evidence import observe
 from semcorr_ros.methods.semalign3d.building.focal_lengths import focal_lengths
+from semcorr_ros.methods.semalign3d.building.gather_evidence import gather_evidence
 from semcorr_ros.methods.semalign3d.building.gauge import canonical_gauge
 from semcorr_ros.methods.semalign3d.building.keypoint_depth import keypoint_depths, usable_pixels
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances, signed_volumes
 from semcorr_ros.methods.semalign3d.building.refine_shape import log_likelihood, refine_shape
+from semcorr_ros.methods.semalign3d.building.report import Report
 
 CONFIG = BuildConfig()
 
@@ -251,3 +255,131 @@ def test_clouds():
         | {"weights": affine_weights(points[:50], anchors.expand(50, -1, -1)), "centers": centers}
         | {"share": share, "hangs on": express_by_keypoints(centers, anchors, placed)},
     )
+
+
+def test_a_whole_build():
+    """Every tensor of a class of twelve pictures, with coarse copies, unknown cameras among them."""
+    pictures = builders.pictures(12, seed=4)
+    samples = [each.sample for each in pictures]
+    small = [_with_coarse_copies(each) for each in samples[:8]]
+    unknown = [replace(each, annotated=replace(each.annotated, camera=None)) for each in samples[8:10]]
+    config = BuildConfig(surface_points=150, dense_points=120, max_combinations=300, focal_combinations=300)
+    model, report = build(builders.BEAST, builders.lazy(small + unknown + samples[10:]), config, seeded())
+    found = {
+        "sparse": model.sparse,
+        "annotated": model.annotated,
+        "modes": model.shape_modes.flatten(1).norm(dim=1),
+    }
+    found |= {
+        "views": model.view_rotations,
+        "metric_scale": model.metric_scale,
+        "side": float(model.coarse.side),
+    }
+    tables = {"sparse": model.sparse_prototypes, "dense": model.dense.prototypes}
+    tables |= {"coarse sparse": model.coarse.sparse, "coarse dense": model.coarse.dense}
+    for name, table in tables.items():
+        parts = ("features", "similarity_mean", "similarity_std", "facing")
+        found |= {f"{name} {part}": getattr(table, part) for part in parts}
+    found |= {"barycentric": model.dense.barycentric, "weight": model.dense.weight}
+    for family in ("edge_pairs", "frames"):
+        found |= {f"{family} {part}": getattr(getattr(model.statistics, family), part)
+                  for part in ("indices", "alpha", "beta")}  # fmt: skip
+    pinned.check("build", found, rel=5e-3)
+    facts = (
+        "images",
+        "views",
+        "coplanar",
+        "keypoints",
+        "statistics",
+        "dense",
+        "shape_modes",
+        "focal_lengths",
+    )
+    told = {name: report[name] for name in facts}
+    assert (told["images"], told["views"]) == (12, 24)
+    assert sorted(told["focal_lengths"]) == ["beast_008", "beast_009"]
+    assert told["keypoints"]["placed"] == 11
+    assert told["keypoints"]["never_annotated"] == []
+    assert told["keypoints"]["recognized"] > 0.8
+    assert told["shape_modes"] == sorted(told["shape_modes"], reverse=True)
+    assert model.provenance == {
+        "built_by": f"semcorr_ros {__version__}",
+        "images": "12 of 12",
+        "mirrored_views": "yes",
+        "cameras": "estimated",
+    }
+
+
+def _with_coarse_copies(sample):
+    own, other = _blurred(sample.features), _blurred(sample.mirrored_features)
+    return replace(sample, coarse_features=own, mirrored_coarse_features=other)
+
+
+def _blurred(features):
+    """Features of a copy a quarter as large."""
+    coarse = features.values.reshape(15, 2, 20, 2, -1).mean((1, 3))
+    return FeatureMap(torch.nn.functional.normalize(coarse, dim=-1), features.image_size, features.backbone)
+
+
+def test_what_is_kept_of_a_picture():
+    for number, known in ((0, True), (1, False)):
+        sample = builders.pictures(2, seed=6, known_camera=known)[number].sample
+        found = observe(sample, replace(CONFIG, surface_points=80), seeded())
+        parts = ("pixels", "depths", "features", "mirrored_features", "surface_pixels", "surface_depths")
+        parts += ("surface_features", "mirrored_surface_features")
+        pinned.check(f"evidence_of_picture_{number}", {part: getattr(found, part) for part in parts})
+
+
+def test_the_share_that_is_kept_of_many_pictures():
+    """A hundred thousand surface points of all views together, mirrored ones counted; at least fifty each."""
+    samples = builders.lazy([each.sample for each in builders.pictures(3, seed=0)])
+    for asked, count, expected in ((1200, 3, 1200), (30, 3, 50), (1200, 100, 500), (1200, 2000, 50)):
+        config = BuildConfig(surface_points=asked)
+        repeated = [samples[0], samples[1], *[replace(samples[2], load=_missing)] * (count - 2)]
+        found, backbone = gather_evidence(repeated, 11, config, seeded(), Report())
+        assert [len(each.surface_pixels) for each in found] == [expected] * 2
+        assert backbone == builders.BACKBONE
+
+
+def _missing():
+    raise FileNotFoundError("no such picture")
+
+
+def test_pictures_that_do_not_belong_are_named():
+    samples = builders.lazy([each.sample for each in builders.pictures(4, seed=0)])
+    foreign = samples[2].load()
+    foreign = replace(foreign, features=replace(foreign.features, backbone="other:2"))
+    lacking = samples[3].load()
+    fewer = replace(
+        lacking.annotated, keypoints=lacking.annotated.keypoints[:5], visible=lacking.annotated.visible[:5]
+    )
+    report, steps = Report(lambda stage, share: steps.append((stage, share))), []
+    given = [samples[0], samples[1], *builders.lazy([foreign, replace(lacking, annotated=fewer)])]
+    found, _ = gather_evidence(given, 11, CONFIG, seeded(), report)
+    assert [each.name for each in found] == ["beast_000", "beast_001"]
+    reasons = {each["name"]: each["reason"] for each in report.skipped}
+    assert "features of 'other:2', those of the other images are 'fabricated:1'" in reasons["beast_002"]
+    assert "5 keypoints, the category has 11" in reasons["beast_003"]
+    assert steps == [("read images", pytest.approx(0.6 * share)) for share in (0.25, 0.5, 0.75, 1.0)]
+    with pytest.raises(ValueError, match="1 of 2 images are usable, at least 2 are needed"):
+        gather_evidence([samples[0], replace(samples[1], load=_missing)], 11, CONFIG, seeded(), Report())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: 0} for name in ("surface_points", "dense_points", "dense_neighbors")),
+        *({name: 0} for name in ("max_combinations", "min_views")),
+        {"coarse": -1},
+        *({"focal_range": wrong} for wrong in ((0.0, 2.0), (2.0, 2.0), (3.0, 2.0))),
+    ],
+)
+def test_settings_that_cannot_be(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        BuildConfig(**wrong)
+
+
+def test_settings_that_just_can_be():
+    least = BuildConfig(surface_points=1, dense_points=1, dense_neighbors=1, max_combinations=1, min_views=1)
+    assert (least.min_views, BuildConfig(coarse=0).coarse) == (1, 0)
