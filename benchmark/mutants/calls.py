@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.mutants import trial
-from benchmark.mutants.packages import TESTS
+from benchmark.mutants.packages import LEFT_OUT, TESTS
 
 HOURS = 1.0  # that tracing may take
 SEPARATOR = "::"
@@ -33,6 +33,7 @@ def traced(tree: Path, store: Path) -> dict[str, Any]:
     sources = [*(tree / "semcorr_ros").rglob("*.py"), *shared]
     common = digest(tree, sources)
     states = {str(path.relative_to(tree)): f"{common} {digest(tree, [path])}" for path in files}
+    states = {name: state for name, state in states.items() if not name.startswith(LEFT_OUT)}
     known: dict[str, Any] = json.loads(store.read_text()) if store.exists() else {}
     missing = [name for name, state in states.items() if state not in known]
     if missing:
