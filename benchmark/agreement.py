@@ -1,8 +1,8 @@
 """Does the fast engine find what the reference finds? `python -m benchmark.agreement --work DIR`
 
-Aligns the same images of the rendered benchmark (benchmark/rendered; whatever is missing in DIR is made) by
-every engine from the same starts, and compares final energy, PCK and time. Exit status 1 where the mean
-energy is more than 0.5 %, or PCK@0.1 more than one point, worse than the first engine's.
+Aligns the same validation images of the rendered benchmark (benchmark/rendered; whatever is missing in DIR
+is made) by every engine from the same starts, and compares final energy, PCK and time. Exit status 1 where
+the mean energy is more than 0.5 %, or PCK@0.1 more than one point, worse than the first engine's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmark.rendered import runs, scenes
+from benchmark.rendered.splits import TRAIN, TRAINING_IMAGES, VALIDATION
 from benchmark.rendered.variants import Variant
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.synthetic.source import ProceduralSource
@@ -51,13 +52,14 @@ def main() -> int:
     torch.set_num_threads(1)
     categories = tuple(available())
     with _progress() as bar:
-        made = scenes.config(args.rendered, 10 * args.rendered)
-        task = bar.add_task("render", total=len(categories) * (30 + args.rendered))
-        tick = partial(bar.advance, task)
-        scenes.render(args.work / "data", ProceduralSource(categories), made, args.workers, tick)
+        source, tried = ProceduralSource(categories), VALIDATION.pictures(args.rendered, 10 * args.rendered)
+        task = bar.add_task("render", total=len(categories) * (TRAINING_IMAGES + args.rendered))
+        for split, made in ((TRAIN, TRAIN.pictures(TRAINING_IMAGES)), (VALIDATION, tried)):
+            folder = split.folder(args.work) / "data"
+            scenes.render(folder, source, made, args.workers, partial(bar.advance, task))
         rows = []
         for category in categories:
-            place = runs.Place(args.work, category, "tiny")
+            place = runs.Place(args.work, category, "tiny", VALIDATION)
             runs.build(place)
             for engine in args.engines:
                 task = bar.add_task(f"{category}, {engine}", total=args.images)
@@ -137,7 +139,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--images", type=int, default=9, metavar="N", help="per category (default: 9)")
     parser.add_argument(
-        "--rendered", type=int, default=30, metavar="N", help="test images per category to choose from"
+        "--rendered", type=int, default=30, metavar="N", help="validation images per category to choose from"
     )
     parser.add_argument(
         "--known", action=argparse.BooleanOptionalAction, default=True, help="camera and depth are known"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 
@@ -35,6 +36,9 @@ def load(cls: type[T], path: str | Path) -> T:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
+    given = [one for one in get_args(hint) if one is not NoneType]
+    if NoneType in get_args(hint) and len(given) == 1:
+        return None if value is None else _convert(given[0], value, where)
     if dataclasses.is_dataclass(hint):
         return from_dict(hint, value, where)  # type: ignore[arg-type]
     if isinstance(value, list):

@@ -1,10 +1,11 @@
 """Build classes from photographs and try them on others: `python -m benchmark.photographs ROOT --work DIR`.
 
 ROOT is a `folder` data set (docs/datasets.md) with splits trn and test; several may be given. Classes are
-built from photographs and keypoints alone, and tried on pixels alone: no depth, no camera, no mask. --folds
-tries constants on parts of the training photographs and leaves the test photographs alone. Everything is
-kept in DIR: the same command goes on after an interruption. Leaves results.json, table.md and a contact
-sheet per class and split.
+built from photographs and keypoints alone, and tried on pixels alone: no depth, no camera, no mask. Every
+class is also looked for in the photographs of the other classes, and in the pictures of --negatives, of
+anything else. --folds tries constants on parts of the training photographs and leaves the test photographs
+alone. Everything is kept in DIR: the same command goes on after an interruption. Leaves results.json,
+table.md and a contact sheet per class and split.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmark.photographs import report, runs, splits
+from benchmark.photographs import negatives, report, runs, splits
 from semcorr_ros import config
 from semcorr_ros.datasets import DATASETS, Dataset
 from semcorr_ros.features import FEATURES
@@ -35,15 +37,13 @@ def main() -> int:
     opened = [(root, DATASETS.load("folder").build(root)) for root in args.roots]
     classes = [(root, data, category) for root, data in opened for category in data.categories()]
     results: list[dict[str, Any]] = []
-    lines: list[str] = []
     with _progress() as bar:
         for root, data, category in classes:
             for split in _splits(args, data, category):
-                results.append(_one(args, root, category, split, bar))
-                _write(args, results, lines)
-            sure = _in_others(args, results[-1], classes)
-            lines.append(report.negatives_line(category, sure))
-    print(_write(args, results, lines))
+                result = _one(args, root, category, split, bar)
+                results.append(result | {"others": _in_others(args, result, classes, bar)})
+                _write(args, results)
+    print(_write(args, results))
     return 0
 
 
@@ -77,14 +77,26 @@ def _one(
 
 
 def _in_others(
-    args: argparse.Namespace, result: dict[str, Any], classes: list[tuple[Path, Dataset, str]]
-) -> list[float]:
-    """Confidence of the last class built in the other classes' photographs, of the split that is tried on."""
-    place = _place(args, result["category"], result["folder"])
+    args: argparse.Namespace,
+    result: dict[str, Any],
+    classes: list[tuple[Path, Dataset, str]],
+    bar: Progress,
+) -> dict[str, list[float]]:
+    """Confidence of a class in the photographs of other classes that are tried on, and in negatives."""
+    category = result["category"]
+    place = _place(args, category, result["folder"])
     split = "trn" if args.folds else "test"
-    others = [data.images(name, split) for _, data, name in classes if name != result["category"]]
-    samples = {image.name: image for images in others for image in images}
-    return runs.sureness(place, runs.setup(place, _alignment(args)), samples)
+    others = {name: list(data.images(name, split)) for _, data, name in classes if name != category}
+    for label, paths in negatives.pictures(args.negatives, category, bool(args.folds)).items():
+        others[label] = others.get(label, []) + [negatives.sample(path, label) for path in paths]
+    task = bar.add_task(f"{category} in others", total=sum(map(len, others.values())))
+    setup = runs.setup(place, _alignment(args))
+    found = {
+        label: runs.sureness(place, setup, {one.name: one for one in images}, partial(bar.advance, task))
+        for label, images in others.items()
+    }
+    bar.remove_task(task)
+    return found
 
 
 def _place(args: argparse.Namespace, category: str, name: str) -> runs.Place:
@@ -98,8 +110,8 @@ def _alignment(args: argparse.Namespace) -> AlignmentConfig | None:
     return config.load(AlignmentConfig, args.alignment) if args.alignment else None
 
 
-def _write(args: argparse.Namespace, results: list[dict[str, Any]], lines: list[str]) -> str:
-    text = "\n".join([report.table(results), "", *filter(None, lines)]) + "\n"
+def _write(args: argparse.Namespace, results: list[dict[str, Any]]) -> str:
+    text = f"{report.table(results)}\n\nRefused below a confidence:\n\n{negatives.table(results)}\n"
     write_json(args.work / "results.json", results)
     with atomic_path(args.work / "table.md") as temporary:
         temporary.write_text(text)
@@ -127,6 +139,14 @@ def _arguments() -> argparse.Namespace:
         type=int,
         metavar="K",
         help="instead: parts of the training photographs, to choose constants by",
+    )
+    parser.add_argument(
+        "--negatives",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="pictures of anything else, not annotated; sub-folders say of what",
     )
     parser.add_argument("--backbone", default="efficientnet_lite", choices=FEATURES.names())
     parser.add_argument("--backbone-option", action="append", default=[], metavar="KEY=VALUE")

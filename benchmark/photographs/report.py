@@ -42,17 +42,6 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def negatives_line(category: str, confidences: Sequence[float]) -> str:
-    """How sure the class is in photographs of other things."""
-    if not confidences:
-        return ""
-    ordered = sorted(confidences)
-    shown = {"median": statistics.median(ordered), "95 %": ordered[int(0.95 * (len(ordered) - 1))]}
-    shown["largest"] = ordered[-1]
-    numbers = ", ".join(f"{value:.2f} ({name})" for name, value in shown.items())
-    return f"{category} in {len(ordered)} photographs of other classes: confidence {numbers}"
-
-
 def is_wrong(photo: dict[str, Any]) -> bool:
     """Most of the class's keypoints are somewhere else: turned to a wrong side, or not on the object."""
     return bool(photo["pck"]["0.1"] < GOOD)

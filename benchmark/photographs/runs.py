@@ -107,7 +107,9 @@ def run(place: Place, found: Setup, tick: Callable[[], Any] = lambda: None) -> O
     return Outcome(methods, [_photo(sample, views) for sample in found.samples.values()], views)
 
 
-def sureness(place: Place, found: Setup, others: dict[str, AnnotatedImage]) -> list[float]:
+def sureness(
+    place: Place, found: Setup, others: dict[str, AnnotatedImage], tick: Callable[[], Any] = lambda: None
+) -> list[float]:
     """Confidence of the class in photographs of other things; 0 where it is not found."""
     key = predict.key([], {"class": place.class_file.read_bytes(), "alignment": _constants(found)})
     views = Views(replace(found, samples=others), place.folder / f"others_{key}")
@@ -117,6 +119,7 @@ def sureness(place: Place, found: Setup, others: dict[str, AnnotatedImage]) -> l
             sure.append(views.view(name).confidence)
         except FAILURES:
             sure.append(0.0)
+        tick()
     return sure
 
 

@@ -1,59 +1,53 @@
-"""Measure accuracy on rendered images: `python -m benchmark.rendered --work DIR`.
+"""Measure accuracy on rendered images: `python -m benchmark.rendered --split validation --work DIR`.
 
-Renders six categories (30 training and 30 test images, 300 pairs each), computes features of three
+Renders six categories (30 training images, 30 others and 300 pairs of these), computes features of three
 settings, builds every class, and compares matchers and ablations. Everything is kept in DIR: the same
 command goes on after an interruption, and does again only what a change of code or class has outdated.
+
+Constants are chosen by what `--split validation` says, and by nothing else. `--split test` has other
+objects, pictures and pairs; it is run when a table is released, and changes no constant. Classes and
+training pictures are the same for both. No --split is validation: nobody looks at test by accident.
+Leaves result_<split>_<seed>.json and .md, and confidence_<split>_<seed>.png.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmark.rendered import rejection, report, runs, scenes
-from benchmark.rendered.variants import MAIN, variants
+from benchmark.rendered import arguments, confidence, prepare, rejection, report, runs
+from benchmark.rendered.variants import CHOICES, MAIN, Variant, variants
 from semcorr_lab.synthetic.categories import available
-from semcorr_lab.synthetic.dataset import DatasetConfig
-from semcorr_lab.synthetic.meshes import open_meshes
-from semcorr_lab.synthetic.source import ProceduralSource
+from semcorr_ros.judgement import min_score_for
 from semcorr_ros.storage import atomic_path, write_json
 
-SETTINGS = ("tiny", *scenes.NOISE)
 ABLATED = "oracle"  # the setting all variants run on
-WRONG_IMAGES = 6  # of the next category, per class
+WRONG_IMAGES = 2  # of every other category, per class
 EMPTY_IMAGES = 8  # without any object of the class
 
 
 def main() -> int:
     """Returns 0."""
-    args = _arguments()
+    args = arguments.parse(__doc__)
     logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # threads that wait for a busy core cost more than they bring
-    made = scenes.config(args.images, args.pairs)
     categories = tuple(available())
     rows: list[dict[str, Any]] = []
-    wrong: dict[str, list[float]] = {}
+    wrong: dict[str, dict[str, list[float]]] = {}  # by feature setting and row
     empty: list[float] = []
     with _progress() as bar:
-        total = len(categories) * (30 + args.images)
-        task = bar.add_task("render", total=total)
-        source = ProceduralSource(categories)
-        scenes.render(args.work / "data", source, made, args.workers, partial(bar.advance, task))
-        bar.update(task, completed=total)
-        task = bar.add_task("true surfaces", total=total)
-        scenes.write_oracle(args.work / "oracle", categories, made, partial(bar.advance, task))
-        meshes = _render_meshes(args, made, bar)
+        prepare.procedural(args, categories, bar)
+        meshes = prepare.meshes(args, bar)
         for setting in [*args.settings, *(["meshes"] if meshes else [])]:
             for category in meshes if setting == "meshes" else args.categories or categories:
-                place = runs.Place(args.work, category, setting)
+                place = runs.Place(args.work, category, setting, args.split)
                 runs.build(place)
                 for name, variant in _rows(args, setting, category).items():
                     row = bar.add_task(f"{setting} {category} {name}", total=None)
@@ -63,39 +57,42 @@ def main() -> int:
                 if setting == "tiny":
                     empty += _empty(place, bar)
                 if setting != "meshes":
-                    wrong.setdefault(setting, []).extend(_wrong(place, categories, bar))
+                    for name, variant in _sure(args, setting, category).items():
+                        found = _wrong(place, (name, variant), categories, bar)
+                        wrong.setdefault(setting, {}).setdefault(name, []).extend(found)
     text = _write(args, rows, (wrong, empty))
     print(text)
     return 0
 
 
-def _render_meshes(args: argparse.Namespace, made: DatasetConfig, bar: Progress) -> list[str]:
-    """Categories of --meshes, rendered; says which meshes cannot be used and why."""
-    if args.meshes is None:
-        return []
-    source, skipped = open_meshes(args.meshes, args.meshes / "instances.json", None)
-    for reason in skipped:
-        bar.console.print(f"skipped: {reason}")
-    task = bar.add_task("meshes", total=2 * len(source.infos()) * sum(made.images))
-    tick = partial(bar.advance, task)
-    scenes.render(args.work / "meshes", source, made, args.workers, tick)
-    scenes.write_truth(args.work / "meshes_truth", source, made, tick)
-    bar.remove_task(task)
-    return sorted(source.infos())
-
-
-def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Any]:
+def _rows(args: argparse.Namespace, setting: str, category: str) -> dict[str, Variant]:
     every = variants(category)
-    chosen = args.methods or (every if setting == ABLATED and not args.quick else MAIN)
+    # What a robot meets, on all images: a row of the README, and bad alignments to count.
+    if setting == "tiny":
+        every |= {name: replace(every[name], share=1.0) for name in confidence.ROWS}
+    usual = (*MAIN, *(name for name in confidence.ROWS if name not in MAIN)) if setting == "tiny" else MAIN
+    of_ours = [name for name in every if not name.startswith("paper") and name not in CHOICES]
+    chosen = args.methods or (of_ours if setting == ABLATED and not args.quick else usual)
     return {name: every[name] for name in chosen if name in every}
 
 
-def _wrong(place: runs.Place, categories: tuple[str, ...], bar: Progress) -> list[float]:
-    other = categories[(categories.index(place.category) + 1) % len(categories)]
-    task = bar.add_task(f"{place.setting} {place.category} on images of {other}", total=WRONG_IMAGES)
-    found = runs.run_wrong_class(
-        place, variants(place.category)["aligned"], other, WRONG_IMAGES, lambda n: bar.advance(task, n)
-    )
+def _sure(args: argparse.Namespace, setting: str, category: str) -> dict[str, Variant]:
+    """Rows that are also tried on images of other categories: with the object's mask, and without any."""
+    rows = _rows(args, setting, category)
+    wanted = ("aligned", confidence.ATTENTION) if setting == "tiny" else ("aligned",)
+    return {name: rows[name] for name in wanted if name in rows}
+
+
+def _wrong(
+    place: runs.Place, row: tuple[str, Variant], categories: tuple[str, ...], bar: Progress
+) -> list[float]:
+    name, variant = row
+    others = [category for category in categories if category != place.category]
+    title = f"{place.setting} {place.category} on other categories, {name}"
+    task = bar.add_task(title, total=WRONG_IMAGES * len(others))
+    found: list[float] = []
+    for other in others:
+        found += runs.run_wrong_class(place, variant, other, WRONG_IMAGES, partial(bar.advance, task))
     bar.remove_task(task)
     return found
 
@@ -111,48 +108,33 @@ def _empty(place: runs.Place, bar: Progress) -> list[float]:
 def _write(
     args: argparse.Namespace,
     rows: list[dict[str, Any]],
-    refused: tuple[dict[str, list[float]], list[float]],
+    refused: tuple[dict[str, dict[str, list[float]]], list[float]],
 ) -> str:
     wrong, empty = refused
     settings = dict.fromkeys(row["setting"] for row in rows)
-    summaries = {name: report.confidence_summary(rows, wrong, name) for name in settings}
-    parts = [f"## {name}\n\n{report.categories_table(rows, name)}\n" for name in settings]
-    for name, numbers in summaries.items():
-        shown = {key: value for key, value in numbers.items() if key not in ("calibration", "roc")}
-        parts.append(f"confidence, {name}: " + ", ".join(f"{k} {_short(v)}" for k, v in shown.items()))
-    if empty:
-        parts.append(f"pictures without the object: {len(empty)}, highest confidence {max(empty):.3f}")
+    sure = {name: confidence.collect(rows, wrong.get(name, {}), name) for name in settings}
+    summaries = {
+        name: {row: confidence.summary(found, min_score_for(name)) for row, found in parts.items()}
+        for name, parts in sure.items()
+    }
+    parts = [f"Split {args.split.name}, seed {args.split.seed}\n"]
+    for name in settings:
+        tables = report.categories_table(rows, name), report.images_table(rows, name)
+        parts.append(f"## {name}\n\n" + "\n\n".join(filter(None, tables)) + "\n")
+    parts += [f"## Confidence\n\n{confidence.table(summaries)}\n"]
+    parts += [confidence.empty_line(empty, (min_score_for("tiny"), 0.3, 0.5))]
     text = "\n".join(parts) + "\n"
-    write_json(
-        args.json or args.work / "result.json",
-        {"rows": rows, "wrong_class": wrong, "without_object": empty, "confidence": summaries},
-    )
-    report.draw_confidence(args.work / "confidence.png", summaries)
-    with atomic_path(args.markdown or args.work / "result.md") as temporary:
+    content = {"split": args.split.name, "seed": args.split.seed, "rows": rows, "confidence": summaries}
+    content |= {"other_class": wrong, "without_object": empty}
+    label = args.split.label
+    write_json(args.json or args.work / f"result_{label}.json", content)
+    # The widest of each setting: all rows together, or the only one.
+    drawn = {name: list(rows.values())[-1] for name, rows in summaries.items() if rows}
+    if drawn:
+        report.draw_confidence(args.work / f"confidence_{label}.png", drawn)
+    with atomic_path(args.markdown or args.work / f"result_{label}.md") as temporary:
         temporary.write_text(text)
     return text
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmark.rendered", description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("runs/rendered"), help="everything is kept here")
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="features")
-    parser.add_argument("--categories", nargs="+", choices=available())
-    parser.add_argument(
-        "--meshes", type=Path, metavar="DIR", help="a further setting: GLB meshes with DIR/instances.json"
-    )
-    parser.add_argument("--methods", nargs="+", choices=list(variants("")), help="default: all on oracle")
-    parser.add_argument("--quick", action="store_true", help="no ablations")
-    parser.add_argument("--images", type=int, default=30, help="test images per category")
-    parser.add_argument("--pairs", type=int, default=300, help="test pairs per category")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--json", type=Path, help="default: result.json in --work")
-    parser.add_argument("--markdown", type=Path, help="default: result.md in --work")
-    return parser.parse_args()
 
 
 def _progress() -> Progress:

@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from benchmark.rendered.measures import calibration, roc_auc
 from semcorr_ros.storage import atomic_path
 
 Row = dict[str, Any]
+TURNED = 25  # degrees from which a pose counts as turned the wrong way
 _SIDE, _EDGE = 360, 50  # pixels of one plot
 _INK, _FAINT, _BLUE, _RED = (30, 30, 30), (200, 200, 200), (38, 110, 190), (200, 70, 50)
 
@@ -36,46 +36,23 @@ def categories_table(rows: Sequence[Row], setting: str) -> str:
     return "\n".join(lines)
 
 
+def images_table(rows: Sequence[Row], setting: str, method: str = "aligned") -> str:
+    """By category: images, those turned by more than TURNED degrees, median errors; empty without any."""
+    mine = [row for row in rows if (row["setting"], row["method"]) == (setting, method)]
+    lines = [_line([method, "images", f"turned > {TURNED} deg", "rot. deg", "3D mm"]), _line(["---"] * 5)]
+    for row in mine:
+        images, alone = row["per_image"], {row["category"]: row}
+        turned = str(sum(image["rotation_deg"] > TURNED for image in images))
+        numbers = [_median(alone, "rotation_deg"), _median(alone, "position_mm")]
+        lines.append(_line([row["category"], str(len(images)), turned, *numbers]))
+    return "\n".join(lines) if mine else ""
+
+
 def macro(rows: Sequence[Row], alpha: str) -> float | None:
     """Unweighted mean over categories; None if one has no number."""
     values = [_pck(row, alpha) for row in rows]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def confidence_summary(rows: Sequence[Row], wrong: dict[str, list[float]], setting: str) -> dict[str, Any]:
-    """How the confidence separates good alignments from bad ones, and from other categories' images."""
-    images = [
-        e
-        for row in rows
-        if row["setting"] == setting and row["method"] == "aligned"
-        for e in row["per_image"]
-    ]
-    good = [e["confidence"] for e in images if e["pck"] >= 0.5]
-    bad = [e["confidence"] for e in images if e["pck"] < 0.5]
-    others = wrong.get(setting, [])
-    return {
-        "good": len(good),
-        "bad": len(bad),
-        "wrong_class": len(others),
-        "auc_good_bad": roc_auc(good, bad),
-        "auc_good_wrong_class": roc_auc(good, others),
-        "auc_good_rest": roc_auc(good, bad + others),
-        "calibration": calibration(
-            good + bad + others, [True] * len(good) + [False] * (len(bad) + len(others))
-        ),
-        "roc": roc_curve(good, bad + others),
-    }
-
-
-def roc_curve(positive: list[float], negative: list[float]) -> list[tuple[float, float]]:
-    """(false positive rate, true positive rate) at every threshold, from strict to lax."""
-    points = [(0.0, 0.0)]
-    for threshold in sorted({*positive, *negative}, reverse=True):
-        false = sum(c >= threshold for c in negative) / max(1, len(negative))
-        true = sum(c >= threshold for c in positive) / max(1, len(positive))
-        points.append((false, true))
-    return points
 
 
 def draw_confidence(path: Path, summaries: dict[str, dict[str, Any]]) -> None:
@@ -87,7 +64,7 @@ def draw_confidence(path: Path, summaries: dict[str, dict[str, Any]]) -> None:
         left = _axes(
             draw,
             (_EDGE, top),
-            f"{setting}: ROC, area {numbers['auc_good_rest']:.3f}",
+            f"{setting}: ROC, area {numbers['good : both']:.3f}",
             "bad accepted",
             "good accepted",
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.rendered import measures
+from benchmark.rendered.splits import TRAIN, Split
 from benchmark.rendered.variants import Variant
 from semcorr_ros.__main__ import main as verb
 from semcorr_ros.artifacts import ImagePair
@@ -30,57 +31,68 @@ from semcorr_ros.workers import Crew
 
 @dataclass(frozen=True)
 class Place:
-    """Where a category in a feature setting lives."""
+    """Where a category in a feature setting lives, and on which pictures it is tried."""
 
     work: Path
     category: str
     setting: str  # "tiny", "meshes" (with tiny features), or a folder of oracle features
+    split: Split
 
     @property
-    def data(self) -> Path:
-        """The data set, SPair-71k layout."""
-        return self.work / ("meshes" if self.setting == "meshes" else "data")
+    def folder(self) -> Path:
+        """Of the split that is tried on."""
+        return self.split.folder(self.work)
+
+    def data(self, split: Split) -> Path:
+        """The pictures of a split, SPair-71k layout."""
+        return split.folder(self.work) / ("meshes" if self.setting == "meshes" else "data")
 
     @property
     def truth(self) -> Path:
         """Where true 3D keypoints are."""
-        return self.work / ("meshes_truth" if self.setting == "meshes" else "oracle") / "truth"
+        return self.folder / ("meshes_truth" if self.setting == "meshes" else "oracle") / "truth"
+
+    @property
+    def answers(self) -> Path:
+        """Predictions and alignments."""
+        return self.folder / "runs" / self.setting / self.category
 
     @property
     def backbone(self) -> str:
         """Plug-in that gives the features."""
         return "tiny" if self.setting in ("tiny", "meshes") else "precomputed"
 
-    @property
-    def features(self) -> list[str]:
-        """Arguments of the verbs."""
-        folder = self.work / "oracle" / self.setting
-        return ["--backbone", "tiny"] if self.backbone == "tiny" else ["--features-dir", str(folder)]
+    def features(self, split: Split) -> Path:
+        """Where `precomputed` finds those of a split."""
+        return split.folder(self.work) / "oracle" / self.setting
 
     @property
     def class_file(self) -> Path:
-        """Built once; delete it to build again."""
-        return self.work / "classes" / self.setting / f"{self.category}.safetensors"
+        """Built once, for all splits; delete it to build again."""
+        return TRAIN.folder(self.work) / "classes" / self.setting / f"{self.category}.safetensors"
 
 
 def build(place: Place) -> None:
     """Build the class from the 30 training images unless it is there. Raises RuntimeError."""
     if place.class_file.is_file():
         return
-    where = ["--root", str(place.data), "--category", place.category, "--depth", "sensor"]
+    where = ["--root", str(place.data(TRAIN)), "--category", place.category, "--depth", "sensor"]
+    tiny, folder = place.backbone == "tiny", str(place.features(TRAIN))
+    features = ["--backbone", "tiny"] if tiny else ["--features-dir", folder]
     place.class_file.parent.mkdir(parents=True, exist_ok=True)
-    code = verb(["build_class", *where, "--output", str(place.class_file), *place.features])
+    code = verb(["build_class", *where, "--output", str(place.class_file), *features])
     if code:
         raise RuntimeError(f"build_class failed for {place.category} with {place.setting} features")
 
 
 def make_setup(place: Place, variant: Variant, images_of: str = "") -> Setup:
     """What `evaluation` needs; `images_of` another category shows the class what it is not."""
-    dataset = DATASETS.load("spair71k").build(place.data)
-    samples = {sample.name: sample for sample in dataset.images(images_of or place.category, "test")}
+    dataset = DATASETS.load("spair71k").build(place.data(place.split))
+    images = dataset.images(images_of or place.category, place.split.spair)
+    samples = {sample.name: sample for sample in images}
     if not variant.camera:
         samples = {name: replace(sample, camera=None) for name, sample in samples.items()}
-    options = {} if place.backbone == "tiny" else {"folder": place.work / "oracle" / place.setting}
+    options = {} if place.backbone == "tiny" else {"folder": place.features(place.split)}
     providers = Providers(
         features=FEATURES.load(place.backbone).make(options, {}),
         depth=DEPTH.load("sensor").make({}, {}) if variant.depth else None,
@@ -110,7 +122,7 @@ def answer(
     name, variant = what
     pairs = chosen_pairs(place, list(setup.samples), variant.share)
     key = predict.key(list(pairs.values()), {"variant": variant, "class": place.class_file.read_bytes()})
-    folder = place.work / "runs" / place.setting / place.category / f"{name.replace(' ', '_')}_{key}"
+    folder = place.answers / f"{name.replace(' ', '_')}_{key}"
     journal = open_journal(folder / "predictions.jsonl")
     names = sorted({image for pair in pairs.values() for image in (pair.source, pair.target)})
     if not setup.whole_image:
@@ -127,7 +139,7 @@ def run_wrong_class(
     """Confidence of the class on images of another category, object masks given; 0 where it is refused."""
     setup = make_setup(place, variant, other)
     key = predict.key([], {"variant": variant, "class": place.class_file.read_bytes()})
-    views = Views(setup, place.work / "runs" / place.setting / place.category / f"on_{other}_{key}")
+    views = Views(setup, place.answers / f"on_{other}_{key}")
     found = []
     for name in sorted(setup.samples)[:count]:
         try:
@@ -139,10 +151,10 @@ def run_wrong_class(
 
 
 def chosen_pairs(place: Place, names: list[str], share: float) -> dict[int, ImagePair]:
-    """The pairs among the first `share` of the test images."""
-    dataset = DATASETS.load("spair71k").build(place.data)
+    """The pairs among the first `share` of the split's images."""
+    dataset = DATASETS.load("spair71k").build(place.data(place.split))
     kept = set(sorted(names)[: max(2, round(share * len(names)))])
-    pairs = enumerate(dataset.pairs(place.category, "test"))
+    pairs = enumerate(dataset.pairs(place.category, place.split.spair))
     return {i: pair for i, pair in pairs if {pair.source, pair.target} <= kept}
 
 
@@ -154,7 +166,7 @@ def _errors(place: Place, setup: Setup, folder: Path) -> list[measures.ImageErro
             view = views.view(name)
         except FAILURES:
             continue
-        error = measures.errors(setup.model, setup.samples[name], view, place.data, place.truth)
+        error = measures.errors(setup.model, setup.samples[name], view, place.data(place.split), place.truth)
         if error:
             found.append(error)
     return found

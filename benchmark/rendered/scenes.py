@@ -9,6 +9,7 @@ neighborhood of four by four cells.
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from semcorr_lab.synthetic import categories
-from semcorr_lab.synthetic.dataset import DatasetConfig, Job, jobs, make_dataset, picture
+from semcorr_lab.synthetic.dataset import SPLITS, DatasetConfig, Job, jobs, make_dataset, picture
 from semcorr_lab.synthetic.instance import Instance
 from semcorr_lab.synthetic.render import Rendering
 from semcorr_lab.synthetic.source import ProceduralSource, Source
@@ -31,7 +32,6 @@ from semcorr_ros.storage import atomic_path
 
 GRID = 60
 PATCHES = 15  # the shared noise lives on this coarser grid
-SEED = 20  # of the pictures: no other use of the generators has it
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ class Noise:
 
 
 NOISE = {"oracle": Noise(0.04, 0.05), "oracle_noisy": Noise(0.07, 0.08)}
-
-
-def config(images: int, pairs: int) -> DatasetConfig:
-    """30 training images and the test images and pairs asked for, per category."""
-    return DatasetConfig(images=(30, 0, images), pairs=(0, 0, pairs), seed=SEED)
 
 
 def render(root: Path, source: Source, made: DatasetConfig, workers: int, tick: Callable[[], None]) -> None:
@@ -81,7 +76,7 @@ def write_oracle(
     Files: <folder>/<setting>/<category>/<image>[_flip].npz, and those of `write_truth`.
     """
     source = ProceduralSource(categories)
-    missing = [job for job in jobs(source, made) if not _truth(folder, job).is_file()]
+    missing = [job for job in jobs(source, made) if not all(path.is_file() for path in _files(folder, job))]
     codebook = class_codebook(categories, 0) if missing else None
     for job in jobs(source, made):
         if codebook is not None and job in missing:
@@ -93,20 +88,38 @@ def _truth(folder: Path, job: Job) -> Path:
     return folder / "truth" / job.category / f"{job.stem}.npz"
 
 
+def _features(folder: Path, job: Job) -> dict[tuple[str, bool], Path]:
+    """By noise setting and whether the image is mirrored; only training needs mirrored ones."""
+    return {
+        (setting, mirrored): folder / setting / job.category / f"{job.stem}{'_flip' * mirrored}.npz"
+        for setting in sorted(NOISE)
+        for mirrored in ((False, True) if job.split == "trn" else (False,))
+    }
+
+
+def _files(folder: Path, job: Job) -> list[Path]:
+    return [*_features(folder, job).values(), _truth(folder, job)]
+
+
 def _write_job(
     folder: Path, codebook: Codebook, source: ProceduralSource, made: DatasetConfig, job: Job
 ) -> None:
     instance, rendering = picture(source, made, job)
     arrays = sample_arrays(rendering, instance, categories.load(job.category).INFO.symmetric)
     clean = place_features(arrays, codebook, job.category)
-    number = jobs(source, made).index(job)
-    for k, (setting, noise) in enumerate(sorted(NOISE.items())):
-        for mirrored in (False, True) if job.split == "trn" else (False,):
-            generator = torch.Generator().manual_seed(8 * number + 2 * k + mirrored)
-            features = with_noise(clean.flip(1) if mirrored else clean, noise, generator)
-            name = f"{job.stem}_flip.npz" if mirrored else f"{job.stem}.npz"
-            _save(folder / setting / job.category / name, features=features.half().numpy())
+    for (setting, mirrored), path in _features(folder, job).items():
+        draws = noise_draws(made.seed, job, setting, mirrored)
+        features = with_noise(clean.flip(1) if mirrored else clean, NOISE[setting], draws)
+        _save(path, features=features.half().numpy())
     _save_truth(folder, job, instance, rendering)
+
+
+def noise_draws(seed: int, job: Job, setting: str, mirrored: bool) -> torch.Generator:
+    """A stream for each file, whatever else is made: noise that two splits share would not be noise."""
+    names = [zlib.crc32(text.encode()) for text in (job.category, setting)]
+    key = (*names, SPLITS.index(job.split), job.index, int(mirrored))
+    state = np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]) >> 1)
 
 
 def _save(path: Path, **arrays: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semcorr_ros.cli._options.pictures import ConstantsOptions
+from semcorr_ros.cli._options.pictures import ConstantsOptions, PairConstantsOptions
 from semcorr_ros.methods import Quality
 
 
@@ -10,4 +10,5 @@ def quality_from(options: ConstantsOptions) -> Quality:
     """Read the quality of placement. Raises ValueError for one that is for streams only."""
     if options.quality == "tracking":
         raise ValueError("--quality tracking is for streams, single images have no past: use fast or paper")
-    return Quality(str(options.alignment or options.quality), options.without)
+    matcher = options.matcher if isinstance(options, PairConstantsOptions) else None
+    return Quality(str(options.alignment or options.quality), options.without, matcher or "")

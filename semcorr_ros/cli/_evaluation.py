@@ -229,6 +229,7 @@ def _settings(bench: Bench, category: str) -> dict[str, Any]:
         "class": path.read_bytes() if path else None,
         "alignment": _constants(options.alignment),
         "without": options.alignment.without,
+        "matcher": options.alignment.matcher,
     }
 
 

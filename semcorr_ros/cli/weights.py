@@ -41,6 +41,7 @@ def _list() -> dict[str, Any]:
         table.add_row(name, weights.size_text(entry.bytes), "yes" if folder else "", licence)
         content[name] = dataclasses.asdict(entry) | {"folder": None if folder is None else str(folder)}
     Console().print(table)
+    print(f"gated: {weights.ACCESS}")
     return content
 
 
@@ -53,6 +54,8 @@ def _fetch(options: WeightsOptions) -> dict[str, Path]:
         print(
             f"{entry.name}: {entry.id} at {entry.revision}, {weights.size_text(entry.bytes)}, {entry.licence}"
         )
+        if entry.note:
+            print(f"{entry.name}: {entry.note}")
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=Console(stderr=True), disable=not entry.is_file) as bar:
             task = bar.add_task(entry.name, total=entry.bytes)

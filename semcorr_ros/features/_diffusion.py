@@ -1,8 +1,8 @@
 """Layers of Stable Diffusion 1.x for images: one noisy pass, no denoising loop, the same noise every time.
 
 As in sd-dino and GeoAware-SC, but for one thing: they replace the prompt by ODISE's image captioner, whose
-weights are not part of Stable Diffusion. Here it is a text, by default empty, so numbers differ slightly
-from published ones.
+weights are not part of Stable Diffusion. Here it is a text, by default empty: by how much numbers differ from
+published ones was never measured.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 `variant=full` joins Stable Diffusion and DINOv2 as SemAlign3D does; `variant=dino` takes DINOv2 alone, with
 the adapter of DIY-SC: 768 channels in a fraction of the time, for robots. Image, layers and tokens are
-prepared as for published adapters (t = 50, FreeU, no PCA), but for ODISE's captioner, see `_diffusion`.
+prepared as for published adapters (t = 50, FreeU, no PCA), but for the prompt: `full` was trained with that
+of ODISE's captioner and gets an empty one, see `_diffusion`. What this costs was never measured.
 """
 
 from __future__ import annotations

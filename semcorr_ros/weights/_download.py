@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from semcorr_ros.weights import _locate
-from semcorr_ros.weights._manifest import Model
+from semcorr_ros.weights._manifest import ACCESS, Model
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
 
@@ -51,8 +51,8 @@ def _from_hub(model: Model, folder: Path | None) -> Path:
         )
     except errors.GatedRepoError as error:
         raise OSError(
-            f"{model.id} is gated: accept the {model.licence} on its page of the hub, "
-            f"then log in with `hf auth login`, and fetch {model.name} again"
+            f"{model.id} ({model.licence}) is gated, and this account has no access (yet): {ACCESS}, "
+            f"and fetch {model.name} again"
         ) from error
     except (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise OSError(

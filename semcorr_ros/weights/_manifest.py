@@ -12,6 +12,10 @@ from semcorr_ros.storage import read_json
 
 PATH = Path(__file__).with_name("manifest.json")
 SOURCES = ("hub", "github", "package")
+ACCESS = (
+    "ask for access on its page on the hub, which accepts its licence; its owners look at every request, "
+    "which takes minutes to days and may end in a refusal; then log in with `hf auth login`"
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ class Model:
     name: str
     source: str  # "hub": the Hugging Face hub. Else one file: of a repository, of a package
     id: str  # <owner>/<name>, or the name that pip knows
-    revision: str  # commit, or a branch where no commit is pinned; version of a package
+    revision: str  # commit; version of a package
     licence: str
-    gated: bool  # its licence must be accepted on the hub, and a token is needed
+    gated: bool  # its owners decide by hand who gets it from the hub, and a token is needed
     bytes: int
     files: dict[str, FileFacts]  # by path in the repository; `*` stands for any part of a file name
     note: str = ""

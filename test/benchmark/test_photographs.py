@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from PIL import Image
 
-from benchmark.photographs import report, splits
+from benchmark.photographs import negatives, report, splits
 
 TRAIN, TEST = tuple(f"t{i:02d}" for i in range(12)), ("x0", "x1")
 
@@ -76,9 +77,33 @@ def test_the_table_has_means_over_splits_and_counts_what_is_wrong_and_sure():
     assert ten.endswith("| 0 of 1 |")
 
 
-def test_how_sure_a_class_is_in_other_photographs_is_one_line():
-    text = report.negatives_line("cup", [0.0, 0.1, 0.5])
-    assert (
-        text == "cup in 3 photographs of other classes: confidence 0.10 (median), 0.10 (95 %), 0.50 (largest)"
-    )
-    assert report.negatives_line("cup", []) == ""
+def test_each_negative_serves_either_folds_or_test_and_none_is_of_the_class(tmp_path):
+    for label in ("cup", "chair", "."):
+        (tmp_path / "any" / label).mkdir(parents=True, exist_ok=True)
+        for i in range(8):
+            Image.new("RGB", (4, 3)).save(tmp_path / "any" / label / f"{label.strip('.')}{i}.png")
+    halves = [negatives.pictures([tmp_path / "any"], "cup", folds) for folds in (True, False)]
+    assert all(set(half) == {"any", "chair"} for half in halves)
+    for label in ("any", "chair"):
+        first, second = (set(half[label]) for half in halves)
+        assert not first & second
+        assert len(first | second) == 8
+    assert "cup" in negatives.pictures([tmp_path / "any"], "laptop", True)
+    one = negatives.sample(halves[0]["chair"][0], "chair")
+    assert (one.size, one.bbox, one.name[:6]) == ((3, 4), (0.0, 0.0, 4.0, 3.0), "chair_")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty: no picture"):
+        negatives.pictures([tmp_path / "empty"], "cup", True)
+
+
+def test_what_is_refused_is_counted_over_all_splits():
+    first = _result(5, 0.6, (0.2, 0.4), (1.0, 0.9)) | {"others": {"laptop": [0.05, 0.2], "any": [0.0]}}
+    second = _result(5, 0.6, (1.0, 0.12)) | {"others": {"laptop": [0.31, 0.0]}}
+    _, _, right, wrong, laptop, other, every = negatives.table([first, second]).splitlines()
+    assert right.startswith("| cup | the class, placed right | 2 | 0 % | 50 % | 50 %")
+    assert wrong.startswith("| cup | the class, placed wrong | 1 |")
+    assert wrong.endswith("| 0.40 | 0.500 |")
+    assert laptop.startswith("| cup | laptop | 4 | 50 % | 50 % | 50 % | 75 % | 75 % | 100 % | 100 % | 0.31 |")
+    assert other.endswith("| 0.00 | 1.000 |")
+    assert every.startswith("| cup | all of these | 5 | 60 %")
+    assert every.endswith(f"| {(5 + 3) / 10:.3f} |")

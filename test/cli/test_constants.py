@@ -9,9 +9,9 @@ from semcorr_lab.training.tiny_backbone import TrainingConfig as Schedule
 from semcorr_ros.cli import _command
 from semcorr_ros.cli._constants import quality_from
 from semcorr_ros.cli._options.evaluate import ProtocolOptions
-from semcorr_ros.cli._options.pictures import TERMS, ConstantsOptions
+from semcorr_ros.cli._options.pictures import MATCHERS, TERMS, ConstantsOptions, PairConstantsOptions
 from semcorr_ros.evaluation.kap import GRIDS
-from semcorr_ros.methods.semalign3d import settings_for
+from semcorr_ros.methods.semalign3d import matching_config, settings_for
 from semcorr_ros.methods.semalign3d.alignment.objective import SCHEDULE_OF_TERM
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.options import choices_of
@@ -48,6 +48,22 @@ def test_terms_are_left_out_of_any_preset(tmp_path):
         parse("--quality", "paper", "--alignment", "mine.yaml")
     with pytest.raises(ValueError, match="tracking is for streams"):
         alignment_from(parse("--quality", "tracking"), "chair")
+
+
+def test_a_matcher_can_be_chosen_whatever_aligns():
+    def matching_of(*arguments, category="chair"):
+        return settings_for(quality_from(_command.parse(PairConstantsOptions, arguments)), category).matching
+
+    ours, published = preset("fast").matching, preset("paper", "chair").matching
+    assert (ours.matcher, published.matcher) == ("aligned", "paper")
+    assert matching_of() == ours
+    assert matching_of("--quality", "paper") == published
+    assert matching_of("--matcher", "paper") == published
+    assert matching_of("--quality", "paper", "--matcher", "aligned") == ours
+    assert matching_of("--matcher", "paper", category="mug").sigma == 1.0
+    with pytest.raises(ValueError, match="--matcher must be one of aligned, paper, got 'best'"):
+        matching_of("--matcher", "best")
+    assert MATCHERS == matching_config.MATCHERS
 
 
 def test_choices_that_options_repeat_are_those_of_their_owners():

@@ -21,6 +21,7 @@ def test_list_names_licences_and_what_is_here(tmp_path, capsys):
     assert main(["weights", "list", "--json", str(tmp_path / "list.json")]) == 0
     shown = capsys.readouterr().out
     assert "depth-anything-v2-metric-outdoor-small" in shown
+    assert "its owners look at every request" in " ".join(shown.split())
     content = json.loads((tmp_path / "list.json").read_text())
     assert content["sam3"]["gated"] is True
     assert content["sam3"]["folder"] is None
@@ -31,13 +32,15 @@ def test_fetch_and_check(tmp_path, monkeypatch, capsys):
     content = bytes(range(256)) * 100
     facts = _manifest.FileFacts(bytes=len(content))
     entry = _manifest.Model(
-        "mine", "github", "a/b", "c" * 40, "MIT", False, len(content), {"d/best.pth": facts}
+        "mine", "github", "a/b", "c" * 40, "MIT", False, len(content), {"d/best.pth": facts}, "Careful."
     )
     monkeypatch.setattr(_manifest, "models", lambda: {"mine": entry})
     with serve({"d/best.pth": content}) as (url, _):
         monkeypatch.setattr(_download, "GITHUB", url)
         assert main(["weights", "fetch", "mine"]) == 0
-    assert "a/b at " + "c" * 40 in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "a/b at " + "c" * 40 in shown
+    assert "mine: Careful." in shown
     assert main(["weights", "check", "mine", "--json", str(tmp_path / "check.json")]) == 0
     assert json.loads((tmp_path / "check.json").read_text())["mine"]["ok"] is True
     (tmp_path / "weights" / "mine" / "best.pth").write_bytes(content[:-1])

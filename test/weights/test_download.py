@@ -70,7 +70,9 @@ def test_hub_model_into_the_cache(hub):
 def test_gated_model_says_what_to_do(monkeypatch, tmp_path):
     with serve(FILES, gated=True) as (url, _):
         _hub_at(url, monkeypatch)
-        with pytest.raises(OSError, match=r"facebook/sam3 is gated: accept the SAM License .*hf auth login"):
+        with pytest.raises(
+            OSError, match=r"facebook/sam3 \(SAM License\) is gated.*owners look at .*hf auth login"
+        ):
             weights.download(weights.model("sam3"), tmp_path / "sam3")
 
 

@@ -1,11 +1,14 @@
 """Weights are found in a folder or the hub's cache, or an error says how to get them. No network."""
 
+import dataclasses
 import json
+import re
 
 import pytest
 
 from semcorr_ros import weights
-from semcorr_ros.weights._manifest import SOURCES
+from semcorr_ros.weights import _locate
+from semcorr_ros.weights._manifest import SOURCES, FileFacts
 
 COMMIT = "f9e44c814b77203eaa57a6bdbbd535f21ede1415"
 
@@ -30,7 +33,8 @@ def test_missing_weights_name_id_licence_size_and_command():
         "facebook/dinov3-vitb16-pretrain-lvd1689m",
         "DINOv3 License",
         "343 MB",
-        "gated",
+        "gated: ask for access on its page",
+        "its owners look at every request",
         "python -m semcorr_ros weights fetch dinov3-vitb16",
     ):
         assert part in str(caught.value)
@@ -87,15 +91,27 @@ def test_optional_files_may_be_missing(tmp_path, monkeypatch):
     assert weights.find("sam3") == folder
 
 
-def test_every_shard_that_the_index_names_must_be_there(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
-    folder = _fill(tmp_path / "dinov3-vit7b16", "config.json", "model-00001-of-00002.safetensors")
+def test_every_shard_that_the_index_names_must_be_there(tmp_path):
+    facts = dict.fromkeys(("config.json", "model*.safetensors", _locate.INDEX), FileFacts())
+    entry = dataclasses.replace(weights.model("dinov2-base"), files=facts)
+    folder = _fill(tmp_path, "config.json", "model-00001-of-00002.safetensors")
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(weights.MissingWeights, match=r"lacks model-00002-of-00002\.safetensors"):
-        weights.find("dinov3-vit7b16")
+    (folder / _locate.INDEX).write_text(json.dumps(index))
+    assert _locate.missing_files(entry, folder) == ["model-00002-of-00002.safetensors"]
     _fill(folder, "model-00002-of-00002.safetensors")
-    assert weights.find("dinov3-vit7b16") == folder
+    assert not _locate.missing_files(entry, folder)
+
+
+def test_shards_of_known_hash_are_missed_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMCORR_WEIGHTS", str(tmp_path))
+    entry = weights.model("dinov3-vit7b16")
+    *most, last = entry.files
+    _fill(tmp_path / entry.name, *most)
+    (tmp_path / entry.name / _locate.INDEX).write_text(json.dumps({"weight_map": {}}))
+    with pytest.raises(weights.MissingWeights, match=rf"lacks {last}"):
+        weights.find(entry.name)
+    _fill(tmp_path / entry.name, last)
+    assert weights.find(entry.name) == tmp_path / entry.name
 
 
 @pytest.mark.parametrize("name", list(weights.models()))
@@ -106,7 +122,8 @@ def test_every_entry_is_complete(name):
     assert entry.licence
     assert entry.bytes > 1e6
     assert entry.files
-    pinned = len(entry.revision) == 40 or entry.source == "package"
-    assert pinned or (entry.source == "hub" and entry.note)
+    assert entry.source == "package" or re.fullmatch(r"[0-9a-f]{40}", entry.revision), "pin a commit"
     for facts in entry.files.values():
         assert facts.sha256 is None or len(facts.sha256) == 64
+    known = [facts.bytes for facts in entry.files.values()]
+    assert None in known or sum(known) == entry.bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from semcorr_ros.cli._options.pictures import ConstantsOptions
+from semcorr_ros.cli._options.pictures import PairConstantsOptions
 from semcorr_ros.cli._options.sources import (
     SPLITS,
     CategoryOptions,
@@ -89,7 +89,7 @@ class EvaluateOptions:
     which: CategoryOptions = group(CategoryOptions)
     what: WhatOptions = group(WhatOptions)
     output: ReportOptions = group(ReportOptions)
-    alignment: ConstantsOptions = group(ConstantsOptions, rare=True)
+    alignment: PairConstantsOptions = group(PairConstantsOptions, rare=True)
     protocol: ProtocolOptions = group(ProtocolOptions, rare=True)
     sources: DatasetSources = group(DatasetSources)
     workers: WorkerOptions = group(WorkerOptions, rare=True)

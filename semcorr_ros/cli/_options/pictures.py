@@ -10,6 +10,7 @@ from semcorr_ros.options import option
 from semcorr_ros.provider_options import AlignmentOptions
 from semcorr_ros.registry import names
 
+MATCHERS = ("aligned", "paper")
 TERMS = partial(names, "semcorr_ros.methods.semalign3d.alignment.terms")
 
 
@@ -29,6 +30,17 @@ class ConstantsOptions(AlignmentOptions):
     def __post_init__(self) -> None:
         if self.alignment and self.quality != AlignmentOptions.quality:
             raise ValueError("--quality and --alignment exclude each other")
+
+
+@dataclass(frozen=True)
+class PairConstantsOptions(ConstantsOptions):
+    """The constants of the alignment, and of the matching between two aligned images."""
+
+    matcher: str | None = option(
+        None,
+        "how pixels are carried over: ours, or the paper's Eq. 14 to the letter (default: that of --quality)",
+        choices=MATCHERS,
+    )
 
 
 @dataclass(frozen=True)

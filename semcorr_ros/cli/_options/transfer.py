@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 
-from semcorr_ros.cli._options.pictures import ConstantsOptions, PictureOutputOptions
+from semcorr_ros.cli._options.pictures import PairConstantsOptions, PictureOutputOptions
 from semcorr_ros.cli._options.sources import LiveSources, method_names
 from semcorr_ros.options import exclude, group, option
 from semcorr_ros.provider_options import JudgementOptions
@@ -63,5 +63,5 @@ class TransferOptions:
     method: MethodOptions = group(MethodOptions)
     output: PictureOutputOptions = group(PictureOutputOptions)
     judgement: JudgementOptions = group(JudgementOptions)
-    alignment: ConstantsOptions = group(ConstantsOptions, rare=True)
+    alignment: PairConstantsOptions = group(PairConstantsOptions, rare=True)
     sources: LiveSources = group(LiveSources)

@@ -34,6 +34,8 @@ def settings_for(quality: Quality, category: str) -> alignment.AlignmentConfig:
         found = config.load(alignment.AlignmentConfig, quality.name)
     else:
         found = presets.preset(quality.name, category)
+    if quality.matcher:
+        found = replace(found, matching=presets.matching(quality.matcher, category))
     terms = tuple(term for term in found.objective.terms if term not in quality.without)
     return replace(found, objective=replace(found.objective, terms=terms))
 

@@ -15,7 +15,9 @@ class MatchingConfig:
     """
 
     matcher: str = "aligned"  # matching/carry.py; "paper": matching/paper.py, Eq. 14 to the letter
-    sigma: float = 0.03  # of p_spatial in Eq. 14, normalized units
+    # Of p_spatial in Eq. 14. "aligned": share of the object's RMS radius in the image; "paper": of the longer
+    # side of the image.
+    sigma: float = 0.06
 
     def __post_init__(self) -> None:
         if self.matcher not in MATCHERS:

@@ -92,7 +92,8 @@ class Aligned:
         ids = ids.to(self.aligned.keypoints.device)
         features = self.representation.sparse_prototypes.features[ids]
         placed = PlacedPoints(self.aligned.keypoints[0, ids], features)
-        found = locate(placed, self._view, self.matching.sigma)
+        ours = MatchingConfig().sigma  # Eq. 14 is about pairs: a class's own keypoints are found in one way
+        found = locate(self.representation, placed, self._view, ours)
         if self.directed:
             return found
         return unknown(found, direction.turns_with_it(placed.xyz, self.representation, self.aligned))

@@ -38,7 +38,6 @@ def preset(name: str, category: str = "") -> AlignmentConfig:
         return AlignmentConfig()
     if name == "paper":
         plan = schedules.PAPER_BOTTLE if category == "bottle" else schedules.PAPER
-        sigma = schedules.PAPER_MATCHING_SIGMA.get(category, schedules.PAPER_MATCHING_SIGMA_OTHER)
         return AlignmentConfig(
             evidence=PAPER_EVIDENCE,
             initialize=InitializeConfig(scored=False),
@@ -46,6 +45,17 @@ def preset(name: str, category: str = "") -> AlignmentConfig:
             optimize=PAPER_OPTIMIZE,
             select=SelectConfig(empty=0.0),
             turning=None,
-            matching=MatchingConfig("paper", sigma),
+            matching=matching("paper", category),
         )
     raise ValueError(f"unknown preset {name!r}; available: {', '.join(PRESETS)}")
+
+
+def matching(matcher: str, category: str) -> MatchingConfig:
+    """Look up a matcher with its constants; the paper's sigma depends on the category (Table 5).
+
+    Raises ValueError listing the choices.
+    """
+    if matcher == "paper":
+        sigma = schedules.PAPER_MATCHING_SIGMA.get(category, schedules.PAPER_MATCHING_SIGMA_OTHER)
+        return MatchingConfig(matcher, sigma)
+    return MatchingConfig(matcher)

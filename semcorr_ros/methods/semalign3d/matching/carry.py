@@ -14,6 +14,7 @@ from semcorr_ros.artifacts import Correspondences, Prototypes
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, log_semantic
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
+from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius
 from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, depth_window, locate
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
@@ -23,6 +24,7 @@ SOURCE_SIGMA = 0.1  # of p_spatial in the source image, shares of the object's R
 # What is left between a pixel and the point that explains it is half an error of the source's alignment, half
 # a place between class points: with none of it photographs gain 1 to 3 points at 0.05, rendered ones lose 4
 # to 8.
+QUERY = 0.25  # share of the source pixel's own feature in what is looked for, beside the class's
 CARRIED = 0.5  # share of it that is carried over
 KEYPOINT_SHARE = 2.7  # a keypoint counts as that many surface points
 RELIEF_TRUST = 0.5  # weight of an error in relief, relative to one in the image
@@ -35,11 +37,13 @@ def carry(
 ) -> Correspondences:
     """Find which class point explains each source pixel, and where that class point is in the target.
 
-    sigma: of p_spatial in the target image, normalized units.
+    sigma: of p_spatial in the target image, shares of the object's RMS radius there.
     """
-    placed, _ = _place(model, source, target, points)
+    placed, weights = _place(model, source, target, points)
     query = grid.features_at(source.seen.features, points)
-    return locate(PlacedPoints(placed, query), target, sigma)
+    usual = torch.nn.functional.normalize(weights @ _prototypes(model).features, dim=-1)
+    expected = torch.nn.functional.normalize((1 - QUERY) * usual + QUERY * query, dim=-1)
+    return locate(model, PlacedPoints(placed, expected), target, sigma)
 
 
 def similarity(
@@ -53,7 +57,8 @@ def similarity(
     features = target.seen.features
     h, w, channels = features.values.shape
     cells = grid.centers(features).reshape(-1, 2)
-    distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells) / max(features.image_size)
+    distance = torch.cdist(cameras.project(placed, target.aligned.camera), cells)
+    distance = distance / image_radius(target.aligned)
     used = (weights > NEGLIGIBLE).any(0)  # a few dozen: with all points the product dominates the time
     semantic = log_semantic(
         features.values.reshape(-1, channels), _prototypes(model).subset(used), EvidenceConfig()

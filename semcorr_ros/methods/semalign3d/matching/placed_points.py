@@ -10,12 +10,11 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, Correspondences, DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
-from semcorr_ros.methods.semalign3d.artifacts import Alignment, View
+from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
+from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius, refine
 from semcorr_ros.methods.semalign3d.matching.uncertainty import point_covariance
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
-REFINE_CELLS = 2  # half width, in feature cells, of the window in which a position is refined
-TEMPERATURE = 0.05  # of the soft-argmax over cosine similarities
 DEPTH_WINDOW_PX = 3  # half width of the window in which a depth is looked for
 EDGE = 0.3  # object radii in which a keypoint on an outline has a pixel of the object
 DEPTH_TOLERANCE = 0.35  # canonical units by which sensor and class may disagree about the same surface
@@ -30,13 +29,9 @@ class PlacedPoints:
     features: Float[Tensor, "point channel"]  # unit norm
 
 
-def locate(placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
-    """Find pixels, states, scores and 3D positions of placed points.
-
-    sigma: of p_spatial in Eq. 14, normalized units; bounds how far the refinement moves a point.
-    """
-    pixels = refine(cameras.project(placed.xyz, view.aligned.camera), placed.features, view, sigma)
-    return found_at(placed, pixels, view)
+def locate(model: ClassRepresentation, placed: PlacedPoints, view: View, sigma: float) -> Correspondences:
+    """Find pixels, states, scores and 3D positions of placed points. sigma: see `local_evidence.refine`."""
+    return found_at(placed, refine(model, view, placed.xyz, placed.features, sigma), view)
 
 
 def found_at(placed: PlacedPoints, pixels: Float[Tensor, "point 2"], view: View) -> Correspondences:
@@ -72,21 +67,6 @@ def unknown(found: Correspondences, rows: Bool[Tensor, "point"] | None = None) -
     return replace(found, state=state, xyz=xyz)
 
 
-def refine(
-    pixels: Float[Tensor, "point 2"], features: Float[Tensor, "point channel"], view: View, sigma: float
-) -> Float[Tensor, "point 2"]:
-    """Find argmax_xy p_spatial p_sem around each pixel, by soft-argmax to sub-cell precision (Eq. 14)."""
-    steps = torch.linspace(-REFINE_CELLS, REFINE_CELLS, 4 * REFINE_CELLS + 1, device=pixels.device)
-    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(-1, 2)
-    offsets = offsets * torch.tensor(grid.cell_size(view.seen.features), device=pixels.device)
-    around = pixels[:, None] + offsets
-    found = grid.features_at(view.seen.features, around.reshape(-1, 2)).reshape(*around.shape[:2], -1)
-    similarity = (found * features[:, None]).sum(-1)
-    distance = (offsets**2).sum(-1) / max(grid.window(view.seen.features)[2:]) ** 2
-    weight = torch.softmax(similarity / TEMPERATURE - distance / (2 * sigma**2), dim=-1)
-    return (weight[..., None] * around).sum(1)
-
-
 def measure(
     xyz: Float[Tensor, "point 3"],
     pixels: Float[Tensor, "point 2"],
@@ -116,9 +96,7 @@ def measure(
 
 def _reach(aligned: Alignment) -> int:
     """Choose how far from a keypoint a surface may be that it belongs to, pixels."""
-    spread = cameras.project(aligned.keypoints[0], aligned.camera)
-    radius = float((spread - spread.mean(0)).square().sum(-1).mean().sqrt())
-    return max(DEPTH_WINDOW_PX, round(EDGE * radius))
+    return max(DEPTH_WINDOW_PX, round(EDGE * image_radius(aligned)))
 
 
 def depth_window(

@@ -58,6 +58,11 @@ def test_gradient_of_the_whole_objective_agrees(model, evidence_given):
     _compare_gradient(model, evidence, "shape_space", CONFIG.objective.terms)
 
 
+def test_gradient_of_a_relative_depth_agrees(model):
+    evidence = replace(by_autograd.evidence_of(model), relative_depth=True)
+    _compare_gradient(model, evidence, "shape_space", ("depth",))
+
+
 def _compare_gradient(model, evidence, parametrization, terms):
     """At shaken numbers, on all image points, late in the schedule where every term has a weight."""
     config = replace(CONFIG.optimize, parametrization=parametrization)
@@ -83,11 +88,14 @@ def _compare_gradient(model, evidence, parametrization, terms):
     )
 
 
+@pytest.mark.parametrize("decay", [0.0, 3.0])
 @pytest.mark.parametrize("camera", [True, False])
 @pytest.mark.parametrize("parametrization", ["shape_space", "free_keypoints"])
-def test_the_first_steps_agree(model, parametrization, camera):
+def test_the_first_steps_agree(model, parametrization, camera, decay):
     evidence = by_autograd.evidence_of(model, camera=camera)
-    config = OptimizeConfig(parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005)
+    config = OptimizeConfig(
+        parametrization=parametrization, steps=250, survivors=((16, 2),), lr=0.005, weight_decay=decay
+    )
     results, energies = [], []
     for work in (reference, compiled):
         energies_by_step = []

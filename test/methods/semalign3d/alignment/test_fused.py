@@ -42,6 +42,11 @@ def test_gradient_of_the_whole_objective_agrees(model, evidence_given):
     )
 
 
+def test_gradient_of_a_relative_depth_agrees(model):
+    evidence = replace(by_autograd.evidence_of(model), relative_depth=True)
+    _compare_gradient(model, evidence, "shape_space", ("depth",))
+
+
 def _compare_gradient(model, evidence, parametrization, terms):
     config = replace(CONFIG.optimize, parametrization=parametrization)
     terms = replace(CONFIG.objective, terms=terms)
@@ -60,7 +65,7 @@ def _compare_gradient(model, evidence, parametrization, terms):
 
 def test_the_first_steps_and_a_cut_agree(model):
     evidence = by_autograd.evidence_of(model, camera=False)
-    config = OptimizeConfig(steps=6, survivors=((984, 2),), lr=0.005, begin=976.0, batch=64)
+    config = OptimizeConfig(steps=6, survivors=((984, 2),), lr=0.005, begin=976.0, batch=64, weight_decay=2.0)
     plain, fast = (
         work.optimize(
             model, evidence, by_autograd.starts(model, evidence, 3), (config, CONFIG.objective),

@@ -8,8 +8,9 @@ import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.methods.semalign3d.alignment import objective, select
+from semcorr_ros.methods.semalign3d.alignment import initialize, objective, reference, select
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
+from semcorr_ros.methods.semalign3d.alignment.initialize import InitializeConfig
 from semcorr_ros.methods.semalign3d.alignment.objective import ObjectiveConfig
 from semcorr_ros.methods.semalign3d.alignment.optimize import Optimized
 from semcorr_ros.methods.semalign3d.alignment.select import SelectConfig, depth_order, facing_away, rank
@@ -104,3 +105,23 @@ def test_a_chosen_hypothesis_leads_and_the_others_keep_their_order():
     torch.testing.assert_close(led.energy, values[[1, 0, 2]])
     torch.testing.assert_close(led.by_term["term"], 10 * values[[1, 0, 2]])
     torch.testing.assert_close(led.confidence, 1 - values[[1, 0, 2]])
+
+
+def test_the_depth_order_needs_measured_depth_but_no_weight_of_relief():
+    """`paper` ignores relief in its energy and still asks for the order of depths."""
+    model = fabricated.make_class()
+    seen, _ = fabricated.observe(model, 40, 20)
+    orders = []
+    for trust in (1.0, 0.0):
+        config = EvidenceConfig(relief_trust=trust)
+        evidence = gather_evidence(model, seen, config, torch.Generator().manual_seed(0))
+        starts = initialize.choose_starts(
+            model, evidence, InitializeConfig(scored=False), torch.Generator().manual_seed(2), reference.score
+        )
+        keypoints = starts.shape(model) @ starts.rotation.mT + starts.translation[:, None]
+        placement = starts.focal, starts.surface_depth
+        state = objective.make_state(model, keypoints, placement, evidence, (0.1, 0.1))
+        assert bool((evidence.dense.relief_weight > 0).any()) == (trust > 0)
+        orders.append(depth_order(state, evidence.radius))
+    torch.testing.assert_close(*orders)
+    assert orders[0].max() > 0.1

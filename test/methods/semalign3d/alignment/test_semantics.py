@@ -9,12 +9,13 @@ import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
 
-from semcorr_ros.artifacts import Camera, Prototypes
+from semcorr_ros.artifacts import Camera, FeatureMap, Prototypes
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d import alignment
 from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig
 from semcorr_ros.methods.semalign3d.alignment.evidence import (
     EvidenceConfig,
+    features_between,
     gather_evidence,
     image_frame,
     log_semantic,
@@ -95,3 +96,18 @@ def test_the_camera_of_the_answer_projects_to_where_the_energy_placed_the_class(
     center = torch.stack([columns.float().mean(), rows.float().mean()])
     assert (middle - center).norm() < 6
     assert math.isclose(float(known.dense[0, :, 2].mean()), 0.35, rel_tol=0.1)
+
+
+def test_similarities_of_cells_are_what_is_interpolated_where_the_paper_is_followed():
+    """Eq. 4 upscales the similarity map: between two cells it is their mean, whatever the features do."""
+    cells = torch.nn.functional.normalize(torch.tensor([[[1.0, 0.2], [0.1, 1.0]]]), dim=-1)
+    features = FeatureMap(cells, (1, 2), "fabricated:1")
+    between = torch.tensor([[1.0, 0.5]])
+    expected = (cells[0, 0] @ torch.eye(2) + cells[0, 1] @ torch.eye(2)) / 2
+    found = features_between(features, between, "similarities")[0]
+    torch.testing.assert_close(found, expected)
+    longer = features_between(features, between, "features")[0]
+    assert longer.norm() == pytest.approx(1.0)
+    assert (longer > found).all()
+    with pytest.raises(ValueError, match="upscale must be one of features, similarities, got 'pixels'"):
+        EvidenceConfig(upscale="pixels")

@@ -14,8 +14,8 @@ import builders
 import pytest
 import torch
 from beast_views import mean_keypoints, shape_error
-from spoiled import DEPTHS, spoil, with_bad_depth
 
+from benchmark.building.spoiled import DEPTHS, spoil, with_bad_depth
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.evidence import observe
 from semcorr_ros.methods.semalign3d.building.report import Report

@@ -9,12 +9,14 @@ from methods.semalign3d.alignment import fabricated
 from semcorr_ros.artifacts import DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.methods.semalign3d.artifacts import View
-from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate, refine
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate
+
+MODEL = fabricated.make_class()
 
 
 @pytest.fixture(scope="module")
 def view():
-    return fabricated.true_view(fabricated.make_class(), 30, 25)
+    return fabricated.true_view(MODEL, 30, 25)
 
 
 def _front_pixel(view):
@@ -27,7 +29,7 @@ def _front_pixel(view):
 
 def _locate(view, xyz):
     pixel = cameras.project(xyz, view.aligned.camera)
-    return locate(PlacedPoints(xyz, grid.features_at(view.seen.features, pixel)), view, 0.01)
+    return locate(MODEL, PlacedPoints(xyz, grid.features_at(view.seen.features, pixel)), view, 0.01)
 
 
 def test_visible_point_takes_the_sensors_depth(view):
@@ -74,26 +76,6 @@ def test_invalid_depth_never_becomes_a_point(view):
         found = _locate(View(replace(view.seen, depth=depth), view.aligned), xyz)
         assert found.state.tolist() == [KeypointState.NO_DEPTH]
         assert torch.isnan(found.xyz).all()
-
-
-def test_refinement_recovers_a_shift_of_half_a_cell(view):
-    pixel, _ = _front_pixel(view)
-    feature = grid.features_at(view.seen.features, pixel)
-    found = refine(pixel + torch.tensor([[1.2, -0.8]]), feature, view, 0.05)
-    assert (found - pixel).norm() < (torch.tensor([1.2, -0.8])).norm()
-
-
-def test_refinement_goes_to_the_peak_of_the_similarity_and_no_farther_than_sigma_lets_it(view):
-    """A peak between cells, by a map of features whose similarity is known everywhere."""
-    h, w = view.seen.features.values.shape[:2]
-    peak = torch.tensor([60.3, 40.6])  # cells are one pixel large, the first is centred at 0.5
-    angle = (grid.cell_centers((h, w), (h, w)) - peak).norm(dim=-1) / 4
-    values = torch.stack([angle.cos(), angle.sin()], -1)
-    there = View(replace(view.seen, features=replace(view.seen.features, values=values)), view.aligned)
-    begun, looks = peak + torch.tensor([[1.0, -0.7]]), torch.tensor([[1.0, 0.0]])
-    free, held = (refine(begun, looks, there, sigma) for sigma in (1.0, 0.002))
-    assert (free - peak).norm() < 0.6 * (begun - peak).norm()
-    assert (held - begun).norm() < 0.15
 
 
 def test_a_point_that_the_sensor_sees_through_is_unknown(view):

@@ -60,10 +60,10 @@ def test_what_does_not_look_like_the_class_is_not_similar_wherever_the_class_was
     """p_sem of Eq. 14, of every cell: a part of the target that looks like the background scores nothing."""
     model, source, target = scene
     points = torch.tensor([[64.0, 48.0], [70.0, 40.0]])
-    whole = carry.similarity(model, source, target, points, 0.03)
+    whole = carry.similarity(model, source, target, points, 0.3)
     values = target.seen.features.values.clone()
     values[40:] = torch.eye(values.shape[-1])[0]
     other = replace(target, seen=replace(target.seen, features=replace(target.seen.features, values=values)))
-    part = carry.similarity(model, source, other, points, 0.03)
+    part = carry.similarity(model, source, other, points, 0.3)
     torch.testing.assert_close(part[:, :40], whole[:, :40])
     assert part[:, 40:].max() < 0.05 * whole[:, 40:].max()
