@@ -1,7 +1,7 @@
 """Put small faults into the sources and see whether the tests notice: `python -m benchmark.mutants`.
 
 Works in a copy of the tree. First, once per state of sources and tests, the tests are run to see which
-functions each calls (minutes); then a seeded sample of mutants of every package is tried, each against the
+functions each calls (minutes). Then a seeded sample of mutants of every package is tried, each against the
 tests that run its function. What is known is kept in the work folder: a run that was ended goes on.
 """
 
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.mutants import report, trial
+from benchmark.mutants.calls import digest, traced
 from benchmark.mutants.equivalent import Equivalents
 from benchmark.mutants.journal import Fate, Journal
 from benchmark.mutants.operators import Mutant, mutants
-from benchmark.mutants.packages import LEFT_OUT, PACKAGES, TESTS
+from benchmark.mutants.packages import LEFT_OUT, PACKAGES
 from benchmark.mutants.selection import Selection
 
 ROOT = Path(__file__).parents[2]
-TRACE_HOURS = 1.0
 
 
 def main() -> int:
@@ -56,29 +56,9 @@ class Laboratory:
 
     def __init__(self, tree: Path, args: argparse.Namespace):
         self.tree, self.args = tree, args
-        self.tests_version = _digest(tree, ["test"])
+        self.tests_version = digest(tree, (tree / "test").rglob("*.py"))
         self.journal, self.equivalents = Journal(args.work / "journal.jsonl"), Equivalents()
-        self.selection = Selection(self._traced())
-
-    def _traced(self) -> Path:
-        out: Path = self.args.work / f"calls_{_digest(self.tree, ['test', 'semcorr_ros'])}.json"
-        if not out.exists():
-            print("running the tests once, to see what each of them calls ...", flush=True)
-            part = self.tree / "calls.json"
-            there = [test for test in TESTS if (self.tree / test).exists()]
-            trace = [
-                "-p",
-                "benchmark.mutants.tracing",
-                "--trace-calls",
-                str(part),
-                "--maxfail=1000",
-                "--tb=no",
-            ]
-            trial.run(self.tree, [*trace, *there], TRACE_HOURS * 3600 / trial.SLOWER)
-            if not part.exists():
-                raise SystemExit(f"the tests did not run:\n{(self.tree / '.output').read_text()[-3000:]}")
-            out.write_text(part.read_text())
-        return out
+        self.selection = Selection(traced(tree, args.work / "calls.json"))
 
     def examine(self, package: str, chosen: list[Mutant]) -> dict[str, Any]:
         """Try mutants of a package, or look up what became of them."""
@@ -131,13 +111,6 @@ def _drawn(tree: Path, package: str, args: argparse.Namespace) -> list[Mutant]:
     if args.sample and args.sample < len(every):
         rows = sorted(random.Random(f"{args.seed} {package}").sample(rows, args.sample))
     return [every[row] for row in rows]
-
-
-def _digest(tree: Path, folders: list[str]) -> str:
-    found = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in (tree / folder).rglob("*.py")):
-        found.update(str(path.relative_to(tree)).encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()[:12]
 
 
 def _arguments() -> argparse.Namespace:

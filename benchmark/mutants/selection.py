@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import Any
 
 from benchmark.mutants.operators import Mutant
 
@@ -20,10 +21,9 @@ class Selected:
 
 
 class Selection:
-    """Reads what `tracing` has written."""
+    """Knows seconds and calls of every test (calls.py)."""
 
-    def __init__(self, traced: Path):
-        content = json.loads(traced.read_text())
+    def __init__(self, content: Mapping[str, Any]):
         self.seconds: dict[str, float] = content["seconds"]  # of those that passed
         self.by_function: dict[tuple[str, int], set[str]] = defaultdict(set)
         self.by_module: dict[str, set[str]] = defaultdict(set)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from benchmark.mutants import trial
+from benchmark.mutants import calls, trial
 from benchmark.mutants.equivalent import Equivalents
 from benchmark.mutants.journal import Fate, Journal
 from benchmark.mutants.operators import mutants
@@ -70,8 +73,8 @@ def test_columns_count_bytes():
     assert mutant.applied(source) == source.replace("+", "-")
 
 
-def test_tests_that_call_the_function_are_asked_its_own_file_first(tmp_path):
-    calls = {
+def test_tests_that_call_the_function_are_asked_its_own_file_first():
+    called = {
         "test/test_far.py::slow": [["a.py", 8]],
         "test/test_far.py::other": [["a.py", 30]],
         "test/test_a.py": [["a.py", 8]],  # a fixture of that file
@@ -82,9 +85,7 @@ def test_tests_that_call_the_function_are_asked_its_own_file_first(tmp_path):
         "test/test_a.py::one": 5.0,
         "test/test_a.py::two": 1.0,
     }
-    path = tmp_path / "calls.json"
-    path.write_text(json.dumps({"seconds": seconds, "calls": calls}))
-    selection = Selection(path)
+    selection = Selection({"seconds": seconds, "calls": called})
     inside, outside = (
         next(each for each in mutants("a.py", SOURCE) if each.before == before) for before in ("<", "0.5")
     )
@@ -138,3 +139,46 @@ def test_a_trial_that_does_not_end_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "LEAST", 1.0)
     (tmp_path / "test_it.py").write_text("import time\ndef test_it():\n    time.sleep(600)\n")
     assert trial.run(tmp_path, ["test_it.py"], 0.0) == "timeout"
+
+
+def test_calls_are_traced_once_per_state_of_a_test_file(tmp_path):
+    """In a small package of its own; what a fixture calls belongs to the whole file."""
+    for folder in ("semcorr_ros", "test", "benchmark/mutants"):
+        (tmp_path / folder).mkdir(parents=True)
+    root = Path(calls.__file__).parents[2]
+    for name in ("benchmark/__init__.py", "benchmark/mutants/__init__.py", "benchmark/mutants/tracing.py"):
+        (tmp_path / name).write_text((root / name).read_text())
+    (tmp_path / "semcorr_ros/__init__.py").write_text("def one():\n    pass\n\n\ndef two():\n    pass\n")
+    tests = "import pytest, semcorr_ros\n\n@pytest.fixture\ndef made():\n    semcorr_ros.one()\n\n"
+    tests += "def test_a(made):\n    semcorr_ros.two()\n\ndef test_b():\n    assert False\n"
+    (tmp_path / "test/test_it.py").write_text(tests)
+    (tmp_path / "test/test_other.py").write_text("def test_c():\n    pass\n")
+    store = tmp_path / "store.json"
+    program = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+        "from benchmark.mutants import calls; calls.TESTS = ('test',);"
+        "print(json.dumps(calls.traced(Path(sys.argv[2]), Path(sys.argv[3]))))"
+    )
+
+    def traced():
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(root), str(tmp_path), str(store)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        *told, content = done.stdout.splitlines()
+        return told, json.loads(content)
+
+    told, found = traced()
+    assert told == ["running 2 test files once, to see what each test calls ..."]
+    assert found["calls"] == {
+        "test/test_it.py": [["semcorr_ros/__init__.py", 1]],
+        "test/test_it.py::test_a": [["semcorr_ros/__init__.py", 5]],
+    }
+    assert set(found["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_c"}
+    assert traced() == ([], found)
+    (tmp_path / "test/test_other.py").write_text("def test_d():\n    pass\n")
+    told, again = traced()
+    assert told == ["running 1 test files once, to see what each test calls ..."]
+    assert set(again["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_d"}

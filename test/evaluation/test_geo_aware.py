@@ -48,6 +48,37 @@ def test_published_groups_do_not_overlap():
     assert geo_aware.SPAIR["bus"][4] == (11, 14, 21, 24)
 
 
+def test_the_published_groups():
+    """As published with GeoAware-SC, category by category."""
+    lamps = ((10, 13, 20, 23), (11, 14, 21, 24), (12, 15, 22, 25), (16, 17, 26, 27), (18, 19, 28, 29))
+    paws = ((2, 3), (9, 10, 11, 12))
+
+    def twos(first, last):
+        return tuple((i, i + 1) for i in range(first, last, 2))
+
+    assert {
+        "aeroplane": twos(4, 22),
+        "bicycle": ((2, 3), (6, 7), (9, 10)),
+        "bird": ((1, 2), (10, 11), (12, 13), (14, 15)),
+        "boat": twos(1, 13),
+        "bottle": twos(0, 10),
+        "bus": ((0, 1), (2, 3, 5, 6), (4, 7), *lamps),
+        "car": ((0, 1), (2, 3, 6, 7), (4, 8), (5, 9), *lamps),
+        "cat": paws,
+        "chair": ((0, 1), (2, 3), (4, 5, 6, 7), *twos(8, 14)),
+        "cow": (*paws, (15, 16, 17, 18), (19, 20)),
+        "dog": paws,
+        "horse": ((2, 3), (10, 11, 12, 13), (16, 17, 18, 19)),
+        "motorbike": ((0, 1), (2, 3)),
+        "person": twos(8, 20),
+        "pottedplant": ((0, 1, 2, 3), (4, 5), (6, 8)),
+        "sheep": (*paws, (15, 16, 17, 18), (19, 20)),
+        "train": twos(0, 18),
+        "tvmonitor": ((0, 2, 4, 6), (1, 3, 5, 7), (8, 10, 12, 14), (9, 11, 13, 15)),
+    } == geo_aware.SPAIR
+    assert geo_aware.AP10K == ((5, 8), (6, 9, 12, 15), (7, 10, 13, 16), (11, 14))
+
+
 def test_groups_of_ap10k():
     names = ("left_eye", "right_eye", "nose", "neck", "root_of_tail", "left_shoulder")
     dog = CategoryInfo("dog", (*names, *(f"p{i}" for i in range(11))), None)

@@ -145,3 +145,11 @@ def test_only_cells_of_the_published_grid_within_the_window_are_shown():
     places = on_canvas((840, 840), (140, 280, 400, 300)).corners + 7
     assert places.amin(0).tolist() == [147.0, 287.0]
     assert places.amax(0).tolist() == [539.0, 567.0]
+
+
+def test_a_perfect_ranking_is_exactly_one():
+    """Whatever the number of keypoints: a sum of shares would end a little beside it."""
+    for count in range(1, 30):
+        scores = tuple(1 - 0.01 * i for i in range(2 * count))
+        found = kap.Detections(scores, (True,) * count + (False,) * count)
+        assert kap.average_precision([found]) == 1.0

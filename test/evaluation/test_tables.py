@@ -89,3 +89,47 @@ def test_breakdown_has_a_row_per_level_and_a_column_per_result():
     ]
     assert tables.breakdown_rows([tables.pooled(rows, "aligned")])[1] == ["truncation", "none", "4", "25.0"]
     assert tables.breakdown_rows([result("a", 1.0)]) == []
+
+
+def test_of_several_methods_only_the_one_asked_for_counts():
+    rows = [result("a", 0.5, 0.2), {**result("b", 1.0, 0.4), "method": "other"}]
+    for mean in (tables.macro_mean(rows, "aligned"), tables.pooled(rows, "aligned")):
+        assert (mean["method"], mean["split"], mean["pairs"], mean["keypoints"]) == (
+            "aligned",
+            "test",
+            10,
+            50,
+        )
+        assert mean["pck"]["per_image"] == {"0.1": 0.5, "0.05": 0.25, "0.01": 0.0}
+    assert tables.pooled(rows, "aligned")["seconds_per_image"] is None
+    assert tables.macro_mean(rows, "aligned")["seconds_per_image"] == 1.0
+    assert tables.header([]) == [
+        "category", "method", "pairs", "PCK@0.1", "per keypoint", "dagger", "KAP", "geo-aware", "s/image"
+    ]  # fmt: skip
+
+
+def test_every_cell_of_a_full_row():
+    row = with_breakdown("a", 7, 0.5, {"0": (7, 1.0)})
+    row |= {"kap": {"0.1": 0.123}, "seconds_per_image": None, "pck_dagger": {"0.1": 0.25}}
+    row["geo_aware"] = {"per_image": {"0.1": 0.75}}
+    assert tables.cells(row) == [
+        "a", "aligned", "7", "50.0", "25.0", "0.0", "50.0", "25.0", "12.3", "75.0", "-"
+    ]  # fmt: skip
+
+
+def test_levels_that_some_categories_lack_are_pooled_over_the_others():
+    rows = [
+        with_breakdown("a", 4, 0.5, {"0": (1, 1.0), "2": (3, 0.5)}),
+        with_breakdown("b", 4, 0.5, {"0": (3, 0.2)}),
+        {**result("c", 0.5), "pairs": 9},
+    ]
+    found = tables.pooled(rows, "aligned")["breakdown"]["truncation"]
+    assert found["0"] == {"pairs": 4, "pck": pytest.approx(0.4)}
+    assert found["2"] == {"pairs": 3, "pck": pytest.approx(0.5)}
+    unknown = with_breakdown("d", 2, 0.5, {"0": (2, None)})
+    assert tables.pooled([unknown], "aligned")["breakdown"]["truncation"]["0"] == {"pairs": 2, "pck": None}
+
+
+def test_text_is_aligned_to_the_left_and_numbers_to_the_right():
+    lines = tables.markdown([["name", "x", "y"], ["a", "1.0", "-"], ["b", "2", "c"]]).splitlines()
+    assert lines[1] == "| --- | ---: | --- |"

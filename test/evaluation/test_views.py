@@ -110,3 +110,92 @@ def test_features_of_a_pair_are_asked_for_where_there_are_such(tmp_path):
         assert source.seen.features.values.unique().tolist() == [float(other[-1])]
         assert target.seen.features.values.unique().tolist() == [float(one[-1])]
     assert cache.view(first).seen.features.values.unique().tolist() == [0.0]
+
+
+class Noted(FeatureExtractor):
+    """Features of one cell, which remember who was encoded."""
+
+    backbone = "fabricated"
+
+    def __init__(self):
+        self.calls = []
+
+    def encode(self, ref):
+        self.calls.append(ref.name)
+        return FeatureMap(torch.ones(3, 4, 1), tuple(ref.image.shape[:2]), self.backbone)
+
+
+def test_the_oldest_observations_are_forgotten_first_but_two_are_kept(tmp_path, monkeypatch):
+    spair_folder.write_folder(tmp_path, images=8)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "test")}
+    extractor = Noted()
+    cache = views.Views(setup_of(samples, extractor), tmp_path / "stored")
+    names = list(samples)[:4]
+    size = views._size(cache.view(names[0]).seen)
+    assert size == 60 * 80 * 3 + 3 * 4 * 4
+    monkeypatch.setattr(views, "MEMORY_BYTES", 3 * size)
+    for name in (names[1], names[2], names[0], names[3]):
+        cache.view(name)
+    assert list(cache._placed) == [names[2], names[0], names[3]]
+    monkeypatch.setattr(views, "MEMORY_BYTES", 1)
+    cache.view(names[1])
+    assert list(cache._placed) == [names[3], names[1]]
+    assert extractor.calls == [names[0], names[1], names[2], names[3], names[1]]
+    assert set(cache.seconds) == set(names)
+    assert all(0 < seconds < 60 for seconds in cache.seconds.values())
+
+
+def test_a_placement_depends_on_the_image_and_the_seed_alone(tmp_path):
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    first, second = list(samples)[:2]
+
+    def drawn(name, seed, order):
+        """What the generator of a placement would draw."""
+        setup = dataclasses.replace(setup_of(samples, Noted()), seed=seed)
+        found = {}
+
+        class Recorder:
+            recognizes, backbone = False, ""
+
+            def place(self, seen, search):
+                found[len(found)] = torch.rand(1, generator=search.generator).item()
+                return nearest_neighbor.PLUGIN.load(None, "cpu", FAST).place(seen, search)
+
+            def restore(self, path, seen):
+                return None
+
+            def store(self, path, placed):
+                return None
+
+        cache = views.Views(dataclasses.replace(setup, model=Recorder()), tmp_path / "stored")
+        for each in order:
+            cache.view(each)
+        return found[list(order).index(name)]
+
+    one = drawn(first, 0, (first, second))
+    assert one == drawn(first, 0, (second, first))
+    assert one != drawn(second, 0, (first, second))
+    assert one != drawn(first, 1, (first, second))
+
+
+def test_the_first_provider_that_knows_the_object_says_where_it_is(tmp_path):
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    name, asked = next(iter(samples)), []
+
+    class Says:
+        def __init__(self, mask):
+            self.answer = mask
+
+        def mask(self, sample, seen, model):
+            asked.append((sample.name, model))
+            return self.answer
+
+    mask = torch.ones(60, 80, dtype=torch.bool)
+    setup = setup_of(samples, Noted())
+    providers = dataclasses.replace(setup.providers, masks=(Says(None), Says(mask), Says(~mask)))
+    cache = views.Views(dataclasses.replace(setup, providers=providers), tmp_path / "stored")
+    assert cache.mask(name) is mask
+    assert cache.mask(name) is mask
+    assert asked == [(name, None)] * 2, "asked once each, until one knows"

@@ -124,3 +124,57 @@ def test_padding_with_zeros_is_allowed():
 def _pattern(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     value = 128 + 60 * torch.sin(x / 5) + 60 * torch.sin(y / 4)
     return value.round().clamp(0, 255).to(torch.uint8)[..., None].expand(-1, -1, 3).contiguous()
+
+
+@pytest.mark.parametrize(
+    ("model", "coefficients", "fold"),
+    [
+        ("plumb_bob", (-0.3, 0.0, 0.02, -0.01, 0.0), 0.9**-0.5),  # of r - 0.3 r^3
+        ("plumb_bob", (0.0, 0.0, 0.0, 0.0, -0.1), 0.7 ** (-1 / 6)),
+        ("rational_polynomial", (-0.3, 0.0, 0.02, -0.01, 0.0, 0.0, 0.0, 0.0), 0.9**-0.5),
+        ("rational_polynomial", (0.0, 0.0, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0), 2.0),  # of r / (1 + r^2 / 4)
+        ("equidistant", (-0.3, 0.0, 0.0, 0.0), math.tan(0.9**-0.5)),
+    ],
+)
+def test_where_a_polynomial_folds_back(model, coefficients, fold):
+    bent = lens(model, coefficients)
+    for turn in (0.0, 1.1, 2.9, 4.4):
+        for share, shown in ((0.99, True), (1.01, False)):
+            x, y = share * fold * math.cos(turn), share * fold * math.sin(turn)
+            ideal = torch.tensor([[x * FOCAL[0] + CENTER[0], y * FOCAL[1] + CENTER[1]]])
+            assert bool(distortion.to_image(ideal, bent).isfinite().all()) == shown
+
+
+@pytest.mark.parametrize("model", COEFFICIENTS)
+def test_every_pixel_of_a_straightened_picture_is_from_where_the_lens_showed_it(model):
+    bent = lens(model)
+    number = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE).float() + 1
+    straight = distortion.rectify_depth(number, bent)
+    for x, y in ((20, 15), (64, 48), (110, 80), (5, 90), (120, 6)):
+        column, row = distortion.to_image(torch.tensor([[float(x), float(y)]]), bent)[0].tolist()
+        if not (0 <= column <= SIZE[1] - 1 and 0 <= row <= SIZE[0] - 1):
+            continue
+        index = int(straight[y, x]) - 1
+        assert abs(index % SIZE[1] - column) <= 0.51
+        assert abs(index // SIZE[1] - row) <= 0.51
+
+
+def test_the_longest_sides_that_are_resampled():
+    for size, long in (((32766, 2), False), ((32767, 2), True)):
+        if long:
+            with pytest.raises(ValueError, match="cannot be rectified: no side above 32766"):
+                distortion.make_lens("plumb_bob", COEFFICIENTS["plumb_bob"], FOCAL, CENTER, size)
+        else:
+            assert (
+                distortion.make_lens("plumb_bob", COEFFICIENTS["plumb_bob"], FOCAL, CENTER, size) is not None
+            )
+
+
+@pytest.mark.parametrize(("count", "right"), [(3, False), (4, True), (5, True), (6, False)])
+def test_four_or_five_coefficients(count, right):
+    given = (-0.1, 0.02, 0.001, -0.001, 0.005, 0.003)[:count]
+    if right:
+        assert distortion.make_lens("plumb_bob", given, FOCAL, CENTER, SIZE).coefficients == given
+    else:
+        with pytest.raises(ValueError, match="plumb_bob has 4 or 5 coefficients"):
+            distortion.make_lens("plumb_bob", given, FOCAL, CENTER, SIZE)

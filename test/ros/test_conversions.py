@@ -112,6 +112,27 @@ def test_camera_round_trip():
     assert back.principal_point.tolist() == [320, 240]
 
 
+def test_every_field_of_a_camera():
+    """P, too: rectified pictures are read with it."""
+    camera = cameras.from_matrix(torch.tensor([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]]), (480, 640))
+    told = conversions.camera_message(camera, Header(frame_id="optical"))
+    assert (told.header.frame_id, told.height, told.width) == ("optical", 480, 640)
+    assert (told.distortion_model, list(told.d)) == ("plumb_bob", [0.0] * 5)
+    assert told.k.tolist() == [500, 0, 320, 0, 510, 240, 0, 0, 1]
+    assert told.r.tolist() == [1, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert told.p.tolist() == [500, 0, 320, 0, 0, 510, 240, 0, 0, 0, 1, 0]
+
+
+def test_every_field_of_an_image():
+    depth = np.array([[0.5, 65.535, 65.536], [np.inf, -np.inf, -0.001]], np.float32)
+    told = conversions.depth_message(depth, Header(frame_id="optical"))
+    assert (told.height, told.width, told.step, told.encoding) == (2, 3, 6, "16UC1")
+    stored = np.frombuffer(told.data, np.uint16).tolist()
+    assert stored == [500, 65535, 0, 0, 0, 0]
+    color = conversions.color_message(RGB, Header(frame_id="optical"))
+    assert (color.height, color.width, color.step, color.encoding) == (5, 7, 21, "rgb8")
+
+
 def test_uncalibrated_or_foreign_camera():
     assert calibration.camera_from_message(CameraInfo(), (480, 640)) is None
     info = CameraInfo(width=320, height=240)

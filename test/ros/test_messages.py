@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,13 +22,15 @@ from semcorr_ros.srv import (
 from std_msgs.msg import Header
 
 from semcorr_ros.answer import Answer
-from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState
+from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState, Pose
 from semcorr_ros.geometry import cameras, rotations
 from semcorr_ros.judgement import judged
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.model import Aligned
-from semcorr_ros.refusal import Code
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import drawing, messages
+from semcorr_ros.serving.demonstration_file import Info
+from semcorr_ros.serving.resident import Resident
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +126,66 @@ def test_pose_maps_canonical_points_to_the_camera(model):
     extent = model.dense.barycentric @ model.sparse * scale
     expected = extent.amax(0) - extent.amin(0)
     assert [pose.size.x, pose.size.y, pose.size.z] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_every_field_of_a_point_and_of_a_pose():
+    covariance = torch.arange(9.0).reshape(1, 3, 3) + 1
+    info = CategoryInfo("pear", ("rim", "foot"), (0, 1), edges=((0, 1), (1, 0)))
+    found = Correspondences(
+        torch.tensor([[3.0, 4.0], [5.0, 6.0]]), torch.tensor([0.8, 0.6]), torch.tensor([0, 1]),
+        torch.tensor([[0.1, 0.2, 0.9], [torch.nan, 0.2, 0.3]]), covariance.repeat(2, 1, 1),
+    )  # fmt: skip
+    pose = Pose(torch.eye(3), torch.tensor([0.1, 0.2, 0.3]), 0.05, torch.tensor([1.0, 2.0, 3.0]), True,
+                torch.arange(36.0).reshape(6, 6))  # fmt: skip
+    answer = Answer(info, info.keypoint_names, found, 0.7, pose, edges=info.edges, instance_id="pear_3")
+    told = messages.instance_message(answer)
+    assert (told.class_name, told.instance_id, list(told.edges)) == ("pear", "pear_3", [0, 1, 1, 0])
+    known, unknown = told.keypoints
+    assert (known.name, known.state, known.score) == ("rim", 0, pytest.approx(0.8))
+    assert (known.pixel.x, known.pixel.y) == (3.0, 4.0)
+    assert [known.xyz.x, known.xyz.y, known.xyz.z] == pytest.approx([0.1, 0.2, 0.9])
+    assert known.covariance.tolist() == list(range(1, 10))
+    assert (unknown.name, unknown.state, unknown.pixel.x) == ("foot", 1, 5.0)
+    assert all(map(math.isnan, (unknown.xyz.x, unknown.xyz.y, unknown.xyz.z)))
+    assert unknown.covariance.tolist() == [-1.0] + [0.0] * 8
+    posed = messages.pose_message(answer)
+    assert (posed.class_name, posed.instance_id, posed.confidence) == ("pear", "pear_3", pytest.approx(0.7))
+    assert [posed.size.x, posed.size.y, posed.size.z] == [1.0, 2.0, 3.0]
+    assert posed.covariance.tolist() == list(range(36))
+    q = posed.pose.orientation
+    assert (q.x, q.y, q.z, q.w) == pytest.approx((0, 0, 0, 1), abs=1e-6)
+    assert posed.pose.position.z == pytest.approx(0.3)
+    nowhere = messages.pose_message(replace(answer, pose=None))
+    assert (nowhere.metric, nowhere.covariance.tolist()) == (False, [-1.0] + [0.0] * 35)
+    for spoiled in (None, torch.full((6, 6), torch.nan)):
+        doubtful = messages.pose_message(replace(answer, pose=replace(pose, covariance=spoiled)))
+        assert doubtful.covariance.tolist() == [-1.0] + [0.0] * 35
+
+
+def test_an_answer_has_a_code_and_a_sentence():
+    seen = _correspondences([KeypointState.VISIBLE])
+    answer = Answer(CategoryInfo("pear", ("rim",), None), ("rim",), seen, 0.9, note="by the way")
+    assert messages.error_of(answer) == (0, "by the way")
+    refused = replace(answer, refusal=Refusal(Code.NOT_FOUND, "nothing there"))
+    assert messages.error_of(refused) == (int(Code.NOT_FOUND), "nothing there")
+
+
+def test_entries_of_catalogues():
+    info = CategoryInfo("pear", ("a", "b"), None, flat=True, edges=((0, 1),))
+    held = Resident(info, ("a",), 0.25, "tiny:1", Path("/x/pear.safetensors"), "0123456789ab", 77, True, None)
+    told = messages.class_message(held)
+    assert (told.name, list(told.keypoint_names), list(told.edges)) == ("pear", ["a", "b"], [0, 1])
+    assert (told.flat, told.symmetric, told.metric_scale) == (True, False, pytest.approx(0.25))
+    assert (told.backbone, told.path, told.version) == ("tiny:1", "/x/pear.safetensors", "0123456789ab")
+    assert (told.active, told.resident, told.bytes) == (True, False, 77)
+    other = messages.class_message(
+        replace(held, info=replace(info, flat=False, symmetric=True), active=False)
+    )
+    assert (other.flat, other.symmetric, other.active) == (False, True, False)
+    shown = messages.demonstration_message(Info("d1", "pear", ("p", "q"), 480, 640, True, (5, 7), False))
+    assert (shown.id, shown.class_name, list(shown.point_names)) == ("d1", "pear", ["p", "q"])
+    assert (shown.height, shown.width, shown.has_depth, shown.persistent) == (480, 640, True, False)
+    assert (shown.stamp.sec, shown.stamp.nanosec) == (5, 7)
 
 
 def test_markers_and_overlay_leave_out_what_is_unknown():

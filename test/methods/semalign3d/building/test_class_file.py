@@ -8,6 +8,7 @@ from semcorr_ros.methods.semalign3d.artifacts import (
     BetaFamily,
     BetaStatistics,
     ClassRepresentation,
+    Coarse,
     DenseCloud,
 )
 from semcorr_ros.methods.semalign3d.class_file import read_class, write_class
@@ -117,3 +118,77 @@ def test_a_missing_tensor_is_named(tmp_path):
     write_tensors(path, tensors, header)
     with pytest.raises(ValueError, match=r"dense\.weight"):
         read_class(path)
+
+
+def test_a_class_learned_from_coarse_copies_keeps_them(tmp_path):
+    model = _class()
+    sparse, dense = _prototypes(6, 8), _prototypes(20, 8)
+    shared = dataclasses.replace(sparse, facing=model.sparse_prototypes.facing)
+    shared_dense = dataclasses.replace(dense, facing=model.dense.prototypes.facing)
+    small = dataclasses.replace(model, coarse=Coarse(80, shared, shared_dense))
+    write_class(tmp_path / "kettle.safetensors", small)
+    again = read_class(tmp_path / "kettle.safetensors")
+    _assert_equal(small, again, 1e-3)
+    assert again.coarse.side == 80
+    for side, expected in ((200.0, model.sparse_prototypes), (81.0, model.sparse_prototypes), (80.0, shared)):
+        seen = again.seen_at(side)
+        assert torch.allclose(seen.sparse_prototypes.features, expected.features, atol=1e-3)
+        assert (seen is again) == (side > 80)
+    tensors, header = read_tensors(tmp_path / "kettle.safetensors")
+    assert "coarse.sparse.facing" not in tensors
+    del tensors["coarse.dense.similarity_std"]
+    write_tensors(tmp_path / "kettle.safetensors", tensors, header)
+    with pytest.raises(ValueError, match=r"coarse\.dense\.similarity_std' is missing"):
+        read_class(tmp_path / "kettle.safetensors")
+
+
+def test_a_class_that_faces_anywhere_is_written_with_no_direction(tmp_path):
+    model = _class()
+    nowhere = dataclasses.replace(model.sparse_prototypes, facing=None)
+    write_class(tmp_path / "kettle.safetensors", dataclasses.replace(model, sparse_prototypes=nowhere))
+    again = read_class(tmp_path / "kettle.safetensors")
+    assert again.sparse_prototypes.facing.abs().max() == 0
+    assert torch.allclose(again.sparse_prototypes.features.norm(dim=-1), torch.ones(6))
+
+
+def test_the_largest_class_that_is_read(tmp_path):
+    path = tmp_path / "kettle.safetensors"
+    for keypoints, points, wrong in ((1000, 3, ""), (1001, 3, "1001 keypoints, at most 1000"),
+                                     (4, 100_001, "100001 points, at most 100000")):  # fmt: skip
+        write_class(path, _class(keypoints, points, channels=2))
+        if wrong:
+            with pytest.raises(ValueError, match=wrong):
+                read_class(path)
+        else:
+            assert len(read_class(path).sparse) == keypoints
+
+
+@pytest.mark.parametrize("index", [-1, 6])
+@pytest.mark.parametrize("family", ["edge_pairs", "frames"])
+def test_combinations_of_keypoints_that_are_not_there(tmp_path, index, family):
+    path = tmp_path / "kettle.safetensors"
+    write_class(path, _class())
+    tensors, header = read_tensors(path)
+    tensors[f"{family}.indices"][3, 2] = 5
+    write_tensors(path, tensors, header)
+    assert int(getattr(read_class(path).statistics, family).indices[3, 2]) == 5
+    tensors[f"{family}.indices"][3, 2] = index
+    write_tensors(path, tensors, header)
+    with pytest.raises(ValueError, match=f"{family}.indices points outside the 6 keypoints"):
+        read_class(path)
+
+
+def test_a_class_knows_its_size_and_its_tables():
+    model = _class()
+    surface = model.dense.barycentric @ model.sparse
+    extent = surface.amax(0) - surface.amin(0)
+    assert model.diameter == pytest.approx(0.25 * float(extent.norm()))
+    some = dataclasses.replace(model, annotated=torch.arange(6) < 4)
+    table = some.prototypes
+    assert len(table.features) == 24
+    assert torch.equal(table.similarity_std[4:], model.dense.prototypes.similarity_std)
+    assert torch.equal(table.similarity_mean[:4], model.sparse_prototypes.similarity_mean[:4])
+    assert table.facing is None
+    assert model.surface_measured
+    assert not dataclasses.replace(model, provenance={"depth": "keypoints"}).surface_measured
+    assert dataclasses.replace(model, info=dataclasses.replace(model.info, symmetric=True)).telling is None
