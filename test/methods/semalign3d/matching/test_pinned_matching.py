@@ -73,7 +73,7 @@ def test_similarity_of_cells(scene):
 
 
 def test_points_located_in_every_state(scene):
-    _, _, target = scene
+    model, _, target = scene
     aligned = target.aligned
     points = torch.cat(
         [aligned.dense[0, ::7], aligned.keypoints[0], aligned.dense[0, :5] + torch.tensor([0.2, 0, 0])]
@@ -81,13 +81,15 @@ def test_points_located_in_every_state(scene):
     points = torch.cat([points, aligned.dense[0, 5:20] + torch.tensor([0.06, 0.03, 0.01])])
     looks = fabricated.describe((points - aligned.translation[0]) @ aligned.rotation[0] / 0.05)
     placed = placed_points.PlacedPoints(points, looks)
-    found = placed_points.locate(placed, target, 0.02)
+    found = placed_points.locate(model, placed, target, 0.02)
     assert set(found.state.tolist()) == {int(state) for state in KeypointState} - {
         int(KeypointState.REJECTED)
     }
     pinned.check("located", of(found) | {"seen": visible_share(points, aligned)})
     deeper = replace(aligned, metric=False)
-    pinned.check("located_without_metres", of(placed_points.locate(placed, View(target.seen, deeper), 0.02)))
+    pinned.check(
+        "located_without_metres", of(placed_points.locate(model, placed, View(target.seen, deeper), 0.02))
+    )
     window = placed_points.depth_window(PIXELS, target.seen.depth, target.seen.mask)
     pinned.check("depth_window", {"values": window.nan_to_num(-1.0)})
 
