@@ -56,9 +56,13 @@ def refine(
 
 
 def image_radius(aligned: Alignment) -> float:
-    """Compute the RMS radius of the best hypothesis's keypoints in the image, pixels."""
+    """Compute the RMS radius of the best hypothesis's keypoints in the image, pixels; at most its longer side.
+
+    A keypoint beside the camera or behind it projects anywhere.
+    """
     spread = cameras.project(aligned.keypoints[0], aligned.camera)
-    return float((spread - spread.mean(0)).square().sum(-1).mean().sqrt())
+    radius = float((spread - spread.mean(0)).square().sum(-1).mean().sqrt())
+    return min(radius, float(max(aligned.camera.size)))
 
 
 def _surface_around(

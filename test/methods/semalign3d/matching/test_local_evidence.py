@@ -10,6 +10,7 @@ from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.methods.semalign3d.artifacts import FROM_KEYPOINTS
 from semcorr_ros.methods.semalign3d.matching import local_evidence
 from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius, refine
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
 SIGMA = 0.06
@@ -131,3 +132,17 @@ def test_a_point_goes_to_the_peak_of_the_similarity_and_no_farther_than_sigma_le
     free, held = (refine(alone, there, xyz, looks, sigma) for sigma in (0.1, 0.005))
     assert (free - peak).norm() < 0.3 * (begun - peak).norm()
     assert (held - begun).norm() < 0.15
+
+
+def test_a_keypoint_beside_the_camera_makes_no_object_larger_than_the_image(scene):
+    """Such alignments happen, and everything that follows must answer; once, 3e18 bytes were asked for."""
+    model, view = scene
+    keypoints = view.aligned.keypoints.clone()
+    keypoints[0, 0, 2] = 1e-9
+    near = replace(view, aligned=replace(view.aligned, keypoints=keypoints))
+    assert image_radius(near.aligned) == max(view.aligned.camera.size)
+    xyz = near.aligned.keypoints[0]
+    features = model.sparse_prototypes.features
+    assert torch.isfinite(refine(model, near, xyz, features, SIGMA)[1:]).all()
+    found = locate(model, PlacedPoints(xyz, features), near, SIGMA)
+    assert len(found.points) == len(xyz)
