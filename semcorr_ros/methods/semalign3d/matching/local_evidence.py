@@ -56,7 +56,7 @@ def refine(
 
 
 def image_radius(aligned: Alignment) -> float:
-    """Compute the RMS radius of the best hypothesis's keypoints in the image, pixels; at most its longer side.
+    """Compute the RMS radius of the keypoints in the image, pixels; at most the longer side of the image.
 
     A keypoint beside the camera or behind it projects anywhere.
     """
