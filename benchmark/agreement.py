@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmark.rendered import runs, scenes
+from benchmark.rendered.progress import progress
 from benchmark.rendered.splits import TRAIN, TRAINING_IMAGES, VALIDATION
 from benchmark.rendered.variants import Variant
 from semcorr_lab.synthetic.categories import available
@@ -51,7 +50,7 @@ def main() -> int:
     logging.getLogger("semcorr_ros").setLevel(logging.WARNING)
     torch.set_num_threads(1)
     categories = tuple(available())
-    with _progress() as bar:
+    with progress() as bar:
         source, tried = ProceduralSource(categories), VALIDATION.pictures(args.rendered, 10 * args.rendered)
         task = bar.add_task("render", total=len(categories) * (TRAINING_IMAGES + args.rendered))
         for split, made in ((TRAIN, TRAIN.pictures(TRAINING_IMAGES)), (VALIDATION, tried)):
@@ -146,11 +145,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
     return parser.parse_args()
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 if __name__ == "__main__":

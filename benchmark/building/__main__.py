@@ -15,11 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from benchmark.building import measure
 from benchmark.rendered import scenes
+from benchmark.rendered.progress import progress
 from benchmark.rendered.splits import HELD_OUT, TRAIN, VALIDATION
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.synthetic.dataset import DatasetConfig
@@ -37,7 +35,7 @@ def main() -> int:
     folder, source = split.folder(args.work), ProceduralSource(categories)
     made = split.pictures(args.images, 10 * args.images if split != TRAIN else 0)
     rows = []
-    with _progress() as bar:
+    with progress() as bar:
         total = len(categories) * args.images
         for title, work in (("render", _render), ("truth", _truth)):
             task = bar.add_task(title, total=total)
@@ -73,11 +71,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of which images are spoiled (default: 0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     return parser.parse_args()
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 if __name__ == "__main__":

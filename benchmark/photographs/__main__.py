@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from benchmark.photographs import negatives, report, runs, splits
+from benchmark.rendered.progress import progress
 from semcorr_ros import config
 from semcorr_ros.datasets import DATASETS, Dataset
 from semcorr_ros.features import FEATURES
@@ -37,7 +37,7 @@ def main() -> int:
     opened = [(root, DATASETS.load("folder").build(root)) for root in args.roots]
     classes = [(root, data, category) for root, data in opened for category in data.categories()]
     results: list[dict[str, Any]] = []
-    with _progress() as bar:
+    with progress() as bar:
         for root, data, category in classes:
             for split in _splits(args, data, category):
                 result = _one(args, root, category, split, bar)
@@ -116,11 +116,6 @@ def _write(args: argparse.Namespace, results: list[dict[str, Any]]) -> str:
     with atomic_path(args.work / "table.md") as temporary:
         temporary.write_text(text)
     return text
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 def _arguments() -> argparse.Namespace:

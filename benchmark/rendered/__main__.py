@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from benchmark.rendered import arguments, confidence, prepare, rejection, report, runs
+from benchmark.rendered.progress import progress
 from benchmark.rendered.variants import CHOICES, MAIN, Variant, variants
 from semcorr_lab.synthetic.categories import available
 from semcorr_ros.judgement import min_score_for
@@ -42,7 +42,7 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     wrong: dict[str, dict[str, list[float]]] = {}  # by feature setting and row
     empty: list[float] = []
-    with _progress() as bar:
+    with progress() as bar:
         prepare.procedural(args, categories, bar)
         meshes = prepare.meshes(args, bar)
         for setting in [*args.settings, *(["meshes"] if meshes else [])]:
@@ -135,11 +135,6 @@ def _write(
     with atomic_path(args.markdown or args.work / f"result_{label}.md") as temporary:
         temporary.write_text(text)
     return text
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 if __name__ == "__main__":

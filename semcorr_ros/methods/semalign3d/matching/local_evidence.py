@@ -69,11 +69,13 @@ def _surface_around(
     model: ClassRepresentation, aligned: Alignment, xyz: Float[Tensor, "point 3"], count: int
 ) -> tuple[Float[Tensor, "point weighed"], Int[Tensor, "point neighbor"]]:
     """Choose the nearest visible dense points; weigh each point itself, then those. Weights sum to 1."""
+    if count == 0:
+        return xyz.new_ones(len(xyz), 1), torch.empty(len(xyz), 0, dtype=torch.long, device=xyz.device)
     cloud, facing = aligned.dense[0], model.dense.prototypes.facing
     turned = log_visibility(model, aligned.keypoints[:1], aligned.dense[:1], facing)[0].exp()
     distance = torch.cdist(xyz, cloud) / aligned.scale[0]
     weight = torch.exp(-0.5 * (distance / AROUND) ** 2) * turned * visible_share(cloud, aligned)
     weight, rows = torch.topk(weight, min(count, len(cloud)), dim=1)
     weight = weight / weight.sum(1, keepdim=True).clamp_min(1e-6)
-    alone = weight.new_full((len(xyz), 1), OWN if count else 1.0)
+    alone = weight.new_full((len(xyz), 1), OWN)
     return torch.cat([alone, (1 - OWN) * weight], 1), rows
