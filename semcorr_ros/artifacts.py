@@ -47,6 +47,8 @@ class FeatureMap:
     image_size: tuple[int, int]  # (h, w) of the original image
     backbone: str  # "<name>:<fingerprint>"; equal strings mean comparable features
     window: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: the whole image
+    # Of the cells before they were normalized, for networks that were trained on such; None: not kept.
+    lengths: Float[Tensor, "height width"] | None = None
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, boo
         name = methods.method_of(path)
     found = methods.METHODS.load(name)
     device = data.device_from(options.sources.compute)
-    model = found.load(path, device, quality_from(options.alignment))
+    model = found.load(path, device, quality_from(options.alignment)).of(category)
     if path is not None:
         backbones.check(model, bench.providers.features.backbone, path)
         if model.info.name != category:

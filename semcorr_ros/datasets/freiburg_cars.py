@@ -62,7 +62,7 @@ def _frame(root: Path, line: str) -> AnnotatedImage:
     path = first_file(root / "images" / folder, stem, SUFFIXES)
     if path is None:
         raise FileNotFoundError(f"no image {root / 'images' / folder / stem}.*")
-    x1, y1, x2, y2 = (float(cell) for cell in cells[1:5])
+    x1, y1, x2, y2, azimuth = (float(cell) for cell in cells[1:6])
     return AnnotatedImage(
         name=f"{folder}_{stem}",
         category=CATEGORY,
@@ -72,4 +72,5 @@ def _frame(root: Path, line: str) -> AnnotatedImage:
         visible=torch.zeros(0, dtype=torch.bool),
         bbox=(x1, y1, x2, y2),
         mask_path=first_file(root / "instance_masks" / folder, stem, SUFFIXES),
+        azimuth_id=int(azimuth % 360 / 45) % 8,  # as SphericalMaps bins them
     )

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float16
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -53,9 +52,11 @@ class DiskCache(FeatureExtractor):
         missing = [i for i, features in enumerate(found) if features is None]
         fresh = self._extractor.encode_batch([refs[i] for i in missing]) if missing else []
         for i, features in zip(missing, fresh, strict=True):
-            values = features.values.half()
-            found[i] = self._rounded(values, features.image_size)
-            self._store.write(paths[i], {"features": values}, {"image_size": features.image_size})
+            kept = {"features": features.values.half()}
+            if features.lengths is not None:
+                kept["lengths"] = features.lengths
+            found[i] = self._rounded(kept, features.image_size)
+            self._store.write(paths[i], kept, {"image_size": features.image_size})
         self.computed += len(missing)
         self.read += len(refs) - len(missing)
         return [features for features in found if features is not None]
@@ -70,7 +71,8 @@ class DiskCache(FeatureExtractor):
         values = tensors["features"]
         if values.ndim != 3 or tuple(header["image_size"]) != size:
             raise ValueError(f"features {tuple(values.shape)} of an image {header['image_size']}")
-        return self._rounded(values, size)
+        return self._rounded(tensors, size)
 
-    def _rounded(self, values: Float16[Tensor, "h w channel"], size: tuple[int, int]) -> FeatureMap:
-        return FeatureMap(normalize(values.float(), dim=-1), size, self.backbone)
+    def _rounded(self, kept: dict[str, Tensor], size: tuple[int, int]) -> FeatureMap:
+        values = normalize(kept["features"].float(), dim=-1)
+        return FeatureMap(values, size, self.backbone, lengths=kept.get("lengths"))

@@ -47,19 +47,15 @@ class TokenExtractor(FeatureExtractor):
         maps: dict[int, FeatureMap] = {}
         for canvas in dict.fromkeys(place.canvas for place in places):
             chosen = [i for i, place in enumerate(places) if place.canvas == canvas]
-            tokens = self.tokens(torch.stack([lay_out(refs[i].image, places[i]) for i in chosen]))
-            for i, values in zip(chosen, tokens, strict=True):
-                shown = functional.normalize(cut_out(values, places[i]), dim=-1).contiguous()
-                maps[i] = FeatureMap(shown, sizes[i], self.backbone)
+            raw = patch_tokens(self.network, torch.stack([lay_out(refs[i].image, places[i]) for i in chosen]))
+            # Normalized before any interpolation: a few of DINOv2's tokens are many times longer than their
+            # neighbours and would dominate them.
+            tokens, lengths = functional.normalize(raw, dim=-1), raw.norm(dim=-1, keepdim=True)
+            for row, i in enumerate(chosen):
+                shown = functional.normalize(cut_out(tokens[row], places[i]), dim=-1).contiguous()
+                long = cut_out(lengths[row], places[i])[..., 0]
+                maps[i] = FeatureMap(shown, sizes[i], self.backbone, lengths=long)
         return [maps[i] for i in range(len(refs))]
-
-    def tokens(self, canvases: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch h w channel"]:
-        """Compute unit-norm tokens of canvases, padding included.
-
-        Normalized before any interpolation: a few of DINOv2's tokens are many times longer than their
-        neighbours and would dominate them.
-        """
-        return functional.normalize(patch_tokens(self.network, canvases), dim=-1)
 
 
 @torch.inference_mode()

@@ -65,7 +65,8 @@ class PrecomputedFeatures(FeatureExtractor):
             raise ValueError(f"{path}: features hold NaN or infinity")
         if not values.any():
             raise ValueError(f"{path}: features are all zero")
-        return FeatureMap(normalize(values, dim=-1).to(self.config.device), size, self.backbone)
+        values = values.to(self.config.device)
+        return FeatureMap(normalize(values, dim=-1), size, self.backbone, lengths=values.norm(dim=-1))
 
     def _path(self, ref: ImageRef) -> Path:
         flip = "_flip" if ref.mirrored else ""

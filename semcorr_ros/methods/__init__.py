@@ -150,6 +150,10 @@ class Model(Protocol):
         """Names of the keypoints that were ever annotated."""
         ...
 
+    def of(self, category: str) -> Model:
+        """Return the model for a category, where a file holds several; itself where it holds one."""
+        ...
+
     def with_size(self, metric_scale: float) -> Model:
         """Return the same class with another metric size."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,11 @@ class FeatureModel:
     def prototypes_at(self, side: float) -> Prototypes:
         """Raises ValueError where no class is given."""
         return self.prototypes if self.recognizer is None else self.recognizer.prototypes_at(side)
+
+    def of(self, category: str) -> FeatureModel:
+        """Return the same for every category, but let that of the recognizer be chosen."""
+        recognizer = None if self.recognizer is None else self.recognizer.of(category)
+        return replace(self, recognizer=recognizer)
 
     def with_size(self, metric_scale: float) -> FeatureModel:
         """Return the model itself: it has no size."""

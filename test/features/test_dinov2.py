@@ -91,7 +91,11 @@ def test_a_cell_shows_the_pixels_it_says(folders):
     marked = plain.clone()
     marked[47:54, 101:107] = torch.tensor([255, 0, 0], dtype=torch.uint8)
     tokens = [
-        extractor.tokens(_canvas.lay_out(image, place((375, 500)))[None])[0] for image in (plain, marked)
+        normalize(
+            _vision_transformer.patch_tokens(network, _canvas.lay_out(image, place((375, 500)))[None])[0],
+            dim=-1,
+        )
+        for image in (plain, marked)
     ]
     change = (tokens[1] - tokens[0]).norm(dim=-1)
     assert int(change.argmax()) == 792, "column 12, row 13 of the 60 x 60 letterbox"

@@ -166,6 +166,10 @@ class SemAlign3D:
         names = zip(self.info.keypoint_names, self.representation.annotated.tolist(), strict=True)
         return tuple(name for name, annotated in names if annotated)
 
+    def of(self, category: str) -> SemAlign3D:
+        """Return the model itself: its file holds one class."""
+        return self
+
     def with_size(self, metric_scale: float) -> SemAlign3D:
         """Return the same class with another number of metres per canonical unit."""
         return replace(self, representation=replace(self.representation, metric_scale=metric_scale))

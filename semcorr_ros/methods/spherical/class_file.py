@@ -1,0 +1,142 @@
+"""The file of a mapper and its categories: one safetensors file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from semcorr_ros.artifacts import CategoryInfo, Prototypes
+from semcorr_ros.methods import SCHEMA, check_schema
+from semcorr_ros.methods.spherical.artifacts import Category, Keypoints, SphereClasses
+from semcorr_ros.methods.spherical.config import INPUTS, METRICS, HeadConfig, MatchConfig
+from semcorr_ros.methods.spherical.networks import SphereMapper
+from semcorr_ros.storage import read_tensors, write_tensors
+
+METHOD = "spherical"
+VERSION = 1
+MAPPER = "sphere_mapper."  # prefix, as in the authors' checkpoint
+LARGEST = {"channels": 16384, "width": 8192, "waves": 16, "grid": 512}
+KEYPOINTS = ("features", "spheres", "annotated", "slope", "offset")
+RECOGNIZED = ("features", "similarity_mean", "similarity_std")
+
+
+def write_classes(path: str | Path, classes: SphereClasses) -> None:
+    """Write the file atomically; the same classes give the same bytes. Features are kept as float16."""
+    tensors = {MAPPER + name: values for name, values in classes.mapper.state_dict().items()}
+    for i, category in enumerate(classes.categories):
+        for name in KEYPOINTS:
+            tensors[f"{i}.keypoints.{name}"] = _kept(name, getattr(category.keypoints, name))
+        for name in RECOGNIZED:
+            tensors[f"{i}.recognized.{name}"] = _kept(name, getattr(category.recognized_by, name))
+    write_tensors(path, tensors, _to_header(classes))
+
+
+def read_classes(path: str | Path, device: str = "cpu") -> SphereClasses:
+    """Read such a file.
+
+    Raises FileNotFoundError, ValueError for a damaged file and one of another kind, method or version.
+    """
+    tensors, header = read_tensors(path, device)
+    check_schema(path, header)
+    if header.get("method") != METHOD:
+        raise ValueError(f"{path} is no spherical class but of method {header.get('method')!r}")
+    if header.get("version") != VERSION:
+        raise ValueError(
+            f"{path} has spherical class file version {header.get('version')!r}, this package reads "
+            f"{VERSION}; train it again"
+        )
+    for name, values in tensors.items():
+        if values.is_floating_point() and not torch.isfinite(values).all():
+            raise ValueError(f"{path} is damaged: {name} holds values that are not finite")
+    try:
+        return _from_parts(tensors, header, device)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged: its header or tensors lack or garble {error}") from error
+
+
+def with_only(classes: SphereClasses, name: str) -> SphereClasses:
+    """Keep one category: what a node loads."""
+    kept = tuple(category for category in classes.categories if category.info.name == name)
+    return SphereClasses(classes.mapper, classes.matching, kept, classes.backbone, classes.provenance)
+
+
+def _kept(name: str, values: Tensor) -> Tensor:
+    return values.half() if name == "features" else values
+
+
+def _to_header(classes: SphereClasses) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "method": METHOD,
+        "version": VERSION,
+        "category": ", ".join(classes.names),
+        "backbone": classes.backbone,
+        "provenance": classes.provenance,
+        "head": asdict(classes.head),
+        "matching": asdict(classes.matching),
+        "categories": [_info_header(category.info) for category in classes.categories],
+    }
+
+
+def _info_header(info: CategoryInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "keypoint_names": list(info.keypoint_names),
+        "flip": None if info.flip is None else list(info.flip),
+        "flat": info.flat,
+        "symmetric": info.symmetric,
+        "edges": [list(edge) for edge in info.edges],
+    }
+
+
+def _from_parts(tensors: dict[str, Tensor], header: dict[str, Any], device: str) -> SphereClasses:
+    head = _checked(HeadConfig(**header["head"]))
+    matching = MatchConfig(**header["matching"])
+    if matching.metric not in METRICS or not 0 <= matching.alpha <= 1:
+        raise ValueError(f"metric {matching.metric!r} and alpha {matching.alpha!r}")
+    mapper = SphereMapper(head).to(device).requires_grad_(False).eval()
+    own = {k.removeprefix(MAPPER): v for k, v in tensors.items() if k.startswith(MAPPER)}
+    mapper.load_state_dict(own)
+    listed = enumerate(header["categories"])
+    categories = tuple(_category(i, info, tensors, head.channels) for i, info in listed)
+    provenance = {str(key): str(value) for key, value in header["provenance"].items()}
+    return SphereClasses(mapper, matching, categories, str(header["backbone"]), provenance)
+
+
+def _checked(head: HeadConfig) -> HeadConfig:
+    for name, most in LARGEST.items():
+        if not 0 <= getattr(head, name) <= most:
+            raise ValueError(f"{name} {getattr(head, name)!r}")
+    if head.inputs not in INPUTS or not head.heads or head.width % head.heads:
+        raise ValueError(f"width {head.width!r}, inputs {head.inputs!r}")
+    return head
+
+
+def _category(i: int, info: dict[str, Any], tensors: dict[str, Tensor], channels: int) -> Category:
+    parts = {name: tensors[f"{i}.keypoints.{name}"] for name in KEYPOINTS}
+    seen = {name: tensors[f"{i}.recognized.{name}"] for name in RECOGNIZED}
+    count = len(info["keypoint_names"])
+    if any(len(values) != count for values in parts.values()):
+        raise ValueError(f"{count} keypoints of {info['name']!r}")
+    if not parts["features"].shape[1] == seen["features"].shape[1] == channels:
+        raise ValueError(f"{channels} channels of {info['name']!r}")
+    parts["features"], seen["features"] = (
+        normalize(values["features"].float(), dim=-1) for values in (parts, seen)
+    )
+    return Category(
+        CategoryInfo(
+            name=info["name"],
+            keypoint_names=tuple(info["keypoint_names"]),
+            flip=None if info["flip"] is None else tuple(info["flip"]),
+            flat=bool(info["flat"]),
+            symmetric=bool(info["symmetric"]),
+            edges=tuple((int(a), int(b)) for a, b in info["edges"]),
+        ),
+        Keypoints(**parts),
+        Prototypes(**seen),
+    )

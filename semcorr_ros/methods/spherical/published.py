@@ -1,0 +1,57 @@
+"""The authors' checkpoint (VICO-UoE/SphericalMaps, `ckpts/200.pth`), read without running what it holds."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semcorr_ros.methods.spherical.class_file import MAPPER
+from semcorr_ros.methods.spherical.config import published
+from semcorr_ros.methods.spherical.networks import SphereMapper, SpherePrototypes
+
+PROTOTYPES = "prototypes."
+FIRST = "sphere_mapper.0.weight"
+CATEGORIES = "prototypes.blocks.0.attn.k.weight"
+
+
+def read_published(path: str | Path) -> tuple[SphereMapper, SpherePrototypes | None]:
+    """Read mapper and, if they are there, prototypes. Tensors may lie on any device.
+
+    Raises FileNotFoundError, ValueError for a file of another kind or of other networks.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path} is no checkpoint of plain tensors: {error}") from error
+    state = _tensors(path, found)
+    if FIRST not in state or state[FIRST].ndim != 2:
+        raise ValueError(f"{path} is no checkpoint of Spherical Maps: it lacks {FIRST}")
+    mapper = SphereMapper(published(state[FIRST].shape[1]))
+    _load(path, mapper, state, MAPPER)
+    if CATEGORIES not in state:
+        return mapper, None
+    prototypes = SpherePrototypes(mapper.config.channels, state[CATEGORIES].shape[1])
+    _load(path, prototypes, state, PROTOTYPES)
+    return mapper, prototypes
+
+
+def _tensors(path: Path, found: Any) -> dict[str, Tensor]:
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ValueError(f"{path} holds no table of tensors but {type(found).__name__}")
+    return {str(name): value.float() for name, value in found.items()}
+
+
+def _load(path: Path, network: torch.nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+    own = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit the published networks: {error}") from error
+    network.requires_grad_(False).eval()

@@ -1,0 +1,1 @@
+"""From annotated pictures and coarse viewpoints to a trained mapper and class files."""

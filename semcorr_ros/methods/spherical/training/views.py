@@ -1,0 +1,162 @@
+"""Encoded crops of training pictures, one file each: what is there is not encoded again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from semcorr_ros.artifacts import AnnotatedImage, FeatureMap
+from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.geometry import grid
+from semcorr_ros.methods.spherical.mapping import to_tokens
+from semcorr_ros.methods.spherical.training.windows import random_window, whole
+from semcorr_ros.observations import Providers, look, scene_of_sample
+from semcorr_ros.storage import read_tensors, write_tensors
+from semcorr_ros.zoom import object_window
+
+FAILURES = (ValueError, OSError)  # of one picture
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """What is encoded of a picture."""
+
+    crops: int = 4  # the object alone as in matching, then random ones; the last is the whole picture
+    side: int = 24  # tokens per side
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A training picture: where its encoded crops are, and what is known of it."""
+
+    sample: AnnotatedImage
+    category: int
+    path: Path
+    bin: int = -1  # eighth of a turn; negative = unknown
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Tokens of several crops of a picture, unit norm, and which lie on the object."""
+
+    tokens: Float[Tensor, "crop side side channel"]
+    mask: Bool[Tensor, "crop side side"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that cannot be learned from."""
+
+    name: str
+    reason: str
+
+
+def encode(
+    samples: Sequence[AnnotatedImage],
+    category: int,
+    providers: Providers,
+    how: ViewConfig,
+    folder: Path,
+    tick: Callable[[], object] = lambda: None,
+) -> tuple[list[Picture], list[Skipped]]:
+    """Encode what is missing; a picture without a readable image or mask is named and left out."""
+    pictures, skipped = [], []
+    for sample in samples:
+        path = folder / sample.category / f"{sample.name}.safetensors"
+        try:
+            if not _is_there(path, providers.features, how):
+                _encode(sample, providers, how, path)
+            pictures.append(Picture(sample, category, path))
+        except FAILURES as error:
+            skipped.append(Skipped(f"{sample.category}/{sample.name}", str(error)))
+        tick()
+    return pictures, skipped
+
+
+def read_crop(picture: Picture, which: int) -> Crops:
+    """Read one crop of a picture. Raises ValueError for a damaged file."""
+    tensors, _ = read_tensors(picture.path)
+    which %= len(tensors["tokens"])
+    return Crops(tensors["tokens"][which : which + 1].float(), tensors["mask"][which : which + 1])
+
+
+def read_object(picture: Picture) -> tuple[FeatureMap, Bool[Tensor, "h w"]]:
+    """Read the object alone, at full resolution, and which of its cells lie on the object."""
+    tensors, header = read_tensors(_object_path(picture.path))
+    values = torch.nn.functional.normalize(tensors["object"].float(), dim=-1)
+    height, width = header["image_size"]
+    window = tuple(header["window"]) if header["window"] else None
+    found = FeatureMap(values, (height, width), header["backbone"], window, tensors.get("lengths"))
+    return found, tensors["object_mask"]
+
+
+def cell_mask(mask: Bool[Tensor, "height width"], features: FeatureMap) -> Bool[Tensor, "h w"]:
+    """Tell which cells have their centre on the object."""
+    x, y = grid.centers(features).round().long().cpu().unbind(-1)
+    height, width = mask.shape
+    return mask.cpu()[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+
+
+def _is_there(path: Path, extractor: FeatureExtractor, how: ViewConfig) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        return bool(read_tensors(path)[1]["made"] == _made(extractor, how))
+    except (ValueError, KeyError):
+        return False
+
+
+def _made(extractor: FeatureExtractor, how: ViewConfig) -> list[object]:
+    return [extractor.backbone, extractor.variant, how.crops, how.side, how.seed]
+
+
+def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path: Path) -> None:
+    scene = scene_of_sample(sample, providers)
+    seen = look(scene, providers.features, providers.masks)
+    if seen.mask is None:
+        raise ValueError("it has no mask: give --masks-dir, or --masks sam")
+    mask = seen.mask.cpu()
+    maps = [seen.features]
+    around = object_window(mask) or whole(mask)
+    generator = torch.Generator().manual_seed(how.seed)
+    if providers.features.from_pixels:
+        for _ in range(how.crops - 2):
+            window = random_window(mask, around, generator)
+            maps.append(scene.window(window, providers.features))
+    if how.crops > 1 and seen.features.window is not None:
+        maps.append(scene.features)
+    masks = [cell_mask(mask, features) for features in maps]
+    if not masks[0].any():
+        raise ValueError("its mask is empty, or smaller than a cell of the features")
+    _write_object(path, seen.features, masks[0])
+    tokens = torch.cat([to_tokens(one.values[None].cpu(), how.side) for one in maps]).half()
+    tensors = {"tokens": tokens, "mask": torch.stack([_pooled(one, how.side) for one in masks])}
+    write_tensors(path, tensors, {"made": _made(providers.features, how)})
+
+
+def _write_object(path: Path, features: FeatureMap, mask: Bool[Tensor, "h w"]) -> None:
+    tensors = {"object": features.values.cpu().half(), "object_mask": mask}
+    if features.lengths is not None:
+        tensors["lengths"] = features.lengths.cpu()
+    header = {
+        "image_size": list(features.image_size),
+        "window": list(features.window or ()),
+        "backbone": features.backbone,
+    }
+    write_tensors(_object_path(path), tensors, header)
+
+
+def _object_path(path: Path) -> Path:
+    """Name the file of the object alone, which is read once: crops are read at every step."""
+    return path.with_suffix(".object.safetensors")
+
+
+def _pooled(mask: Bool[Tensor, "h w"], side: int) -> Bool[Tensor, "side side"]:
+    """Tell which tokens lie on the object by at least half."""
+    return torch.nn.functional.adaptive_avg_pool2d(mask[None, None].float(), side)[0, 0] >= 0.5
