@@ -98,7 +98,9 @@ def _material(options: TrainSphereOptions, dataset: Dataset, providers: Provider
                 f"{name!r} has {len(usable)} usable pictures of {len(found)} in split "
                 f"{options.schedule.split!r}, at least {LEAST} are needed{why}"
             )
-        pictures, skipped = pictures + usable, skipped + failed
+        mirrors = dataset.info(name).flip is not None
+        pictures += [replace(picture, mirrors=mirrors) for picture in usable]
+        skipped += failed
     infos = tuple(dataset.info(name) for name in samples)
     return Material(infos, _with_bins(options, infos, pictures, providers, bar), skipped)
 
@@ -135,8 +137,7 @@ def _with_bins(
                 "--viewpoints cameras or class take them from elsewhere, none does without"
             )
     # Nothing tells a body of revolution's sides apart: what its azimuth is called is arbitrary.
-    round_ones = {i for i, info in enumerate(infos) if info.symmetric}
-    return [replace(one, bin=-1) if one.category in round_ones else one for one in found]
+    return [replace(one, bin=-1) if infos[one.category].symmetric else one for one in found]
 
 
 def _azimuth(options: TrainSphereOptions, providers: Providers) -> viewpoints.Azimuth:
@@ -180,15 +181,16 @@ def _mapper(
 
 
 def _train_config(options: TrainSphereOptions) -> TrainConfig:
-    schedule = options.schedule
+    schedule, device = options.schedule, data.device_from(options.sources.compute)
     weights = dict.fromkeys(options.head.without, 0.0)
     return TrainConfig(
         steps=schedule.steps,
         batch=schedule.batch,
         lr=schedule.lr,
         hinge=options.head.hinge,
+        mirror=not options.head.no_mirror,
         seed=schedule.seed,
-        precision=options.sources.features.precision or "fp32",
+        precision=schedule.train_precision or ("bf16" if device.startswith("cuda") else "fp32"),
         **weights,  # type: ignore[arg-type]
     )
 

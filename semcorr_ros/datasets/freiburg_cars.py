@@ -72,5 +72,5 @@ def _frame(root: Path, line: str) -> AnnotatedImage:
         visible=torch.zeros(0, dtype=torch.bool),
         bbox=(x1, y1, x2, y2),
         mask_path=first_file(root / "instance_masks" / folder, stem, SUFFIXES),
-        azimuth_id=int(azimuth % 360 / 45) % 8,  # as SphericalMaps bins them
+        azimuth_id=round(azimuth % 360 / 45) % 8,
     )

@@ -69,6 +69,9 @@ class ScheduleOptions:
     split: str = option("trn", "of the data set", choices=SPLITS)
     max_images: int | None = option(None, "a random subset of so many per category", 1, metavar="N")
     held_out: float = option(0.1, "share of the pictures that only the curve sees", 0.0, 0.9, metavar="X")
+    train_precision: str = option(
+        "", "of the matrix products (default: bf16 on a GPU, else fp32)", choices=("fp32", "bf16")
+    )
     crops: int = option(4, "encoded per picture", 1, 100, metavar="N")
 
 
@@ -88,6 +91,7 @@ class HeadOptions:
     hinge: str = option(
         "released", "of the orientation: squared from 1, or the paper's linear from 0.7", choices=HINGES
     )
+    no_mirror: bool = option(False, "train on pictures as they are, as published")
     alpha: float = option(0.2, "weight of the sphere in matching", 0.0, 1.0, metavar="X")
     metric: str = option(
         "", "how features are compared (default: l2 for sd_dino, else cosine)", choices=("cosine", "l2")

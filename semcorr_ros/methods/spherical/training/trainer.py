@@ -21,7 +21,7 @@ from semcorr_ros.methods.spherical.training.checkpoint import Run, restore, save
 from semcorr_ros.methods.spherical.training.views import Picture, read_crop
 
 LOSSES = ("reconstruction", "relative_distance", "orientation", "viewpoint")
-PER_PICTURE = 128  # patches that are reconstructed; neighbours are nearly the same
+PER_PICTURE = 32  # patches that are reconstructed; neighbours are nearly the same
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class TrainConfig:
     orientation: float = 0.3
     viewpoint: float = 0.1
     hinge: str = "released"
+    # Half of the crops are mirrored, where the class is its own mirror image, and their viewpoints with them.
+    # Published: no. Without, thirty pictures per class do not teach which side is which.
+    mirror: bool = True
     seed: int = 0
     save_every: int = 50
     report_every: int = 20  # steps between two rows of the loss curve
@@ -79,7 +82,7 @@ def train(
     restore(run, checkpoint, identity)
     try:
         while run.step < config.steps:
-            batch = draw(pictures, config.batch, _draws(config, run.step), device)
+            batch = draw(pictures, config.batch, _draws(config, run.step), device, config.mirror)
             value = _one_step(run, batch, config)
             if run.step % config.report_every == 0 or run.step == config.steps:
                 run.losses.append({"step": run.step, **value, **_held_out(run, held_out, config, device)})
@@ -91,18 +94,21 @@ def train(
     return run
 
 
-def draw(pictures: Sequence[Picture], count: int, draws: torch.Generator, device: str) -> Batch:
+def draw(
+    pictures: Sequence[Picture], count: int, draws: torch.Generator, device: str, mirror: bool = False
+) -> Batch:
     """Draw crops of pictures, categories in turn so that none is forgotten. Raises ValueError for a damaged
     file."""
     by_category: dict[int, list[Picture]] = {}
     for picture in pictures:
         by_category.setdefault(picture.category, []).append(picture)
     order = sorted(by_category)
-    first, *rest = torch.randint(1 << 30, (1 + 2 * count,), generator=draws).tolist()
+    first, *rest = torch.randint(1 << 30, (1 + 3 * count,), generator=draws).tolist()
     chosen = []
     for i in range(count):
         among = by_category[order[(first + i) % len(order)]]
-        chosen.append((among[rest[2 * i] % len(among)], rest[2 * i + 1]))
+        picture = among[rest[3 * i] % len(among)]
+        chosen.append(_Crop(picture, rest[3 * i + 1], mirror and picture.mirrors and rest[3 * i + 2] % 2 == 1))
     return _batch(chosen, device)
 
 
@@ -162,18 +168,34 @@ def _held_out(run: Run, pictures: Sequence[Picture], config: TrainConfig, device
     """Compute the losses on pictures that nothing is learned from: the same crops every time."""
     if not pictures:
         return {}
-    batch = _batch([(picture, 0) for picture in pictures], device)
+    batch = _batch([_Crop(picture, 0, mirrored=False) for picture in pictures], device)
     found = loss(run.networks, batch, config, _draws(config, 0, 2))
     return {f"held_out_{name}": float(value) for name, value in found.items()}
 
 
-def _batch(chosen: Sequence[tuple[Picture, int]], device: str) -> Batch:
-    crops = [read_crop(picture, which) for picture, which in chosen]
+@dataclass(frozen=True)
+class _Crop:
+    picture: Picture
+    which: int
+    mirrored: bool
+
+    @property
+    def bin(self) -> int:
+        """Of the mirrored picture: that of the other side."""
+        known = self.picture.bin
+        return -known % losses.BINS if self.mirrored and known >= 0 else known
+
+
+def _batch(chosen: Sequence[_Crop], device: str) -> Batch:
+    crops = [read_crop(one.picture, one.which) for one in chosen]
+    flips = [one.mirrored for one in chosen]
+    tokens = [c.tokens.flip(2) if flip else c.tokens for c, flip in zip(crops, flips, strict=True)]
+    masks = [c.mask.flip(2) if flip else c.mask for c, flip in zip(crops, flips, strict=True)]
     return Batch(
-        torch.cat([crop.tokens for crop in crops]).to(device),
-        torch.cat([crop.mask for crop in crops]).to(device),
-        torch.tensor([picture.category for picture, _ in chosen], device=device),
-        torch.tensor([picture.bin for picture, _ in chosen], device=device),
+        torch.cat(tokens).to(device),
+        torch.cat(masks).to(device),
+        torch.tensor([one.picture.category for one in chosen], device=device),
+        torch.tensor([one.bin for one in chosen], device=device),
     )
 
 

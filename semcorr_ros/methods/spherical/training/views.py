@@ -39,6 +39,7 @@ class Picture:
     category: int
     path: Path
     bin: int = -1  # eighth of a turn; negative = unknown
+    mirrors: bool = False  # the mirrored picture shows the class as well
 
 
 @dataclass(frozen=True)
