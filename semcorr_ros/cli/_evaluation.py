@@ -72,14 +72,18 @@ def categories(bench: Bench) -> list[str]:
     options = bench.options
     if options.which.category:
         return [options.which.category]
-    if options.what.class_file:
-        raise ValueError("--all-categories takes --class-dir, a class file is of one category")
     found = bench.dataset.categories()
+    if options.what.class_file:
+        held = methods.categories_of(options.what.class_file)
+        if len(held) == 1:
+            raise ValueError("--all-categories takes --class-dir: this class file is of one category")
+        found = [name for name in found if name in held]
     if options.what.class_dir:
         found = [name for name in found if (options.what.class_dir / f"{name}.safetensors").is_file()]
     if not found:
         known = ", ".join(bench.dataset.categories())
-        raise ValueError(f"no <category>.safetensors of {known} in {options.what.class_dir}")
+        where = options.what.class_file or options.what.class_dir
+        raise ValueError(f"no class of {known} in {where}")
     return found
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.cli._options.train_sphere import TrainSphereOptions
-from semcorr_ros.methods.spherical.mapping import map_sphere
-from semcorr_ros.methods.spherical.networks import SphereMapper
+from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere
 from semcorr_ros.methods.spherical.training.views import Picture, read_object
 from semcorr_ros.storage import read_image, write_image
 from semcorr_ros.visualization.curve_picture import curve_picture

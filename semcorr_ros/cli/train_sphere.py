@@ -22,12 +22,12 @@ from semcorr_ros.cli._progress import counted
 from semcorr_ros.cli._sphere_report import print_summary, write_pictures
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.features._sphere_mapper import HeadConfig, SphereMapper
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.spherical.artifacts import SphereClasses
 from semcorr_ros.methods.spherical.class_file import with_only, write_classes
-from semcorr_ros.methods.spherical.config import HeadConfig, MatchConfig, head_for, metric_for
+from semcorr_ros.methods.spherical.config import MatchConfig, head_for, metric_for
 from semcorr_ros.methods.spherical.losses import BINS
-from semcorr_ros.methods.spherical.networks import SphereMapper
 from semcorr_ros.methods.spherical.published import read_published
 from semcorr_ros.methods.spherical.training import viewpoints
 from semcorr_ros.methods.spherical.training.summary import summarize
@@ -102,7 +102,7 @@ def _material(options: TrainSphereOptions, dataset: Dataset, providers: Provider
         pictures += [replace(picture, mirrors=mirrors) for picture in usable]
         skipped += failed
     infos = tuple(dataset.info(name) for name in samples)
-    return Material(infos, _with_bins(options, infos, pictures, providers, bar), skipped)
+    return Material(infos, _with_viewpoints(options, infos, pictures, providers, bar), skipped)
 
 
 def _samples(dataset: Dataset, options: TrainSphereOptions, category: str) -> list[AnnotatedImage]:
@@ -117,7 +117,7 @@ def _samples(dataset: Dataset, options: TrainSphereOptions, category: str) -> li
     return [images[i] for i in order[:most].sort().values.tolist()]
 
 
-def _with_bins(
+def _with_viewpoints(
     options: TrainSphereOptions,
     infos: Sequence[CategoryInfo],
     pictures: list[Picture],
@@ -129,18 +129,19 @@ def _with_bins(
         return pictures
     task = bar.add_task("viewpoints", total=len(pictures))
     with torch.no_grad():
-        found = viewpoints.with_bins(pictures, _azimuth(options, providers), partial(bar.advance, task))
+        towards = _towards(options, providers)
+        found = viewpoints.with_viewpoints(pictures, towards, partial(bar.advance, task))
     for i, info in enumerate(infos):
-        if not any(picture.bin >= 0 for picture in found if picture.category == i):
+        if not any(picture.towards for picture in found if picture.category == i):
             raise ValueError(
                 f"no picture of {info.name!r} has a viewpoint (--viewpoints {source}): "
                 "--viewpoints cameras or class take them from elsewhere, none does without"
             )
     # Nothing tells a body of revolution's sides apart: what its azimuth is called is arbitrary.
-    return [replace(one, bin=-1) if infos[one.category].symmetric else one for one in found]
+    return [replace(one, towards=None) if infos[one.category].symmetric else one for one in found]
 
 
-def _azimuth(options: TrainSphereOptions, providers: Providers) -> viewpoints.Azimuth:
+def _towards(options: TrainSphereOptions, providers: Providers) -> viewpoints.Towards:
     source = options.views.viewpoints
     if source == "cameras":
         return viewpoints.of_cameras(options.views.cameras_dir or options.dataset.root / "Cameras")
@@ -212,7 +213,8 @@ def _classes(
     extractor: FeatureExtractor,
     bar: Progress,
 ) -> SphereClasses:
-    matching = MatchConfig(options.head.alpha, options.head.metric or metric_for(extractor.backbone))
+    metric = options.head.metric or metric_for(extractor.backbone)
+    matching = MatchConfig(options.head.alpha, metric, inside=options.head.published is None)
     task = bar.add_task("summarize", total=len(material.infos))
     categories = []
     for i, info in enumerate(material.infos):
@@ -245,7 +247,7 @@ def _report(
         "categories": {
             info.name: {
                 "pictures": len(material.of(i)),
-                "viewpoints": [sum(p.bin == b for p in material.of(i)) for b in range(BINS)],
+                "viewpoints": _counted(material.of(i)),
                 "keypoints": int(classes.categories[i].keypoints.annotated.sum()),
             }
             for i, info in enumerate(material.infos)
@@ -259,3 +261,9 @@ def _report(
         "class_file": {"path": str(options.output.output), "bytes": options.output.output.stat().st_size},
         "peak_memory": peak_memory(),
     }
+
+
+def _counted(pictures: Sequence[Picture]) -> list[int]:
+    """Count the pictures of every eighth of a turn."""
+    found = [viewpoints.bin_of(picture.towards) for picture in pictures if picture.towards is not None]
+    return [found.count(b) for b in range(BINS)]

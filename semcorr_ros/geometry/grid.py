@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import FeatureMap
@@ -62,6 +62,13 @@ def cell_size(features: FeatureMap) -> tuple[float, float]:
     _, _, width, height = window(features)
     h, w, _ = features.values.shape
     return width / w, height / h
+
+
+def cells_of(mask: Bool[Tensor, "height width"], features: FeatureMap) -> Bool[Tensor, "h w"]:
+    """Tell which cells of a feature map have their centre in a mask of the image, on the mask's device."""
+    height, width = mask.shape
+    x, y = centers(features).round().long().to(mask.device).unbind(-1)
+    return mask[y.clamp(0, height - 1), x.clamp(0, width - 1)]
 
 
 def features_at(features: FeatureMap, pixels: Float[Tensor, "point 2"]) -> Float[Tensor, "point channel"]:

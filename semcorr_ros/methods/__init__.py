@@ -195,6 +195,17 @@ def method_of(path: str | Path) -> str:
     return str(header.get("method", DEFAULT)) if isinstance(header, dict) else DEFAULT
 
 
+def categories_of(path: str | Path) -> list[str]:
+    """Read which categories a file holds: one, or several where its method learns them together.
+
+    Raises as `read_origin`.
+    """
+    header = read_header(path)
+    check_schema(path, header)
+    listed = header.get("categories")
+    return [str(one["name"]) for one in listed] if listed else [read_origin(path).category]
+
+
 def read_origin(path: str | Path) -> Origin:
     """Read what a class was built on, from the header alone. Raises as `load`."""
     header = read_header(path)
@@ -216,9 +227,16 @@ def check_schema(path: str | Path, header: Any) -> None:
 def load(path: str | Path, device: str = "cpu", quality: Quality = FAST) -> Model:
     """Read a class file by the method that it names.
 
-    Raises FileNotFoundError, ValueError for a damaged file, one of another kind, version or method.
+    Raises FileNotFoundError, ValueError for a damaged file, one of another kind, version or method, and one
+    of several classes.
     """
     name = method_of(path)
     if name not in METHODS.names():
         raise ValueError(f"{path} is of method {name!r}, this package has {', '.join(METHODS.names())}")
+    held = categories_of(path)
+    if len(held) > 1:
+        raise ValueError(
+            f"{path} holds the classes {', '.join(held)}: give a file of one (train_sphere --split-dir writes "
+            "them)"
+        )
     return METHODS.load(name).load(Path(path), device, quality)

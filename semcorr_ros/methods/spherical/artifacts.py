@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import CategoryInfo, Prototypes
-from semcorr_ros.methods.spherical.config import HeadConfig, MatchConfig
-from semcorr_ros.methods.spherical.networks import SphereMapper
+from semcorr_ros.features._sphere_mapper import HeadConfig, SphereMapper
+from semcorr_ros.methods.spherical.config import MatchConfig
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,21 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import CategoryInfo, Prototypes
+from semcorr_ros.features._sphere_mapper import PREFIX, read_mapper
 from semcorr_ros.methods import SCHEMA, check_schema
 from semcorr_ros.methods.spherical.artifacts import Category, Keypoints, SphereClasses
-from semcorr_ros.methods.spherical.config import INPUTS, METRICS, HeadConfig, MatchConfig
-from semcorr_ros.methods.spherical.networks import SphereMapper
+from semcorr_ros.methods.spherical.config import METRICS, MatchConfig
 from semcorr_ros.storage import read_tensors, write_tensors
 
 METHOD = "spherical"
 VERSION = 1
-MAPPER = "sphere_mapper."  # prefix, as in the authors' checkpoint
-LARGEST = {"channels": 16384, "width": 8192, "waves": 16, "grid": 512}
 KEYPOINTS = ("features", "spheres", "annotated", "slope", "offset")
 RECOGNIZED = ("features", "similarity_mean", "similarity_std")
 
 
 def write_classes(path: str | Path, classes: SphereClasses) -> None:
     """Write the file atomically; the same classes give the same bytes. Features are kept as float16."""
-    tensors = {MAPPER + name: values for name, values in classes.mapper.state_dict().items()}
+    tensors = {PREFIX + name: values for name, values in classes.mapper.state_dict().items()}
     for i, category in enumerate(classes.categories):
         for name in KEYPOINTS:
             tensors[f"{i}.keypoints.{name}"] = _kept(name, getattr(category.keypoints, name))
@@ -95,26 +93,14 @@ def _info_header(info: CategoryInfo) -> dict[str, Any]:
 
 
 def _from_parts(tensors: dict[str, Tensor], header: dict[str, Any], device: str) -> SphereClasses:
-    head = _checked(HeadConfig(**header["head"]))
+    mapper = read_mapper(tensors, header["head"], device)
     matching = MatchConfig(**header["matching"])
     if matching.metric not in METRICS or not 0 <= matching.alpha <= 1:
         raise ValueError(f"metric {matching.metric!r} and alpha {matching.alpha!r}")
-    mapper = SphereMapper(head).to(device).requires_grad_(False).eval()
-    own = {k.removeprefix(MAPPER): v for k, v in tensors.items() if k.startswith(MAPPER)}
-    mapper.load_state_dict(own)
     listed = enumerate(header["categories"])
-    categories = tuple(_category(i, info, tensors, head.channels) for i, info in listed)
+    categories = tuple(_category(i, info, tensors, mapper.config.channels) for i, info in listed)
     provenance = {str(key): str(value) for key, value in header["provenance"].items()}
     return SphereClasses(mapper, matching, categories, str(header["backbone"]), provenance)
-
-
-def _checked(head: HeadConfig) -> HeadConfig:
-    for name, most in LARGEST.items():
-        if not 0 <= getattr(head, name) <= most:
-            raise ValueError(f"{name} {getattr(head, name)!r}")
-    if head.inputs not in INPUTS or not head.heads or head.width % head.heads:
-        raise ValueError(f"width {head.width!r}, inputs {head.inputs!r}")
-    return head
 
 
 def _category(i: int, info: dict[str, Any], tensors: dict[str, Tensor], channels: int) -> Category:

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEAD = 64  # channels of an attention head, as published
+from semcorr_ros.features._sphere_mapper import HEAD, HeadConfig
+
 NARROWEST = 128  # channels of a mapper; half of a small backbone's own would hold too little
 
 METRICS = ("cosine", "l2")
-INPUTS = ("unit", "raw")
-
-
-@dataclass(frozen=True)
-class HeadConfig:
-    """Networks on top of a backbone (Spherical Maps, Section 3.2; the authors' release)."""
-
-    channels: int  # of the backbone
-    width: int  # of the mapper
-    # Waves per axis that tell a token where it lies. Published: 0, as DINOv2's tokens know. Those of
-    # convolutions do not, and without it a picture and its mirror image are the same set of tokens.
-    waves: int = 2
-    grid: int = 24  # tokens per side that the mapper is trained on; published: 32
-    everywhere: bool = False  # True, published: matching maps every cell; else grid x grid, interpolated
-    inputs: str = "unit"  # length of the tokens that go in; published: "raw", as the backbone gives them
-
-    @property
-    def heads(self) -> int:
-        return self.width // HEAD
 
 
 @dataclass(frozen=True)
@@ -35,6 +17,7 @@ class MatchConfig:
 
     alpha: float = 0.2
     metric: str = "cosine"  # "l2" for concatenated features, as of sd_dino
+    inside: bool = True  # only cells of the object's outline, where that is known. Published: no
 
 
 def head_for(channels: int, grid: int = 24, waves: int = 2) -> HeadConfig:

@@ -47,25 +47,25 @@ def reconstruction(
 def viewpoint(
     spheres: Float[Tensor, "picture h w 3"],
     mask: Bool[Tensor, "picture h w"],
-    bins: Int[Tensor, "picture"],
-    count: int = BINS,
+    towards: Float[Tensor, "picture 3"],
 ) -> Float[Tensor, ""]:
     """Compare mean directions of the maps with those of the viewpoints (Eq. 2), also across categories.
 
-    bins: eighths of a turn; negative = unknown, which takes no part, as a picture without an object does.
+    towards: unit vectors from the object to the camera, such as `direction_of` a coarse azimuth; NaN =
+    unknown, which takes no part, as a picture without an object does.
     """
-    known = (bins >= 0) & mask.flatten(1).any(1)
+    known = torch.isfinite(towards).all(-1) & mask.flatten(1).any(1)
     if not known.any():
         return spheres.new_zeros(())
     means = (spheres * mask[..., None]).flatten(1, 2).mean(1)[known]
     means = functional.normalize(means, dim=-1)
-    return functional.mse_loss(means @ means.T, viewpoint_agreement(bins[known], count).to(means))
+    return functional.mse_loss(means @ means.T, towards[known] @ towards[known].T)
 
 
-def viewpoint_agreement(bins: Int[Tensor, "picture"], count: int = BINS) -> Float[Tensor, "picture picture"]:
-    """Compute the cosine between the azimuths of every two pictures."""
-    angle = bins.float() * (2 * math.pi / count)
-    return (angle[:, None] - angle[None]).cos()
+def direction_of(turn: float) -> Float[Tensor, "3"]:
+    """Return the horizontal direction of an azimuth in turns."""
+    angle = 2 * math.pi * turn
+    return torch.tensor([math.cos(angle), math.sin(angle), 0.0])
 
 
 def draw_triplets(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
@@ -41,6 +41,13 @@ def similarity(query: Query, target: Mapping, config: MatchConfig) -> Float[Tens
     if config.metric == "l2":
         features, spheres = _minus_distance(features), _minus_distance(spheres)
     return (1 - config.alpha) * features + config.alpha * spheres
+
+
+def only_inside(rated: Float[Tensor, "point h w"], inside: Bool[Tensor, "h w"]) -> Float[Tensor, "point h w"]:
+    """Rate cells off the object like the worst on it; all as they are where none is on it."""
+    if not inside.any() or not len(rated):
+        return rated
+    return torch.where(inside, rated, rated[:, inside].amin())
 
 
 def as_score(similarities: Float[Tensor, "*batch"], config: MatchConfig) -> Float[Tensor, "*batch"]:

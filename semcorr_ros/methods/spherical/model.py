@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from semcorr_ros import backbones
 from semcorr_ros.artifacts import CategoryInfo, Correspondences, KeypointState, Observation, Prototypes
+from semcorr_ros.features._sphere_mapper import map_sphere
 from semcorr_ros.geometry import grid
 from semcorr_ros.methods import Placed, Search
 from semcorr_ros.methods.spherical.artifacts import Category, SphereClasses
-from semcorr_ros.methods.spherical.mapping import map_sphere
-from semcorr_ros.methods.spherical.matching import Mapping, Query, as_score, best_cells, similarity
+from semcorr_ros.methods.spherical.matching import (
+    Mapping,
+    Query,
+    as_score,
+    best_cells,
+    only_inside,
+    similarity,
+)
 
 SEEN = 0.5  # score from which a keypoint counts as seen
 SHOWN = 0.5  # share of a class's keypoints that a picture of it shows: the better half makes the confidence
@@ -48,11 +55,8 @@ class Mapped:
     @property
     def facts(self) -> dict[str, Any]:
         """Say the mean direction of the map: about where the camera is, seen from the object."""
-        on = torch.ones_like(self.spheres[..., 0], dtype=torch.bool)
-        if self.seen.mask is not None and self.seen.mask.any():
-            x, y = grid.centers(self.seen.features).round().long().unbind(-1)
-            on = self.seen.mask[y.clamp(0, len(self.seen.mask) - 1), x.clamp(0, self.seen.mask.shape[1] - 1)]
-        mean = torch.nn.functional.normalize(self.spheres[on].sum(0), dim=-1)
+        on = self.spheres[self._outline] if self._outline.any() else self.spheres.flatten(0, 1)
+        mean = torch.nn.functional.normalize(on.sum(0), dim=-1)
         return {"mean_direction": [round(float(v), 4) for v in mean]}
 
     def keypoints(self, ids: Int[Tensor, "point"]) -> Correspondences:
@@ -62,7 +66,7 @@ class Mapped:
         known = self.category.keypoints
         ids = ids.to(known.features.device)
         query = Query(known.features[ids], known.spheres[ids])
-        found, rated = best_cells(similarity(query, self._mapping, self.classes.matching), self.seen)
+        found, rated = best_cells(self._rate(query), self.seen)
         score = torch.sigmoid(known.slope[ids] * rated + known.offset[ids])
         score = torch.where(known.annotated[ids], score, 0.0)
         unseen = score < SEEN
@@ -80,11 +84,19 @@ class Mapped:
         points = points.to(self.seen.features.values)
         cells = replace(self.seen.features, values=self.spheres)
         query = Query(grid.features_at(self.seen.features, points), grid.features_at(cells, points))
-        return similarity(query, target._mapping, self.classes.matching)
+        return target._rate(query)
 
-    @property
-    def _mapping(self) -> Mapping:
-        return Mapping(self.seen.features.values, self.spheres)
+    def _rate(self, query: Query) -> Float[Tensor, "point h w"]:
+        mapping, how = Mapping(self.seen.features.values, self.spheres), self.classes.matching
+        rated = similarity(query, mapping, how)
+        return only_inside(rated, self._outline) if how.inside else rated
+
+    @cached_property
+    def _outline(self) -> Bool[Tensor, "h w"]:
+        """Cells on the object; none where its outline is not known."""
+        if self.seen.mask is None:
+            return torch.zeros_like(self.spheres[..., 0], dtype=torch.bool)
+        return grid.cells_of(self.seen.mask, self.seen.features)
 
 
 @dataclass(frozen=True)

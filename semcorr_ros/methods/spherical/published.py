@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semcorr_ros.methods.spherical.class_file import MAPPER
+from semcorr_ros.features._sphere_mapper import PREFIX, SphereMapper
 from semcorr_ros.methods.spherical.config import published
-from semcorr_ros.methods.spherical.networks import SphereMapper, SpherePrototypes
+from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
 
 PROTOTYPES = "prototypes."
 FIRST = "sphere_mapper.0.weight"
@@ -34,7 +34,7 @@ def read_published(path: str | Path) -> tuple[SphereMapper, SpherePrototypes | N
     if FIRST not in state or state[FIRST].ndim != 2:
         raise ValueError(f"{path} is no checkpoint of Spherical Maps: it lacks {FIRST}")
     mapper = SphereMapper(published(state[FIRST].shape[1]))
-    _load(path, mapper, state, MAPPER)
+    _load(path, mapper, state, PREFIX)
     if CATEGORIES not in state:
         return mapper, None
     prototypes = SpherePrototypes(mapper.config.channels, state[CATEGORIES].shape[1])

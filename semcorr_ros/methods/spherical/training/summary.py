@@ -12,12 +12,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from semcorr_ros.artifacts import CategoryInfo, FeatureMap, Prototypes
+from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere
 from semcorr_ros.geometry import grid
 from semcorr_ros.methods.spherical.artifacts import Category, Keypoints
 from semcorr_ros.methods.spherical.config import MatchConfig
-from semcorr_ros.methods.spherical.mapping import map_sphere
 from semcorr_ros.methods.spherical.matching import Mapping, Query, similarity
-from semcorr_ros.methods.spherical.networks import SphereMapper
 from semcorr_ros.methods.spherical.training.views import Picture, read_object
 
 PLACES = 128  # of the sphere, for recognition

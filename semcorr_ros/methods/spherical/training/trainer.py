@@ -5,6 +5,7 @@ Every step draws its batch from (seed, step) alone, so that a run that was kille
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,14 +14,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from semcorr_ros.features._sphere_mapper import HeadConfig, SphereMapper, as_input
 from semcorr_ros.methods.spherical import losses
-from semcorr_ros.methods.spherical.config import HeadConfig
-from semcorr_ros.methods.spherical.mapping import as_input
-from semcorr_ros.methods.spherical.networks import SphereMapper, SpherePrototypes
+from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
 from semcorr_ros.methods.spherical.training.checkpoint import Run, restore, save
 from semcorr_ros.methods.spherical.training.views import Picture, read_crop
 
+LONGEST_STEP = 1.0  # length of a gradient: at twice the published rate a few would throw it off
 LOSSES = ("reconstruction", "relative_distance", "orientation", "viewpoint")
+TOGETHER = 2  # categories in a batch: viewpoints are compared in pairs, and those within one say more
 PER_PICTURE = 32  # patches that are reconstructed; neighbours are nearly the same
 
 
@@ -30,7 +32,8 @@ class TrainConfig:
 
     steps: int = 400
     batch: int = 16
-    lr: float = 1e-3
+    lr: float = 1e-3  # at first; falls as half a cosine. Published: constant, over ten times as many steps
+    falling: bool = True
     reconstruction: float = 1.0
     relative_distance: float = 0.3
     orientation: float = 0.3
@@ -59,7 +62,7 @@ class Batch:
     tokens: Float[Tensor, "picture side side channel"]
     mask: Bool[Tensor, "picture side side"]
     category: Int[Tensor, "picture"]
-    bins: Int[Tensor, "picture"]
+    towards: Float[Tensor, "picture 3"]  # NaN = unknown
 
 
 def train(
@@ -97,8 +100,10 @@ def train(
 def draw(
     pictures: Sequence[Picture], count: int, draws: torch.Generator, device: str, mirror: bool = False
 ) -> Batch:
-    """Draw crops of pictures, categories in turn so that none is forgotten. Raises ValueError for a damaged
-    file."""
+    """Draw crops of pictures of a few categories, in turn so that none is forgotten.
+
+    Raises ValueError for a damaged file.
+    """
     by_category: dict[int, list[Picture]] = {}
     for picture in pictures:
         by_category.setdefault(picture.category, []).append(picture)
@@ -106,9 +111,11 @@ def draw(
     first, *rest = torch.randint(1 << 30, (1 + 3 * count,), generator=draws).tolist()
     chosen = []
     for i in range(count):
-        among = by_category[order[(first + i) % len(order)]]
+        among = by_category[order[(first + i % TOGETHER) % len(order)]]
         picture = among[rest[3 * i] % len(among)]
-        chosen.append(_Crop(picture, rest[3 * i + 1], mirror and picture.mirrors and rest[3 * i + 2] % 2 == 1))
+        chosen.append(
+            _Crop(picture, rest[3 * i + 1], mirror and picture.mirrors and rest[3 * i + 2] % 2 == 1)
+        )
     return _batch(chosen, device)
 
 
@@ -123,7 +130,7 @@ def loss(
         "reconstruction": losses.reconstruction(features, rebuilt),
         "relative_distance": losses.relative_distance(near),
         "orientation": losses.orientation(turned, losses.HINGES[config.hinge]),
-        "viewpoint": losses.viewpoint(spheres, batch.mask, batch.bins),
+        "viewpoint": losses.viewpoint(spheres, batch.mask, batch.towards),
     }
     return found | {"total": sum(getattr(config, name) * value for name, value in found.items())}
 
@@ -153,11 +160,15 @@ def _start(pictures: Sequence[Picture], head: HeadConfig, config: TrainConfig, d
 
 def _one_step(run: Run, batch: Batch, config: TrainConfig) -> dict[str, float]:
     draws = _draws(config, run.step, 1)
+    share = 0.5 * (1 + math.cos(math.pi * run.step / config.steps)) if config.falling else 1.0
+    for group in run.optimizer.param_groups:
+        group["lr"] = config.lr * share
     kind = batch.tokens.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bf16"):
         found = loss(run.networks, batch, config, draws)
     run.optimizer.zero_grad(set_to_none=True)
     found["total"].backward()
+    torch.nn.utils.clip_grad_norm_(run.networks.parameters(), LONGEST_STEP)
     run.optimizer.step()
     run.step += 1
     return {name: float(value.detach()) for name, value in found.items()}
@@ -180,10 +191,12 @@ class _Crop:
     mirrored: bool
 
     @property
-    def bin(self) -> int:
-        """Of the mirrored picture: that of the other side."""
-        known = self.picture.bin
-        return -known % losses.BINS if self.mirrored and known >= 0 else known
+    def towards(self) -> tuple[float, float, float]:
+        """Of the mirrored picture: the camera on the other side."""
+        if self.picture.towards is None:
+            return (math.nan, math.nan, math.nan)
+        x, y, z = self.picture.towards
+        return (x, -y, z) if self.mirrored else (x, y, z)
 
 
 def _batch(chosen: Sequence[_Crop], device: str) -> Batch:
@@ -195,7 +208,7 @@ def _batch(chosen: Sequence[_Crop], device: str) -> Batch:
         torch.cat(tokens).to(device),
         torch.cat(masks).to(device),
         torch.tensor([one.picture.category for one in chosen], device=device),
-        torch.tensor([one.bin for one in chosen], device=device),
+        torch.tensor([one.towards for one in chosen], device=device),
     )
 
 
@@ -204,8 +217,8 @@ def _draws(config: TrainConfig, step: int, stream: int = 0) -> torch.Generator:
 
 
 def _identity(pictures: Sequence[Picture], head: HeadConfig, config: TrainConfig) -> dict[str, object]:
-    """List what must agree for a run to go on: all but its length and how often it reports."""
-    free = ("steps", "save_every", "report_every")
+    """List what must agree for a run to go on: all but how often it reports."""
+    free = ("save_every", "report_every")
     kept = {key: value for key, value in asdict(config).items() if key not in free}
-    shown = [f"{p.sample.category}/{p.sample.name}:{p.bin}" for p in pictures]
+    shown = [[p.sample.category, p.sample.name, list(p.towards or ())] for p in pictures]
     return {**kept, **asdict(head), "pictures": shown}

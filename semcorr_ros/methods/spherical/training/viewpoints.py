@@ -14,48 +14,58 @@ from torch import Tensor
 from semcorr_ros import methods
 from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.methods import Model, Search
-from semcorr_ros.methods.spherical.losses import BINS
+from semcorr_ros.methods.spherical.losses import BINS, direction_of
 from semcorr_ros.methods.spherical.training.views import Picture
 from semcorr_ros.observations import Providers, observe
 from semcorr_ros.storage import read_json
 
 SOURCES = ("annotation", "cameras", "class", "none")
 LEAST_SURE = 0.3  # confidence of an alignment that is believed
-Azimuth = Callable[[AnnotatedImage], float | None]  # in turns; None: unknown
+Direction = tuple[float, float, float]
+Towards = Callable[[AnnotatedImage], Direction | None]  # the camera, from the object, in the class's frame
 
 
-def with_bins(
-    pictures: Sequence[Picture], azimuth: Azimuth, on_picture: Callable[[], object]
+def with_viewpoints(
+    pictures: Sequence[Picture], towards: Towards, on_picture: Callable[[], object]
 ) -> list[Picture]:
-    """Give every picture the eighth of a turn that it was taken from, as far as it is known."""
+    """Give every picture the direction that it was taken from, as far as it is known."""
     found = []
     for picture in pictures:
-        turn = azimuth(picture.sample)
-        found.append(replace(picture, bin=-1 if turn is None else bin_of(turn)))
+        found.append(replace(picture, towards=towards(picture.sample)))
         on_picture()
     return found
 
 
-def bin_of(turn: float) -> int:
-    """Return the nearest eighth of a turn, as SPair-71k counts them; 0 is the front."""
-    return round(turn % 1.0 * BINS) % BINS
+def coarse(towards: Direction) -> Direction:
+    """Keep of a direction the nearest eighth of a turn about the upright axis: what people annotate."""
+    turn = math.atan2(towards[1], towards[0]) / (2 * math.pi)
+    return _triple(direction_of(round(turn * BINS) / BINS))
 
 
-def azimuth_of(camera_from_canonical: Float[Tensor, "3 3"]) -> float:
-    """Return the azimuth of a camera in turns, in the class's frame: 0 sees its front, 1/4 its left."""
-    x, y = (-camera_from_canonical[2, :2]).tolist()
-    return math.atan2(y, x) / (2 * math.pi) % 1.0
+def bin_of(towards: Direction) -> int:
+    """Return the eighth of a turn, 0 to 7; 0 sees the front, 2 the left."""
+    return round(math.atan2(towards[1], towards[0]) / (2 * math.pi) * BINS) % BINS
 
 
-def annotated(sample: AnnotatedImage) -> float | None:
+def camera_direction(camera_from_canonical: Float[Tensor, "3 3"]) -> Direction:
+    """Return where the camera is, seen from the object: against its optical axis, in the class's frame."""
+    return _triple(-camera_from_canonical[2])
+
+
+def _triple(direction: Tensor) -> Direction:
+    x, y, z = direction.tolist()
+    return x, y, z
+
+
+def annotated(sample: AnnotatedImage) -> Direction | None:
     """Return what the data set says (SPair-71k's `azimuth_id`; Freiburg cars)."""
-    return None if sample.azimuth_id is None else (sample.azimuth_id % BINS) / BINS
+    return None if sample.azimuth_id is None else _triple(direction_of(sample.azimuth_id % BINS / BINS))
 
 
-def of_cameras(folder: Path) -> Azimuth:
+def of_cameras(folder: Path) -> Towards:
     """Read `camera_from_canonical` of <folder>/<category>/<stem>.json, 3x3 or 4x4; see `synthesize`."""
 
-    def azimuth(sample: AnnotatedImage) -> float | None:
+    def towards(sample: AnnotatedImage) -> Direction | None:
         path = folder / sample.category / f"{sample.name}.json"
         if not path.is_file():
             return None
@@ -68,16 +78,16 @@ def of_cameras(folder: Path) -> Azimuth:
             raise ValueError(
                 f"{path}: no camera_from_canonical of 3 x 3 or 4 x 4 numbers: {error}"
             ) from error
-        return azimuth_of(pose[:3, :3])
+        return camera_direction(pose[:3, :3])
 
-    return azimuth
+    return towards
 
 
-def of_class(folder: Path, providers: Providers, device: str, seed: int) -> Azimuth:
+def of_class(folder: Path, providers: Providers, device: str, seed: int) -> Towards:
     """Align <folder>/<category>.safetensors to every picture; unknown where that is not sure."""
     models: dict[str, Model] = {}
 
-    def azimuth(sample: AnnotatedImage) -> float | None:
+    def towards(sample: AnnotatedImage) -> Direction | None:
         if sample.category not in models:
             models[sample.category] = methods.load(folder / f"{sample.category}.safetensors", device)
         model = models[sample.category]
@@ -91,6 +101,6 @@ def of_class(folder: Path, providers: Providers, device: str, seed: int) -> Azim
             raise ValueError(
                 f"the class of {sample.category!r} in {folder} has no pose to take viewpoints from"
             )
-        return azimuth_of(placed.pose.rotation) if placed.confidence >= LEAST_SURE else None
+        return camera_direction(placed.pose.rotation) if placed.confidence >= LEAST_SURE else None
 
-    return azimuth
+    return towards

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.features._sphere_mapper import to_tokens
 from semcorr_ros.geometry import grid
-from semcorr_ros.methods.spherical.mapping import to_tokens
 from semcorr_ros.methods.spherical.training.windows import random_window, whole
 from semcorr_ros.observations import Providers, look, scene_of_sample
 from semcorr_ros.storage import read_tensors, write_tensors
@@ -38,7 +38,7 @@ class Picture:
     sample: AnnotatedImage
     category: int
     path: Path
-    bin: int = -1  # eighth of a turn; negative = unknown
+    towards: tuple[float, float, float] | None = None  # the camera, from the object; None: unknown
     mirrors: bool = False  # the mirrored picture shows the class as well
 
 
@@ -97,13 +97,6 @@ def read_object(picture: Picture) -> tuple[FeatureMap, Bool[Tensor, "h w"]]:
     return found, tensors["object_mask"]
 
 
-def cell_mask(mask: Bool[Tensor, "height width"], features: FeatureMap) -> Bool[Tensor, "h w"]:
-    """Tell which cells have their centre on the object."""
-    x, y = grid.centers(features).round().long().cpu().unbind(-1)
-    height, width = mask.shape
-    return mask.cpu()[y.clamp(0, height - 1), x.clamp(0, width - 1)]
-
-
 def _is_there(path: Path, extractor: FeatureExtractor, how: ViewConfig) -> bool:
     if not path.is_file():
         return False
@@ -132,7 +125,7 @@ def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path:
             maps.append(scene.window(window, providers.features))
     if how.crops > 1 and seen.features.window is not None:
         maps.append(scene.features)
-    masks = [cell_mask(mask, features) for features in maps]
+    masks = [grid.cells_of(mask, features) for features in maps]
     if not masks[0].any():
         raise ValueError("its mask is empty, or smaller than a cell of the features")
     _write_object(path, seen.features, masks[0])
