@@ -39,7 +39,7 @@ class HeadConfig:
     # Waves per axis that tell a token where it lies. Published: 0, as DINOv2's tokens know. Those of
     # convolutions do not, and without it a picture and its mirror image are the same set of tokens.
     waves: int = 2
-    grid: int = 24  # tokens per side that the mapper is trained on; published: 32
+    grid: int = 16  # tokens per side that the mapper is trained on; published: 32
     everywhere: bool = False  # True, published: matching maps every cell; else grid x grid, interpolated
     inputs: str = "unit"  # length of the tokens that go in; published: "raw", as the backbone gives them
 

@@ -62,9 +62,9 @@ class SphereOutputOptions:
 class ScheduleOptions:
     """How long and from what."""
 
-    steps: int = option(600, "of the optimizer", 1, metavar="N")
+    steps: int = option(3000, "of the optimizer", 1, metavar="N")
     batch: int = option(16, "pictures per step", 1, 4096, metavar="N")
-    lr: float = option(1e-3, "of Adam", 1e-6, 1.0, metavar="X")
+    lr: float = option(2e-3, "of Adam at first; falls as half a cosine", 1e-6, 1.0, metavar="X")
     seed: int = option(0, "same seed, same file", 0, 2**31, metavar="N")
     split: str = option("trn", "of the data set", choices=SPLITS)
     max_images: int | None = option(None, "a random subset of so many per category", 1, metavar="N")
@@ -79,7 +79,7 @@ class ScheduleOptions:
 class HeadOptions:
     """Networks, losses and matching."""
 
-    grid: int = option(24, "tokens per side; published: 32", 4, 128, metavar="N")
+    grid: int = option(16, "tokens per side; published: 32", 4, 128, metavar="N")
     waves: int = option(
         2,
         "of the positions that a token is told; 0, as published, for backbones that know them",

@@ -20,7 +20,7 @@ class MatchConfig:
     inside: bool = True  # only cells of the object's outline, where that is known. Published: no
 
 
-def head_for(channels: int, grid: int = 24, waves: int = 2) -> HeadConfig:
+def head_for(channels: int, grid: int = 16, waves: int = 2) -> HeadConfig:
     """Size the networks for a backbone: half its channels, in whole heads."""
     width = max(NARROWEST, channels // 2 // HEAD * HEAD)
     return HeadConfig(channels, width, waves, grid)

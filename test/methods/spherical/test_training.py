@@ -124,8 +124,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(pictures, tmp_path):
 def test_a_checkpoint_of_another_run_is_refused(pictures, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     train(pictures, [], HEAD, SHORT, path)
-    with pytest.raises(ValueError, match=r"another run: lr was 0\.001 and is 0\.002; delete it"):
-        train(pictures, [], HEAD, replace(SHORT, lr=0.002), path)
+    with pytest.raises(ValueError, match=r"another run: lr was 0\.002 and is 0\.001; delete it"):
+        train(pictures, [], HEAD, replace(SHORT, lr=0.001), path)
     with pytest.raises(ValueError, match="another run: pictures"):
         train(pictures[1:], [], HEAD, SHORT, path)
     path.write_bytes(path.read_bytes()[:500])

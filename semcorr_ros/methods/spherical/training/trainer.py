@@ -30,9 +30,9 @@ PER_PICTURE = 32  # patches that are reconstructed; neighbours are nearly the sa
 class TrainConfig:
     """Schedule and weights; those of the losses are the paper's."""
 
-    steps: int = 400
+    steps: int = 3000
     batch: int = 16
-    lr: float = 1e-3  # at first; falls as half a cosine. Published: constant, over ten times as many steps
+    lr: float = 2e-3  # at first; falls as half a cosine. Published: constant, over ten times as many steps
     falling: bool = True
     reconstruction: float = 1.0
     relative_distance: float = 0.3

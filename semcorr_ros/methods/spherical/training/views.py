@@ -27,7 +27,7 @@ class ViewConfig:
     """What is encoded of a picture."""
 
     crops: int = 4  # the object alone as in matching, then random ones; the last is the whole picture
-    side: int = 24  # tokens per side
+    side: int = 16  # tokens per side
     seed: int = 0
 
 
