@@ -236,7 +236,7 @@ def load(path: str | Path, device: str = "cpu", quality: Quality = FAST) -> Mode
     held = categories_of(path)
     if len(held) > 1:
         raise ValueError(
-            f"{path} holds the classes {', '.join(held)}: give a file of one (train_sphere --split-dir writes "
-            "them)"
+            f"{path} holds the classes {', '.join(held)}: give a file of one (train_sphere --split-dir "
+            "writes them)"
         )
     return METHODS.load(name).load(Path(path), device, quality)
