@@ -29,6 +29,8 @@ def test_a_group_counts_by_what_the_target_shows():
     visible = torch.tensor([True, True, False, True, True, False])  # 2 of (0, 1), 1 of (2, 3)
     got = geo_aware.geo_aware(torch.tensor([0, 3, 4]), visible, ((0, 1), (2, 3)))
     assert got.tolist() == [True, False, False]
+    none = geo_aware.geo_aware(torch.zeros(0, dtype=torch.long), visible, ((0, 1),))
+    assert none.dtype == torch.bool
 
 
 def test_groups_of_spair_and_of_any_other_class():

@@ -29,9 +29,7 @@ def journal_of(tmp_path, **errors):
     book = open_journal(tmp_path / "p.jsonl")
     for name, pixels in errors.items():
         below = torch.tensor(pixels, dtype=torch.float32)[:, None] * torch.tensor([0.0, 1.0])
-        book.add_prediction(
-            int(name[1:]), Prediction(pair(count=len(pixels)).target_keypoints + below, 0.25)
-        )
+        book.add_prediction(int(name[1:]), Prediction(pair(count=len(pixels)).target_keypoints + below, 0.25))
     return book
 
 
