@@ -35,8 +35,8 @@ class Selection:
     def of(self, mutant: Mutant, patience: float) -> Selected:
         """Choose those that call its function; outside of functions, those that call any of its module.
 
-        And those of the module's own test file: constants are read, and some functions are called when a module
-        is imported, without a call that a test is seen to make.
+        And those of the module's own test file: constants are read, and some functions are called when a
+        module is imported, without a call that a test is seen to make.
         """
         names = self.by_function[mutant.path, mutant.function]
         if not mutant.function:

@@ -197,7 +197,8 @@ def test_calls_are_traced_once_per_state_of_a_test_file(tmp_path):
     }
     assert set(found["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_c"}
     assert traced() == ([], found)
-    (tmp_path / "test/test_other.py").write_text("def test_d():\n    pass\n")
+    # Of another length: bytecode is known by size and second.
+    (tmp_path / "test/test_other.py").write_text("def test_longer():\n    pass\n")
     told, again = traced()
     assert told == ["running 1 test files once, to see what each test calls ..."]
-    assert set(again["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_d"}
+    assert set(again["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_longer"}
