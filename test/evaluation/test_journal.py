@@ -45,7 +45,7 @@ def test_a_line_cut_off_by_an_interruption_is_dropped_and_the_run_goes_on(tmp_pa
 
 
 def test_reading_leaves_a_whole_file_as_it_is(tmp_path):
-    """Of several runs of a class the last one written to is scored; looking into one must not make it that."""
+    """Of several runs of a class the last one written to is scored: looking into one must not count."""
     path = tmp_path / "p.jsonl"
     filled(path)
     text = path.read_text()

@@ -177,7 +177,7 @@ class Cells(FeatureExtractor):
 
 
 def test_kap_compares_what_the_source_shows_with_cells_of_the_target(tmp_path):
-    """The corner of the cell that is alike is 6 pixels beside the target: near within 8 pixels, far within 4."""
+    """The corner of the cell that is alike is 6 pixels left of the target: within 8 pixels, not within 4."""
     points = {"a": torch.tensor([[30.0, 6.0], [10.0, 42.0], [62.0, 50.0]])}
     points["b"] = torch.tensor([[50.0, 6.0], [70.0, 42.0], [18.0, 50.0]])
     shown = {"a": torch.tensor([True, True, False]), "b": torch.tensor([True, True, True])}
