@@ -107,11 +107,14 @@ def test_no_common_view_gives_empty_families():
     assert statistics.frames.beta.shape == (0, 3)
 
 
-@pytest.mark.parametrize(("keypoints", "budget", "per_pair"), [(6, 60, 2), (6, 59, 1), (5, 40, 2), (4, 7, 1)])
+@pytest.mark.parametrize(("keypoints", "budget", "per_pair"), [(7, 84, 2), (7, 83, 1), (6, 8, 1), (4, 7, 1)])
 def test_half_of_the_budget_goes_round_the_pairs_of_keypoints(keypoints, budget, per_pair):
-    """One by one: a row belongs to the round if some pair in it is among the first so often."""
+    """One by one: a row belongs to the round if some pair in it is among the first so often.
+
+    The smallest spreads are those of the last rows, which are all of the same few keypoints.
+    """
     rows = all_edge_pairs(keypoints)
-    spread = torch.rand(len(rows), generator=torch.Generator().manual_seed(keypoints))
+    spread = 1 - torch.arange(len(rows)) / len(rows)
     order, often, round_, rest = spread.argsort().tolist(), Counter(), [], []
     for row in order:
         pairs = {

@@ -1,6 +1,9 @@
+import math
+
 import pytest
 import torch
 
+from semcorr_ros.methods.semalign3d.building import keypoint_depth
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.keypoint_depth import keypoint_depths, usable_pixels
 
@@ -115,3 +118,32 @@ def test_the_erosion_grows_with_the_image_and_needs_a_quarter_of_the_pixels():
     mask[:] = False
     mask[10:14, 100:104] = True
     assert usable_pixels(depth, mask).sum() == 4, "exactly a quarter"
+
+
+def test_a_window_counts_what_the_image_shows_of_it_and_the_nearest_pixel_most():
+    """Around the corners of an image: 3 of 5 rows and columns. A pixel one radius away counts e^-2."""
+    depth = 1 + torch.arange(8.0 * 9).reshape(8, 9)
+    corners = torch.tensor([[0, 0], [8, 0], [0, 7], [8, 7]])
+    annotated = corners + torch.tensor([[-3.0, 0], [0, 0], [0, 0], [0, 0]])
+    window = keypoint_depth._windows(depth, torch.ones(8, 9, dtype=torch.bool), corners, annotated, 2)
+    assert (window.share > 0).sum(1).tolist() == [9] * 4
+    assert torch.isfinite(window.depth).sum(1).tolist() == [9] * 4
+    assert window.share.amax(1).tolist() == [1.0] * 4
+    for row, (rows, columns) in enumerate(((slice(0, 3), slice(0, 3)), (slice(0, 3), slice(6, 9)))):
+        finite = window.depth[row][torch.isfinite(window.depth[row])]
+        assert sorted(finite.tolist()) == sorted(depth[rows, columns].flatten().tolist())
+    expected = [math.exp(-2 * (dx**2 + dy**2) / 4) for dx in range(3) for dy in range(3)]
+    found = window.share[0][window.share[0] > 0] * math.exp(-2 * 1.5**2)
+    assert sorted(window.share[1][window.share[1] > 0].tolist()) == pytest.approx(sorted(expected))
+    beside = [math.exp(-2 * ((dx + 3) ** 2 + dy**2) / 4) for dx in range(3) for dy in range(3)]
+    assert sorted(found.tolist()) == pytest.approx(sorted(beside))
+
+
+def test_a_keypoint_far_from_its_surface_has_the_depth_of_it():
+    """Up to a twenty-fifth of the image away, eight radii of the window: all of its pixels are far."""
+    depth = torch.full((1000, 1000), 1.5)
+    depth[:, 900:] = 1.6
+    usable = torch.arange(1000).expand(1000, 1000) >= 500
+    points = torch.tensor([[x, 500.0] for x in (495.0, 480.0, 460.1, 459.9)])
+    read = keypoint_depths(depth, usable, points, BuildConfig())
+    assert read.tolist() == pytest.approx([1.5, 1.5, 1.5, 0.0], abs=1e-4)
