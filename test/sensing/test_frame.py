@@ -77,3 +77,15 @@ def test_an_uncalibrated_camera_without_depth_still_gives_a_picture():
     frame = read_frame(image, info, None)
     assert frame.camera is None
     assert frame.depth is None
+
+
+def test_depth_has_the_lens_of_the_picture():
+    """A ramp of depth, and what it becomes, pixel by pixel, where the lens is taken away."""
+    color, info, depth = messages(BENT)
+    ramp = np.linspace(0.5, 3.0, SIZE[0] * SIZE[1], dtype=np.float32).reshape(SIZE)
+    depth = camera_messages.image(ramp, "32FC1")
+    frame = read_frame(color, info, depth)
+    assert torch.equal(frame.depth.values, distortion.rectify_depth(torch.from_numpy(ramp), frame.lens))
+    assert (frame.depth.values - torch.from_numpy(ramp)).abs().max() > 0.1
+    straight = read_frame(color, camera_messages.camera_info(K, SIZE), depth)
+    assert torch.equal(straight.depth.values, torch.from_numpy(ramp))
