@@ -193,3 +193,12 @@ def test_a_huge_size_is_refused_before_it_is_allocated():
     chunk = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     refused(camera_messages.compressed(data + bytes(100), "rgb8; png compressed"))
+
+
+def test_labels_are_one_number_per_pixel():
+    labels = np.arange(12, dtype=np.uint16).reshape(3, 4) * 300
+    found = images.labels_from_message(camera_messages.image(labels, "mono16"))
+    assert found.tolist() == labels.tolist()
+    with pytest.raises(Refusal) as caught:
+        images.labels_from_message(camera_messages.image(np.zeros((3, 4, 3), np.uint8), "rgb8"))
+    assert caught.value.code == Code.BAD_ENCODING

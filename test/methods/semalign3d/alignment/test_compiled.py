@@ -206,3 +206,14 @@ def test_a_class_without_statistics_has_empty_tables(model):
     assert table.at_mode == 0
     assert not table.weight.any()
     assert table.alpha.size == 0
+
+
+def test_a_mode_at_the_end_is_cut_off_as_in_the_plain_term(model):
+    peaked = BetaFamily(torch.arange(4)[None], torch.tensor([[500.0, 1.01]]), torch.tensor([[1.01, 500.0]]))
+    tables = class_tables(replace(model, statistics=replace(model.statistics, edge_pairs=peaked)), True)
+    end = 499 * np.log(1 - 1e-4) + 0.01 * np.log(1e-4)
+    assert tables.edge_pairs.at_mode == pytest.approx(2 * end, rel=1e-3)
+    assert len(tables.edge_pairs.weight) == len(model.sparse) ** 2
+    used = {0 * len(model.sparse) + 1, 2 * len(model.sparse) + 3}
+    assert set(np.flatnonzero(tables.edge_pairs.weight)) == used
+    assert tables.edge_pairs.alpha.sum() == pytest.approx(499.01, rel=1e-4)

@@ -172,3 +172,17 @@ def test_a_measure_at_its_end_costs_what_one_just_before_it_does(end):
     found = geometry._penalty(torch.full((1, 1, 2), end), family)
     assert float(found) == pytest.approx(expected, rel=1e-3)
     assert float(geometry._penalty(mode.float()[None, None], family)) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("alpha", "beta", "end"), [(500.0, 1.01, 1.0), (1.01, 500.0, 0.0)])
+def test_a_measure_at_its_end_costs_nothing_where_that_is_as_likely_as_can_be(alpha, beta, end):
+    """The mode of such a density lies nearer to the end than measures are told apart."""
+    family = BetaFamily(torch.tensor([[0, 1, 2, 3]]), torch.tensor([[alpha]]), torch.tensor([[beta]]))
+    assert float(geometry._penalty(torch.full((1, 1, 1), end), family)) == pytest.approx(0, abs=1e-4)
+
+
+def test_combinations_are_averaged_and_measures_added():
+    family = BetaFamily(torch.zeros(3, 4).long(), torch.full((3, 2), 5.0), torch.full((3, 2), 3.0))
+    one = BetaFamily(family.indices[:1], family.alpha[:1, :1], family.beta[:1, :1])
+    several = geometry._penalty(torch.full((1, 3, 2), 0.2), family)
+    assert float(several) == pytest.approx(2 * float(geometry._penalty(torch.full((1, 1, 1), 0.2), one)))

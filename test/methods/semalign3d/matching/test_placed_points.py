@@ -127,6 +127,11 @@ def test_off_the_mask_there_is_no_depth():
     mask[4:9, 10] = True
     (found,) = depth_window(torch.tensor([[10.0, 8.0]]), DepthMap(torch.ones(20, 30), True), mask)
     assert torch.isfinite(found).sum() == 4
+    border = torch.ones(20, 30, dtype=torch.bool)
+    border[1:-1, 1:-1] = False
+    for pixel, shown in (([1.0, 1.0], 9), ([28.0, 18.0], 9), ([15.0, 1.0], 7), ([28.0, 9.0], 7)):
+        (found,) = depth_window(torch.tensor([pixel]), DepthMap(torch.ones(20, 30), True), border)
+        assert torch.isfinite(found).sum() == shown
 
 
 def test_the_image_ends_half_a_pixel_beyond_its_outermost_centres(view):
