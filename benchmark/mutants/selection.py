@@ -33,14 +33,21 @@ class Selection:
                 self.by_module[path].add(name)
 
     def of(self, mutant: Mutant, patience: float) -> Selected:
-        """Choose those that call its function; outside of functions, those that call any of its module."""
-        at = mutant.path, mutant.function
-        names = self.by_function[at] if mutant.function else self.by_module[mutant.path]
+        """Choose those that call its function; outside of functions, those that call any of its module.
+
+        And those of the module's own test file: constants are read, and some functions are called when a
+        module is imported, without a call that a test is seen to make.
+        """
+        names = self.by_function[mutant.path, mutant.function]
+        if not mutant.function:
+            names = self.by_module[mutant.path]
+        if not mutant.function or not names:
+            names = names | self._beside(mutant.path)
         whole = {name for name in names if "::" not in name}  # files, by their fixtures
-        chosen = [test for test in self.seconds if test in names or test.partition("::")[0] in whole]
+        chosen = [test for test in self.seconds if test in names or _file(test) in whole]
         files: dict[str, list[str]] = defaultdict(list)
         for test in chosen:
-            files[test.partition("::")[0]].append(test)
+            files[_file(test)].append(test)
         own = f"test_{PurePosixPath(mutant.path).stem}.py"
         took = {name: sum(self.seconds[test] for test in tests) for name, tests in files.items()}
         ordered, total, out = [], 0.0, 0
@@ -52,3 +59,15 @@ class Selection:
                 ordered.append(test)
                 total += self.seconds[test]
         return Selected(tuple(ordered), total, out)
+
+    def _beside(self, path: str) -> set[str]:
+        """Find the tests in the file that mirrors a module; of a package, those in its folder."""
+        module = PurePosixPath("test", *PurePosixPath(path).parts[1:])
+        if module.stem == "__init__":
+            return {test for test in self.seconds if PurePosixPath(_file(test)).is_relative_to(module.parent)}
+        own = str(module.with_name(f"test_{module.name}"))
+        return {test for test in self.seconds if _file(test) == own}
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]

@@ -98,6 +98,25 @@ def test_tests_that_call_the_function_are_asked_its_own_file_first():
     assert impatient.left_out == 1
 
 
+def test_constants_are_asked_of_the_tests_beside_their_module():
+    """Nothing calls what only holds numbers, or what is called once, when it is imported."""
+    tests = (
+        "test/x/test_a.py::one",
+        "test/x/test_b.py::two",
+        "test/x/y/test_c.py::three",
+        "test/test_a.py::four",
+    )
+    calls = {"test/test_a.py::four": [["semcorr_ros/x/a.py", 8]]}
+    selection = Selection({"seconds": dict.fromkeys(tests, 0.1), "calls": calls})
+    found = {each.before: each for each in mutants("semcorr_ros/x/a.py", SOURCE)}
+    assert set(selection.of(found["0.5"], patience=9).tests) == {tests[0], tests[3]}
+    assert selection.of(found["<"], patience=9).tests == (tests[3],)
+    uncalled = Selection({"seconds": dict.fromkeys(tests, 0.1), "calls": {}})
+    assert uncalled.of(found["<"], patience=9).tests == (tests[0],)
+    (package,) = [m for m in mutants("semcorr_ros/x/__init__.py", SOURCE) if m.before == "0.5"]
+    assert set(selection.of(package, patience=9).tests) == set(tests[:3])
+
+
 def test_the_journal_forgets_survivors_when_tests_change_and_all_when_the_source_does(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
     for key, fate in (("a", "failed"), ("b", "passed"), ("c", "timeout")):
@@ -178,7 +197,8 @@ def test_calls_are_traced_once_per_state_of_a_test_file(tmp_path):
     }
     assert set(found["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_c"}
     assert traced() == ([], found)
-    (tmp_path / "test/test_other.py").write_text("def test_d():\n    pass\n")
+    # Of another length: bytecode is known by size and second.
+    (tmp_path / "test/test_other.py").write_text("def test_longer():\n    pass\n")
     told, again = traced()
     assert told == ["running 1 test files once, to see what each test calls ..."]
-    assert set(again["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_d"}
+    assert set(again["seconds"]) == {"test/test_it.py::test_a", "test/test_other.py::test_longer"}

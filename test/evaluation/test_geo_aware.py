@@ -8,7 +8,7 @@ import torch
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.datasets._class_facts import from_spair
 from semcorr_ros.evaluation import geo_aware
-from semcorr_ros.evaluation.breakdown import azimuth_difference, breakdowns
+from semcorr_ros.evaluation.breakdown import azimuth_difference, breakdowns, level_name
 from semcorr_ros.evaluation.journal import Prediction, open_journal
 from semcorr_ros.evaluation.score import Protocol, score
 
@@ -29,6 +29,8 @@ def test_a_group_counts_by_what_the_target_shows():
     visible = torch.tensor([True, True, False, True, True, False])  # 2 of (0, 1), 1 of (2, 3)
     got = geo_aware.geo_aware(torch.tensor([0, 3, 4]), visible, ((0, 1), (2, 3)))
     assert got.tolist() == [True, False, False]
+    none = geo_aware.geo_aware(torch.zeros(0, dtype=torch.long), visible, ((0, 1),))
+    assert none.dtype == torch.bool
 
 
 def test_groups_of_spair_and_of_any_other_class():
@@ -56,7 +58,7 @@ def test_the_published_groups():
     def twos(first, last):
         return tuple((i, i + 1) for i in range(first, last, 2))
 
-    assert {
+    published = {
         "aeroplane": twos(4, 22),
         "bicycle": ((2, 3), (6, 7), (9, 10)),
         "bird": ((1, 2), (10, 11), (12, 13), (14, 15)),
@@ -75,14 +77,19 @@ def test_the_published_groups():
         "sheep": (*paws, (15, 16, 17, 18), (19, 20)),
         "train": twos(0, 18),
         "tvmonitor": ((0, 2, 4, 6), (1, 3, 5, 7), (8, 10, 12, 14), (9, 11, 13, 15)),
-    } == geo_aware.SPAIR
+    }
+    assert {name: geo_aware.groups(from_spair(name, 30)) for name in published} == published
+    assert set(geo_aware.SPAIR) == set(published)
     assert geo_aware.AP10K == ((5, 8), (6, 9, 12, 15), (7, 10, 13, 16), (11, 14))
 
 
 def test_groups_of_ap10k():
     names = ("left_eye", "right_eye", "nose", "neck", "root_of_tail", "left_shoulder")
     dog = CategoryInfo("dog", (*names, *(f"p{i}" for i in range(11))), None)
-    assert geo_aware.groups(dog) == geo_aware.AP10K
+    assert geo_aware.groups(dog) == ((5, 8), (6, 9, 12, 15), (7, 10, 13, 16), (11, 14))
+    shorter = replace(dog, keypoint_names=dog.keypoint_names[:16])
+    other = CategoryInfo("dog", ("nose", *dog.keypoint_names[1:]), None)
+    assert geo_aware.groups(shorter) == geo_aware.groups(other) == (), "another way of numbering"
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,13 @@ def test_groups_of_ap10k():
 )
 def test_azimuth_difference_goes_the_short_way(first, second, apart):
     assert azimuth_difference(first, second) == azimuth_difference(second, first) == apart
+
+
+def test_levels_have_the_names_of_the_data_set_or_none():
+    assert [level_name("truncation", level) for level in ("0", "3", "4", "-1")] == ["none", "both", "4", "-1"]
+    assert level_name("azimuth_difference", "4") == "180"
+    assert level_name("viewpoint_variation", "3") == "3"
+    assert level_name("mirrored", "0") == "0"
 
 
 def test_breakdown_counts_pairs_per_level():

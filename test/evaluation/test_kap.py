@@ -147,6 +147,32 @@ def test_only_cells_of_the_published_grid_within_the_window_are_shown():
     assert places.amax(0).tolist() == [539.0, 567.0]
 
 
+def test_a_cell_at_exactly_the_radius_is_far():
+    """The corner (14, 0), whose similarity is the highest, lies 8 pixels left of the target."""
+    similarity = torch.zeros(1, 3, 3)
+    similarity[0, 0, 1] = 1.0
+    looked_at, visible = cells(similarity, torch.tensor([[22.0, 0.0]])), torch.tensor([True])
+    assert kap.detections(looked_at, visible, 8.0) == kap.Detections((0.0, 1.0), (True, False))
+    assert kap.detections(looked_at, visible, 8.001) == kap.Detections((1.0, 0.0), (True, False))
+
+
+@pytest.mark.parametrize(("radius", "scores"), [(9.0, (0.0, 1.0)), (11.0, (1.0, 0.0))])
+def test_the_radius_is_scaled_to_the_published_canvas(radius, scores):
+    """The canvas is twice as large as the image: 10 pixels from the corner (210, 210) are 20 there."""
+    similarity = torch.zeros(1, 60, 60)
+    similarity[0, 15, 15] = 1.0
+    features = FeatureMap(torch.ones(60, 60, 1), (420, 420), "fabricated")
+    looked_at = kap.cells(similarity, features, torch.tensor([[105.0 + 10.0, 105.0]]), "letterbox")
+    assert looked_at.per_pixel == 2
+    assert kap.detections(looked_at, torch.tensor([True]), radius).scores == pytest.approx(scores, abs=1e-5)
+
+
+def test_cells_of_the_published_grid_go_row_by_row():
+    """Of two nearest cells the first one counts."""
+    corners = on_canvas((840, 840)).corners
+    assert corners[[0, 1, 59, 60, 3599]].tolist() == [[0, 0], [14, 0], [826, 0], [0, 14], [826, 826]]
+
+
 def test_a_perfect_ranking_is_exactly_one():
     """Whatever the number of keypoints: a sum of shares would end a little beside it."""
     for count in range(1, 30):

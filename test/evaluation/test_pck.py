@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from semcorr_ros.evaluation import pck
+from semcorr_ros.evaluation import THRESHOLDS, pck
 
 
 def outcome(*values):
@@ -11,7 +11,7 @@ def outcome(*values):
 
 
 def test_box_size_is_its_longer_side():
-    assert pck.box_size((10, 20, 310, 170)) == 300
+    assert pck.box_size((10, 20, 310, 170)) == pck.box_size((20, 10, 170, 310)) == 300
 
 
 def test_an_error_equal_to_the_radius_is_wrong():
@@ -70,6 +70,21 @@ def test_size_is_of_the_box_or_of_the_image():
     assert pck.size_of("image", (10, 20, 310, 170), (400, 500)) == 500
     with pytest.raises(ValueError, match="unknown threshold 'mask'; choose from bbox, image"):
         pck.size_of("mask", (0, 0, 1, 1), (1, 1))
+
+
+def test_fractions_are_those_of_the_published_tables():
+    assert THRESHOLDS == {"bbox": (0.1, 0.05, 0.01), "image": (0.15, 0.1, 0.05)}
+
+
+def test_mistakes_at_exactly_one_and_two_radii():
+    """One radius away is a miss, as it is no hit; two radii away is still jitter."""
+    target = torch.tensor([[100.0, 100.0], [140.0, 100.0]])
+    answers = torch.tensor([[100.0, 108.0], [100.0, 116.0], [140.0, 108.0]])
+    found = [pck.errors(torch.stack([a, target[1]]), target, 8.0) for a in answers]
+    kinds = [[kind for kind, which in one.items() if which[0]] for one in found]
+    assert kinds == [["miss", "jitter"], ["miss", "jitter"], ["miss"]]
+    empty = pck.errors(target[:0], target[:0], 8.0)
+    assert {values.dtype for values in empty.values()} == {torch.bool}
 
 
 def test_kinds_of_mistakes():

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import spair_folder
 import torch
 
-from semcorr_ros.artifacts import Correspondences, FeatureMap, KeypointState
+import semcorr_ros
+from semcorr_ros.artifacts import AnnotatedImage, Correspondences, FeatureMap, ImagePair, KeypointState
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.evaluation import predict
 from semcorr_ros.evaluation.journal import open_journal
@@ -13,6 +15,7 @@ from semcorr_ros.evaluation.views import Setup
 from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.methods._features import FeatureModel
 from semcorr_ros.observations import Providers
+from semcorr_ros.storage import write_image
 
 
 class Features(FeatureExtractor):
@@ -137,3 +140,60 @@ def test_key_changes_with_pairs_and_settings(bench):
     assert key == predict.key(pairs, {"seed": 0})
     assert key != predict.key(pairs, {"seed": 1})
     assert key != predict.key(pairs[1:], {"seed": 0})
+
+
+def test_seconds_are_those_that_carrying_took(bench, tmp_path):
+    pairs, setup = bench
+    journal = open_journal(tmp_path / "p.jsonl")
+    predict.predict(pairs, setup, journal)
+    assert all(0 <= each.seconds < 60 for each in journal.predictions.values())
+
+
+def test_a_key_is_short_and_changes_with_the_code(bench, tmp_path, monkeypatch):
+    pairs, file = list(bench[0].values()), tmp_path / "zoom.py"
+    monkeypatch.setattr(predict, "code", lambda: [file])
+    file.write_text("x = 1\n")
+    key = predict.key(pairs, {})
+    assert len(key) == 16, "it names a folder"
+    file.write_text("x = 2\n")
+    assert predict.key(pairs, {}) != key
+
+
+def test_the_code_is_that_of_the_package():
+    package = Path(semcorr_ros.__file__).parent
+    assert Path(predict.__file__) in predict.code()
+    assert all(path.is_relative_to(package) for path in predict.code())
+
+
+class Cells(FeatureExtractor):
+    """Cells of 4 pixels that are told apart, in picture b counted from the right, less one."""
+
+    backbone = "fabricated"
+
+    def encode(self, ref):
+        cell = torch.arange(300).reshape(15, 20)
+        cell = cell if ref.name == "a" else cell.flip(1).roll(-1, 1)
+        return FeatureMap(torch.eye(300)[cell], (60, 80), self.backbone)
+
+
+def test_kap_compares_what_the_source_shows_with_cells_of_the_target(tmp_path):
+    """The corner of the cell that is alike is 6 pixels left of the target: within 8 pixels, not within 4."""
+    points = {"a": torch.tensor([[30.0, 6.0], [10.0, 42.0], [62.0, 50.0]])}
+    points["b"] = torch.tensor([[50.0, 6.0], [70.0, 42.0], [18.0, 50.0]])
+    shown = {"a": torch.tensor([True, True, False]), "b": torch.tensor([True, True, True])}
+    box, samples = (0.0, 0.0, 80.0, 60.0), {}
+    for name in "ab":
+        write_image(tmp_path / f"{name}.png", torch.zeros(60, 80, 3, dtype=torch.uint8))
+        samples[name] = AnnotatedImage(
+            name, "thing", tmp_path / f"{name}.png", (60, 80), points[name], shown[name], box
+        )
+    ids = torch.tensor([0, 1])
+    pair = ImagePair("a", "b", ids, points["a"][ids], points["b"][ids], box)
+    setup = Setup(samples, Providers(Cells()), shifted_by(0.0), whole_image=True)
+    journal = open_journal(tmp_path / "run" / "p.jsonl")
+    assert predict.predict({0: pair}, setup, journal) == {}
+    found = journal.predictions[0].kap["bbox"]
+    assert found[0.1].positive == (True, False) * 2, "the third keypoint is hidden in the source"
+    assert found[0.1].scores == pytest.approx((1, 0, 1, 0), abs=1e-6)
+    assert found[0.05].scores == found[0.01].scores == pytest.approx((0, 1, 0, 1), abs=1e-6)
+    assert score({0: pair}, journal)["kap"]["0.1"] == 1

@@ -87,7 +87,10 @@ def test_breakdown_has_a_row_per_level_and_a_column_per_result():
         ["truncation", "target", "2", "25.0", "-"],
         ["truncation", "both", "1", "-", "50.0"],
     ]
-    assert tables.breakdown_rows([tables.pooled(rows, "aligned")])[1] == ["truncation", "none", "4", "25.0"]
+    every = tables.breakdown_rows([tables.pooled(rows, "aligned")])
+    assert every[:2] == [["pairs by", "level", "pairs", "aligned"], ["truncation", "none", "4", "25.0"]]
+    many = with_breakdown("c", 2, 0.5, {"10": (1, 1.0), "2": (1, 0.0)})
+    assert [row[1] for row in tables.breakdown_rows([many])[1:]] == ["target", "10"]
     assert tables.breakdown_rows([result("a", 1.0)]) == []
 
 

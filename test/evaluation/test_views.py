@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 
 import pytest
 import spair_folder
@@ -8,6 +9,7 @@ from semcorr_ros.artifacts import Camera, FeatureMap
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.evaluation import views
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.masks import MaskProvider
 from semcorr_ros.methods import FAST, nearest_neighbor
 from semcorr_ros.methods.semalign3d.alignment_file import read_alignment, write_alignment
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
@@ -199,3 +201,64 @@ def test_the_first_provider_that_knows_the_object_says_where_it_is(tmp_path):
     assert cache.mask(name) is mask
     assert cache.mask(name) is mask
     assert asked == [(name, None)] * 2, "asked once each, until one knows"
+
+
+class Stored:
+    """A model that writes what it places, and notes with which seed it did."""
+
+    recognizes, backbone = False, ""
+
+    def __init__(self):
+        self.seeds = []
+        self.plain = nearest_neighbor.PLUGIN.load(None, "cpu", FAST)
+
+    def place(self, seen, search):
+        self.seeds.append(search.generator.initial_seed())
+        return self.plain.place(seen, search)
+
+    def restore(self, path, seen):
+        return self.plain.restore(path, seen) if path.exists() else None
+
+    def store(self, path, placed):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("placed")
+
+
+def test_what_is_stored_is_not_placed_again(tmp_path):
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    setup, first = dataclasses.replace(setup_of(samples, Noted()), model=Stored()), next(iter(samples))
+    for _ in range(2):
+        views.Views(setup, tmp_path / "stored").view(first)
+    assert len(setup.model.seeds) == 1
+    assert [path.name for path in (tmp_path / "stored").iterdir()] == [f"{first}.safetensors"]
+
+
+def test_the_seed_of_an_image_is_the_start_of_a_digest(tmp_path):
+    """The same for good: placements that were stored are compared with new ones."""
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    first = next(iter(samples))
+    for seed, of_seed in ((0, {}), (5, {"seed": 5})):
+        setup = dataclasses.replace(setup_of(samples, Noted()), model=Stored(), **of_seed)
+        views.Views(setup, tmp_path / f"stored {seed}").view(first)
+        digest = hashlib.sha256(f"{seed}/{first}".encode()).hexdigest()
+        assert setup.model.seeds == [int(digest[:8], 16)]
+
+
+def test_the_object_is_looked_for_unless_whole_images_are_asked_for(tmp_path):
+    spair_folder.write_folder(tmp_path)
+    samples = {s.name: s for s in spair71k.build(tmp_path).images("chair", "trn")}
+    first, mask = next(iter(samples)), torch.ones(60, 80, dtype=torch.bool)
+
+    class Says(MaskProvider):
+        def mask(self, sample, seen, model):
+            return mask
+
+    providers = Providers(Noted(), masks=(Says(),))
+    whole = setup_of(samples)
+    for setup, found in (
+        (views.Setup(samples, providers, whole.model), mask),
+        (dataclasses.replace(whole, providers=providers), None),
+    ):
+        assert views.Views(setup, tmp_path / "stored").view(first).seen.mask is found

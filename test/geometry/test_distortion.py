@@ -178,3 +178,30 @@ def test_four_or_five_coefficients(count, right):
     else:
         with pytest.raises(ValueError, match="plumb_bob has 4 or 5 coefficients"):
             distortion.make_lens("plumb_bob", given, FOCAL, CENTER, SIZE)
+
+
+@pytest.mark.parametrize("model", COEFFICIENTS)
+@pytest.mark.parametrize("unit", [1e-6, 1e7])
+def test_the_unit_of_pixels_does_not_matter(model, unit):
+    """A ray is found or not by its direction, however many pixels a focal length has."""
+    usual = lens(model)
+    scaled = dataclasses.replace(
+        usual,
+        focal=tuple(unit * each for each in usual.focal),
+        principal_point=tuple(unit * each for each in usual.principal_point),
+    )
+    pixels = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 95
+    expected = distortion.to_ideal(pixels, usual)
+    torch.testing.assert_close(
+        distortion.to_ideal(unit * pixels, scaled) / unit, expected, atol=1e-6, rtol=0, equal_nan=True
+    )
+    assert torch.isfinite(expected).all()
+
+
+def test_a_pixel_that_no_direction_is_shown_at_is_unknown():
+    """1 - 0.3 r^2 shows at most 0.70 focal lengths from the middle."""
+    strong = lens("plumb_bob", (-0.3, 0.0, 0.0, 0.0, 0.0))
+    beside = torch.tensor(
+        [[CENTER[0] + 0.69 * FOCAL[0], CENTER[1]], [CENTER[0] + 0.72 * FOCAL[0], CENTER[1]]]
+    )
+    assert distortion.to_ideal(beside, strong).isnan().any(-1).tolist() == [False, True]

@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, super_fibonacci, to_quaternion
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros.transforms import TargetFrame, as_arrays
+from semcorr_ros.ros.transforms import TargetFrame, TransformSender, as_arrays
 
 TURN = super_fibonacci(9)[4].double()
 SHIFT = np.array([0.5, -0.2, 1.0])
@@ -108,6 +108,35 @@ def test_a_frame_needs_tf2(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
     with pytest.raises(ValueError, match="needs tf2_ros"):
         TargetFrame(None, "map")
+
+
+def test_metric_poses_are_sent_together_at_the_stamp_of_their_image(monkeypatch):
+    sent = []
+    tf2 = ModuleType("tf2_ros")
+    tf2.TransformBroadcaster = lambda node: SimpleNamespace(sendTransform=sent.append)
+    monkeypatch.setitem(sys.modules, "tf2_ros", tf2)
+    sender = TransformSender(None)
+    _, pose = answer()
+    pose.metric, pose.instance_id = True, "mug_1"
+    shapeless = ClassPose(instance_id="mug_2", metric=False)
+    sender.send(header(), [shapeless])
+    assert sent == []
+    sender.send(header(), [pose, shapeless])
+    (((transform,),),) = ((tuple(each) for each in sent),)
+    assert transform.header == header()
+    assert transform.child_frame_id == "mug_1"
+    assert transform.transform.translation.z == pose.pose.position.z
+    assert transform.transform.rotation == pose.pose.orientation
+
+
+def test_without_tf2_no_transform_is_sent_and_the_log_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    said = []
+    node = SimpleNamespace(get_logger=lambda: SimpleNamespace(info=said.append))
+    _, pose = answer()
+    pose.metric = True
+    TransformSender(node).send(header(), [pose])
+    assert said == ["tf2_ros is not installed: no transforms are broadcast"]
 
 
 def test_agrees_with_tf2_geometry_msgs():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import camera_messages
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 
 from semcorr_ros.geometry import cameras, distortion
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.sensing.frame import read_frame
+from semcorr_ros.sensing.frame import box_from_message, read_frame
 
 SIZE = (60, 80)
 K = np.array([[70.0, 0, 39], [0, 71.0, 30], [0, 0, 1]])
@@ -77,3 +79,42 @@ def test_an_uncalibrated_camera_without_depth_still_gives_a_picture():
     frame = read_frame(image, info, None)
     assert frame.camera is None
     assert frame.depth is None
+
+
+def test_depth_has_the_lens_of_the_picture():
+    """A ramp of depth, and what it becomes, pixel by pixel, where the lens is taken away."""
+    color, info, depth = messages(BENT)
+    ramp = np.linspace(0.5, 3.0, SIZE[0] * SIZE[1], dtype=np.float32).reshape(SIZE)
+    depth = camera_messages.image(ramp, "32FC1")
+    frame = read_frame(color, info, depth)
+    assert torch.equal(frame.depth.values, distortion.rectify_depth(torch.from_numpy(ramp), frame.lens))
+    assert (frame.depth.values - torch.from_numpy(ramp)).abs().max() > 0.1
+    plain = read_frame(color, camera_messages.camera_info(K, SIZE), depth)
+    assert torch.equal(frame.image, distortion.rectify_image(plain.image, frame.lens))
+    assert not torch.equal(frame.image, plain.image)
+    assert torch.equal(plain.depth.values, torch.from_numpy(ramp))
+
+
+@pytest.mark.parametrize(
+    ("region", "box"),
+    [
+        ((0, 0, 0, 0), None),
+        ((5, 9, 0, 0), None),
+        ((0, 0, 80, 60), (0, 0, 80, 60)),
+        ((76, 56, 4, 4), (76, 56, 4, 4)),
+        ((77, 10, 4, 9), Code.BAD_REQUEST),
+        ((10, 57, 9, 4), Code.BAD_REQUEST),
+        ((10, 10, 3, 9), Code.BAD_REQUEST),
+        ((10, 10, 9, 3), Code.BAD_REQUEST),
+        ((10, 10, 0, 9), Code.BAD_REQUEST),
+    ],
+)
+def test_a_region_lies_in_the_image_and_is_no_point(region, box):
+    """Of an image 80 pixels wide and 60 high; nothing at all stands for no region."""
+    roi = SimpleNamespace(**dict(zip(("x_offset", "y_offset", "width", "height"), region, strict=True)))
+    if isinstance(box, Code):
+        with pytest.raises(Refusal) as caught:
+            box_from_message(roi, SIZE)
+        assert caught.value.code == box
+    else:
+        assert box_from_message(roi, SIZE) == box

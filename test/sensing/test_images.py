@@ -6,6 +6,7 @@ import struct
 import zlib
 
 import camera_messages
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -134,6 +135,28 @@ def test_millimetres_in_a_float_image_are_refused():
     assert images.depth_from_message(camera_messages.image(hill, "32FC1")).values.max() == 700
 
 
+@pytest.mark.parametrize(("far", "accepted"), [(5, True), (6, False)])
+def test_more_than_half_of_the_pixels_decide_whether_depth_is_in_metres(far, accepted):
+    """Ten that are measured, and two that are not."""
+    metres = np.array([[700.0] * far + [5.0] * (10 - far) + [0.0, np.nan]], np.float32)
+    message = camera_messages.image(metres, "32FC1")
+    if accepted:
+        assert np.count_nonzero(images.depth_from_message(message).values) == 10
+    else:
+        assert "millimetres as 16UC1" in str(refused(message, depth=True))
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.full((4, 5), 150, np.uint8), np.full((4, 5, 3), 1500, np.uint16)],
+    ids=["eight bits", "color"],
+)
+def test_a_depth_png_is_gray_and_of_sixteen_bits(pixels):
+    data = cv2.imencode(".png", pixels)[1].tobytes()
+    message = camera_messages.compressed(data, "16UC1; png compressed")
+    assert "a gray PNG of 16 bits" in str(refused(message, depth=True))
+
+
 def test_raw_and_compressed_depth_agree():
     metres = np.linspace(0.3, 4.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.float32)
     raw = images.depth_from_message(camera_messages.image(np.rint(metres * 1000).astype(np.uint16), "16UC1"))
@@ -170,3 +193,12 @@ def test_a_huge_size_is_refused_before_it_is_allocated():
     chunk = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     refused(camera_messages.compressed(data + bytes(100), "rgb8; png compressed"))
+
+
+def test_labels_are_one_number_per_pixel():
+    labels = np.arange(12, dtype=np.uint16).reshape(3, 4) * 300
+    found = images.labels_from_message(camera_messages.image(labels, "mono16"))
+    assert found.tolist() == labels.tolist()
+    with pytest.raises(Refusal) as caught:
+        images.labels_from_message(camera_messages.image(np.zeros((3, 4, 3), np.uint8), "rgb8"))
+    assert caught.value.code == Code.BAD_ENCODING

@@ -62,6 +62,10 @@ def test_a_small_object_is_compared_with_coarse_copies(representation, seen):
         )
         placed = other.place(seen, search())
         assert (placed.representation.coarse is None) == small
+    for rows, columns in ((5, 30), (30, 5)):
+        mask = torch.zeros_like(seen.mask)
+        mask[10 : 10 + rows, 20 : 20 + columns] = True
+        assert method._side(replace(seen, mask=mask)) == 30
     for mask in (None, torch.zeros_like(seen.mask)):
         assert method._side(replace(seen, mask=mask)) == float("inf")
 

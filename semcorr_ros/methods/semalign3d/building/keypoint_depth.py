@@ -81,9 +81,9 @@ def _windows(depth: Tensor, usable: Tensor, center: Tensor, keypoints: Tensor, r
     x, y = pixels[..., 0].clamp(0, w - 1), pixels[..., 1].clamp(0, h - 1)
     offset = (pixels - keypoints[:, None]) / radius
     away = (offset**2).sum(-1)
-    # Relative to the nearest one, so that a snapped keypoint still has weights.
-    away = away - away.min(-1, keepdim=True).values
-    share = torch.exp(-2 * away) * (inside & usable[y, x])
+    # Relative to the nearest one that is usable, so that a snapped keypoint still has weights.
+    away = torch.where(inside & usable[y, x], away, torch.inf)
+    share = torch.exp(away.min(-1, keepdim=True).values * 2 - 2 * away)
     return _Window(torch.where(share > 0, depth[y, x], torch.inf), share, offset)
 
 

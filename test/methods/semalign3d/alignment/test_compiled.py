@@ -22,6 +22,7 @@ from semcorr_ros.methods.semalign3d.alignment.compiled import descent, layout
 from semcorr_ros.methods.semalign3d.alignment.compiled.tables import class_tables, image_tables
 from semcorr_ros.methods.semalign3d.alignment.optimize import OptimizeConfig
 from semcorr_ros.methods.semalign3d.alignment.plan import TERMS, Planner
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily
 from test.methods.semalign3d.alignment import by_autograd, fabricated
 from test.methods.semalign3d.alignment.kernels import forgotten_kernels
 
@@ -181,3 +182,38 @@ def test_without_a_compiler_it_says_so_and_goes_on(model, monkeypatch, caplog, t
         assert [record.message.count("apt install g++") for record in caplog.records] == [1]
         with pytest.raises(ValueError, match=r"a-compiler-that-is-not-there.*use 'auto' or 'reference'"):
             engine.choose("compiled", CONFIG.objective)
+
+
+@pytest.mark.parametrize("family", ["edge_pairs", "frames"])
+def test_tables_hold_the_densities_at_the_modes_and_how_often_edges_are_used(model, family):
+    betas, table = getattr(model.statistics, family), getattr(class_tables(model, True), family)
+    beta = torch.distributions.Beta(betas.alpha.double(), betas.beta.double())
+    mode = ((betas.alpha - 1) / (betas.alpha + betas.beta - 2)).double().clamp(1e-4, 1 - 1e-4)
+    constant = torch.lgamma(beta.concentration1) + torch.lgamma(beta.concentration0)
+    constant = constant - torch.lgamma(beta.concentration1 + beta.concentration0)
+    at_mode = (beta.log_prob(mode) + constant).mean(0).sum()
+    assert table.at_mode == pytest.approx(float(at_mode), rel=1e-4)
+    assert table.weight.sum() == pytest.approx(1, abs=1e-5)
+    assert table.alpha.sum() == pytest.approx(float((betas.alpha - 1).mean(0).sum()), rel=1e-4)
+    assert table.beta.sum() == pytest.approx(float((betas.beta - 1).mean(0).sum()), rel=1e-4)
+
+
+def test_a_class_without_statistics_has_empty_tables(model):
+    nothing = BetaFamily(torch.zeros(0, 4, dtype=torch.long), torch.zeros(0, 2), torch.zeros(0, 2))
+    table = class_tables(
+        replace(model, statistics=replace(model.statistics, edge_pairs=nothing)), True
+    ).edge_pairs
+    assert table.at_mode == 0
+    assert not table.weight.any()
+    assert table.alpha.size == 0
+
+
+def test_a_mode_at_the_end_is_cut_off_as_in_the_plain_term(model):
+    peaked = BetaFamily(torch.arange(4)[None], torch.tensor([[500.0, 1.01]]), torch.tensor([[1.01, 500.0]]))
+    tables = class_tables(replace(model, statistics=replace(model.statistics, edge_pairs=peaked)), True)
+    end = 499 * np.log(1 - 1e-4) + 0.01 * np.log(1e-4)
+    assert tables.edge_pairs.at_mode == pytest.approx(2 * end, rel=1e-3)
+    assert len(tables.edge_pairs.weight) == len(model.sparse) ** 2
+    used = {0 * len(model.sparse) + 1, 2 * len(model.sparse) + 3}
+    assert set(np.flatnonzero(tables.edge_pairs.weight)) == used
+    assert tables.edge_pairs.alpha.sum() == pytest.approx(499.01, rel=1e-4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -145,3 +145,38 @@ def _starts(camera, seed=0):
     evidence = gather_evidence(model, seen, config.evidence, torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(seed)
     return initialize.choose_starts(model, evidence, config.initialize, generator, reference.score)
+
+
+def test_every_knot_of_every_schedule():
+    """As wholes: most of a knot's digits do not show in the values at single steps."""
+    constant = {
+        "reconstruct": ((0, 10.0),),
+        "dense": ((0, 1.0),),
+        "geometry": ((0, 0.5),),
+        "depth": ((0, 10.0),),
+    }
+    paper = {
+        "sigma_dense": SIGMA_DENSE, "sigma_sparse": SIGMA_SPARSE, "sparse": W_SPARSE, "background": W_BG,
+        "symmetry": {0: 0.0},
+    }  # fmt: skip
+    bottle = paper | {
+        "sigma_sparse": SIGMA_SPARSE_BOTTLE, "sparse": W_SPARSE_BOTTLE, "background": W_BG_BOTTLE
+    }  # fmt: skip
+    for found, table in ((schedules.PAPER, paper), (schedules.PAPER_BOTTLE, bottle)):
+        expected = {name: tuple(knots.items()) for name, knots in table.items()} | constant
+        assert asdict(found) == expected | {"sigma_follows_size": False}
+    assert asdict(schedules.Schedules()) == {
+        "sigma_dense": ((0, 0.15), (500, 0.05), (800, 0.03)),
+        "sigma_sparse": ((0, 0.15), (500, 0.1), (800, 0.05)),
+        "reconstruct": ((0, 1.0),),
+        "dense": ((0, 1.0),),
+        "sparse": ((0, 0.0), (300, 0.0), (600, 1.0)),
+        "geometry": ((0, 0.1),),
+        "background": ((0, 0.0), (300, 0.0), (600, 10.0)),
+        "depth": ((0, 0.1),),
+        "symmetry": ((0, 0.0),),
+        "sigma_follows_size": True,
+    }
+    assert schedules.at(schedules.PAPER.sparse, 0) == 0
+    assert schedules.REFERENCE_RADIUS == 0.2
+    assert INFERENCE == schedules.PAPER_MATCHING_SIGMA

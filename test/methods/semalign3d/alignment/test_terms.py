@@ -8,7 +8,8 @@ import torch
 from semcorr_ros.methods.semalign3d.alignment import AlignmentConfig, objective
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, gather_evidence
 from semcorr_ros.methods.semalign3d.alignment.state import BackgroundGrid, ImageSamples
-from semcorr_ros.methods.semalign3d.alignment.terms import TERMS, background, depth, reconstruction
+from semcorr_ros.methods.semalign3d.alignment.terms import TERMS, background, depth, geometry, reconstruction
+from semcorr_ros.methods.semalign3d.artifacts import BetaFamily
 from test.methods.semalign3d.alignment import fabricated
 
 
@@ -158,3 +159,30 @@ def test_objective_skips_terms_of_weight_zero(scene):
 def test_every_term_has_a_schedule():
     assert set(objective.SCHEDULE_OF_TERM) == set(TERMS.names())
     assert set(AlignmentConfig().objective.terms) == set(objective.SCHEDULE_OF_TERM)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_a_measure_at_its_end_costs_what_one_just_before_it_does(end):
+    """Keypoints on a line have angles of exactly 0 and a half turn: the log density has no value there."""
+    family = BetaFamily(torch.tensor([[0, 1, 2, 3]]), torch.tensor([[5.0, 2.0]]), torch.tensor([[3.0, 9.0]]))
+    beta = torch.distributions.Beta(family.alpha[0].double(), family.beta[0].double())
+    mode = torch.tensor([4 / 6, 1 / 9], dtype=torch.double)
+    near = torch.full((2,), abs(end - 1e-4), dtype=torch.double)
+    expected = float((beta.log_prob(mode) - beta.log_prob(near)).sum())
+    found = geometry._penalty(torch.full((1, 1, 2), end), family)
+    assert float(found) == pytest.approx(expected, rel=1e-3)
+    assert float(geometry._penalty(mode.float()[None, None], family)) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("alpha", "beta", "end"), [(500.0, 1.01, 1.0), (1.01, 500.0, 0.0)])
+def test_a_measure_at_its_end_costs_nothing_where_that_is_as_likely_as_can_be(alpha, beta, end):
+    """The mode of such a density lies nearer to the end than measures are told apart."""
+    family = BetaFamily(torch.tensor([[0, 1, 2, 3]]), torch.tensor([[alpha]]), torch.tensor([[beta]]))
+    assert float(geometry._penalty(torch.full((1, 1, 1), end), family)) == pytest.approx(0, abs=1e-4)
+
+
+def test_combinations_are_averaged_and_measures_added():
+    family = BetaFamily(torch.zeros(3, 4).long(), torch.full((3, 2), 5.0), torch.full((3, 2), 3.0))
+    one = BetaFamily(family.indices[:1], family.alpha[:1, :1], family.beta[:1, :1])
+    several = geometry._penalty(torch.full((1, 3, 2), 0.2), family)
+    assert float(several) == pytest.approx(2 * float(geometry._penalty(torch.full((1, 1, 1), 0.2), one)))

@@ -70,3 +70,25 @@ def test_resumes_exactly_where_it_was(model):
     placed = starts.shape(model) @ starts.rotation.mT + starts.translation[:, None]
     torch.testing.assert_close(placed[0] * last.scale[0], last.keypoints[0], rtol=1e-3, atol=1e-4)
     assert (placed[1] - placed[0]).norm(dim=-1).max() < 0.3, "the object did not move"
+
+
+def test_the_settings_of_following():
+    """Sigma begins where the full search is after two fifths of its steps."""
+    following = tracking.FOLLOWING
+    assert (following.evidence.samples, following.evidence.candidates) == (512, 1536)
+    optimize = following.optimize
+    assert (optimize.steps, optimize.batch, optimize.begin) == (40, 192, 400.0)
+    assert optimize.survivors == ((700, 1),)
+    assert (tracking.MIN_CONFIDENCE, tracking.MIN_SHARE) == (0.3, 0.5)
+
+
+@pytest.mark.parametrize(("share", "searches"), [(100.0, 2), (0.01, 1)])
+def test_an_object_is_lost_below_a_share_of_the_confidence_of_its_last_search(
+    model, monkeypatch, share, searches
+):
+    monkeypatch.setattr(tracking, "MIN_CONFIDENCE", 0.0)
+    monkeypatch.setattr(tracking, "MIN_SHARE", share)
+    tracker = tracking.Tracker(model, AlignmentConfig())
+    for _ in range(2):
+        tracker.update(_turning(model, 40)[0], _generator())
+    assert tracker.searches == searches

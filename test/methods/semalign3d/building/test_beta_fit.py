@@ -1,6 +1,7 @@
 import torch
 from torch.distributions import Beta
 
+from semcorr_ros.methods.semalign3d.building import beta_statistics
 from semcorr_ros.methods.semalign3d.building.beta_statistics import cap_concentration, fit_beta, widen
 
 SHAPES = torch.tensor([[5.0, 2.0], [40.0, 60.0], [1.5, 1.2], [200.0, 10.0]])
@@ -56,3 +57,20 @@ def test_widening_multiplies_the_variance_and_the_cap_keeps_the_mean():
     assert torch.allclose(wide.mean, torch.tensor([0.25]))
     a, b = cap_concentration(alpha, beta, 30.0)
     assert torch.allclose(torch.cat([a, b]), torch.tensor([10.0, 30.0]))
+
+
+def test_newton_starts_at_the_moments(monkeypatch):
+    """Mean 1/2 and variance 1/16 are those of Beta(1.5, 1.5), mean 1/4 and variance 1/48 of Beta(2, 6)."""
+    monkeypatch.setattr(beta_statistics, "NEWTON_STEPS", 0)
+    step = (1 / 48) ** 0.5
+    samples = torch.tensor([[[0.25], [0.25 - step]], [[0.75], [0.25 + step]]], dtype=torch.float64)
+    alpha, beta = fit_beta(samples, torch.ones_like(samples))
+    torch.testing.assert_close(alpha, torch.tensor([[1.5], [2.0]]).double())
+    torch.testing.assert_close(beta, torch.tensor([[1.5], [6.0]]).double())
+
+
+def test_no_variance_is_left_by_an_extreme_widening():
+    """The concentration stays positive however much is asked for."""
+    alpha, beta = widen(torch.tensor([1.0]), torch.tensor([3.0]), torch.tensor(1e6))
+    torch.testing.assert_close(alpha + beta, torch.tensor([1e-3]))
+    torch.testing.assert_close(alpha / beta, torch.tensor([1 / 3]))

@@ -1,9 +1,13 @@
+import itertools
+from collections import Counter
+
 import builders
 import pytest
 import torch
 from beast_views import views_of
 
 from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
+from semcorr_ros.methods.semalign3d.building.combinations import all_edge_pairs, select_informative
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
 
@@ -101,3 +105,25 @@ def test_no_common_view_gives_empty_families():
     statistics = _fit(points, torch.eye(3, 11))
     assert statistics.edge_pairs.alpha.shape == (0, 2)
     assert statistics.frames.beta.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("keypoints", "budget", "per_pair"), [(7, 84, 2), (7, 83, 1), (6, 8, 1), (4, 7, 1)])
+def test_half_of_the_budget_goes_round_the_pairs_of_keypoints(keypoints, budget, per_pair):
+    """One by one: a row belongs to the round if some pair in it is among the first so often.
+
+    The smallest spreads are those of the last rows, which are all of the same few keypoints.
+    """
+    rows = all_edge_pairs(keypoints)
+    spread = 1 - torch.arange(len(rows)) / len(rows)
+    order, often, round_, rest = spread.argsort().tolist(), Counter(), [], []
+    for row in order:
+        pairs = {
+            frozenset(pair) for pair in itertools.combinations(rows[row].tolist(), 2) if len({*pair}) > 1
+        }
+        fresh = any(often[pair] < per_pair for pair in pairs)
+        often.update(pairs)
+        (round_ if fresh else rest).append(row)
+    first = round_[: budget // 2]
+    rest = [row for row in order if row not in first]
+    expected = sorted(first + rest[: budget - len(first)])
+    assert select_informative(rows, spread, budget, keypoints).tolist() == expected

@@ -1,4 +1,5 @@
 import builders
+import pytest
 import torch
 from beast_views import mean_keypoints
 
@@ -58,3 +59,27 @@ def test_unplaced_keypoints_have_no_weight():
     weights = express_by_keypoints(centers, keypoints, placed)
     assert (weights[:, ~placed] == 0).all()
     assert torch.allclose(weights.sum(-1), torch.ones(len(centers)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("views", "kept"), [(5, True), (6, False)])
+def test_a_cluster_of_one_view_is_kept_where_hardly_any_other_could_confirm_it(views, kept):
+    solid = torch.rand(40 * views, 3, generator=torch.Generator().manual_seed(0))
+    lone = torch.tensor([50.0, 0, 0]) + 0.1 * solid[:40]
+    points = torch.cat([solid, lone])
+    view = torch.cat([torch.arange(len(solid)) % views, torch.zeros(40)]).float()
+    merged = MergedCloud(points, torch.zeros(len(points), 1, 2).half(), torch.zeros_like(points), view)
+    centers, share = cluster_surface(merged, BuildConfig(dense_points=4), torch.Generator().manual_seed(0))
+    assert bool((centers[:, 0] > 40).any()) == kept
+    assert (float(share.sum()) > 0.99) == kept
+
+
+def test_a_cluster_with_exactly_the_least_share_is_kept():
+    """Two clusters of 1 and 7 points: the mean is 4, a quarter of it 1."""
+    points = torch.tensor([[0.0, 0, 0]] * 7 + [[9.0, 0, 0]])
+    view = torch.arange(8) % 2
+    merged = MergedCloud(points, torch.zeros(8, 1, 2).half(), torch.zeros_like(points), view.float())
+    for threshold, count in ((0.25, 2), (0.26, 1)):
+        config = BuildConfig(dense_points=8, density_threshold=threshold)
+        centers, share = cluster_surface(merged, config, torch.Generator().manual_seed(0))
+        assert len(centers) == count
+        assert share.sum() == pytest.approx(1 if count == 2 else 7 / 8)

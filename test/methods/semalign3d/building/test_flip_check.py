@@ -19,6 +19,7 @@ def test_the_right_table_is_accepted(images, variation):
     check = check_flip(views, builders.FLIP, torch.Generator().manual_seed(0))
     assert check.accepted, check.reason
     assert "fits" in check.reason
+    assert check.well_formed
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -32,8 +33,12 @@ def test_a_wrong_table_is_rejected(name):
 def test_malformed_and_missing_tables_are_rejected_with_a_reason():
     views = views_of(builders.pictures(5, 0))
     generator = torch.Generator().manual_seed(0)
-    assert "no flip table" in check_flip(views, None, generator).reason
+    missing = check_flip(views, None, generator)
+    assert "no flip table" in missing.reason
+    assert not missing.well_formed
+    assert missing.distance_score == missing.volume_score == 0
     for table in ((0, 1), (1, 2, 0, *range(3, 11)), (0, 0, *range(2, 11))):
         check = check_flip(views, table, generator)
         assert not check.accepted
+        assert not check.well_formed
         assert "does not swap 11 keypoints" in check.reason

@@ -8,7 +8,7 @@ import builders
 import pytest
 import torch
 
-from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.artifacts import CategoryInfo, FeatureMap
 from semcorr_ros.methods.semalign3d.building import build as building
 from semcorr_ros.methods.semalign3d.building.barycentric import hull_distance
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
@@ -16,7 +16,8 @@ from semcorr_ros.methods.semalign3d.building.evidence import observe
 from semcorr_ros.methods.semalign3d.building.lift_views import lift_surface, mirror_points
 from semcorr_ros.methods.semalign3d.building.merge_surfaces import TRUSTED, merge_surfaces
 from semcorr_ros.methods.semalign3d.building.report import Report
-from semcorr_ros.methods.semalign3d.building.sparse_cloud import sparse_cloud
+from semcorr_ros.methods.semalign3d.building.sparse_cloud import _placed_info, sparse_cloud
+from semcorr_ros.methods.semalign3d.building.swapped_sides import exchange_labels
 from semcorr_ros.methods.semalign3d.building.training import lift
 
 CONFIG = BuildConfig(surface_points=300)
@@ -108,3 +109,43 @@ def test_a_larger_tolerance_keeps_more(trained):
     ]
     assert shares == sorted(shares)
     assert shares[2] - shares[0] > 0.1
+
+
+def test_names_of_keypoints_that_are_not_placed_say_nothing_of_the_axes():
+    """Nor do their partners constrain the plane of symmetry: their rows are zero."""
+    placed = torch.tensor([True, False, True, True, True, True, True])
+    info = CategoryInfo(
+        "x", ("left a", "right a", "left b", "right b", "nose", "c", "d"), (1, 0, 3, 2, 4, 6, 5)
+    )
+    found = _placed_info(info, placed)
+    assert found.keypoint_names == ("left a", "", "left b", "right b", "nose", "c", "d")
+    assert found.flip == (0, 1, 3, 2, 4, 6, 5)
+    assert _placed_info(replace(info, flip=None), placed).flip is None
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_exchanged_labels_take_along_all_that_belongs_to_a_keypoint(coarse, mirrored):
+    picture = builders.pictures(1, seed=0)[0].sample
+    view = observe(picture, CONFIG, torch.Generator().manual_seed(0))
+    small = replace(view.looks[0], features=2 * view.features, mirrored_features=3 * view.features)
+    view = replace(view, coarse=small if coarse else None)
+    if not mirrored:
+        view = replace(
+            view,
+            mirrored_features=None,
+            coarse=replace(small, mirrored_features=None) if coarse else None,
+        )
+    order = list(builders.FLIP)
+    kept, changed = exchange_labels([view, view], torch.tensor([False, True]), builders.FLIP)
+    assert kept is view
+    for name in ("pixels", "depths", "features"):
+        torch.testing.assert_close(
+            getattr(changed, name), getattr(view, name)[order], equal_nan=True, rtol=0, atol=0
+        )
+    for old, new in zip(view.looks, changed.looks, strict=True):
+        assert torch.equal(new.features, old.features[order])
+        assert (new.mirrored_features is None) == (not mirrored)
+        if mirrored:
+            assert torch.equal(new.mirrored_features, old.mirrored_features[order])
+    assert torch.equal(changed.surface_features, view.surface_features)

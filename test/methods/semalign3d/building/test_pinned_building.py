@@ -302,6 +302,8 @@ def test_a_whole_build():
     assert told["keypoints"]["never_annotated"] == []
     assert told["keypoints"]["recognized"] > 0.8
     assert told["shape_modes"] == sorted(told["shape_modes"], reverse=True)
+    of_a_keypoint = model.shape_modes.square().sum(-1).mean(-1).sqrt()
+    assert told["shape_modes"] == pytest.approx(of_a_keypoint.tolist(), abs=1e-4)
     assert model.provenance == {
         "built_by": f"semcorr_ros {__version__}",
         "images": "12 of 12",

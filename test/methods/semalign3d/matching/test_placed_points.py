@@ -9,7 +9,14 @@ from methods.semalign3d.alignment import fabricated
 from semcorr_ros.artifacts import DepthMap, KeypointState
 from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.methods.semalign3d.artifacts import View
-from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate
+from semcorr_ros.methods.semalign3d.matching.placed_points import (
+    PlacedPoints,
+    depth_window,
+    found_at,
+    locate,
+    measure,
+    unknown,
+)
 
 MODEL = fabricated.make_class()
 
@@ -92,3 +99,92 @@ def test_a_point_that_the_sensor_sees_through_is_unknown(view):
     there = values[row, outermost][None]
     on_outline = cameras.unproject(pixel - torch.tensor([[12.0, 0.0]]), there, view.aligned.camera)
     assert _locate(wall, on_outline).state.tolist() != [KeypointState.UNKNOWN]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_around_a_pixel_beyond_the_image_there_is_no_depth(masked):
+    """A window of 7 x 7 pixels, cut by each side and each corner; the rest of it is there."""
+    values = 1 + torch.arange(20.0 * 30).reshape(20, 30)
+    mask = torch.ones(20, 30, dtype=torch.bool) if masked else None
+    for x, columns in (
+        (-5, []),
+        (-4, []),
+        (-2, [0, 1]),
+        (15, range(12, 19)),
+        (31, [28, 29]),
+        (33, []),
+        (40, []),
+    ):
+        for y, rows in ((-5, []), (-2, [0, 1]), (8, range(5, 12)), (21, [18, 19]), (23, []), (30, [])):
+            (found,) = depth_window(torch.tensor([[x, y]]).float(), DepthMap(values, True), mask)
+            shown = [float(values[row, column]) for row in rows for column in columns]
+            assert found[torch.isfinite(found)].tolist() == shown
+            assert len(found) == 49
+
+
+def test_off_the_mask_there_is_no_depth():
+    mask = torch.zeros(20, 30, dtype=torch.bool)
+    mask[4:9, 10] = True
+    (found,) = depth_window(torch.tensor([[10.0, 8.0]]), DepthMap(torch.ones(20, 30), True), mask)
+    assert torch.isfinite(found).sum() == 4
+    border = torch.ones(20, 30, dtype=torch.bool)
+    border[1:-1, 1:-1] = False
+    for pixel, shown in (([1.0, 1.0], 9), ([28.0, 18.0], 9), ([15.0, 1.0], 7), ([28.0, 9.0], 7)):
+        (found,) = depth_window(torch.tensor([pixel]), DepthMap(torch.ones(20, 30), True), border)
+        assert torch.isfinite(found).sum() == shown
+
+
+def test_the_image_ends_half_a_pixel_beyond_its_outermost_centres(view):
+    h, w = view.aligned.camera.size
+    pixels = torch.tensor(
+        [
+            [-0.5, 9],
+            [-0.49, 9],
+            [w - 0.5, 9],
+            [w - 0.51, 9],
+            [9, -0.5],
+            [9, -0.49],
+            [9, h - 0.5],
+            [9, h - 0.51],
+        ]
+    )
+    _, xyz = _front_pixel(view)
+    placed = PlacedPoints(xyz.expand(8, 3), torch.zeros(8, 32))
+    outside = found_at(placed, pixels, view).state == KeypointState.OUT_OF_IMAGE
+    assert outside.tolist() == [True, False] * 4
+
+
+def test_depth_that_differs_by_exactly_the_tolerance_is_of_another_surface(view):
+    """Nearer by that much it hides the point; farther by that much it is not yet empty space."""
+    limit = 0.35 * view.aligned.scale[0]
+    depth = DepthMap(torch.full_like(view.seen.depth.values, float(limit)), True)
+    pixel = torch.tensor([[60.0, 40.0]])
+    for z, hidden in ((0.0, False), (2 * float(limit), True)):
+        xyz = torch.tensor([[0.0, 0.0, z]])
+        found, blocked, blind, empty = measure(xyz, pixel, view.aligned, depth)
+        assert torch.equal(found, xyz)
+        assert (bool(blocked), bool(blind), bool(empty)) == (hidden, False, False)
+
+
+def test_what_is_unknown_has_no_position_and_the_rest_stays(view):
+    _, xyz = _front_pixel(view)
+    found = _locate(view, xyz.expand(3, 3))
+    some = unknown(found, torch.tensor([False, True, False]))
+    assert some.state.tolist() == [KeypointState.VISIBLE, KeypointState.UNKNOWN, KeypointState.VISIBLE]
+    assert torch.isnan(some.xyz).any(-1).tolist() == [False, True, False]
+    every = unknown(found)
+    assert every.state.tolist() == [KeypointState.UNKNOWN] * 3
+    assert torch.isnan(every.xyz).all()
+    assert found.state.tolist() == [KeypointState.VISIBLE] * 3
+    assert torch.equal(every.points, found.points)
+
+
+def test_the_score_is_the_confidence_where_features_agree_and_half_of_it_where_they_do_not(view):
+    pixel, xyz = _front_pixel(view)
+    feature = grid.features_at(view.seen.features, pixel)
+    sure = replace(view.aligned, confidence=torch.tensor([0.6]))
+    scores = [
+        float(found_at(PlacedPoints(xyz, looks), pixel, View(view.seen, sure)).score)
+        for looks in (feature, -feature, torch.zeros_like(feature))
+    ]
+    assert scores == pytest.approx([0.6, 0.3, 0.3], abs=1e-5)

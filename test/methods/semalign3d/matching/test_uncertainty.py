@@ -78,6 +78,24 @@ def test_the_pose_of_noisy_keypoints_is_covered_at_least_at_the_stated_rate(mode
     assert inside(torch.stack(errors), covariance) > 0.85
 
 
+@pytest.mark.parametrize("hypotheses", [1, 2])
+@pytest.mark.parametrize("shown", [10, 4])
+def test_the_pose_is_as_unsure_as_a_fit_to_its_hidden_keypoints(model, shown, hypotheses):
+    """0.19 of the scale along every axis; positions 1.5 times and turns 0.9 times as far off as that says."""
+    model = replace(model, annotated=torch.arange(10) < shown)
+    aligned = alignment(model)
+    several = ("keypoints", "dense", "rotation", "translation", "scale", "focal", "energy", "confidence")
+    aligned = replace(aligned, **{name: getattr(aligned, name)[:hypotheses] for name in several})
+    arms = SCALE * model.sparse[:shown] @ aligned.rotation[0].T
+    turns = [torch.linalg.cross(axis.expand_as(arms), arms, dim=-1) for axis in torch.eye(3)]
+    moves = [axis.expand_as(arms) for axis in torch.eye(3)]
+    jacobian = torch.stack([*moves, *turns], -1).flatten(0, 1).double()
+    expected = (0.19 * SCALE) ** 2 * torch.linalg.inv(jacobian.T @ jacobian)
+    expected = expected * torch.outer(*2 * [torch.tensor([1.5] * 3 + [0.9] * 3).double()])
+    found = pose_covariance(model, aligned).double()
+    torch.testing.assert_close(found, expected, rtol=2e-3, atol=2e-3 * float(expected.abs().max()) * 0.05)
+
+
 def test_sensor_and_class_that_disagree_are_unsure_along_the_ray_only(model):
     aligned = alignment(model)
     placed = aligned.keypoints[0]
