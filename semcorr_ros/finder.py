@@ -208,7 +208,7 @@ class Finder:
         """Judge points and convert them to pixels of the original image."""
         if placed.seen.lens is not None:
             found = replace(found, points=distortion.to_image(found.points, placed.seen.lens))
-        if placed.pose is None:  # a method that does not judge itself
+        if not placed.judges:
             return found
         return judged(found, self.least_score, refusal is not None)
 

@@ -132,13 +132,13 @@ class Replay:
 
 
 def _object(answer: Answer) -> dict[str, Any]:
-    assert answer.pose is not None
+    pose = answer.pose  # None: of a class without one
     return {
         "class_name": answer.info.name,
         "instance_id": answer.instance_id,
         "confidence": answer.confidence,
-        "metric": answer.pose.metric,
-        "pose": _pose(answer.pose),
+        "metric": pose is not None and pose.metric,
+        "pose": None if pose is None else _pose(pose),
         "keypoints": _keypoints(answer),
         "edges": [list(edge) for edge in answer.edges],
     }

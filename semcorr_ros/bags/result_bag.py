@@ -58,7 +58,7 @@ class ResultBag:
             "std_msgs/msg/Header", stamp=self._time(entry["stamp"]), frame_id=entry["frame_id"]
         )
         instances = [self._instance(found) for found in entry["objects"]]
-        poses = [self._pose(found) for found in entry["objects"]]
+        poses = [self._pose(found) for found in entry["objects"] if found["pose"] is not None]
         messages = (
             self._own("SemanticKeypointsArray", header=header, instances=instances),
             self._own("ClassPoseArray", header=header, poses=poses),

@@ -57,16 +57,14 @@ def _report(options: AlignOptions, answer: Answer, seconds: float) -> None:
 
 def _content(answer: Answer) -> dict[str, Any]:
     """Collect the numbers of a placement; of a refused one only those that say how bad it is."""
-    if answer.placed is None or answer.pose is None:
+    if answer.placed is None:
         return {"confidence": None, "metric": False, "pose": None}
+    told = {"confidence": answer.confidence, **answer.placed.facts}
+    if answer.pose is None or not answer.found:
+        return {**told, "metric": False, "pose": None}
     pose = {
         "rotation": answer.pose.rotation.tolist(),
         "translation": answer.pose.translation.tolist(),
         "scale": answer.pose.scale,
     }
-    return {
-        "confidence": answer.confidence,
-        **answer.placed.facts,
-        "metric": answer.pose.metric and answer.found,
-        "pose": pose if answer.found else None,
-    }
+    return {**told, "metric": answer.pose.metric, "pose": pose}

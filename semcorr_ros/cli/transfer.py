@@ -146,8 +146,7 @@ def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequ
         say_refused("transfer", shown.refusal, f"source {options.source.source}")
     for path, answer in zip(options.targets.target, answers, strict=bool(answers)):
         points = pictures.points_json(answer)
-        placed = answer.placed is not None and answer.pose is not None
-        confidence = answer.confidence if placed else None
+        confidence = answer.confidence if answer.placed is not None and answer.placed.judges else None
         refused = refused_json(answer.refusal)
         content.append({"target": str(path), "confidence": confidence, "refused": refused, "points": points})
         print(path)

@@ -73,6 +73,11 @@ class Placed(Protocol):
         ...
 
     @property
+    def judges(self) -> bool:
+        """Whether its confidence and scores say how likely it is right; else nothing is refused by them."""
+        ...
+
+    @property
     def pose(self) -> Pose | None:
         """Pose of the class; None for a method without one."""
         ...

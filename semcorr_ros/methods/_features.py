@@ -26,6 +26,7 @@ class Unplaced:
     seen: Observation
     match: Match
     confidence: float = 1.0
+    judges: bool = False
     pose: Pose | None = None
     shape: Shape | None = None
 

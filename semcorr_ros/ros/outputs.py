@@ -64,7 +64,8 @@ class Outputs:
         publishers, target = self._cameras.get(camera), self._target
         if publishers is None or target is None:
             return False
-        instances, poses = list(map(instance_message, found)), list(map(pose_message, found))
+        instances = list(map(instance_message, found))
+        poses = [pose_message(answer) for answer in found if answer.pose is not None]
         header = target.move(picture.header, instances, poses)
         publishers.publish(header, picture, instances, poses)
         if self._transforms is not None:

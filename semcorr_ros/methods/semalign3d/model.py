@@ -37,6 +37,7 @@ class Aligned:
     aligned: Alignment
     tracker: Tracker | None = None
     matching: MatchingConfig = field(default_factory=MatchingConfig)
+    judges: bool = True
 
     @property
     def confidence(self) -> float:

@@ -43,10 +43,15 @@ class Mapped:
     shape: None = None
     caveat: str = NO_POSE
 
+    @property
+    def judges(self) -> bool:
+        """Whether there are keypoints to judge by."""
+        return self.category is not None and bool(self.category.keypoints.annotated.any())
+
     @cached_property
     def confidence(self) -> float:
         """Mean score of the better half of the keypoints; 1 for a class without keypoints."""
-        if self.category is None or not self.category.keypoints.annotated.any():
+        if self.category is None or not self.judges:
             return 1.0
         known = self.category.keypoints.annotated.nonzero()[:, 0]
         scores = self.keypoints(known).score.sort(descending=True).values
