@@ -21,7 +21,8 @@ from semcorr_ros.methods.spherical.artifacts import SphereClasses
 from semcorr_ros.methods.spherical.class_file import write_classes
 from semcorr_ros.methods.spherical.config import MatchConfig, head_for
 from semcorr_ros.methods.spherical.training.summary import summarize
-from semcorr_ros.methods.spherical.training.views import Picture, _write_objectfrom semcorr_ros.observations import unannotated
+from semcorr_ros.methods.spherical.training.views import Picture, _write_object
+from semcorr_ros.observations import unannotated
 
 FAR = 0.02  # metres: features are read at whole pixels, and depth around them
 
@@ -40,9 +41,7 @@ def pictures(folder: Path, model) -> list[Picture]:
         near = torch.zeros(len(pixels), dtype=torch.bool)
         surface = torch.from_numpy(shot.depth)[rows[inside], columns[inside]]
         near[inside] = (surface - torch.from_numpy(shot.keypoints)[inside, 2]).abs() < 0.005
-        sample = replace(
-            unannotated("pear", shot.depth.shape), keypoints=pixels, visible=near, name=f"{azimuth:g}", category="pear"
-        )
+        sample = replace(unannotated("pear", shot.depth.shape), keypoints=pixels, visible=near)
         found.append(Picture(sample, 0, path))
     return found
 
