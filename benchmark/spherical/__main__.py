@@ -21,7 +21,7 @@ import torch
 from benchmark.rendered import scenes
 from benchmark.rendered.progress import progress
 from benchmark.rendered.splits import HELD_OUT, TRAIN, TRAINING_IMAGES, VALIDATION, Split
-from benchmark.spherical import report
+from benchmark.spherical import report, throughput
 from benchmark.spherical.rows import ROWS, Place, run
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.synthetic.source import ProceduralSource
@@ -32,6 +32,9 @@ def main() -> int:
     """Prints the table. Returns 0."""
     args = _arguments()
     torch.set_num_threads(args.threads)
+    if args.throughput:
+        print("\n".join(throughput.rows()))
+        return 0
     split, known = HELD_OUT[args.split], tuple(available())
     with progress() as bar:
         for part, made in ((TRAIN, TRAIN.pictures(TRAINING_IMAGES)), (split, split.pictures(30, 300))):
@@ -62,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--work", type=Path, default=Path("runs/rendered"), metavar="DIR")
     parser.add_argument("--split", choices=sorted(HELD_OUT), default=VALIDATION.name)
     parser.add_argument("--backbone", default="tiny")
     parser.add_argument("--categories", nargs="+", choices=available(), help="default: all")
@@ -73,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--throughput", action="store_true", help="only time the head beside its backbone")
     return parser.parse_args()
 
 

@@ -34,6 +34,7 @@ class Row:
     arguments: tuple[str, ...] = ()
     alphas: tuple[float, ...] = (0.2,)
     seeds: int = 3
+    classes: bool = False  # viewpoints are those of SemAlign3D classes, built of the same pictures
     unseen: bool = False  # trained on all categories but the last two, matched on these
 
 
@@ -42,6 +43,7 @@ ROWS = {
     **{f"without {name}": Row(("--without", name)) for name in LOSSES},
     "without viewpoint and orientation": Row(("--without", "viewpoint", "orientation")),
     "viewpoints of cameras": Row(("--viewpoints", "cameras"), seeds=1),
+    "viewpoints of aligned classes": Row(("--viewpoints", "class"), seeds=1, classes=True),
     "not mirrored": Row(("--no-mirror",), seeds=1),
     "unseen categories": Row(alphas=(0.0, 1.0, 0.2), unseen=True),
 }
@@ -91,9 +93,22 @@ def _train(place: Place, name: str, row: Row, taught: tuple[str, ...], steps: in
     given = ["--root", str(data), "--category", *taught, "--backbone", place.backbone, "--output", str(file)]
     given += ["--steps", str(steps), "--seed", str(place.seed), "--train-precision", "bf16", *row.arguments]
     given += ["--feature-cache", str(place.work / "cache"), "--threads", "1"]
+    if row.classes:
+        given += ["--class-dir", str(_classes(place, data, taught))]
     if verb(["train_sphere", *given]):
         raise RuntimeError(f"train_sphere failed for {name!r}")
     return file
+
+
+def _classes(place: Place, data: Path, categories: tuple[str, ...]) -> Path:
+    """Build what is not there."""
+    folder = place.folder / "classes"
+    for category in categories:
+        path = folder / f"{category}.safetensors"
+        given = ["--root", str(data), "--category", category, "--backbone", place.backbone, "--threads", "1"]
+        if not path.is_file() and verb(["build_class", *given, "--output", str(path)]):
+            raise RuntimeError(f"build_class failed for {category}")
+    return folder
 
 
 def _scored(
