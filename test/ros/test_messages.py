@@ -220,3 +220,10 @@ def _alignment(model, rotation, translation, scale) -> Alignment:
         camera=cameras.centered(100.0, (96, 128)),
         metric=True,
     )
+
+
+def test_a_covariance_with_one_unknown_number_is_unknown():
+    matrix = torch.eye(3)
+    assert messages._covariance(matrix).tolist() == torch.eye(3).flatten().tolist()
+    matrix[2, 1] = torch.nan
+    assert messages._covariance(matrix).tolist() == [-1.0] + [0.0] * 8

@@ -125,3 +125,10 @@ def test_an_unknown_depth_mode_names_the_allowed_ones():
 def test_every_code_has_a_meaning_and_a_fix():
     assert set(Code) - set(reasons.REASONS) == {Code.NONE}
     assert all(reason.meaning and reason.fix for reason in reasons.REASONS.values())
+
+
+def test_what_is_told_of_frames_is_a_copy():
+    streams = Streams("auto")
+    streams.info()
+    streams.assembler.frames()["image"] = "made_up"
+    assert streams.assembler.frames() == {"camera_info": "optical"}

@@ -202,3 +202,21 @@ def test_labels_are_one_number_per_pixel():
     with pytest.raises(Refusal) as caught:
         images.labels_from_message(camera_messages.image(np.zeros((3, 4, 3), np.uint8), "rgb8"))
     assert caught.value.code == Code.BAD_ENCODING
+
+
+@pytest.mark.parametrize(("width", "fits"), [(3, True), (4, False)])
+def test_the_largest_image_is_read_and_the_next_one_is_not(monkeypatch, width, fits):
+    monkeypatch.setattr(images, "MAX_PIXELS", 6)
+    message = camera_messages.image(np.ones((2, width), np.float32), "32FC1")
+    if fits:
+        assert images.depth_from_message(message).values.shape == (2, 3)
+    else:
+        assert "2x4" in str(refused(message, depth=True)) or "4x2" in str(refused(message, depth=True))
+
+
+def test_numbers_come_in_the_order_of_this_machine():
+    message = camera_messages.image(np.arange(6, dtype=">u2").reshape(2, 3), "16UC1")
+    message.is_bigendian = True
+    pixels = images._elements(message, np.dtype(np.uint16), 1)
+    assert pixels.dtype.isnative
+    assert pixels[..., 0].tolist() == [[0, 1, 2], [3, 4, 5]]

@@ -215,3 +215,7 @@ def test_a_picture_is_decoded_and_encoded_once():
     assert (shot.regions, shot.most) == (None, 3)
     told = regions.shot_of(picture, Marks("header", (Mark("cup", "", Roi(0, 0, 9, 9)),)), encode, 3)
     assert [each.place.box for each in told.regions] == [(0, 0, 9, 9)]
+
+
+def test_a_mark_without_label_has_none():
+    assert Mark("cup", "", roi(1, 2, 3, 4)).label == 0

@@ -87,3 +87,9 @@ def test_a_ranking_led_by_another_hypothesis_keeps_what_belongs_together():
     assert led.energy.tolist() == pytest.approx([-0.8, -1.0, -0.5])
     assert led.by_term["geometry"].tolist() == pytest.approx([1.2, 1.0, 1.5])
     assert led.confidence.tolist() == pytest.approx([0.2, 0.0, 0.5])
+
+
+def test_constants_are_those_of_the_manual():
+    assert TurningConfig() == TurningConfig(
+        step_deg=10.0, most_deg=60.0, least_deg=20.0, gain=0.012, farthest=0.4, fewest=64
+    )

@@ -127,3 +127,15 @@ def test_half_of_the_budget_goes_round_the_pairs_of_keypoints(keypoints, budget,
     rest = [row for row in order if row not in first]
     expected = sorted(first + rest[: budget - len(first)])
     assert select_informative(rows, spread, budget, keypoints).tolist() == expected
+
+
+def test_which_combinations_are_tried_depends_on_the_given_generator_alone():
+    points = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    points = points + 0.1 * torch.randn(8, 30, 3, generator=torch.Generator().manual_seed(1))
+    found = []
+    with torch.random.fork_rng():
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            found.append(_fit(points, torch.ones(8, 30), max_combinations=50))
+    assert torch.equal(found[0].edge_pairs.indices, found[1].edge_pairs.indices)
+    assert torch.equal(found[0].frames.alpha, found[1].frames.alpha)

@@ -3,7 +3,10 @@ import pytest
 import torch
 from beast_views import mean_keypoints, shape_error, views_of
 
+from semcorr_ros.methods.semalign3d.artifacts import Views
+from semcorr_ros.methods.semalign3d.building.pairwise import LogDistances
 from semcorr_ros.methods.semalign3d.building.procrustes import (
+    _scaling_starts,
     align_views,
     generalized_procrustes,
     normalize_shape,
@@ -61,3 +64,14 @@ def test_normalized_shapes_are_centered_with_unit_radius_and_zero_where_unplaced
     assert shape[placed].mean(0).norm() < 1e-5
     assert float(shape[placed].square().sum(-1).mean()) == pytest.approx(1, abs=1e-5)
     assert (shape[4] == 0).all()
+
+
+def test_classical_scaling_gives_the_shape_of_exact_distances():
+    points = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    distances = torch.cdist(points, points)
+    logs = LogDistances(distances.clamp_min(1e-9).log(), torch.zeros(6, 6), torch.ones(6, 6) - torch.eye(6))
+    views = Views(points[None], torch.ones(1, 6, dtype=torch.bool), torch.zeros(1, dtype=torch.bool), ("a",))
+    (first, placed), (second, _) = _scaling_starts(logs, views)
+    assert placed.all()
+    torch.testing.assert_close(torch.cdist(first, first), distances, atol=1e-3, rtol=0)
+    torch.testing.assert_close(second, first * torch.tensor([-1.0, 1.0, 1.0]))

@@ -6,7 +6,7 @@ from beast_views import shape_error, views_of
 from semcorr_ros.methods.semalign3d.building.lift_views import add_mirrored
 from semcorr_ros.methods.semalign3d.building.pairwise import log_distances
 from semcorr_ros.methods.semalign3d.building.procrustes import generalized_procrustes, mean_shape
-from semcorr_ros.methods.semalign3d.building.shape_modes import shape_model
+from semcorr_ros.methods.semalign3d.building.shape_modes import _maximize, shape_model
 
 
 def _start(views):
@@ -54,3 +54,15 @@ def test_few_images_have_few_modes():
     views = views_of(builders.pictures(5, 0, 0.1))
     start = views.points[int(views.visible.sum(1).argmax())]
     assert len(shape_model(views, start, 6).modes) <= 1
+
+
+def test_the_noise_is_what_is_left_over_the_numbers_that_were_not_fitted():
+    """Of 3 K V coordinates, 7 per view fix its similarity and one per mode its shape."""
+    draws = torch.Generator().manual_seed(0)
+    views, keypoints = 6, 20
+    points = torch.randn(views, keypoints, 3, generator=draws)
+    state = torch.randn(views, 1, generator=draws)
+    mean, modes, noise = _maximize(points, torch.ones(views, keypoints), state, state[..., None] ** 2)
+    left = points - mean - torch.einsum("vm,mkc->vkc", state, modes)
+    freedom = 3 * views * keypoints - 7 * views - views
+    assert noise == pytest.approx(float((left.square().sum() / freedom).sqrt()), rel=1e-4)
