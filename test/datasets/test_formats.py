@@ -342,3 +342,8 @@ def test_real_pf_pascal_lists(tmp_path):
     dataset = pf_pascal.build(tmp_path)
     pair = next(p for p in dataset.pairs("aeroplane", "test") if p.source == "2011_001407")
     assert len(pair.keypoint_ids) == 11
+
+
+def test_freiburg_tells_eighths_of_a_turn(tmp_path):
+    images = freiburg_cars.build(freiburg_root(tmp_path)).images("car", "trn")
+    assert [image.azimuth_id for image in images] == [0, 2, 0, 2]

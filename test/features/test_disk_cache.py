@@ -1,3 +1,4 @@
+import dataclasses
 import os
 
 import pytest
@@ -147,3 +148,18 @@ def test_only_what_is_computed_from_pixels_is_cached(tmp_path):
         _disk_cache.DiskCache(extractor, DiskStore(tmp_path, 1, "cpu"))
     with pytest.raises(ValueError, match="positive"):
         DiskStore(tmp_path, 0, "cpu")
+
+
+class Long(Counting):
+    """Features that were not of unit length."""
+
+    def encode(self, ref):
+        found = super().encode(ref)
+        return dataclasses.replace(found, lengths=torch.arange(12.0).reshape(3, 4))
+
+
+def test_lengths_are_kept_and_their_absence_too(cached):
+    for _ in range(2):
+        found = cached(Long()).encode(ImageRef(image(9)))
+        torch.testing.assert_close(found.lengths, torch.arange(12.0).reshape(3, 4))
+        assert cached(Counting("fabricated:2")).encode(ImageRef(image(9))).lengths is None
