@@ -14,6 +14,7 @@ from semcorr_ros.provider_options import DEFAULT_BACKBONE as DEFAULT
 
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
 OPTIONS = "backbone_options"  # key of a class's provenance
+MADE_BY = "made_by"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Origin:
     category: str
     backbone: str  # "<name>:<fingerprint>"
     options: tuple[str, ...] | None  # KEY=VALUE settings of the backbone; None: built before they were kept
+    made_by: str = "build_class"  # verb
 
     @property
     def name(self) -> str:
@@ -50,7 +52,8 @@ def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def origin_of(model: Built) -> Origin:
     """Return the origin of a loaded class."""
-    return Origin(model.info.name, model.backbone, options_of(model.provenance))
+    made_by = model.provenance.get(MADE_BY, Origin.made_by)
+    return Origin(model.info.name, model.backbone, options_of(model.provenance), made_by)
 
 
 def check(model: Built, computed: str, path: str | Path = "") -> None:
@@ -87,7 +90,7 @@ def mismatch(origin: Origin, computed: str, path: str | Path = "") -> str:
     what = f"{path} (class {origin.category!r})" if path else f"class {origin.category!r}"
     name = name_of(computed)
     rebuild = (
-        f"python -m semcorr_ros build_class --backbone {name} --root DATA --category {origin.category} "
+        f"python -m semcorr_ros {origin.made_by} --backbone {name} --root DATA --category {origin.category} "
         f"--output {path or f'{origin.category}.safetensors'}"
     )
     return (

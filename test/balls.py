@@ -9,9 +9,8 @@ import torch
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, FeatureMap
-from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.features._sphere_mapper import to_tokens
-from semcorr_ros.methods.spherical.training.views import Picture, ViewConfig, _made, _write_object
+from semcorr_ros.methods.spherical.training.views import Picture, ViewConfig, _digest, _write_object
 from semcorr_ros.storage import write_tensors
 
 CELLS = 20
@@ -19,15 +18,6 @@ CHANNELS = 32
 BACKBONE = "balls:0"
 INFO = CategoryInfo("ball", ("nose", "left", "right"), (0, 2, 1))
 POINTS = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0]])  # canonical
-
-
-class Balls(FeatureExtractor):
-    """Names the features; nothing is encoded."""
-
-    backbone = BACKBONE
-
-    def encode(self, ref):
-        raise AssertionError("every picture is encoded already")
 
 
 def seen_from(azimuth: float) -> tuple[FeatureMap, torch.Tensor, torch.Tensor]:
@@ -54,11 +44,11 @@ def picture(folder: Path, azimuth: float, how: ViewConfig, category: int = 0) ->
     path = folder / "ball" / f"{name}.safetensors"
     tokens = to_tokens(features.values[None], how.side).half()
     pooled = torch.nn.functional.adaptive_avg_pool2d(mask[None, None].float(), how.side)[0] >= 0.5
-    write_tensors(path, {"tokens": tokens, "mask": pooled}, {"made": _made(Balls(), how)})
+    write_tensors(path, {"tokens": tokens, "mask": pooled}, {"key": ""})
     _write_object(path, features, mask)
     c, s = math.cos(azimuth), math.sin(azimuth)
     facing = POINTS @ torch.tensor([c, s, 0.0])
     x = 50 + 50 * POINTS @ torch.tensor([-s, c, 0.0]) - 0.5
     points = torch.stack([x, torch.full_like(x, 49.5)], -1)
     sample = AnnotatedImage(name, "ball", Path(), (100, 100), points, facing > 0.3, (0.0, 0.0, 99.0, 99.0))
-    return Picture(sample, category, path, (c, s, 0.0), mirrors=True)
+    return Picture(sample, category, path, _digest(path), (c, s, 0.0), mirrors=True)

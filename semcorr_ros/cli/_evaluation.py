@@ -191,7 +191,8 @@ def _model(bench: Bench, category: str, method: str) -> tuple[methods.Model, boo
     if path is not None:
         backbones.check(model, bench.providers.features.backbone, path)
         if model.info.name != category:
-            LOG.warning("%s is the class %r, used for images of %r", path, model.info.name, category)
+            held = ", ".join(methods.categories_of(path))
+            LOG.warning("%s is of %s: used for images of %r", path, held, category)
     return model, not found.needs_class
 
 

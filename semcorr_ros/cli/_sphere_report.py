@@ -39,6 +39,9 @@ def print_summary(options: TrainSphereOptions, report: dict[str, Any]) -> None:
     last = report["losses"][-1] if report["losses"] else None
     loss = f", loss {last['total']:.3f} after {last['step']} steps" if last else ""
     print(f"{options.output.output}: {counts} pictures{loss}")
+    for name, facts in report["categories"].items():
+        if not facts["keypoints"]:
+            print(f"warning: {name} has no annotated keypoints: it can carry points, and cannot judge itself")
     for entry in report["skipped"][:SHOWN]:
         print(f"skipped {entry['name']}: {entry['reason']}")
     if len(report["skipped"]) > SHOWN:

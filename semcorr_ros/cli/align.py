@@ -41,7 +41,8 @@ def run(options: AlignOptions) -> int:
 def _report(options: AlignOptions, answer: Answer, seconds: float) -> None:
     points = pictures.points_json(answer) if answer.placed else []
     if answer.placed is not None:
-        print(f"{answer.info.name}: confidence {answer.confidence:.2f}")
+        sure = f"confidence {answer.confidence:.2f}" if answer.placed.judges else "it cannot judge itself"
+        print(f"{answer.info.name}: {sure}")
     pictures.print_points(points)
     if answer.refusal is not None:
         say_refused("align", answer.refusal, options.picture.image)
@@ -59,7 +60,7 @@ def _content(answer: Answer) -> dict[str, Any]:
     """Collect the numbers of a placement; of a refused one only those that say how bad it is."""
     if answer.placed is None:
         return {"confidence": None, "metric": False, "pose": None}
-    told = {"confidence": answer.confidence, **answer.placed.facts}
+    told = {"confidence": answer.confidence if answer.placed.judges else None, **answer.placed.facts}
     if answer.pose is None or not answer.found:
         return {**told, "metric": False, "pose": None}
     pose = {

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from semcorr_ros import methods
 from semcorr_ros.cli._options.inspect_class import InspectClassOptions
 from semcorr_ros.methods.semalign3d.artifacts import BetaFamily, ClassRepresentation
 from semcorr_ros.methods.semalign3d.class_file import read_class
@@ -18,6 +19,8 @@ UNSIZED = "unknown: the class has no size in metres (build_class --size METRES A
 
 def run(options: InspectClassOptions) -> int:
     """Print the tables. Raises ValueError for a file that is not a class file."""
+    if methods.method_of(options.class_file) != methods.DEFAULT:
+        return _of_another_method(options)
     model = read_class(options.class_file)
     content = describe(model) | {"bytes": options.class_file.stat().st_size}
     console = Console()
@@ -28,6 +31,27 @@ def run(options: InspectClassOptions) -> int:
     if options.picture:
         write_image(options.picture, class_picture(model))
         console.print(f"picture: {options.picture}")
+    return 0
+
+
+def _of_another_method(options: InspectClassOptions) -> int:
+    """Print what the headers of all class files say."""
+    if options.picture:
+        raise ValueError("--picture is of classes that build_class made; train_sphere writes its own")
+    origin = methods.read_origin(options.class_file)
+    content = {
+        "method": methods.method_of(options.class_file),
+        "categories": methods.categories_of(options.class_file),
+        "backbone": origin.backbone,
+        "backbone_options": list(origin.options or ()),
+        "bytes": options.class_file.stat().st_size,
+    }
+    table = Table("fact", "value")
+    for name, value in content.items():
+        table.add_row(name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    Console().print(table)
+    if options.json:
+        write_json(options.json, content)
     return 0
 
 

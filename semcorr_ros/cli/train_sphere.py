@@ -13,10 +13,10 @@ import torch
 from rich.progress import Progress
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
-from semcorr_ros.backbones import kept_options
+from semcorr_ros.backbones import MADE_BY, kept_options, name_of
 from semcorr_ros.cli import _providers as data
 from semcorr_ros.cli._build_providers import with_hull
-from semcorr_ros.cli._options.train_sphere import TrainSphereOptions
+from semcorr_ros.cli._options.train_sphere import LOSSES, TrainSphereOptions
 from semcorr_ros.cli._origins import origins
 from semcorr_ros.cli._progress import counted
 from semcorr_ros.cli._sphere_report import print_summary, write_pictures
@@ -36,6 +36,7 @@ from semcorr_ros.methods.spherical.training.views import Picture, Skipped, ViewC
 from semcorr_ros.observations import Providers
 from semcorr_ros.storage import write_json
 
+PICTURES = (".png", ".jpg", ".jpeg")
 LEAST = 2  # pictures of a category: of one alone there is nothing to compare
 
 
@@ -55,8 +56,7 @@ class Material:
 def run(options: TrainSphereOptions) -> int:
     """Encode, train and summarize; write class file, report and pictures. 130 after Ctrl-C: the same command
     goes on. Raises ValueError or OSError."""
-    if options.output.output.suffix != ".safetensors":
-        raise ValueError(f"--output must end in .safetensors, got {options.output.output.name!r}")
+    _check(options)
     dataset = data.dataset_from(options.dataset)
     sources = options.sources
     if not (sources.depth.depth or sources.depth.depth_dir):
@@ -69,6 +69,7 @@ def run(options: TrainSphereOptions) -> int:
         classes = _classes(options, material, mapper, providers.features, bar)
     origin = {"dataset": options.dataset.dataset, "split": options.schedule.split}
     origin |= {"seed": str(options.schedule.seed), "viewpoints": options.views.viewpoints}
+    origin |= {MADE_BY: "train_sphere"}
     origin |= origins(sources, named) | kept_options(sources.features.backbone_options)
     classes = replace(classes, provenance=origin)
     _write(options, classes)
@@ -80,9 +81,35 @@ def run(options: TrainSphereOptions) -> int:
     return 0
 
 
+def _check(options: TrainSphereOptions) -> None:
+    """Refuse before anything is encoded what could not be written or used at the end. Raises ValueError."""
+    output = options.output
+    if output.output.suffix != ".safetensors":
+        raise ValueError(f"--output must end in .safetensors, got {output.output.name!r}")
+    for flag, path in (("--picture", output.picture), ("--curve", output.curve)):
+        if path is not None and path.suffix.lower() not in PICTURES:
+            raise ValueError(f"{flag} {path}: its ending says no image format; name it .png or .jpg")
+    written = [path for path in (output.output, output.json, output.picture, output.curve) if path]
+    if len({path.resolve() for path in written}) < len(written):
+        raise ValueError("--output, --json, --picture and --curve must be different files")
+    if output.split_dir is not None and output.split_dir.resolve() == output.output.resolve().parent:
+        raise ValueError("--split-dir must be another folder than --output's: a category may have its name")
+    if options.views.viewpoints == "class" and options.views.class_dir is None:
+        raise ValueError("--viewpoints class needs --class-dir; see build_class")
+    if set(options.head.without) >= set(LOSSES):
+        raise ValueError("--without leaves no loss to train by")
+    if options.head.published is not None:
+        read_published(options.head.published)
+
+
 def _material(options: TrainSphereOptions, dataset: Dataset, providers: Providers, bar: Progress) -> Material:
     names = list(options.which.category) or dataset.categories()
     how = ViewConfig(options.schedule.crops, options.head.grid, options.schedule.seed)
+    for name in names:
+        if Path(name).name != name:
+            raise ValueError(f"category {name!r} is no name for a file")
+    if name_of(providers.features.backbone) == "spherical":
+        raise ValueError("--backbone spherical has a sphere already: train on the backbone below it")
     samples = {name: _samples(dataset, options, name) for name in dict.fromkeys(names)}
     task = bar.add_task("encode", total=sum(map(len, samples.values())))
     pictures: list[Picture] = []
@@ -93,7 +120,8 @@ def _material(options: TrainSphereOptions, dataset: Dataset, providers: Provider
                 found, i, providers, how, _work(options) / "crops", partial(bar.advance, task)
             )
         if len(usable) < LEAST:
-            why = f"; {failed[0].name}: {failed[0].reason}" if failed else ""
+            said = [f"{one.name}: {one.reason}" for one in failed] or dataset.problems()
+            why = f"; {said[0]}" if said else ""
             raise ValueError(
                 f"{name!r} has {len(usable)} usable pictures of {len(found)} in split "
                 f"{options.schedule.split!r}, at least {LEAST} are needed{why}"
@@ -132,10 +160,10 @@ def _with_viewpoints(
         towards = _towards(options, providers)
         found = viewpoints.with_viewpoints(pictures, towards, partial(bar.advance, task))
     for i, info in enumerate(infos):
-        if not any(picture.towards for picture in found if picture.category == i):
+        if not info.symmetric and not any(one.towards for one in found if one.category == i):
             raise ValueError(
                 f"no picture of {info.name!r} has a viewpoint (--viewpoints {source}): "
-                "--viewpoints cameras or class take them from elsewhere, none does without"
+                "annotation, cameras and class take them from different places, none does without"
             )
     # Nothing tells a body of revolution's sides apart: what its azimuth is called is arbitrary.
     return [replace(one, towards=None) if infos[one.category].symmetric else one for one in found]
@@ -146,8 +174,7 @@ def _towards(options: TrainSphereOptions, providers: Providers) -> viewpoints.To
     if source == "cameras":
         return viewpoints.of_cameras(options.views.cameras_dir or options.dataset.root / "Cameras")
     if source == "class":
-        if options.views.class_dir is None:
-            raise ValueError("--viewpoints class needs --class-dir; see build_class")
+        assert options.views.class_dir is not None
         device = data.device_from(options.sources.compute)
         return viewpoints.of_class(options.views.class_dir, providers, device, options.schedule.seed)
     return viewpoints.annotated

@@ -23,7 +23,7 @@ HEAD = 64  # channels of an attention head, as published
 EXPANSION = 4  # of the channels inside an MLP
 INPUTS = ("unit", "raw")
 PREFIX = "sphere_mapper."  # of its parameters, as in the authors' checkpoint
-LARGEST = {"channels": 16384, "width": 8192, "waves": 16, "grid": 512}
+LARGEST = {"channels": 16384, "width": 8192, "waves": 16, "grid": 128}
 RAW = (
     "the published mapper needs tokens of the length that the backbone gives them, and {} tells none: "
     "use --backbone dinov2"
@@ -178,6 +178,6 @@ def _checked(head: HeadConfig) -> HeadConfig:
     for name, most in LARGEST.items():
         if not 0 <= getattr(head, name) <= most:
             raise ValueError(f"{name} {getattr(head, name)!r}")
-    if head.inputs not in INPUTS or not head.heads or head.width % head.heads:
+    if head.inputs not in INPUTS or head.grid < 1 or not head.heads or head.width % head.heads:
         raise ValueError(f"width {head.width!r}, inputs {head.inputs!r}")
     return head

@@ -86,6 +86,8 @@ def _base(path: Path, backbone: str, options: list[str], config: SphericalSettin
     if name == METHOD or name not in FEATURES.names():
         raise ValueError(f"{path} was trained on backbone {backbone!r}, which is none that can be mapped")
     plugin = FEATURES.load(name)
+    if plugin.needs_files:
+        raise ValueError(f"{path} was trained on features of files ({backbone}), they encode no pictures")
     common: dict[str, Any] = {"device": config.device, "precision": config.precision}
     found = plugin.make(plugin.parse(options, "backbone option"), common)
     if found.backbone != backbone:

@@ -239,6 +239,8 @@ def load(path: str | Path, device: str = "cpu", quality: Quality = FAST) -> Mode
     if name not in METHODS.names():
         raise ValueError(f"{path} is of method {name!r}, this package has {', '.join(METHODS.names())}")
     held = categories_of(path)
+    if not any(held):
+        raise ValueError(f"{path} holds no class")
     if len(held) > 1:
         raise ValueError(
             f"{path} holds the classes {', '.join(held)}: give a file of one (train_sphere --split-dir "

@@ -26,7 +26,7 @@ def curve_picture(rows: Sequence[Mapping[str, float]]) -> UInt8[Tensor, "height 
     """
     if not rows:
         raise ValueError("nothing to draw")
-    names = [name for name in rows[0] if name != "step" and not name.startswith(HELD_OUT)]
+    names = sorted(name for name in rows[0] if name != "step" and not name.startswith(HELD_OUT))
     sheet = Image.new("RGB", (len(names) * (PANEL[0] + EDGE) + EDGE, PANEL[1] + 2 * EDGE), "white")
     draw = ImageDraw.Draw(sheet)
     for i, name in enumerate(names):

@@ -5,12 +5,13 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 from verbs import run
 
 from semcorr_lab.synthetic.dataset import DatasetConfig, make_dataset
 from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros import methods
-from semcorr_ros.cli import evaluate, train_sphere, transfer
+from semcorr_ros.cli import align, evaluate, inspect_class, train_sphere, transfer
 from semcorr_ros.methods.spherical.class_file import read_classes
 from semcorr_ros.storage import read_image, read_json, write_json
 
@@ -103,7 +104,7 @@ def test_transfer_carries_points_and_keypoints(root, trained, tmp_path):
     common += ["--source", pictures[0], "--target", pictures[1], "--json", tmp_path / "t.json"]
     assert run(transfer, *common, "--points", "100,80", "--output", tmp_path / "t.png") == 0
     (point,) = read_json(tmp_path / "t.json")["targets"][0]["points"]
-    assert point["state"] == "VISIBLE"
+    assert point["state"] == "NO_DEPTH", "found in the picture, and nothing measured"
     assert run(transfer, *common, "--keypoints", "all") == 0
     points = read_json(tmp_path / "t.json")["targets"][0]["points"]
     assert len(points) == len(methods.load(trained / "classes/mug.safetensors").known)
@@ -137,7 +138,6 @@ def test_pictures_with_empty_masks_are_named_and_too_few_are_refused(root, tmp_p
     masks = sorted((copy / "Segmentation/mug").glob("*.png"))
     trn = [path for path in masks if "trn" in path.stem] or masks
     black = torch.zeros(4, 4, dtype=torch.uint8).numpy()
-    from PIL import Image
 
     for path in trn:
         Image.fromarray(black).resize(Image.open(path).size).save(path)
@@ -172,3 +172,86 @@ def test_a_published_checkpoint_of_another_backbone_is_named(root, tmp_path):
     )
     with pytest.raises(ValueError, match=r"128 channels, tiny:\w+ has 64: use --backbone dinov2"):
         run(train_sphere, *given)
+
+
+def test_crops_of_other_pictures_masks_or_options_are_not_taken(root, tmp_path):
+    copy, output = tmp_path / "copy", tmp_path / "a.safetensors"
+    shutil.copytree(root, copy)
+    given = arguments(copy, output, "--category", "mug")
+    assert run(train_sphere, *given) == 0
+    mask = sorted((copy / "Segmentation/mug").glob("trn*.png"))[0]
+    kept = mask.read_bytes()
+    half = Image.open(mask)
+    half.paste(0, (0, 0, half.width // 2, half.height))
+    half.save(mask)
+    with pytest.raises(ValueError, match="another run: pictures"):
+        run(train_sphere, *given)
+    mask.write_bytes(kept)
+    with pytest.raises(ValueError, match="another run: pictures"):
+        run(train_sphere, *given, "--crops", 3)
+
+
+@pytest.mark.parametrize("damage", ["gone", "junk", "object gone"])
+def test_a_damaged_crop_is_encoded_again(root, tmp_path, damage):
+    given = arguments(root, tmp_path / "a.safetensors", "--category", "mug", "--work", tmp_path / "work")
+    assert run(train_sphere, *given) == 0
+    wanted = (tmp_path / "a.safetensors").read_bytes()
+    crop = sorted((tmp_path / "work/crops/mug").glob("*.safetensors"))[0]
+    if damage == "gone":
+        crop.unlink()
+    elif damage == "junk":
+        crop.write_bytes(b"junk")
+    else:
+        (crop.parent / "objects" / crop.name).unlink()
+    (tmp_path / "work/checkpoint.safetensors").unlink()
+    assert run(train_sphere, *given) == 0
+    assert (tmp_path / "a.safetensors").read_bytes() == wanted
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--json", "OUTPUT"), "must be different files"),
+        (("--picture", "map.txt"), "no image format"),
+        (("--split-dir", "PARENT"), "another folder"),
+        (("--without", "reconstruction", "relative_distance", "orientation", "viewpoint"), "no loss"),
+    ],
+)
+def test_what_would_be_lost_at_the_end_is_refused_at_the_start(root, tmp_path, more, said):
+    output = tmp_path / "a.safetensors"
+    words = [{"OUTPUT": output, "PARENT": tmp_path}.get(word, word) for word in more]
+    with pytest.raises(ValueError, match=said):
+        run(train_sphere, *arguments(root, output, "--category", "mug"), *words)
+    assert not list(tmp_path.iterdir()), "nothing was encoded"
+
+
+def test_inspect_class_reads_the_file(trained, tmp_path, capsys):
+    assert run(inspect_class, trained / "sphere.safetensors", "--json", tmp_path / "i.json") == 0
+    assert read_json(tmp_path / "i.json")["categories"] == list(CATEGORIES)
+    assert "spherical" in capsys.readouterr().out
+
+
+def test_a_class_without_keypoints_does_not_say_how_sure_it_is(root, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    for path in (copy / "ImageAnnotation/mug").glob("*.json"):
+        write_json(path, read_json(path) | {"kps": {}})
+    output = tmp_path / "mug.safetensors"
+    assert run(train_sphere, *arguments(copy, output, "--category", "mug")) == 0
+    assert "cannot judge itself" in capsys.readouterr().out
+    picture = sorted((root / "JPEGImages/mug").glob("*.jpg"))[0]
+    assert run(align, "--class-file", output, "--image", picture, "--json", tmp_path / "a.json") == 0
+    assert "it cannot judge itself" in capsys.readouterr().out
+    assert read_json(tmp_path / "a.json")["confidence"] is None
+
+
+def test_viewpoints_of_a_class_need_one_of_that_category_with_a_pose(root, trained, tmp_path):
+    given = arguments(root, tmp_path / "a.safetensors", "--category", "mug", "--viewpoints", "class")
+    folder = tmp_path / "classes"
+    folder.mkdir()
+    shutil.copy(trained / "classes/car.safetensors", folder / "mug.safetensors")
+    with pytest.raises(ValueError, match=r"mug\.safetensors is the class 'car', not 'mug'"):
+        run(train_sphere, *given, "--class-dir", folder)
+    shutil.copy(trained / "classes/mug.safetensors", folder / "mug.safetensors")
+    with pytest.raises(ValueError, match="no pose to take viewpoints from"):
+        run(train_sphere, *given, "--class-dir", folder)

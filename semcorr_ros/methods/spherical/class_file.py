@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import CategoryInfo, Prototypes
 from semcorr_ros.features._sphere_mapper import PREFIX, read_mapper
-from semcorr_ros.methods import SCHEMA, check_schema
+from semcorr_ros.methods import DEFAULT, SCHEMA, check_schema
 from semcorr_ros.methods.spherical.artifacts import Category, Keypoints, SphereClasses
 from semcorr_ros.methods.spherical.config import METRICS, MatchConfig
 from semcorr_ros.storage import read_tensors, write_tensors
@@ -42,7 +42,9 @@ def read_classes(path: str | Path, device: str = "cpu") -> SphereClasses:
     tensors, header = read_tensors(path, device)
     check_schema(path, header)
     if header.get("method") != METHOD:
-        raise ValueError(f"{path} is no spherical class but of method {header.get('method')!r}")
+        raise ValueError(
+            f"{path} is no spherical class but of method {header.get('method', DEFAULT)!r}: see train_sphere"
+        )
     if header.get("version") != VERSION:
         raise ValueError(
             f"{path} has spherical class file version {header.get('version')!r}, this package reads "
@@ -107,10 +109,17 @@ def _category(i: int, info: dict[str, Any], tensors: dict[str, Tensor], channels
     parts = {name: tensors[f"{i}.keypoints.{name}"] for name in KEYPOINTS}
     seen = {name: tensors[f"{i}.recognized.{name}"] for name in RECOGNIZED}
     count = len(info["keypoint_names"])
-    if any(len(values) != count for values in parts.values()):
-        raise ValueError(f"{count} keypoints of {info['name']!r}")
-    if not parts["features"].shape[1] == seen["features"].shape[1] == channels:
+    if tuple(seen["features"].shape[1:]) != (channels,):
         raise ValueError(f"{channels} channels of {info['name']!r}")
+    shapes = {"features": (count, channels), "spheres": (count, 3)}
+    for name, values in parts.items():
+        if tuple(values.shape) != shapes.get(name, (count,)):
+            raise ValueError(f"{name} of {info['name']!r}, of shape {tuple(values.shape)}")
+    if parts["annotated"].dtype != torch.bool or len({len(values) for values in seen.values()}) != 1:
+        raise ValueError(f"what is annotated or recognized of {info['name']!r}")
+    ids = [*(info["flip"] or ()), *(int(end) for edge in info["edges"] for end in edge)]
+    if any(not 0 <= i < count for i in ids) or not isinstance(info["name"], str):
+        raise ValueError(f"flip table, edges or name of {info['name']!r}")
     parts["features"], seen["features"] = (
         normalize(values["features"].float(), dim=-1) for values in (parts, seen)
     )

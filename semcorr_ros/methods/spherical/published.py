@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from semcorr_ros.features._sphere_mapper import PREFIX, SphereMapper
+from semcorr_ros.features._sphere_mapper import HEAD, PREFIX, SphereMapper
 from semcorr_ros.methods.spherical.config import published
 from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
 
 PROTOTYPES = "prototypes."
+WIDEST = 4096  # of a mapper: half the channels of the largest backbones
 FIRST = "sphere_mapper.0.weight"
 CATEGORIES = "prototypes.blocks.0.attn.k.weight"
 
@@ -28,11 +28,13 @@ def read_published(path: str | Path) -> tuple[SphereMapper, SpherePrototypes | N
         raise FileNotFoundError(f"no checkpoint {path}")
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is no checkpoint of plain tensors: {error}") from error
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        raise ValueError(f"{path} is no checkpoint of plain tensors ({type(error).__name__})") from error
     state = _tensors(path, found)
-    if FIRST not in state or state[FIRST].ndim != 2:
-        raise ValueError(f"{path} is no checkpoint of Spherical Maps: it lacks {FIRST}")
+    if FIRST not in state or state[FIRST].ndim != 2 or not HEAD <= state[FIRST].shape[0] <= WIDEST:
+        raise ValueError(f"{path} is no checkpoint of Spherical Maps: {FIRST} is missing or of another size")
+    if state[FIRST].shape[1] != 2 * state[FIRST].shape[0]:
+        raise ValueError(f"{path}: {FIRST} has shape {tuple(state[FIRST].shape)}, published are C/2 x C")
     mapper = SphereMapper(published(state[FIRST].shape[1]))
     _load(path, mapper, state, PREFIX)
     if CATEGORIES not in state:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from semcorr_ros.storage import read_tensors, write_tensors
 
+# Of these the loss has no gradient (SharedAttention).
+UNMOVED = ("attn.q.weight", "attn.k.weight", "norm1.weight", "norm1.bias")
 STATE = ("exp_avg", "exp_avg_sq", "step")  # of Adam
 
 
@@ -42,19 +49,54 @@ def restore(run: Run, path: Path, identity: dict[str, object]) -> bool:
     if not path.is_file():
         return False
     device = str(next(run.networks.parameters()).device)
-    tensors, header = read_tensors(path, device)
-    if header.get("identity") != identity:
-        raise ValueError(
-            f"{path} is of another run: {_difference(header.get('identity'), identity)}; delete it"
-        )
-    run.networks.load_state_dict(
-        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-    )
-    for name, parameter in run.networks.named_parameters():
-        kept = {key: tensors.get(f"optimizer.{key}.{name}") for key in STATE}
-        run.optimizer.state[parameter] = {key: value for key, value in kept.items() if value is not None}
-    run.step, run.losses = int(header["step"]), list(header["losses"])
+    try:
+        tensors, header = read_tensors(path, device)
+        if header["identity"] != identity:
+            raise _AnotherRunError(_difference(header["identity"], identity))
+        _fill(run, tensors, header)
+    except _AnotherRunError as error:
+        raise ValueError(f"{path} is of another run: {error}; delete it, or give another --work") from error
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it to start over") from error
     return True
+
+
+class _AnotherRunError(ValueError):
+    """Raised for a checkpoint of other settings or pictures."""
+
+
+def _fill(run: Run, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    step = int(header["step"])
+    losses = [{str(name): float(value) for name, value in row.items()} for row in header["losses"]]
+    if step < 0 or any("step" not in row for row in losses):
+        raise ValueError(f"step {step}, {len(losses)} rows of losses")
+    if not all(values.isfinite().all() for values in tensors.values()):
+        raise ValueError("not all numbers are finite")
+    own = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    run.networks.load_state_dict(own)
+    moved = {name for name in tensors if name.startswith(f"optimizer.{STATE[0]}.")}
+    for name, parameter in run.networks.named_parameters():
+        if f"optimizer.{STATE[0]}.{name}" in moved:
+            run.optimizer.state[parameter] = {key: tensors[f"optimizer.{key}.{name}"] for key in STATE}
+        elif step and not name.endswith(UNMOVED):
+            raise KeyError(f"optimizer.{STATE[0]}.{name}")
+    run.step, run.losses = step, losses
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C to the end of the block: half a step could not be gone on from."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def _difference(kept: object, wanted: dict[str, object]) -> str:

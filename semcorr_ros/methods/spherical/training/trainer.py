@@ -5,6 +5,7 @@ Every step draws its batch from (seed, step) alone, so that a run that was kille
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from semcorr_ros.features._sphere_mapper import HeadConfig, SphereMapper, as_input
 from semcorr_ros.methods.spherical import losses
 from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
-from semcorr_ros.methods.spherical.training.checkpoint import Run, restore, save
+from semcorr_ros.methods.spherical.training.checkpoint import Run, restore, save, uninterrupted
 from semcorr_ros.methods.spherical.training.views import Picture, read_crop
 
 LONGEST_STEP = 1.0  # length of a gradient: at twice the published rate a few would throw it off
@@ -81,12 +82,13 @@ def train(
     if not pictures:
         raise ValueError("no picture to learn from")
     run = _start(pictures, head, config, device)
-    identity = _identity(pictures, head, config)
+    identity = _identity([*pictures, *held_out], head, config)
     restore(run, checkpoint, identity)
     try:
         while run.step < config.steps:
             batch = draw(pictures, config.batch, _draws(config, run.step), device, config.mirror)
-            value = _one_step(run, batch, config)
+            with uninterrupted():
+                value = _one_step(run, batch, config)
             if run.step % config.report_every == 0 or run.step == config.steps:
                 run.losses.append({"step": run.step, **value, **_held_out(run, held_out, config, device)})
             on_step(run.step, value["total"])
@@ -220,5 +222,5 @@ def _identity(pictures: Sequence[Picture], head: HeadConfig, config: TrainConfig
     """List what must agree for a run to go on: all but how often it reports."""
     free = ("save_every", "report_every")
     kept = {key: value for key, value in asdict(config).items() if key not in free}
-    shown = [[p.sample.category, p.sample.name, list(p.towards or ())] for p in pictures]
-    return {**kept, **asdict(head), "pictures": shown}
+    shown = [(p.sample.category, p.sample.name, p.digest, p.towards, p.mirrors) for p in pictures]
+    return {**kept, **asdict(head), "pictures": hashlib.sha256(repr(shown).encode()).hexdigest()[:12]}

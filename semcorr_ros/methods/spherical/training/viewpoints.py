@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros import methods
+from semcorr_ros import backbones, methods
 from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.methods import Model, Search
 from semcorr_ros.methods.spherical.losses import BINS, direction_of
@@ -72,8 +72,8 @@ def of_cameras(folder: Path) -> Towards:
         content = read_json(path)
         try:
             pose = torch.tensor(content["camera_from_canonical"], dtype=torch.float64)
-            if pose.shape not in ((3, 3), (4, 4)) or not torch.isfinite(pose).all():
-                raise ValueError(f"shape {tuple(pose.shape)}")
+            if pose.shape not in ((3, 3), (4, 4)) or not _is_rotation(pose[:3, :3]):
+                raise ValueError(f"no rotation, of shape {tuple(pose.shape)}")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}: no camera_from_canonical of 3 x 3 or 4 x 4 numbers: {error}"
@@ -83,13 +83,26 @@ def of_cameras(folder: Path) -> Towards:
     return towards
 
 
+def _is_rotation(matrix: Float[Tensor, "3 3"]) -> bool:
+    near = torch.allclose(matrix @ matrix.T, torch.eye(3, dtype=matrix.dtype), atol=1e-2)
+    return near and bool(torch.linalg.det(matrix) > 0)
+
+
 def of_class(folder: Path, providers: Providers, device: str, seed: int) -> Towards:
     """Align <folder>/<category>.safetensors to every picture; unknown where that is not sure."""
     models: dict[str, Model] = {}
 
+    def load(category: str) -> Model:
+        path = folder / f"{category}.safetensors"
+        model = methods.load(path, device)
+        if model.info.name != category:
+            raise ValueError(f"{path} is the class {model.info.name!r}, not {category!r}")
+        backbones.check(model, providers.features.backbone, path)
+        return model
+
     def towards(sample: AnnotatedImage) -> Direction | None:
         if sample.category not in models:
-            models[sample.category] = methods.load(folder / f"{sample.category}.safetensors", device)
+            models[sample.category] = load(sample.category)
         model = models[sample.category]
         try:
             placed = model.place(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap
-from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.features._sphere_mapper import to_tokens
 from semcorr_ros.geometry import grid
 from semcorr_ros.methods.spherical.training.windows import random_window, whole
@@ -20,6 +22,7 @@ from semcorr_ros.storage import read_tensors, write_tensors
 from semcorr_ros.zoom import object_window
 
 FAILURES = (ValueError, OSError)  # of one picture
+KEPT_MASKS = ("annotation", "attention", "_keypoint_hull")  # which look at nothing but the sample
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Picture:
     sample: AnnotatedImage
     category: int
     path: Path
+    digest: str = ""  # of the crops
     towards: tuple[float, float, float] | None = None  # the camera, from the object; None: unknown
     mirrors: bool = False  # the mirrored picture shows the class as well
 
@@ -71,9 +75,10 @@ def encode(
     for sample in samples:
         path = folder / sample.category / f"{sample.name}.safetensors"
         try:
-            if not _is_there(path, providers.features, how):
-                _encode(sample, providers, how, path)
-            pictures.append(Picture(sample, category, path))
+            key = _key(sample, providers, how)
+            if not (_can_be_kept(providers) and _is_there(path, key)):
+                _encode(sample, providers, how, path, key)
+            pictures.append(Picture(sample, category, path, _digest(path)))
         except FAILURES as error:
             skipped.append(Skipped(f"{sample.category}/{sample.name}", str(error)))
         tick()
@@ -97,20 +102,41 @@ def read_object(picture: Picture) -> tuple[FeatureMap, Bool[Tensor, "h w"]]:
     return found, tensors["object_mask"]
 
 
-def _is_there(path: Path, extractor: FeatureExtractor, how: ViewConfig) -> bool:
-    if not path.is_file():
-        return False
+def _is_there(path: Path, key: str) -> bool:
+    """Whether both files of a picture are whole, and of what would be encoded now."""
     try:
-        return bool(read_tensors(path)[1]["made"] == _made(extractor, how))
-    except (ValueError, KeyError):
+        tensors, header = read_tensors(path)
+        found = tensors | read_tensors(_object_path(path))[0]
+        tokens, mask, values = found["tokens"], found["mask"], found["object"]
+        shapes = tokens.shape[:3] == mask.shape and values.shape[:2] == found["object_mask"].shape
+        numbers = all(bool(part.isfinite().all()) for part in (tokens, values))
+        return bool(header["key"] == key and len(tokens) and shapes and numbers)
+    except (OSError, ValueError, KeyError):
         return False
 
 
-def _made(extractor: FeatureExtractor, how: ViewConfig) -> list[object]:
-    return [extractor.backbone, extractor.variant, how.crops, how.side, how.seed]
+def _key(sample: AnnotatedImage, providers: Providers, how: ViewConfig) -> str:
+    """Hash what an encoded picture depends on: the files of picture and mask, annotations, and options."""
+    extractor = providers.features
+    facts = [extractor.backbone, extractor.variant, how.crops, how.side, how.seed, sample.bbox]
+    facts += [
+        [type(mask).__module__ for mask in providers.masks],
+        sample.keypoints.tolist(),
+        sample.visible.tolist(),
+    ]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for path in (sample.image_path, sample.mask_path):
+        digest.update(path.read_bytes() if path is not None and path.is_file() else b"none")
+    return digest.hexdigest()
 
 
-def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path: Path) -> None:
+def _can_be_kept(providers: Providers) -> bool:
+    """Whether the key tells everything: not what other files or networks say of a picture."""
+    own = all(type(mask).__module__.rpartition(".")[2] in KEPT_MASKS for mask in providers.masks)
+    return providers.features.from_pixels and own
+
+
+def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path: Path, key: str) -> None:
     scene = scene_of_sample(sample, providers)
     seen = look(scene, providers.features, providers.masks)
     if seen.mask is None:
@@ -131,7 +157,7 @@ def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path:
     _write_object(path, seen.features, masks[0])
     tokens = torch.cat([to_tokens(one.values[None].cpu(), how.side) for one in maps]).half()
     tensors = {"tokens": tokens, "mask": torch.stack([_pooled(one, how.side) for one in masks])}
-    write_tensors(path, tensors, {"made": _made(providers.features, how)})
+    _write(path, tensors, {"key": key})
 
 
 def _write_object(path: Path, features: FeatureMap, mask: Bool[Tensor, "h w"]) -> None:
@@ -143,12 +169,24 @@ def _write_object(path: Path, features: FeatureMap, mask: Bool[Tensor, "h w"]) -
         "window": list(features.window or ()),
         "backbone": features.backbone,
     }
-    write_tensors(_object_path(path), tensors, header)
+    _write(_object_path(path), tensors, header)
 
 
 def _object_path(path: Path) -> Path:
     """Name the file of the object alone, which is read once: crops are read at every step."""
-    return path.with_suffix(".object.safetensors")
+    return path.parent / "objects" / path.name
+
+
+def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Raises RuntimeError for a folder that cannot be written to: no fault of the picture."""
+    try:
+        write_tensors(path, tensors, header)
+    except OSError as error:
+        raise RuntimeError(f"{path} cannot be written: {error}") from error
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _pooled(mask: Bool[Tensor, "h w"], side: int) -> Bool[Tensor, "side side"]:
