@@ -41,7 +41,7 @@ class TrainConfig:
     viewpoint: float = 0.1
     hinge: str = "released"
     # Half of the crops are mirrored, where the class is its own mirror image, and their viewpoints with them.
-    # Published: no. Without, thirty pictures per class do not teach which side is which.
+    # Published: no. On rendered classes it makes no difference that was measured.
     mirror: bool = True
     seed: int = 0
     save_every: int = 50
