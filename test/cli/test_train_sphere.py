@@ -255,3 +255,10 @@ def test_viewpoints_of_a_class_need_one_of_that_category_with_a_pose(root, train
     shutil.copy(trained / "classes/mug.safetensors", folder / "mug.safetensors")
     with pytest.raises(ValueError, match="no pose to take viewpoints from"):
         run(train_sphere, *given, "--class-dir", folder)
+
+
+def test_a_work_folder_that_cannot_be_written_is_no_fault_of_the_pictures(root, tmp_path):
+    (tmp_path / "work").write_text("in the way")
+    given = arguments(root, tmp_path / "a.safetensors", "--category", "mug", "--work", tmp_path / "work")
+    with pytest.raises(OSError, match="cannot be written"):
+        run(train_sphere, *given)

@@ -54,6 +54,10 @@ class Crops:
     mask: Bool[Tensor, "crop side side"]
 
 
+class CannotWriteError(OSError):
+    """Raised for a work folder that refuses a file: no fault of the picture."""
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A picture that cannot be learned from."""
@@ -70,7 +74,10 @@ def encode(
     folder: Path,
     tick: Callable[[], object] = lambda: None,
 ) -> tuple[list[Picture], list[Skipped]]:
-    """Encode what is missing; a picture without a readable image or mask is named and left out."""
+    """Encode what is missing; a picture without a readable image or mask is named and left out.
+
+    Raises CannotWriteError.
+    """
     pictures, skipped = [], []
     for sample in samples:
         path = folder / sample.category / f"{sample.name}.safetensors"
@@ -79,6 +86,8 @@ def encode(
             if not (_can_be_kept(providers) and _is_there(path, key)):
                 _encode(sample, providers, how, path, key)
             pictures.append(Picture(sample, category, path, _digest(path)))
+        except CannotWriteError:
+            raise
         except FAILURES as error:
             skipped.append(Skipped(f"{sample.category}/{sample.name}", str(error)))
         tick()
@@ -178,11 +187,11 @@ def _object_path(path: Path) -> Path:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Raises RuntimeError for a folder that cannot be written to: no fault of the picture."""
+    """Raises CannotWriteError."""
     try:
         write_tensors(path, tensors, header)
     except OSError as error:
-        raise RuntimeError(f"{path} cannot be written: {error}") from error
+        raise CannotWriteError(f"{path} cannot be written: {error}") from error
 
 
 def _digest(path: Path) -> str:
