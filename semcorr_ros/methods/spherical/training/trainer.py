@@ -89,8 +89,9 @@ def train(
             batch = draw(pictures, config.batch, _draws(config, run.step), device, config.mirror)
             with uninterrupted():
                 value = _one_step(run, batch, config)
-            if run.step % config.report_every == 0 or run.step == config.steps:
-                run.losses.append({"step": run.step, **value, **_held_out(run, held_out, config, device)})
+                if run.step % config.report_every == 0 or run.step == config.steps:
+                    found = _held_out(run, held_out, config, device)
+                    run.losses.append({"step": run.step, **value, **found})
             on_step(run.step, value["total"])
             if run.step % config.save_every == 0:
                 save(run, checkpoint, identity)

@@ -36,12 +36,6 @@ def with_viewpoints(
     return found
 
 
-def coarse(towards: Direction) -> Direction:
-    """Keep of a direction the nearest eighth of a turn about the upright axis: what people annotate."""
-    turn = math.atan2(towards[1], towards[0]) / (2 * math.pi)
-    return _triple(direction_of(round(turn * BINS) / BINS))
-
-
 def bin_of(towards: Direction) -> int:
     """Return the eighth of a turn, 0 to 7; 0 sees the front, 2 the left."""
     return round(math.atan2(towards[1], towards[0]) / (2 * math.pi) * BINS) % BINS

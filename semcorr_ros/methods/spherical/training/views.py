@@ -153,7 +153,7 @@ def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path:
     mask = seen.mask.cpu()
     maps = [seen.features]
     around = object_window(mask) or whole(mask)
-    generator = torch.Generator().manual_seed(how.seed)
+    generator = _draws(sample, how.seed)
     if providers.features.from_pixels:
         for _ in range(how.crops - 2):
             window = random_window(mask, around, generator)
@@ -167,6 +167,12 @@ def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path:
     tokens = torch.cat([to_tokens(one.values[None].cpu(), how.side) for one in maps]).half()
     tensors = {"tokens": tokens, "mask": torch.stack([_pooled(one, how.side) for one in masks])}
     _write(path, tensors, {"key": key})
+
+
+def _draws(sample: AnnotatedImage, seed: int) -> torch.Generator:
+    """Make the draws of one picture: others are cropped elsewhere."""
+    digest = hashlib.sha256(f"{seed}/{sample.category}/{sample.name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:6], "big"))
 
 
 def _write_object(path: Path, features: FeatureMap, mask: Bool[Tensor, "h w"]) -> None:

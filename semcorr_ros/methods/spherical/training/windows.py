@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from semcorr_ros.geometry.boxes import Box, box_of
+from semcorr_ros.geometry.boxes import Box
 
 SCALE = (0.5, 1.5)  # area of a crop, in areas of the object's square
 ASPECT = (3 / 4, 4 / 3)
@@ -39,13 +39,6 @@ def random_window(mask: Bool[Tensor, "height width"], around: Box, generator: to
 def whole(mask: Bool[Tensor, "height width"]) -> Box:
     """Return the window that is the whole picture."""
     return 0, 0, mask.shape[1], mask.shape[0]
-
-
-def object_box(mask: Bool[Tensor, "height width"]) -> Box:
-    """Return the box of an object. Raises ValueError for an empty mask."""
-    if not mask.any():
-        raise ValueError("its mask is empty")
-    return box_of(mask)
 
 
 def _between(low: int, high: int, share: float, most: int) -> int:
