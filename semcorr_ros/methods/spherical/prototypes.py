@@ -61,8 +61,3 @@ class SpherePrototypes(nn.Module):
         for block in self.blocks:
             x = block(x, one_hot)
         return x
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Count parameters, shared ones once."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -7,7 +7,7 @@ from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.errors import BackboneMismatchError
 from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere, positions
 from semcorr_ros.methods.spherical.config import head_for, published
-from semcorr_ros.methods.spherical.prototypes import SpherePrototypes, parameter_count
+from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
 from semcorr_ros.methods.spherical.published import read_published
 
 MAPPER_KEYS = [
@@ -15,6 +15,10 @@ MAPPER_KEYS = [
     "2.attn.qkv.weight", "2.attn.proj.weight", "2.attn.proj.bias",
     "2.mlp.fc1.weight", "2.mlp.fc1.bias", "2.mlp.fc2.weight", "2.mlp.fc2.bias", "3.weight", "3.bias",
 ]  # fmt: skip
+
+
+def parameter_count(network):
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def test_the_networks_have_the_published_sizes():
