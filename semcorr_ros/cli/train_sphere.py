@@ -1,4 +1,4 @@
-"""Train a spherical map of one or several categories from masks and coarse viewpoints (Spherical Maps)."""
+"""Train a map of the sphere (Spherical Maps) from masks and coarse viewpoints, for one category or several."""
 
 from __future__ import annotations
 

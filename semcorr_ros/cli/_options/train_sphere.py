@@ -109,6 +109,6 @@ class TrainSphereOptions:
     which: CategoriesOptions = group(CategoriesOptions)
     output: SphereOutputOptions = group(SphereOutputOptions)
     views: ViewpointOptions = group(ViewpointOptions)
-    schedule: ScheduleOptions = group(ScheduleOptions)
+    schedule: ScheduleOptions = group(ScheduleOptions, rare=True)
     head: HeadOptions = group(HeadOptions, rare=True)
     sources: DatasetSources = group(DatasetSources)
