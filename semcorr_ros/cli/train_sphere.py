@@ -1,4 +1,4 @@
-"""Train a map of the sphere (Spherical Maps) from masks and coarse viewpoints, for one category or several."""
+"""Train a spherical map from masks and coarse viewpoints, of one category or several."""
 
 from __future__ import annotations
 
