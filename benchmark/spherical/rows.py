@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark.rendered.splits import TRAIN, Split
 from semcorr_ros.__main__ import main as verb
+from semcorr_ros.cli._options.train_sphere import LOSSES
 from semcorr_ros.datasets import DATASETS
 from semcorr_ros.disk_cache import DiskStore
 from semcorr_ros.evaluation import predict
@@ -23,8 +24,6 @@ from semcorr_ros.methods import FAST, METHODS
 from semcorr_ros.methods.spherical.model import Spherical
 from semcorr_ros.observations import Providers
 from semcorr_ros.storage import read_json, write_json
-
-LOSSES = ("reconstruction", "relative_distance", "orientation", "viewpoint")
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,29 @@ def read_origin(path: str | Path) -> Origin:
         raise ValueError(f"{path} is damaged: its header lacks or garbles {error}") from error
 
 
+def info_header(info: CategoryInfo) -> dict[str, Any]:
+    """Describe a category in the header of a class file, all but its name."""
+    return {
+        "keypoint_names": list(info.keypoint_names),
+        "flip": None if info.flip is None else list(info.flip),
+        "flat": info.flat,
+        "symmetric": info.symmetric,
+        "edges": [list(edge) for edge in info.edges],
+    }
+
+
+def info_from(name: str, header: dict[str, Any]) -> CategoryInfo:
+    """Read what `info_header` wrote. Raises KeyError, TypeError, ValueError."""
+    return CategoryInfo(
+        name=name,
+        keypoint_names=tuple(header["keypoint_names"]),
+        flip=None if header["flip"] is None else tuple(header["flip"]),
+        flat=bool(header["flat"]),
+        symmetric=bool(header["symmetric"]),
+        edges=tuple((int(i), int(j)) for i, j in header["edges"]),
+    )
+
+
 def check_schema(path: str | Path, header: Any) -> None:
     """Raises ValueError for a file that is no class file."""
     schema = header.get("schema") if isinstance(header, dict) else None

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semcorr_ros.artifacts import CategoryInfo, Prototypes
-from semcorr_ros.methods import SCHEMA, check_schema
+from semcorr_ros.artifacts import Prototypes
+from semcorr_ros.methods import SCHEMA, check_schema, info_from, info_header
 from semcorr_ros.methods.semalign3d.artifacts import (
     BetaFamily,
     BetaStatistics,
@@ -115,11 +115,7 @@ def _to_header(model: ClassRepresentation) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": VERSION,
         "category": info.name,
-        "keypoint_names": list(info.keypoint_names),
-        "flip": None if info.flip is None else list(info.flip),
-        "flat": info.flat,
-        "symmetric": info.symmetric,
-        "edges": [list(edge) for edge in info.edges],
+        **info_header(info),
         "metric_scale": model.metric_scale,
         "backbone": model.backbone,
         "provenance": model.provenance,
@@ -162,7 +158,7 @@ def _check_tensors(path: str | Path, tensors: dict[str, Tensor]) -> None:
 def _from_parts(tensors: dict[str, Tensor], header: dict[str, Any]) -> ClassRepresentation:
     dense = DenseCloud(tensors["dense.barycentric"], tensors["dense.weight"], _prototypes("dense", tensors))
     return ClassRepresentation(
-        info=_info(header),
+        info=info_from(header["category"], header),
         sparse=tensors["sparse"],
         annotated=tensors["seen"],
         sparse_prototypes=_prototypes("sparse", tensors),
@@ -174,17 +170,6 @@ def _from_parts(tensors: dict[str, Tensor], header: dict[str, Any]) -> ClassRepr
         backbone=header["backbone"],
         provenance={str(key): str(value) for key, value in header["provenance"].items()},
         coarse=_coarse(tensors, header),
-    )
-
-
-def _info(header: dict[str, Any]) -> CategoryInfo:
-    return CategoryInfo(
-        name=header["category"],
-        keypoint_names=tuple(header["keypoint_names"]),
-        flip=None if header["flip"] is None else tuple(header["flip"]),
-        flat=bool(header["flat"]),
-        symmetric=bool(header["symmetric"]),
-        edges=tuple((int(i), int(j)) for i, j in header["edges"]),
     )
 
 

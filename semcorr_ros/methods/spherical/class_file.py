@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from semcorr_ros.artifacts import CategoryInfo, Prototypes
+from semcorr_ros.artifacts import Prototypes
 from semcorr_ros.features._sphere_mapper import PREFIX, read_mapper
-from semcorr_ros.methods import DEFAULT, SCHEMA, check_schema
+from semcorr_ros.methods import DEFAULT, SCHEMA, check_schema, info_from, info_header
 from semcorr_ros.methods.spherical.artifacts import Category, Keypoints, SphereClasses
 from semcorr_ros.methods.spherical.config import METRICS, MatchConfig
 from semcorr_ros.storage import read_tensors, write_tensors
@@ -79,18 +79,7 @@ def _to_header(classes: SphereClasses) -> dict[str, Any]:
         "provenance": classes.provenance,
         "head": asdict(classes.head),
         "matching": asdict(classes.matching),
-        "categories": [_info_header(category.info) for category in classes.categories],
-    }
-
-
-def _info_header(info: CategoryInfo) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "keypoint_names": list(info.keypoint_names),
-        "flip": None if info.flip is None else list(info.flip),
-        "flat": info.flat,
-        "symmetric": info.symmetric,
-        "edges": [list(edge) for edge in info.edges],
+        "categories": [{"name": one.info.name, **info_header(one.info)} for one in classes.categories],
     }
 
 
@@ -124,14 +113,7 @@ def _category(i: int, info: dict[str, Any], tensors: dict[str, Tensor], channels
         normalize(values["features"].float(), dim=-1) for values in (parts, seen)
     )
     return Category(
-        CategoryInfo(
-            name=info["name"],
-            keypoint_names=tuple(info["keypoint_names"]),
-            flip=None if info["flip"] is None else tuple(info["flip"]),
-            flat=bool(info["flat"]),
-            symmetric=bool(info["symmetric"]),
-            edges=tuple((int(a), int(b)) for a, b in info["edges"]),
-        ),
+        info_from(info["name"], info),
         Keypoints(**parts),
         Prototypes(**seen),
     )

@@ -22,7 +22,6 @@ from semcorr_ros.methods.spherical.training.checkpoint import Run, restore, save
 from semcorr_ros.methods.spherical.training.views import Picture, read_crop
 
 LONGEST_STEP = 1.0  # length of a gradient: at twice the published rate a few would throw it off
-LOSSES = ("reconstruction", "relative_distance", "orientation", "viewpoint")
 TOGETHER = 2  # categories in a batch: viewpoints are compared in pairs, and those within one say more
 PER_PICTURE = 32  # patches that are reconstructed; neighbours are nearly the same
 

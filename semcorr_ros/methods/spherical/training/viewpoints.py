@@ -19,7 +19,6 @@ from semcorr_ros.methods.spherical.training.views import Picture
 from semcorr_ros.observations import Providers, observe
 from semcorr_ros.storage import read_json
 
-SOURCES = ("annotation", "cameras", "class", "none")
 LEAST_SURE = 0.3  # confidence of an alignment that is believed
 Direction = tuple[float, float, float]
 Towards = Callable[[AnnotatedImage], Direction | None]  # the camera, from the object, in the class's frame
