@@ -56,3 +56,11 @@ def super_fibonacci(count: int) -> Float[Tensor, "rotation 3 3"]:
     alpha, beta = 2 * math.pi * s / phi, 2 * math.pi * s / psi
     quat = torch.stack([r * alpha.sin(), r * alpha.cos(), big_r * beta.sin(), big_r * beta.cos()], -1)
     return from_quaternion(quat).float()
+
+
+def golden_spiral(count: int) -> Float[Tensor, "direction 3"]:
+    """Spread unit vectors evenly on a golden spiral."""
+    z = 1 - (2 * torch.arange(count) + 1) / count
+    angle = math.pi * (3 - math.sqrt(5)) * torch.arange(count)
+    radius = (1 - z**2).sqrt()
+    return torch.stack([radius * angle.cos(), radius * angle.sin(), z], -1)

@@ -9,9 +9,10 @@ import torch
 from torch.nn.functional import normalize
 
 from semcorr_ros.features._sphere_mapper import map_sphere
+from semcorr_ros.geometry.rotations import golden_spiral
 from semcorr_ros.methods.spherical.config import MatchConfig, head_for
 from semcorr_ros.methods.spherical.training import trainer, views
-from semcorr_ros.methods.spherical.training.summary import fibonacci, summarize
+from semcorr_ros.methods.spherical.training.summary import summarize
 from semcorr_ros.methods.spherical.training.trainer import TrainConfig, train
 
 HOW = views.ViewConfig(crops=1, side=10)
@@ -185,7 +186,7 @@ def test_a_loss_that_is_left_out_does_not_count(pictures):
 
 
 def test_places_on_the_sphere_are_even():
-    points = fibonacci(100)
+    points = golden_spiral(100)
     torch.testing.assert_close(points.norm(dim=-1), torch.ones(100))
     nearest = (points @ points.T - 2 * torch.eye(100)).amax(-1).acos()
     assert float(nearest.max() / nearest.min()) < 1.8

@@ -9,11 +9,11 @@ reproducing the point exactly, while a flat tetrahedron would have huge weights.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from semcorr_ros.geometry.rotations import golden_spiral
 
 RIDGE = 3e-4  # relative to the spread of the anchors around the point
 DIRECTIONS = 512
@@ -58,7 +58,7 @@ def hull_distance(
 
     By the hull's support function in fixed directions: a slight underestimate, and right for flat hulls.
     """
-    directions = _spiral(DIRECTIONS)
+    directions = golden_spiral(DIRECTIONS)
     reach = (anchors @ directions.T).amax(0)
     return (points @ directions.T - reach).amax(-1).clamp_min(0)
 
@@ -67,11 +67,3 @@ def not_collinear(anchors: Float[Tensor, "anchor 3"], width: float = 0.1) -> Boo
     """Tell whether anchors span at least a plane."""
     extents = torch.linalg.svdvals(anchors - anchors.mean(0))
     return extents[1] > width * extents[0]
-
-
-def _spiral(count: int) -> Float[Tensor, "direction 3"]:
-    """Spread unit vectors evenly on a golden spiral."""
-    z = 1 - (2 * torch.arange(count) + 1) / count
-    angle = math.pi * (3 - math.sqrt(5)) * torch.arange(count)
-    radius = (1 - z**2).sqrt()
-    return torch.stack([radius * angle.cos(), radius * angle.sin(), z], -1)

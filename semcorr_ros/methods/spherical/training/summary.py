@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 from semcorr_ros.artifacts import CategoryInfo, FeatureMap, Prototypes
 from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere
 from semcorr_ros.geometry import grid
+from semcorr_ros.geometry.rotations import golden_spiral
 from semcorr_ros.methods.spherical.artifacts import Category, Keypoints
 from semcorr_ros.methods.spherical.config import MatchConfig
 from semcorr_ros.methods.spherical.matching import Mapping, Query, similarity
@@ -147,7 +147,7 @@ def _logistic(
 
 def _recognized_by(own: Sequence[_Seen], channels: int) -> Prototypes:
     """Average features by where they lie on the sphere."""
-    places = fibonacci(PLACES)
+    places = golden_spiral(PLACES)
     cells = torch.cat([seen.features.values[seen.mask] for seen in own]) if own else torch.zeros(0, channels)
     spheres = torch.cat([seen.spheres[seen.mask] for seen in own]) if own else torch.zeros(0, 3)
     owner = (spheres @ places.T).argmax(-1)
@@ -158,12 +158,3 @@ def _recognized_by(own: Sequence[_Seen], channels: int) -> Prototypes:
     square = torch.zeros(PLACES).index_add_(0, owner, (alike - usual[owner]).square()) / times.clamp_min(1)
     kept = times >= FEWEST
     return Prototypes(mean[kept], usual[kept], square.sqrt()[kept])
-
-
-def fibonacci(count: int) -> Float[Tensor, "point 3"]:
-    """Spread points evenly over the unit sphere."""
-    i = torch.arange(count) + 0.5
-    z = 1 - 2 * i / count
-    around = math.pi * (1 + 5**0.5) * i
-    flat = (1 - z.square()).sqrt()
-    return torch.stack([flat * around.cos(), flat * around.sin(), z], -1)
