@@ -24,7 +24,7 @@ from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.calibration import camera_from_message, intrinsics, lens_from_message
 
 DISCOVERY = 1.5  # seconds after which the nodes of this machine are known, as a rule
-PATIENCE = 5.0  # seconds to wait for the node, for /diagnostics and for parameters
+PATIENCE = 5.0  # seconds to wait for the node, /diagnostics, parameters, publishers and first messages
 PARAMETERS = ("sync_slop", "depth", "image_transport", "depth_transport", "use_sim_time", "classes")
 KINDS = {Image: "sensor_msgs/msg/Image", CompressedImage: "sensor_msgs/msg/CompressedImage",
          CameraInfo: "sensor_msgs/msg/CameraInfo"}  # fmt: skip
@@ -128,6 +128,8 @@ def _kind(stream: str, topic: str) -> type:
 def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> Iterator[Stream]:
     samples: dict[str, list[Sample]] = {stream: [] for stream in wanted}
     subscriptions = []
+    topics = [topic for topic, _ in wanted.values()]
+    _spin(probe, lambda: all(map(probe.count_publishers, topics)), PATIENCE)
     for stream, (topic, kind) in wanted.items():
 
         def take(message: Any, stream: str = stream) -> None:
@@ -135,6 +137,11 @@ def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> 
 
         quality = QoSProfile(depth=5, reliability=offered(probe, topic) or ReliabilityPolicy.BEST_EFFORT)
         subscriptions.append(probe.create_subscription(kind, topic, take, quality))
+    # On a busy machine a first message may take longer than the watch: the watch begins with it.
+    offering = [stream for stream, (topic, _) in wanted.items() if probe.count_publishers(topic)]
+    _spin(probe, lambda: all(samples[stream] for stream in offering), PATIENCE)
+    for seen in samples.values():
+        del seen[:-1]
     _spin(probe, lambda: False, seconds)
     for stream, (topic, kind) in wanted.items():
         offers = tuple(
