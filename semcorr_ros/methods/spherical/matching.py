@@ -9,10 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, KeypointState, Observation
-from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.geometry import cameras, grid, measured_depth
 from semcorr_ros.methods.spherical.config import MatchConfig
-
-DEPTH_WINDOW_PX = 3  # half width of the window in which a depth is looked for
 
 
 @dataclass(frozen=True)
@@ -76,21 +74,10 @@ def best_cells(
 def _measured(found: Correspondences, seen: Observation) -> Correspondences:
     if seen.depth is None or not seen.depth.metric or seen.camera is None:
         return found
-    depth = _depth_at(seen.depth.values, found.points)
+    depth = measured_depth.window(found.points, seen.depth.values).nanmedian(-1).values
     xyz = cameras.unproject(found.points, depth, seen.camera)
     state = torch.where(torch.isnan(depth), int(KeypointState.NO_DEPTH), found.state)
     return replace(found, xyz=xyz, state=state)
-
-
-def _depth_at(depth: Float[Tensor, "height width"], pixels: Float[Tensor, "point 2"]) -> Tensor:
-    """Take the median depth around pixels; NaN where none is valid."""
-    height, width = depth.shape
-    reach = torch.arange(-DEPTH_WINDOW_PX, DEPTH_WINDOW_PX + 1, device=pixels.device)
-    x, y = pixels.round().long().unbind(-1)
-    rows, columns = (y[:, None] + reach).clamp(0, height - 1), (x[:, None] + reach).clamp(0, width - 1)
-    around = depth[rows[:, :, None], columns[:, None]].flatten(1)
-    valid = torch.isfinite(around) & (around > 0)
-    return torch.where(valid, around, torch.nan).nanmedian(-1).values
 
 
 def _minus_distance(cosine: Float[Tensor, "point h w"]) -> Float[Tensor, "point h w"]:

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import Correspondences, Prototypes
-from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.geometry import cameras, grid, measured_depth
 from semcorr_ros.methods.semalign3d.alignment.evidence import EvidenceConfig, log_semantic
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
 from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius
-from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, depth_window, locate
+from semcorr_ros.methods.semalign3d.matching.placed_points import PlacedPoints, locate
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
 # Chosen on folds of the training photographs of laptops and cups (benchmark/photographs), keypoints asked
@@ -134,6 +134,6 @@ def _relief_error(
     if view.seen.depth is None:
         return torch.zeros(len(points), len(z), device=points.device)
     # A keypoint on the outline must not take the depth of what is behind the object.
-    measured = depth_window(points, view.seen.depth, view.seen.mask).nanmedian(-1).values
+    measured = measured_depth.window(points, view.seen.depth.values, view.seen.mask).nanmedian(-1).values
     error = view.aligned.focal[0] * (z / measured[:, None] - 1)
     return error.nan_to_num(0.0)

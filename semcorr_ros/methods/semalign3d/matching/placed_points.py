@@ -9,13 +9,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, Correspondences, DepthMap, KeypointState
-from semcorr_ros.geometry import cameras, grid
+from semcorr_ros.geometry import cameras, grid, measured_depth
 from semcorr_ros.methods.semalign3d.artifacts import Alignment, ClassRepresentation, View
 from semcorr_ros.methods.semalign3d.matching.local_evidence import image_radius, refine
 from semcorr_ros.methods.semalign3d.matching.uncertainty import point_covariance
 from semcorr_ros.methods.semalign3d.matching.visibility import visible_share
 
-DEPTH_WINDOW_PX = 3  # half width of the window in which a depth is looked for
 EDGE = 0.3  # object radii in which a keypoint on an outline has a pixel of the object
 DEPTH_TOLERANCE = 0.35  # canonical units by which sensor and class may disagree about the same surface
 HIDDEN = 0.3  # soft visibility below which a point counts as hidden by the object itself
@@ -79,7 +78,7 @@ def measure(
     which of them something nearer hides, which have no valid depth around them at all, and which are in
     empty space.
     """
-    window = depth_window(pixels, depth)
+    window = measured_depth.window(pixels, depth.values)
     tolerance = DEPTH_TOLERANCE * aligned.scale[0]
     difference = window - xyz[:, 2:]
     same = torch.isfinite(window) & (difference.abs() < tolerance)
@@ -88,7 +87,7 @@ def measure(
     measured = cameras.unproject(pixels, z, aligned.camera)
     blocked = ~same.any(-1) & (nearer.float().mean(-1) > 0.5)
     blind = ~torch.isfinite(window).any(-1)
-    around = depth_window(pixels, depth, reach=_reach(aligned))
+    around = measured_depth.window(pixels, depth.values, reach=_reach(aligned))
     farther = around - xyz[:, 2:] > tolerance
     empty = farther.any(-1) & (farther | ~torch.isfinite(around)).all(-1)
     return torch.where(same.any(-1, keepdim=True), measured, xyz), blocked, blind, empty
@@ -96,26 +95,7 @@ def measure(
 
 def _reach(aligned: Alignment) -> int:
     """Choose how far from a keypoint a surface may be that it belongs to, pixels."""
-    return max(DEPTH_WINDOW_PX, round(EDGE * image_radius(aligned)))
-
-
-def depth_window(
-    pixels: Float[Tensor, "point 2"],
-    depth: DepthMap,
-    mask: Bool[Tensor, "height width"] | None = None,
-    reach: int = DEPTH_WINDOW_PX,
-) -> Float[Tensor, "point pixel"]:
-    """Gather depths around pixels; NaN where invalid, outside the image or off the mask."""
-    h, w = depth.values.shape
-    steps = torch.arange(-reach, reach + 1, device=pixels.device)
-    dy, dx = (step.reshape(-1) for step in torch.meshgrid(steps, steps, indexing="ij"))
-    x = pixels[:, :1].round().long() + dx
-    y = pixels[:, 1:].round().long() + dy
-    inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
-    values = depth.values[y.clamp(0, h - 1), x.clamp(0, w - 1)]
-    if mask is not None:
-        inside = inside & mask[y.clamp(0, h - 1), x.clamp(0, w - 1)]
-    return torch.where(inside & torch.isfinite(values) & (values > 0), values, torch.nan)
+    return max(measured_depth.WINDOW_PX, round(EDGE * image_radius(aligned)))
 
 
 def _inside(pixels: Float[Tensor, "point 2"], camera: Camera) -> Bool[Tensor, "point"]:

@@ -10,7 +10,7 @@ import torch
 from methods.semalign3d.alignment import fabricated
 
 from semcorr_ros.artifacts import DepthMap, KeypointState
-from semcorr_ros.geometry import cameras
+from semcorr_ros.geometry import cameras, measured_depth
 from semcorr_ros.methods.semalign3d.alignment.presets import preset
 from semcorr_ros.methods.semalign3d.artifacts import View
 from semcorr_ros.methods.semalign3d.matching import carry, direction, paper, placed_points, uncertainty
@@ -90,7 +90,7 @@ def test_points_located_in_every_state(scene):
     pinned.check(
         "located_without_metres", of(placed_points.locate(model, placed, View(target.seen, deeper), 0.02))
     )
-    window = placed_points.depth_window(PIXELS, target.seen.depth, target.seen.mask)
+    window = measured_depth.window(PIXELS, target.seen.depth.values, target.seen.mask)
     pinned.check("depth_window", {"values": window.nan_to_num(-1.0)})
 
 

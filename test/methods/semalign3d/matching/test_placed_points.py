@@ -11,7 +11,6 @@ from semcorr_ros.geometry import cameras, grid
 from semcorr_ros.methods.semalign3d.artifacts import View
 from semcorr_ros.methods.semalign3d.matching.placed_points import (
     PlacedPoints,
-    depth_window,
     found_at,
     locate,
     measure,
@@ -99,39 +98,6 @@ def test_a_point_that_the_sensor_sees_through_is_unknown(view):
     there = values[row, outermost][None]
     on_outline = cameras.unproject(pixel - torch.tensor([[12.0, 0.0]]), there, view.aligned.camera)
     assert _locate(wall, on_outline).state.tolist() != [KeypointState.UNKNOWN]
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_around_a_pixel_beyond_the_image_there_is_no_depth(masked):
-    """A window of 7 x 7 pixels, cut by each side and each corner; the rest of it is there."""
-    values = 1 + torch.arange(20.0 * 30).reshape(20, 30)
-    mask = torch.ones(20, 30, dtype=torch.bool) if masked else None
-    for x, columns in (
-        (-5, []),
-        (-4, []),
-        (-2, [0, 1]),
-        (15, range(12, 19)),
-        (31, [28, 29]),
-        (33, []),
-        (40, []),
-    ):
-        for y, rows in ((-5, []), (-2, [0, 1]), (8, range(5, 12)), (21, [18, 19]), (23, []), (30, [])):
-            (found,) = depth_window(torch.tensor([[x, y]]).float(), DepthMap(values, True), mask)
-            shown = [float(values[row, column]) for row in rows for column in columns]
-            assert found[torch.isfinite(found)].tolist() == shown
-            assert len(found) == 49
-
-
-def test_off_the_mask_there_is_no_depth():
-    mask = torch.zeros(20, 30, dtype=torch.bool)
-    mask[4:9, 10] = True
-    (found,) = depth_window(torch.tensor([[10.0, 8.0]]), DepthMap(torch.ones(20, 30), True), mask)
-    assert torch.isfinite(found).sum() == 4
-    border = torch.ones(20, 30, dtype=torch.bool)
-    border[1:-1, 1:-1] = False
-    for pixel, shown in (([1.0, 1.0], 9), ([28.0, 18.0], 9), ([15.0, 1.0], 7), ([28.0, 9.0], 7)):
-        (found,) = depth_window(torch.tensor([pixel]), DepthMap(torch.ones(20, 30), True), border)
-        assert torch.isfinite(found).sum() == shown
 
 
 def test_the_image_ends_half_a_pixel_beyond_its_outermost_centres(view):
