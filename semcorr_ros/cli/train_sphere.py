@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
-import torch
 from rich.progress import Progress
 
-from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
-from semcorr_ros.backbones import MADE_BY, kept_options, name_of
+from semcorr_ros.backbones import MADE_BY, kept_options
 from semcorr_ros.cli import _providers as data
 from semcorr_ros.cli._build_providers import with_hull
 from semcorr_ros.cli._options.train_sphere import LOSSES, TrainSphereOptions
 from semcorr_ros.cli._origins import origins
 from semcorr_ros.cli._progress import counted
+from semcorr_ros.cli._sphere_material import Material, gather, work_folder
 from semcorr_ros.cli._sphere_report import print_summary, write_pictures
-from semcorr_ros.datasets import Dataset
 from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.features._sphere_mapper import HeadConfig, SphereMapper
 from semcorr_ros.memory import peak_memory
@@ -32,25 +27,10 @@ from semcorr_ros.methods.spherical.published import read_published
 from semcorr_ros.methods.spherical.training import viewpoints
 from semcorr_ros.methods.spherical.training.summary import summarize
 from semcorr_ros.methods.spherical.training.trainer import TrainConfig, train
-from semcorr_ros.methods.spherical.training.views import Picture, Skipped, ViewConfig, encode, read_object
-from semcorr_ros.observations import Providers
+from semcorr_ros.methods.spherical.training.views import Picture, read_object
 from semcorr_ros.storage import write_json
 
 PICTURES = (".png", ".jpg", ".jpeg")
-LEAST = 2  # pictures of a category: of one alone there is nothing to compare
-
-
-@dataclass(frozen=True)
-class Material:
-    """What is trained on."""
-
-    infos: tuple[CategoryInfo, ...]
-    pictures: list[Picture]
-    skipped: list[Skipped]
-
-    def of(self, category: int) -> list[Picture]:
-        """List the pictures of a category."""
-        return [picture for picture in self.pictures if picture.category == category]
 
 
 def run(options: TrainSphereOptions) -> int:
@@ -64,7 +44,7 @@ def run(options: TrainSphereOptions) -> int:
     named = data.providers_from(sources, annotated=True)
     providers, hull = with_hull(named)
     with counted() as bar:
-        material = _material(options, dataset, providers, bar)
+        material = gather(options, dataset, providers, bar)
         mapper, losses = _mapper(options, material, providers.features, bar)
         classes = _classes(options, material, mapper, providers.features, bar)
     origin = {"dataset": options.dataset.dataset, "split": options.schedule.split}
@@ -102,84 +82,6 @@ def _check(options: TrainSphereOptions) -> None:
         read_published(options.head.published)
 
 
-def _material(options: TrainSphereOptions, dataset: Dataset, providers: Providers, bar: Progress) -> Material:
-    names = list(options.which.category) or dataset.categories()
-    how = ViewConfig(options.schedule.crops, options.head.grid, options.schedule.seed)
-    for name in names:
-        if Path(name).name != name:
-            raise ValueError(f"category {name!r} is no name for a file")
-    if name_of(providers.features.backbone) == "spherical":
-        raise ValueError("--backbone spherical has a sphere already: train on the backbone below it")
-    samples = {name: _samples(dataset, options, name) for name in dict.fromkeys(names)}
-    task = bar.add_task("encode", total=sum(map(len, samples.values())))
-    pictures: list[Picture] = []
-    skipped: list[Skipped] = []
-    for i, (name, found) in enumerate(samples.items()):
-        with torch.no_grad():
-            usable, failed = encode(
-                found, i, providers, how, _work(options) / "crops", partial(bar.advance, task)
-            )
-        if len(usable) < LEAST:
-            said = [f"{one.name}: {one.reason}" for one in failed] or dataset.problems()
-            why = f"; {said[0]}" if said else ""
-            raise ValueError(
-                f"{name!r} has {len(usable)} usable pictures of {len(found)} in split "
-                f"{options.schedule.split!r}, at least {LEAST} are needed{why}"
-            )
-        mirrors = dataset.info(name).flip is not None
-        pictures += [replace(picture, mirrors=mirrors) for picture in usable]
-        skipped += failed
-    infos = tuple(dataset.info(name) for name in samples)
-    return Material(infos, _with_viewpoints(options, infos, pictures, providers, bar), skipped)
-
-
-def _samples(dataset: Dataset, options: TrainSphereOptions, category: str) -> list[AnnotatedImage]:
-    split, most = options.schedule.split, options.schedule.max_images
-    if category not in dataset.categories():
-        known = ", ".join(dataset.categories()) or "none"
-        raise ValueError(f"{options.dataset.root} has no category {category!r}; it has {known}")
-    images = dataset.images(category, split)
-    if most is None or most >= len(images):
-        return images
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(options.schedule.seed))
-    return [images[i] for i in order[:most].sort().values.tolist()]
-
-
-def _with_viewpoints(
-    options: TrainSphereOptions,
-    infos: Sequence[CategoryInfo],
-    pictures: list[Picture],
-    providers: Providers,
-    bar: Progress,
-) -> list[Picture]:
-    source = options.views.viewpoints
-    if source == "none" or "viewpoint" in options.head.without or options.head.published:
-        return pictures
-    task = bar.add_task("viewpoints", total=len(pictures))
-    with torch.no_grad():
-        towards = _towards(options, providers)
-        found = viewpoints.with_viewpoints(pictures, towards, partial(bar.advance, task))
-    for i, info in enumerate(infos):
-        if not info.symmetric and not any(one.towards for one in found if one.category == i):
-            raise ValueError(
-                f"no picture of {info.name!r} has a viewpoint (--viewpoints {source}): "
-                "annotation, cameras and class take them from different places, none does without"
-            )
-    # Nothing tells a body of revolution's sides apart: what its azimuth is called is arbitrary.
-    return [replace(one, towards=None) if infos[one.category].symmetric else one for one in found]
-
-
-def _towards(options: TrainSphereOptions, providers: Providers) -> viewpoints.Towards:
-    source = options.views.viewpoints
-    if source == "cameras":
-        return viewpoints.of_cameras(options.views.cameras_dir or options.dataset.root / "Cameras")
-    if source == "class":
-        assert options.views.class_dir is not None
-        device = data.device_from(options.sources.compute)
-        return viewpoints.of_class(options.views.class_dir, providers, device, options.schedule.seed)
-    return viewpoints.annotated
-
-
 def _mapper(
     options: TrainSphereOptions, material: Material, extractor: FeatureExtractor, bar: Progress
 ) -> tuple[SphereMapper, list[dict[str, float]]]:
@@ -194,7 +96,7 @@ def _mapper(
             )
         return mapper.to(device), []
     head = head_for(channels, options.head.grid, options.head.waves)
-    held_out = _held_out(material, options.schedule.held_out)
+    held_out = material.held_out(options.schedule.held_out)
     kept = [picture for picture in material.pictures if picture not in held_out]
     config = _train_config(options)
     task = bar.add_task("train", total=config.steps)
@@ -202,7 +104,9 @@ def _mapper(
     def on_step(step: int, loss: float) -> None:
         bar.update(task, completed=step, description=f"train (loss {loss:.3f})")
 
-    found = train(kept, held_out, head, config, _work(options) / "checkpoint.safetensors", on_step, device)
+    found = train(
+        kept, held_out, head, config, work_folder(options) / "checkpoint.safetensors", on_step, device
+    )
     trained = found.networks["sphere_mapper"]
     assert isinstance(trained, SphereMapper)
     return trained.requires_grad_(False).eval(), found.losses
@@ -221,16 +125,6 @@ def _train_config(options: TrainSphereOptions) -> TrainConfig:
         precision=schedule.train_precision or ("bf16" if device.startswith("cuda") else "fp32"),
         **weights,  # type: ignore[arg-type]
     )
-
-
-def _held_out(material: Material, share: float) -> list[Picture]:
-    """Choose every n-th picture of a category, at most all but two."""
-    found: list[Picture] = []
-    for i in range(len(material.infos)):
-        own = material.of(i)
-        count = min(math.ceil(share * len(own)), len(own) - LEAST)
-        found += own[:: max(1, len(own) // count)][:count] if count > 0 else []
-    return found
 
 
 def _classes(
@@ -257,10 +151,6 @@ def _write(options: TrainSphereOptions, classes: SphereClasses) -> None:
     if options.output.split_dir is not None:
         for name in classes.names:
             write_classes(options.output.split_dir / f"{name}.safetensors", with_only(classes, name))
-
-
-def _work(options: TrainSphereOptions) -> Path:
-    return options.output.work or options.output.output.with_name(f"{options.output.output.stem}_work")
 
 
 def _report(

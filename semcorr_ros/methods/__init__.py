@@ -207,8 +207,11 @@ def categories_of(path: str | Path) -> list[str]:
     """
     header = read_header(path)
     check_schema(path, header)
-    listed = header.get("categories")
-    return [str(one["name"]) for one in listed] if listed else [read_origin(path).category]
+    try:
+        listed = [str(one["name"]) for one in header.get("categories") or ()]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: its header lacks or garbles {error}") from error
+    return listed or [read_origin(path).category]
 
 
 def read_origin(path: str | Path) -> Origin:

@@ -126,6 +126,16 @@ def test_a_damaged_file_is_named(tmp_path, kind):
         read_classes(path)
 
 
+@pytest.mark.parametrize("listed", [7, "x", [None], [{"z": 1}], [[0]], {"z": 1}])
+def test_a_garbled_list_of_categories_is_named(tmp_path, listed):
+    path = tmp_path / "sphere.safetensors"
+    write_classes(path, classes("car"))
+    tensors, header = read_tensors(path)
+    write_tensors(path, tensors, header | {"categories": listed})
+    with pytest.raises(ValueError, match=r"sphere\.safetensors is damaged"):
+        methods.categories_of(path)
+
+
 def test_another_artefact_is_refused(tmp_path):
     write_tensors(tmp_path / "x.safetensors", {"a": torch.ones(1)}, {"schema": "other"})
     with pytest.raises(ValueError, match="not a class file"):
