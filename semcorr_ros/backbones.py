@@ -13,7 +13,7 @@ from semcorr_ros.features import FEATURES
 from semcorr_ros.provider_options import DEFAULT_BACKBONE as DEFAULT
 
 RENDERED_ONLY = ("tiny",)  # trained on rendered images: on photographs they are confident and wrong
-OPTIONS = "backbone_options"  # key of a class's provenance
+OPTIONS, WEIGHTS = "backbone_options", "backbone_weights"  # keys of a class's provenance
 MADE_BY = "made_by"
 
 
@@ -25,6 +25,8 @@ class Origin:
     backbone: str  # "<name>:<fingerprint>"
     options: tuple[str, ...] | None  # KEY=VALUE settings of the backbone; None: built before they were kept
     made_by: str = "build_class"  # verb
+    weights: str = ""  # name of the file or folder that was given for them; empty: the backbone's own
+    folder: Path | None = None  # of the class file
 
     @property
     def name(self) -> str:
@@ -37,11 +39,12 @@ def name_of(backbone: str) -> str:
     return backbone.partition(":")[0]
 
 
-def kept_options(texts: Iterable[str]) -> dict[str, str]:
-    """Return the provenance entry for these KEY=VALUE settings, without paths: they differ between machines,
-    and class files must be byte-identical."""
+def kept_options(texts: Iterable[str], weights: str = "") -> dict[str, str]:
+    """Return the provenance entries for these KEY=VALUE settings and weights, without paths: they differ
+    between machines, and class files must be byte-identical."""
     kept = sorted(text for text in texts if not text.partition("=")[0].endswith("weights"))
-    return {OPTIONS: shlex.join(kept)}
+    named = {WEIGHTS: Path(weights).resolve().name} if weights and Path(weights).exists() else {}
+    return {OPTIONS: shlex.join(kept), **named}
 
 
 def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -53,7 +56,17 @@ def options_of(provenance: Mapping[str, str]) -> tuple[str, ...] | None:
 def origin_of(model: Built) -> Origin:
     """Return the origin of a loaded class."""
     made_by = model.provenance.get(MADE_BY, Origin.made_by)
-    return Origin(model.info.name, model.backbone, options_of(model.provenance), made_by)
+    weights = model.provenance.get(WEIGHTS, "")
+    return Origin(model.info.name, model.backbone, options_of(model.provenance), made_by, weights)
+
+
+def weights_beside(origin: Origin | None, name: str) -> str:
+    """Find the weights of backbone `name` beside the class file that was built with them; empty if there are
+    none."""
+    if origin is None or origin.name != name or not origin.weights or origin.folder is None:
+        return ""
+    path = origin.folder / Path(origin.weights).name
+    return str(path) if path.exists() else ""
 
 
 def check(model: Built, computed: str, path: str | Path = "") -> None:

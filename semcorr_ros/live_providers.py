@@ -103,9 +103,18 @@ def feature_extractor(
         what = common.spell(options, "precision")
         raise ValueError(f"{what} {options.precision!r} means nothing to {listed}")
     texts = backbones.with_those_of(built_on, name, options.backbone_options)
-    own: dict[str, tuple[Any, str]] = {"weights": (options.weights, common.spell(options, "weights"))}
+    weights = options.weights or backbones.weights_beside(built_on, name)
+    own: dict[str, tuple[Any, str]] = {"weights": (weights, common.spell(options, "weights"))}
     own |= {"folder": folder} if folder else {}
-    return provider(plugin, texts, common.spell(options, "backbone_options"), own, common, options)
+    try:
+        return provider(plugin, texts, common.spell(options, "backbone_options"), own, common, options)
+    except ValueError as error:
+        if weights or built_on is None or built_on.name != name or not built_on.weights:
+            raise
+        raise ValueError(
+            f"{error}; class {built_on.category!r} was built with the weights {built_on.weights}: give that "
+            "file, or put it beside the class file"
+        ) from error
 
 
 def provider(

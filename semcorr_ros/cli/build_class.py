@@ -161,7 +161,9 @@ def _with_provenance(
         "split": options.images.split,
         "seed": str(options.images.seed),
     }
-    origin |= models | kept_options(options.sources.features.backbone_options)
+    origin |= models | kept_options(
+        options.sources.features.backbone_options, options.sources.features.weights
+    )
     if model.provenance["cameras"] == "known" and not cameras_are_known:
         origin["cameras"] = "estimated with depth"
     return dataclasses.replace(model, provenance=model.provenance | origin)

@@ -50,7 +50,9 @@ def run(options: TrainSphereOptions) -> int:
     origin = {"dataset": options.dataset.dataset, "split": options.schedule.split}
     origin |= {"seed": str(options.schedule.seed), "viewpoints": options.views.viewpoints}
     origin |= {MADE_BY: "train_sphere"}
-    origin |= origins(sources, named) | kept_options(sources.features.backbone_options)
+    origin |= origins(sources, named) | kept_options(
+        sources.features.backbone_options, sources.features.weights
+    )
     classes = replace(classes, provenance=origin)
     _write(options, classes)
     report = _report(options, material, classes, losses) | {"masks_from_keypoints": sorted(set(hull.helped))}

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, CategoryInfo, Correspondences, Observation, Pose, Prototypes
-from semcorr_ros.backbones import Origin, options_of
+from semcorr_ros.backbones import MADE_BY, WEIGHTS, Origin, options_of
 from semcorr_ros.registry import Registry
 from semcorr_ros.storage import read_header
 
@@ -220,7 +220,9 @@ def read_origin(path: str | Path) -> Origin:
     check_schema(path, header)
     try:
         category, backbone, provenance = header["category"], header["backbone"], header["provenance"]
-        return Origin(str(category), str(backbone), options_of(provenance))
+        made_by, weights = provenance.get(MADE_BY, Origin.made_by), provenance.get(WEIGHTS, "")
+        options, folder = options_of(provenance), Path(path).parent
+        return Origin(str(category), str(backbone), options, str(made_by), str(weights), folder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: its header lacks or garbles {error}") from error
 
