@@ -25,6 +25,7 @@ FEWER = 0.4
 MAIN = ("nearest_neighbor", "window_soft_argmax", "aligned")
 # Rows of Table 4 of SemAlign3D, and geometry, which it lacks; the paper knows no camera.
 ABLATED = ("reconstruction_sparse", "reconstruction", "background", "depth", "geometry")
+PUBLISHED = ("bottle", "chair", "tvmonitor")  # the categories of Table 4
 UNKNOWN = ", camera unknown"
 WEIGHTS, SIGMAS = (1.0, 3.0, 30.0), (0.04, 0.09)
 CHOICES = (
