@@ -15,11 +15,11 @@ from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, FeatureMap, 
 from semcorr_ros.depth import DepthProvider, ImageDepth
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.files.picture import image_size, read_image
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.boxes import Box, box_of
 from semcorr_ros.masks import MaskProvider, Recognizer
 from semcorr_ros.places import ANYWHERE, SMALL, Place, first_mask, mask_at
-from semcorr_ros.storage import image_size, read_image
 from semcorr_ros.zoom import coarsened, encode_object, encode_window, object_window
 
 LEAST_SHRINK = 0.7  # a copy that is hardly smaller says nothing new
@@ -87,7 +87,8 @@ def scene_of_sample(sample: AnnotatedImage, providers: Providers) -> Scene:
     image = read_image(sample.image_path)
     if image.shape[:2] != sample.size:
         (h, w), (height, width) = image.shape[:2], sample.size
-        raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}")
+        turned = " before its EXIF data turn it" if sample.size == (w, h) else ""
+        raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}{turned}")
     rendered.warn_of_photograph(providers.features.backbone, sample.image_path)
     ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
     features = providers.features.encode(ref)

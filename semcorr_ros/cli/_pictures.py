@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from semcorr_ros.answer import Answer
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli._options.pictures import ConstantsOptions
 from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.cli._providers import live_from
 from semcorr_ros.depth import DEPTH
+from semcorr_ros.files.camera import read_camera
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.finder import Finder, Watch
-from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.methods import Model
 from semcorr_ros.observations import Providers, Scene, lone_image, scene_of_sample
 from semcorr_ros.places import ANYWHERE, Place
@@ -83,7 +83,7 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
         raise FileNotFoundError(f"no depth file {picture.depth}; --depth takes a 16-bit .png or an .npy")
     if picture.camera:
         sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
-    place = Place(mask=read_mask(picture.mask, sample.size)) if picture.mask else ANYWHERE
+    place = Place(mask=read_mask(picture.mask, sample.size, picture.image)) if picture.mask else ANYWHERE
     providers: Providers = finder.providers
     if picture.depth:
         providers = dataclasses.replace(providers, depth=DEPTH.load("sensor").make({}, {}))

@@ -21,7 +21,6 @@ from typing import Any
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets import Format, _class_facts
 from semcorr_ros.datasets._listed import (
     SPLITS,
@@ -32,7 +31,9 @@ from semcorr_ros.datasets._listed import (
     pair_of,
     require,
 )
-from semcorr_ros.storage import image_size, read_json
+from semcorr_ros.files.camera import read_camera
+from semcorr_ros.files.picture import image_size
+from semcorr_ros.storage import read_json
 
 FILE = "keypoints.json"
 DEPTH_FILES = "depth/<stem>.png or .npy, or what an image's 'depth' names"

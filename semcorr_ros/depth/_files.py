@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semcorr_ros.storage import decode
+from semcorr_ros.files.picture import decode
 
 MM_PER_METER = 1000.0
 MAX_ASPECT_ERROR = 0.05  # networks round their output size to multiples of 14 or 32

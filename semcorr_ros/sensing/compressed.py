@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from semcorr_ros.files.picture import decode
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.storage import decode
 
 HEADER = struct.Struct("<iff")
 

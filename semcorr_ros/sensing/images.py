@@ -12,9 +12,9 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.files.picture import MAX_PIXELS
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import compressed
-from semcorr_ros.storage import MAX_PIXELS
 
 AS_IS = -1
 BAYER = ("rggb", "bggr", "gbrg", "grbg")  # colors of the first two rows' first two pixels

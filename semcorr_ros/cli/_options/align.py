@@ -18,7 +18,11 @@ class PictureOptions:
     image: Path = option(MISSING, "picture", metavar="FILE")
     class_file: Path = option(MISSING, "what is looked for; see build_class", metavar="FILE")
     depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
-    mask: Path | None = option(None, "above 127 = object (default: found by --masks)", metavar="PNG")
+    mask: Path | None = option(
+        None,
+        "the object: alpha, white, colour or label, see docs/datasets.md (default: found by --masks)",
+        metavar="FILE",
+    )
     camera: Path | None = option(
         None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
     )

@@ -92,7 +92,9 @@ class DatasetMaskOptions:
         choices=lambda: [*names("semcorr_ros.masks"), NONE],
         metavar="NAME",
     )
-    masks_dir: Path | None = option(None, "<stem>.png, above 127 = object", metavar="DIR")
+    masks_dir: Path | None = option(
+        None, "<stem>.png or .npy: alpha, white, colour or label = object", metavar="DIR"
+    )
     mask_options: tuple[str, ...] = option(
         (),
         "another setting of the mask provider NAME, such as sam.size=base",

@@ -19,7 +19,7 @@ class SourceOptions:
     points: str | None = option(None, "pixels of the source", metavar='"X,Y X,Y"')
     keypoints: tuple[str, ...] = option((), 'keypoints of the class, or "all"', metavar="NAME")
     source_depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
-    source_mask: Path | None = option(None, "above 127 = object", metavar="PNG")
+    source_mask: Path | None = option(None, "the object: alpha, white, colour or label", metavar="FILE")
     camera: Path | None = option(
         None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
     )
