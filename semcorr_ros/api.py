@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Num, UInt8
 
 from semcorr_ros import backbones, methods
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import Camera, DepthMap, Frame
 from semcorr_ros.devices import choose_device
+from semcorr_ros.files.depth import metres
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry import cameras
 from semcorr_ros.live_providers import live_providers
@@ -30,8 +31,6 @@ from semcorr_ros.provider_options import (
     JudgementOptions,
     MaskOptions,
 )
-from semcorr_ros.refusal import Refusal
-from semcorr_ros.sensing.images import metric_depth
 from semcorr_ros.visualization.overlay import draw_answer
 
 
@@ -94,18 +93,20 @@ class LoadedClass:
     def find(
         self,
         image: UInt8[np.ndarray, "height width 3"],
-        depth: Float[np.ndarray, "height width"] | None = None,
+        depth: Num[np.ndarray, "height width"] | None = None,
         K: Any = None,
         box: Box | None = None,
         mask: Bool[np.ndarray, "height width"] | None = None,
+        depth_scale: float = 0.0,
     ) -> Answer:
         """Find the object in an RGB picture, and its keypoints.
 
-        depth: metres along the optical axis, 0 or NaN where unknown, registered to the image. K: 3x3 camera
+        depth: metres along the optical axis, or numbers of depth_scale metres, 0 or NaN where unknown,
+        registered to the image. K: 3x3 camera
         matrix in pixels. box: (x, y, width, height) in pixels, or mask: True on the object, from a detector.
         Metric positions need depth and K. Raises ValueError naming what does not fit.
         """
-        frame = _frame(image, depth, K)
+        frame = _frame(image, depth, K, depth_scale)
         if box is not None and mask is not None:
             raise ValueError("box and mask exclude each other")
         given = None if mask is None else _mask(mask, frame)
@@ -149,11 +150,13 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
-def _frame(image: Any, depth: Any, K: Any) -> Frame:
+def _frame(image: Any, depth: Any, K: Any, depth_scale: float) -> Frame:
     shown = _rgb(image)
     size = (int(shown.shape[0]), int(shown.shape[1]))
     return Frame(
-        shown, None if K is None else _camera(K, size), None if depth is None else _depth(depth, size)
+        shown,
+        None if K is None else _camera(K, size),
+        None if depth is None else _depth(depth, size, depth_scale),
     )
 
 
@@ -165,18 +168,12 @@ def _camera(K: Any, size: tuple[int, int]) -> Camera:
     return cameras.from_matrix(torch.from_numpy(matrix), size)
 
 
-def _depth(depth: Any, size: tuple[int, int]) -> DepthMap:
+def _depth(depth: Any, size: tuple[int, int], scale: float) -> DepthMap:
     depth = np.asarray(depth)
-    if depth.shape != size or depth.dtype.kind != "f":
-        told = f"got {depth.dtype} {depth.shape}; divide millimetres by 1000"
+    if depth.shape != size or depth.dtype.kind not in ("iuf" if scale else "f"):
+        told = f"got {depth.dtype} {depth.shape}; millimetres have depth_scale=0.001"
         raise ValueError(f"depth must be float metres {size}, {told}")
-    try:
-        return metric_depth(depth.astype(np.float32))
-    except Refusal as refusal:
-        middle = float(np.median(depth[depth > 0]))
-        raise ValueError(
-            f"depth must be in metres, its median is {middle:.0f}: divide millimetres by 1000"
-        ) from (refusal)
+    return DepthMap(torch.from_numpy(metres(depth, scale)), metric=True)
 
 
 def _mask(mask: Any, frame: Frame) -> torch.Tensor:

@@ -20,7 +20,7 @@ from semcorr_ros.artifacts import Correspondences, FeatureMap, Frame, Observatio
 from semcorr_ros.errors import BackboneMismatchError, NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry import distortion
-from semcorr_ros.judgement import judged, low_score, min_score_for, unmeasured
+from semcorr_ros.judgement import judged, low_score, min_score_for, size_doubt, unmeasured
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.methods import Model, Placed, Search
 from semcorr_ros.observations import Scene, look, look_for, scene_of_frame
@@ -137,7 +137,8 @@ class Finder:
 
     def describe(self, model: Model, placed: Placed) -> Answer:
         """Judge a placement and name every keypoint of the class, also never annotated ones."""
-        refusal = low_score(placed.confidence, self.least_score)
+        doubt = size_doubt(placed.seen, placed.pose, model.diameter)
+        refusal = low_score(placed.confidence, self.least_score, doubt)
         ids = torch.arange(len(model.info.keypoint_names))
         found = placed.keypoints(ids) if len(ids) else answers.nowhere(0)
         pose = placed.pose
@@ -148,7 +149,7 @@ class Finder:
             confidence=placed.confidence,
             pose=pose,
             refusal=refusal,
-            note=placed.caveat if pose is None else unmeasured(placed.seen, pose) or placed.caveat,
+            note=doubt or ("" if pose is None else unmeasured(placed.seen, pose)) or placed.caveat,
             edges=model.info.edges,
             placed=placed,
         )

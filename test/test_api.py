@@ -51,13 +51,30 @@ def test_a_box_or_a_mask_says_where(pear, shot):
     assert pear.find(shot.image, box=tuple(int(value) for value in box)).found
 
 
+@pytest.mark.parametrize(
+    ("unit", "kind"), [(1e-3, np.uint16), (1e-4, np.uint16), (2e-4, np.int32), (1e-3, float)]
+)
+def test_depth_of_any_unit_is_metres_by_its_scale(pear, shot, unit, kind):
+    truth = pear.find(shot.image, depth=shot.depth, K=K)
+    found = pear.find(shot.image, depth=np.rint(shot.depth / unit).astype(kind), K=K, depth_scale=unit)
+    assert np.nanmax((found.xyz - truth.xyz).abs().numpy()) < 0.01
+    assert not found.note
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.2, 5.0, 10.0])
+def test_an_object_much_larger_or_smaller_than_its_class_is_doubted(pear, shot, factor):
+    answer = pear.find(shot.image, depth=shot.depth * factor, K=K, mask=shot.depth > 0)
+    said = answer.note if answer.found else answer.refusal.message
+    assert "Is the depth in another unit (depth_scale)" in said
+
+
 @pytest.mark.usefixtures("wrong_shapes")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"image": np.zeros((8, 8, 3))}, "image must be uint8 RGB"),
-        ({"depth": np.zeros((96, 128), np.uint16)}, "float metres .* divide millimetres by 1000"),
-        ({"depth": np.full((96, 128), 850.0)}, "metres, its median is 850: divide millimetres by 1000"),
+        ({"depth": np.zeros((96, 128), np.uint16)}, "float metres .* millimetres have depth_scale=0.001"),
+        ({"depth": np.full((96, 128), 850.0)}, "median of 850 m: floats are metres"),
         ({"K": "abc"}, "K must be a 3x3 matrix of numbers"),
         ({"K": K.T}, r"K must be \[\[fx, 0, cx\]"),
         ({"K": np.eye(3)}, "K must be in pixels of the 128x96 image"),

@@ -17,7 +17,7 @@ from semcorr_ros.answer import Answer
 from semcorr_ros.cli._options.pictures import ConstantsOptions
 from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.cli._providers import live_from
-from semcorr_ros.depth import DEPTH
+from semcorr_ros.depth.sensor import SensorDepth, SensorDepthSettings
 from semcorr_ros.files.camera import read_camera
 from semcorr_ros.files.mask import read_mask
 from semcorr_ros.finder import Finder, Watch
@@ -47,6 +47,7 @@ class Picture:
     depth: Path | None = None
     mask: Path | None = None
     camera: Path | None = None
+    depth_scale: float = 0.0  # metres per unit; 0 = by the kind of number
 
 
 def finder_from(sources: LiveSources, options: AskOptions, class_file: Path | None) -> Finder:
@@ -79,14 +80,14 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
         raise ValueError(
             f"{picture.image} is {width}x{height}: nothing is recognised below {MIN_SIDE} pixels a side"
         )
-    if picture.depth and not picture.depth.is_file():
-        raise FileNotFoundError(f"no depth file {picture.depth}; --depth takes a 16-bit .png or an .npy")
     if picture.camera:
         sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
     place = Place(mask=read_mask(picture.mask, sample.size, picture.image)) if picture.mask else ANYWHERE
     providers: Providers = finder.providers
     if picture.depth:
-        providers = dataclasses.replace(providers, depth=DEPTH.load("sensor").make({}, {}))
+        providers = dataclasses.replace(
+            providers, depth=SensorDepth(SensorDepthSettings(picture.depth_scale))
+        )
     return scene_of_sample(sample, providers), place
 
 

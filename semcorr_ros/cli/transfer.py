@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -24,6 +25,8 @@ from semcorr_ros.places import check_inside
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_refusal
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,10 @@ def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures
             raise ValueError(f"--target-{flag} names {len(files)} files for {count} targets")
     cameras = options.targets.target_camera or (options.source.camera,) * count
     known = (options.targets.target_depth, options.targets.target_mask, cameras)
-    targets = [pictures.Picture(*files) for files in zip_longest(options.targets.target, *known)]
-    source = options.source
-    return pictures.Picture(source.source, source.source_depth, source.source_mask, source.camera), targets
+    source, scale = options.source, options.source.depth_scale
+    targets = [pictures.Picture(*files, scale) for files in zip_longest(options.targets.target, *known)]
+    first = pictures.Picture(source.source, source.source_depth, source.source_mask, source.camera, scale)
+    return first, targets
 
 
 def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:
@@ -148,9 +152,19 @@ def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequ
         points = pictures.points_json(answer)
         confidence = answer.confidence if answer.placed is not None and answer.placed.judges else None
         refused = refused_json(answer.refusal)
-        content.append({"target": str(path), "confidence": confidence, "refused": refused, "points": points})
+        content.append(
+            {
+                "target": str(path),
+                "confidence": confidence,
+                "refused": refused,
+                "note": answer.note,
+                "points": points,
+            }
+        )
         print(path)
         pictures.print_points(points)
+        if answer.found and answer.note:
+            LOG.warning("%s: %s", path, answer.note)
         if answer.refusal is not None:
             say_refused("transfer", answer.refusal, path)
     if options.output.json:

@@ -31,6 +31,7 @@ from semcorr_ros.datasets._listed import (
     pair_of,
     require,
 )
+from semcorr_ros.files import depth, mask
 from semcorr_ros.files.camera import read_camera
 from semcorr_ros.files.picture import image_size
 from semcorr_ros.storage import read_json
@@ -87,8 +88,8 @@ def _image(root: Path, entry: Any, infos: Mapping[str, CategoryInfo]) -> tuple[s
         keypoints=keypoints,
         visible=torch.isfinite(keypoints).all(-1),
         bbox=_numbers(entry["bbox"], 4, "bbox") if "bbox" in entry else box_of(keypoints, size),
-        mask_path=_given(root, entry, "mask") or first_file(root / "masks", path.stem, (".png",)),
-        depth_path=_given(root, entry, "depth") or first_file(root / "depth", path.stem, (".png", ".npy")),
+        mask_path=_given(root, entry, "mask") or first_file(root / "masks", path.stem, mask.SUFFIXES),
+        depth_path=_given(root, entry, "depth") or first_file(root / "depth", path.stem, depth.SUFFIXES),
         camera=read_camera(cameras, size) if cameras.is_file() else None,
     )
 

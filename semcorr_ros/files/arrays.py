@@ -43,7 +43,7 @@ def find_file(folders: Sequence[Path], stem: str, suffixes: Sequence[str]) -> Pa
     """Find <folder>/<stem><suffix>, the suffix in any case: the first folder, then the first suffix, wins."""
     for folder in folders:
         for suffix in suffixes:
-            for ending in (suffix, suffix.upper(), suffix.capitalize()):
+            for ending in (suffix, suffix.upper(), f".{suffix[1:].capitalize()}"):
                 path = folder / f"{stem}{ending}"
                 if path.is_file():
                     return path

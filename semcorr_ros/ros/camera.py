@@ -95,7 +95,7 @@ class Camera:
             synchronizer,
         )
         transports = (settings.image_transport, settings.depth_transport)
-        self.inputs = Inputs(node, settings.depth, settings.sync_slop, counters, name, transports)
+        self.inputs = Inputs(node, settings, counters, name, transports)
         self.inputs.on_picture = self._pairs.take_picture
         self._regions: RegionInputs | None = None
         if settings.regions != "none":

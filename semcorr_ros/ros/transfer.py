@@ -19,6 +19,7 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.bridge import color_from_message
 from semcorr_ros.ros.messages import error_of, instance_message, pose_message
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.serving.demonstration_file import Record
 from semcorr_ros.serving.demonstrations import Demonstrations, Taught, named
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 class Transfer:
     """Serves requests one at a time, in the inference thread."""
 
-    def __init__(self, bank: ClassBank, demonstrations: Demonstrations, find: Find):
-        """Store the parts. find: places a class of the bank in a picture. Raises Refusal."""
-        self._bank, self._demonstrations, self._find = bank, demonstrations, find
+    def __init__(self, bank: ClassBank, demonstrations: Demonstrations, find: Find, reading: Reading):
+        """Store the parts. find: places a class in a picture. reading: of pictures in requests."""
+        self._bank, self._demonstrations, self._find, self._reading = bank, demonstrations, find, reading
 
     def check(self, request: Request) -> None:
         """Check a request as far as possible without computing. Raises Refusal."""
@@ -115,7 +116,9 @@ class Transfer:
         points = torch.tensor([[p.x, p.y] for p in request.points]).reshape(-1, 2)
         names = tuple(request.keypoint_names) or tuple(f"point_{i}" for i in range(len(points)))
         if has_image(request.source_image):
-            picture = inline_picture(request.source_image, request.source_camera_info, request.source_depth)
+            picture = inline_picture(
+                request.source_image, request.source_camera_info, request.source_depth, self._reading
+            )
             record = Record(key[1], key[0], picture, points, names)
             taught = Taught(self._place(finder, record, watch), points, names, resident.version)
             if key[1]:
@@ -147,10 +150,11 @@ def has_image(message: Image) -> bool:
     return message.width > 0 and message.height > 0
 
 
-def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Picture:
+def inline_picture(image: Image, camera_info: CameraInfo, depth: Image, reading: Reading) -> Picture:
     """Make a picture from the optional messages of a request."""
     calibration = camera_info if camera_info.k[0] != 0 else None
-    return Picture(image, calibration, depth if has_image(depth) else None, color_from_message)
+    given = depth if has_image(depth) else None
+    return Picture(image, calibration, given, color_from_message, reading)
 
 
 def check_points(points: Sequence[Any], names: Sequence[str]) -> None:

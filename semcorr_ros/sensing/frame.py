@@ -14,7 +14,9 @@ from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
 from semcorr_ros.places import Box
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import calibration, images
+from semcorr_ros.sensing.reading import Reading
 
+PLAIN = Reading()
 SMALLEST_BOX = 4  # pixels
 
 
@@ -22,6 +24,7 @@ def read_frame(
     image: Any,
     camera_info: Any | None,
     depth: Any | None,
+    reading: Reading = PLAIN,
     to_rgb: Callable[[Any], UInt8[Tensor, "height width 3"]] = images.color_from_message,
 ) -> Frame:
     """Decode, color by `to_rgb`, and rectify.
@@ -32,7 +35,7 @@ def read_frame(
     size = (int(color.shape[0]), int(color.shape[1]))
     camera = None if camera_info is None else calibration.camera_from_message(camera_info, size)
     lens = None if camera is None else calibration.lens_from_message(camera_info, camera)
-    metric = None if depth is None else images.depth_from_message(depth)
+    metric = None if depth is None else images.depth_from_message(depth, reading.depth_scale)
     if metric is not None and depth is not None and tuple(metric.values.shape) != size:
         h, w = metric.values.shape
         raise Refusal(

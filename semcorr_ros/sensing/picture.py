@@ -13,6 +13,7 @@ from semcorr_ros.observations import Scene
 from semcorr_ros.places import ANYWHERE, Place
 from semcorr_ros.sensing.frame import box_from_message, read_frame
 from semcorr_ros.sensing.images import color_from_message
+from semcorr_ros.sensing.reading import Reading
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Picture:
     camera_info: Any | None = None
     depth: Any | None = None
     to_rgb: Callable[[Any], Tensor] = color_from_message
+    reading: Reading = Reading()  # noqa: RUF009 - frozen
     decoded: Frame | None = None
     encoded: Scene | None = None
 
@@ -34,7 +36,7 @@ class Picture:
     def frame(self) -> Frame:
         """Decode and rectify once. Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED."""
         if self.decoded is None:
-            self.decoded = read_frame(self.image, self.camera_info, self.depth, self.to_rgb)
+            self.decoded = read_frame(self.image, self.camera_info, self.depth, self.reading, self.to_rgb)
         return self.decoded
 
     def scene(self, encode: Callable[[Frame], Scene]) -> Scene:

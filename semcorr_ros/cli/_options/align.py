@@ -17,7 +17,10 @@ class PictureOptions:
 
     image: Path = option(MISSING, "picture", metavar="FILE")
     class_file: Path = option(MISSING, "what is looked for; see build_class", metavar="FILE")
-    depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
+    depth: Path | None = option(None, "16-bit mm .png, float metres .npy, or alike", metavar="FILE")
+    depth_scale: float = option(
+        0.0, "metres per unit of the depth; 0 = integers are mm, floats m", 0.0, 1000.0, metavar="METRES"
+    )
     mask: Path | None = option(
         None,
         "the object: alpha, white, colour or label, see docs/datasets.md (default: found by --masks)",

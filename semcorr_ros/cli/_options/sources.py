@@ -67,7 +67,14 @@ class DatasetDepthOptions:
         choices=lambda: [*names("semcorr_ros.depth"), NONE],
         metavar="NAME",
     )
-    depth_dir: Path | None = option(None, "<stem>.npy or 16-bit mm <stem>.png", metavar="DIR")
+    depth_dir: Path | None = option(None, "<stem>.npy, 16-bit mm <stem>.png, or alike", metavar="DIR")
+    depth_scale: float = option(
+        0.0,
+        "metres per unit of depth (default: integers are mm, floats metres, in --depth-dir of any unit)",
+        0.0,
+        1000.0,
+        metavar="METRES",
+    )
     depth_kind: str = option(
         "",
         "what the files of --depth-dir hold: distance along z (default) or its inverse",

@@ -18,7 +18,10 @@ class SourceOptions:
     source: Path = option(MISSING, "picture that is pointed at", metavar="FILE")
     points: str | None = option(None, "pixels of the source", metavar='"X,Y X,Y"')
     keypoints: tuple[str, ...] = option((), 'keypoints of the class, or "all"', metavar="NAME")
-    source_depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
+    source_depth: Path | None = option(None, "16-bit mm .png, float metres .npy, or alike", metavar="FILE")
+    depth_scale: float = option(
+        0.0, "metres per unit of all depths; 0 = integers are mm, floats m", 0.0, 1000.0, metavar="METRES"
+    )
     source_mask: Path | None = option(None, "the object: alpha, white, colour or label", metavar="FILE")
     camera: Path | None = option(
         None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
