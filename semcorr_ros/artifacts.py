@@ -30,7 +30,7 @@ class Lens:
     """Lens distortion of an image, which its pinhole camera leaves out. Pixels of that image."""
 
     model: str  # a key of geometry/distortion.py COEFFICIENTS
-    coefficients: tuple[float, ...]  # k1 k2 p1 p2 [k3 [k4 k5 k6]]; equidistant: k1 k2 k3 k4
+    coefficients: tuple[float, ...]  # in OpenCV's order
     focal: tuple[float, float]
     principal_point: tuple[float, float]
     size: tuple[int, int]  # (h, w)

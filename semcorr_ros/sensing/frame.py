@@ -33,8 +33,9 @@ def read_frame(
     """
     color = to_rgb(image)
     size = (int(color.shape[0]), int(color.shape[1]))
-    camera = None if camera_info is None else calibration.camera_from_message(camera_info, size)
-    lens = None if camera is None else calibration.lens_from_message(camera_info, camera)
+    camera, lens = None, None
+    if camera_info is not None:
+        camera, lens = calibration.camera_from_message(camera_info, size, reading.rectified)
     metric = None if depth is None else images.depth_from_message(depth, reading.depth_scale)
     if metric is not None and depth is not None and tuple(metric.values.shape) != size:
         h, w = metric.values.shape
