@@ -19,10 +19,11 @@ from semcorr_ros.devices import choose_device
 from semcorr_ros.files.depth import metres
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry import cameras
+from semcorr_ros.geometry.taken import size_taken, straightened
 from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
 from semcorr_ros.options import check
-from semcorr_ros.places import Box, Place, check_inside
+from semcorr_ros.places import Box, Place, box_in, check_inside, mask_in
 from semcorr_ros.provider_options import (
     AlignmentOptions,
     ComputeOptions,
@@ -98,19 +99,24 @@ class LoadedClass:
         box: Box | None = None,
         mask: Bool[np.ndarray, "height width"] | None = None,
         depth_scale: float = 0.0,
+        rotate: int = 0,
     ) -> Answer:
         """Find the object in an RGB picture, and its keypoints.
 
         depth: metres along the optical axis, or numbers of depth_scale metres, 0 or NaN where unknown,
-        registered to the image. K: 3x3 camera
-        matrix in pixels. box: (x, y, width, height) in pixels, or mask: True on the object, from a detector.
-        Metric positions need depth and K. Raises ValueError naming what does not fit.
+        registered to the image. K: 3x3 camera matrix in pixels. box: (x, y, width, height) in pixels, or
+        mask: True on the object, from a detector. rotate: degrees clockwise that make the picture upright;
+        pixels and positions stay those of the picture that is given. Metric positions need depth and K.
+        Raises ValueError naming what does not fit.
         """
-        frame = _frame(image, depth, K, depth_scale)
+        taken = _frame(image, depth, K, depth_scale)
         if box is not None and mask is not None:
             raise ValueError("box and mask exclude each other")
-        given = None if mask is None else _mask(mask, frame)
-        place = Place(box=None if box is None else _box(box, frame), mask=given)
+        frame = straightened(taken, None, rotate)
+        place = Place(
+            box=None if box is None else box_in(_box(box, taken), frame),
+            mask=None if mask is None else mask_in(_mask(mask, taken), frame),
+        )
         return self.finder.find(self.model, self.finder.scene(frame), place)
 
     def transfer(self, source: Answer, pixels: Any, target: Answer, names: Sequence[str] = ()) -> Answer:
@@ -126,8 +132,7 @@ class LoadedClass:
         if points.ndim != 2 or points.shape[1] != 2 or not len(points):
             raise ValueError(f"pixels must be (n, 2), one or more, got {points.shape}")
         if source.placed is not None:
-            height, width = source.placed.seen.image.shape[:2]
-            check_inside(points.tolist(), (int(height), int(width)), "pixel")
+            check_inside(points.tolist(), size_taken(source.placed.seen), "pixel")
         names = tuple(names) or tuple(f"point_{i}" for i in range(len(points)))
         if len(names) != len(points):
             raise ValueError(f"{len(names)} names for {len(points)} pixels")

@@ -8,9 +8,12 @@ import sys
 import numpy as np
 import pear_camera
 import pytest
+import torch
 from methods.semalign3d.alignment import fabricated
 
 import semcorr_ros
+from semcorr_ros.api import _frame
+from semcorr_ros.geometry import taken
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
@@ -146,3 +149,39 @@ def test_what_load_does_not_take(tmp_path, given, message):
     write_class(tmp_path / "pear.safetensors", fabricated.make_class())
     with pytest.raises(ValueError, match=message):
         semcorr_ros.load(**{"class_file": tmp_path / "pear.safetensors", "device": "cpu"} | given)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_camera_that_is_mounted_turned(pear, shot, degrees):
+    """The same answer in the camera's own pixels and frame."""
+    truth = pear.find(shot.image, depth=shot.depth, K=K)
+    back = -degrees // 90  # what makes it upright was undone by the mount
+    image, depth = (np.ascontiguousarray(np.rot90(part, -back)) for part in (shot.image, shot.depth))
+    turned = taken.straightened(_frame(shot.image, shot.depth, K, 0.0), None, -degrees % 360)
+    (fx, fy), (cx, cy) = turned.camera.focal.tolist(), turned.camera.principal_point.tolist()
+    own = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    assert np.array_equal(turned.image.numpy(), image)
+    answer = pear.find(image, depth=depth, K=own, rotate=degrees)
+    assert answer.found
+    turn = taken.rotation(-degrees % 360)
+    np.testing.assert_allclose(answer.xyz, truth.xyz @ turn.T, atol=1e-4)
+    np.testing.assert_allclose(
+        answer.pixels, taken.to_taken(truth.pixels, _Plain(turned, degrees)), atol=1e-2
+    )
+    torch.testing.assert_close(answer.pose.rotation, turn @ truth.pose.rotation, atol=1e-4, rtol=0)
+    carried = pear.transfer(answer, answer.pixels[:2].numpy(), answer)
+    np.testing.assert_allclose(carried.pixels, answer.pixels[:2], atol=3)
+    rows, columns = np.nonzero(depth > 0)
+    box = tuple(int(v) for v in (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1))
+    for where in ({"box": box}, {"mask": depth > 0}):
+        assert pear.find(image, depth=depth, K=own, rotate=degrees, **where).found
+
+
+class _Plain:
+    """The upright picture, as what is looked at of the turned one."""
+
+    lens = None
+
+    def __init__(self, turned, degrees):
+        self.rotate = degrees
+        self.image = taken.turned(turned.image, degrees)

@@ -73,7 +73,8 @@ def metres(values: np.ndarray, scale: float = 0.0) -> Float[np.ndarray, "height 
     """
     whole = values.dtype.kind in "iu"
     unit = scale or (MILLIMETRES if whole else 1.0)
-    found = values.astype(np.float32) * np.float32(unit)
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = values.astype(np.float32) * np.float32(unit)
     if whole and values.dtype.itemsize == 2:
         found[values == np.iinfo(values.dtype).max] = 0.0
     found[~((found >= NEAREST) & (found <= FARTHEST))] = 0.0

@@ -40,7 +40,7 @@ def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
     """
     # Not by OpenCV: its version 4 leaves WebP as it lies, and no version reads every format of photographs.
     with opened(path) as image:
-        rgb = _eight_bits(image).convert("RGB")
+        rgb = _eight_bits(image, str(path)).convert("RGB")
         return torch.from_numpy(np.array(rgb))
 
 
@@ -159,11 +159,11 @@ def _turned_by_us(image: Image.Image) -> int:
     return 1 if image.format == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     """Convert 16-bit grays to 8 bits: Pillow would clip everything above 255 to white."""
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
         raise ValueError(f"it holds numbers of mode {image.mode!r}, no picture: give 8 or 16 bits")
-    return Image.fromarray(to_eight_bits(values, str(image.format)))
+    return Image.fromarray(to_eight_bits(values, name))

@@ -54,6 +54,7 @@ class Inputs:
         self._trouble = ""  # of the transport: the only explanation where nothing arrives
         self._frames: dict[str, str] = {}
         self._arrived = NEVER
+        self.upright: Callable[[Any], int] | None = None  # of pictures whose turn tf2 tells
         self.on_picture: Callable[[Picture], None] = lambda picture: None
         self._listeners: list[Listener] = []
         self._group = MutuallyExclusiveCallbackGroup()
@@ -125,7 +126,7 @@ class Inputs:
             return
         self._check_frames()
         self._latest = Picture(
-            moment.image, moment.camera_info, moment.depth, color_from_message, self._reading
+            moment.image, moment.camera_info, moment.depth, color_from_message, self._reading, self.upright
         )
         self._arrived = time.monotonic()
         self.on_picture(self._latest)

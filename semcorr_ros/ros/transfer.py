@@ -13,6 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from semcorr_ros import places
 from semcorr_ros.answer import Answer
 from semcorr_ros.finder import Finder, Watch
+from semcorr_ros.geometry.taken import size_taken
 from semcorr_ros.judgement import low_score
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
@@ -86,7 +87,7 @@ class Transfer:
         """Place the class in a picture and store it: (info, confidence). Raises Refusal."""
         resident = self._bank.hold(record.class_name)
         frame = record.picture.frame()
-        check_inside(record.points.tolist(), (int(frame.image.shape[0]), int(frame.image.shape[1])))
+        check_inside(record.points.tolist(), size_taken(frame))
         self._demonstrations.check_new((record.class_name, record.id), overwrite)
         answer = self._place(finder, record, Watch(keep_going))
         if answer.refusal is not None:
@@ -128,8 +129,7 @@ class Transfer:
         if not len(points):
             return taught
         assert taught.answer.placed is not None
-        height, width = taught.answer.placed.seen.image.shape[:2]
-        check_inside(points.tolist(), (int(height), int(width)))
+        check_inside(points.tolist(), size_taken(taught.answer.placed.seen))
         return replace(taught, points=points, names=names)
 
     def _place(self, finder: Finder, record: Record, watch: Watch) -> Answer:

@@ -8,7 +8,7 @@ from pathlib import Path
 from semcorr_ros.cli._options.pictures import ConstantsOptions, PictureOutputOptions
 from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.options import group, option
-from semcorr_ros.provider_options import JudgementOptions
+from semcorr_ros.provider_options import ROTATIONS, JudgementOptions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,13 @@ class PictureOptions:
         metavar="FILE",
     )
     camera: Path | None = option(
-        None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
+        None,
+        '{"K": 3x3 pixels}, or the file of a calibration tool (default: the focal length is searched for)',
+        metavar="FILE",
+    )
+    rectified: bool = option(False, "pictures have no distortion any more, whatever the camera file says")
+    rotate: str = option(
+        "0", "degrees clockwise that make the picture upright", choices=ROTATIONS, metavar="DEGREES"
     )
 
 

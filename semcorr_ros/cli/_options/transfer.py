@@ -8,7 +8,7 @@ from pathlib import Path
 from semcorr_ros.cli._options.pictures import PairConstantsOptions, PictureOutputOptions
 from semcorr_ros.cli._options.sources import LiveSources, method_names
 from semcorr_ros.options import exclude, group, option
-from semcorr_ros.provider_options import JudgementOptions
+from semcorr_ros.provider_options import ROTATIONS, JudgementOptions
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,13 @@ class SourceOptions:
     )
     source_mask: Path | None = option(None, "the object: alpha, white, colour or label", metavar="FILE")
     camera: Path | None = option(
-        None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
+        None,
+        '{"K": 3x3 pixels}, or the file of a calibration tool (default: the focal length is searched for)',
+        metavar="FILE",
+    )
+    rectified: bool = option(False, "pictures have no distortion any more, whatever the camera file says")
+    rotate: str = option(
+        "0", "degrees clockwise that make the source upright", choices=ROTATIONS, metavar="DEGREES"
     )
 
     def __post_init__(self) -> None:
@@ -38,8 +44,11 @@ class TargetOptions:
 
     target: tuple[Path, ...] = option(MISSING, "pictures to find them in", metavar="FILE")
     target_depth: tuple[Path, ...] = option((), "one per target", metavar="FILE")
-    target_mask: tuple[Path, ...] = option((), "one per target", metavar="PNG")
-    target_camera: tuple[Path, ...] = option((), "one per target (default: --camera)", metavar="JSON")
+    target_mask: tuple[Path, ...] = option((), "one per target", metavar="FILE")
+    target_camera: tuple[Path, ...] = option((), "one per target (default: --camera)", metavar="FILE")
+    target_rotate: tuple[str, ...] = option(
+        (), "one per target (default: --rotate)", choices=ROTATIONS, metavar="DEGREES"
+    )
 
 
 @dataclass(frozen=True)
