@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Num, UInt8
 
 from semcorr_ros import backbones, methods
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import Camera, DepthMap, Frame
 from semcorr_ros.devices import choose_device
+from semcorr_ros.files.depth import metres
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry import cameras
+from semcorr_ros.geometry.taken import size_taken, straightened
 from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
 from semcorr_ros.options import check
-from semcorr_ros.places import Box, Place, check_inside
+from semcorr_ros.places import Box, Place, box_in, check_inside, mask_in
 from semcorr_ros.provider_options import (
     AlignmentOptions,
     ComputeOptions,
@@ -30,8 +32,6 @@ from semcorr_ros.provider_options import (
     JudgementOptions,
     MaskOptions,
 )
-from semcorr_ros.refusal import Refusal
-from semcorr_ros.sensing.images import metric_depth
 from semcorr_ros.visualization.overlay import draw_answer
 
 
@@ -94,22 +94,29 @@ class LoadedClass:
     def find(
         self,
         image: UInt8[np.ndarray, "height width 3"],
-        depth: Float[np.ndarray, "height width"] | None = None,
+        depth: Num[np.ndarray, "height width"] | None = None,
         K: Any = None,
         box: Box | None = None,
         mask: Bool[np.ndarray, "height width"] | None = None,
+        depth_scale: float = 0.0,
+        rotate: int = 0,
     ) -> Answer:
         """Find the object in an RGB picture, and its keypoints.
 
-        depth: metres along the optical axis, 0 or NaN where unknown, registered to the image. K: 3x3 camera
-        matrix in pixels. box: (x, y, width, height) in pixels, or mask: True on the object, from a detector.
-        Metric positions need depth and K. Raises ValueError naming what does not fit.
+        depth: metres along the optical axis, or numbers of depth_scale metres, 0 or NaN where unknown,
+        registered to the image. K: 3x3 camera matrix in pixels. box: (x, y, width, height) in pixels, or
+        mask: True on the object, from a detector. rotate: degrees clockwise that make the picture upright;
+        pixels and positions stay those of the picture that is given. Metric positions need depth and K.
+        Raises ValueError naming what does not fit.
         """
-        frame = _frame(image, depth, K)
+        taken = _frame(image, depth, K, depth_scale)
         if box is not None and mask is not None:
             raise ValueError("box and mask exclude each other")
-        given = None if mask is None else _mask(mask, frame)
-        place = Place(box=None if box is None else _box(box, frame), mask=given)
+        frame = straightened(taken, None, rotate)
+        place = Place(
+            box=None if box is None else box_in(_box(box, taken), frame),
+            mask=None if mask is None else mask_in(_mask(mask, taken), frame),
+        )
         return self.finder.find(self.model, self.finder.scene(frame), place)
 
     def transfer(self, source: Answer, pixels: Any, target: Answer, names: Sequence[str] = ()) -> Answer:
@@ -125,8 +132,7 @@ class LoadedClass:
         if points.ndim != 2 or points.shape[1] != 2 or not len(points):
             raise ValueError(f"pixels must be (n, 2), one or more, got {points.shape}")
         if source.placed is not None:
-            height, width = source.placed.seen.image.shape[:2]
-            check_inside(points.tolist(), (int(height), int(width)), "pixel")
+            check_inside(points.tolist(), size_taken(source.placed.seen), "pixel")
         names = tuple(names) or tuple(f"point_{i}" for i in range(len(points)))
         if len(names) != len(points):
             raise ValueError(f"{len(names)} names for {len(points)} pixels")
@@ -149,11 +155,13 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
-def _frame(image: Any, depth: Any, K: Any) -> Frame:
+def _frame(image: Any, depth: Any, K: Any, depth_scale: float) -> Frame:
     shown = _rgb(image)
     size = (int(shown.shape[0]), int(shown.shape[1]))
     return Frame(
-        shown, None if K is None else _camera(K, size), None if depth is None else _depth(depth, size)
+        shown,
+        None if K is None else _camera(K, size),
+        None if depth is None else _depth(depth, size, depth_scale),
     )
 
 
@@ -165,18 +173,12 @@ def _camera(K: Any, size: tuple[int, int]) -> Camera:
     return cameras.from_matrix(torch.from_numpy(matrix), size)
 
 
-def _depth(depth: Any, size: tuple[int, int]) -> DepthMap:
+def _depth(depth: Any, size: tuple[int, int], scale: float) -> DepthMap:
     depth = np.asarray(depth)
-    if depth.shape != size or depth.dtype.kind != "f":
-        told = f"got {depth.dtype} {depth.shape}; divide millimetres by 1000"
+    if depth.shape != size or depth.dtype.kind not in ("iuf" if scale else "f"):
+        told = f"got {depth.dtype} {depth.shape}; millimetres have depth_scale=0.001"
         raise ValueError(f"depth must be float metres {size}, {told}")
-    try:
-        return metric_depth(depth.astype(np.float32))
-    except Refusal as refusal:
-        middle = float(np.median(depth[depth > 0]))
-        raise ValueError(
-            f"depth must be in metres, its median is {middle:.0f}: divide millimetres by 1000"
-        ) from (refusal)
+    return DepthMap(torch.from_numpy(metres(depth, scale)), metric=True)
 
 
 def _mask(mask: Any, frame: Frame) -> torch.Tensor:

@@ -30,7 +30,7 @@ class Lens:
     """Lens distortion of an image, which its pinhole camera leaves out. Pixels of that image."""
 
     model: str  # a key of geometry/distortion.py COEFFICIENTS
-    coefficients: tuple[float, ...]  # k1 k2 p1 p2 [k3 [k4 k5 k6]]; equidistant: k1 k2 k3 k4
+    coefficients: tuple[float, ...]  # in OpenCV's order
     focal: tuple[float, float]
     principal_point: tuple[float, float]
     size: tuple[int, int]  # (h, w)
@@ -62,12 +62,13 @@ class DepthMap:
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectified (pinhole) image, and the depth measured with it."""
+    """A rectified (pinhole) image, perhaps turned upright, and the depth measured with it."""
 
     image: UInt8[Tensor, "height width 3"]  # RGB
     camera: Camera | None = None  # None: not calibrated
     depth: DepthMap | None = None
     lens: Lens | None = None  # what was corrected; None: nothing
+    rotate: int = 0  # degrees clockwise by which it was turned after that: geometry/taken.py leads back
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Observation:
     depth: DepthMap | None = None
     camera: Camera | None = None  # None: focal length is searched for, principal point at centre
     lens: Lens | None = None  # image and depth were rectified; leads back to the pixels of the original
+    rotate: int = 0  # and turned, as in Frame
     mask_is_given: bool = False  # by a detector, file or user: not found by recognising the class
 
 

@@ -19,8 +19,8 @@ from semcorr_ros.answer import Answer, surer
 from semcorr_ros.artifacts import Correspondences, FeatureMap, Frame, Observation
 from semcorr_ros.errors import BackboneMismatchError, NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
-from semcorr_ros.geometry import distortion
-from semcorr_ros.judgement import judged, low_score, min_score_for, unmeasured
+from semcorr_ros.geometry.taken import from_taken, points_taken, pose_taken
+from semcorr_ros.judgement import judged, low_score, min_score_for, size_doubt, unmeasured
 from semcorr_ros.live_providers import LiveProviders
 from semcorr_ros.methods import Model, Placed, Search
 from semcorr_ros.observations import Scene, look, look_for, scene_of_frame
@@ -93,6 +93,9 @@ class Finder:
     ) -> Answer:
         """Place a class like `find`, starting from its placement in the previous picture of a stream."""
 
+        if last is not None and last.seen.rotate != scene.frame.rotate:
+            last = None  # its pose is that of a picture turned otherwise
+
         def follow(seen: Observation, search: Search) -> Placed:
             return model.follow(seen, last, search)
 
@@ -127,9 +130,8 @@ class Finder:
         if target.placed is None:
             reason = target.refusal or Refusal(Code.NOT_FOUND, "the class was not placed in the target")
             return answers.refused(target.info, reason, names)
-        lens = source.placed.seen.lens
         points = points.to(source.placed.seen.features.values)
-        ideal = points if lens is None else distortion.to_ideal(points, lens)
+        ideal = from_taken(points, source.placed.seen)
         found = source.placed.carry(ideal, target.placed)
         return replace(
             target, names=tuple(names), points=self._told(found, target.placed, target.refusal), edges=()
@@ -137,7 +139,8 @@ class Finder:
 
     def describe(self, model: Model, placed: Placed) -> Answer:
         """Judge a placement and name every keypoint of the class, also never annotated ones."""
-        refusal = low_score(placed.confidence, self.least_score)
+        doubt = size_doubt(placed.seen, placed.pose, model.diameter)
+        refusal = low_score(placed.confidence, self.least_score, doubt)
         ids = torch.arange(len(model.info.keypoint_names))
         found = placed.keypoints(ids) if len(ids) else answers.nowhere(0)
         pose = placed.pose
@@ -146,9 +149,9 @@ class Finder:
             names=model.info.keypoint_names,
             points=self._told(found, placed, refusal),
             confidence=placed.confidence,
-            pose=pose,
+            pose=None if pose is None else pose_taken(pose, placed.seen),
             refusal=refusal,
-            note=placed.caveat if pose is None else unmeasured(placed.seen, pose) or placed.caveat,
+            note=doubt or ("" if pose is None else unmeasured(placed.seen, pose)) or placed.caveat,
             edges=model.info.edges,
             placed=placed,
         )
@@ -205,9 +208,8 @@ class Finder:
         return look(scene, extractor, (), None, place)
 
     def _told(self, found: Correspondences, placed: Placed, refusal: Refusal | None) -> Correspondences:
-        """Judge points and convert them to pixels of the original image."""
-        if placed.seen.lens is not None:
-            found = replace(found, points=distortion.to_image(found.points, placed.seen.lens))
+        """Judge points and convert them to pixels and frame of the original image."""
+        found = points_taken(found, placed.seen)
         if not placed.judges:
             return found
         return judged(found, self.least_score, refusal is not None)

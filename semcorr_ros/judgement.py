@@ -8,6 +8,7 @@ import torch
 
 from semcorr_ros.artifacts import Correspondences, KeypointState, Observation, Pose
 from semcorr_ros.backbones import name_of
+from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.provider_options import MIN_SCORE
 from semcorr_ros.refusal import Code, Refusal
 
@@ -17,6 +18,7 @@ MIN_SCORE_ON: dict[str, float] = {"efficientnet_lite": 0.3}
 # A point scores the object's confidence times 0.5 to 1, by its appearance: compared with min_score itself,
 # all points of an object just above it would be rejected. The middle of that range.
 OF_A_POINT = 0.75
+DOUBTFUL = 3.0  # times the size of the class; instances differ by less
 
 
 def min_score_for(backbone: str, given: float | None = None) -> float:
@@ -36,13 +38,48 @@ def unmeasured(seen: Observation, pose: Pose) -> str:
     return "hardly any depth was measured on the object: pixels only, no metric positions"
 
 
-def low_score(confidence: float, min_score: float) -> Refusal | None:
-    """Return the refusal of a placed object whose confidence is below `min_score`; None otherwise."""
+def size_doubt(seen: Observation, pose: Pose | None, diameter: float) -> str:
+    """Return a sentence where an object's size contradicts that of its class by more than DOUBTFUL; empty
+    otherwise.
+
+    diameter: of the class in metres, 0 = unknown. pose: without one, or one that is not metric, the depth
+    and the width of the mask in the picture tell the size.
+    """
+    if seen.depth is None or not seen.depth.metric or seen.camera is None or diameter <= 0:
+        return ""
+    size = float(pose.size.norm()) if pose is not None and pose.metric else _extent(seen)
+    if not size > 0 or 1 / DOUBTFUL <= size / diameter <= DOUBTFUL:
+        return ""
+    return (
+        f"by its depth the object is {size:.2g} m large, but the class {diameter:.2g} m: "
+        f"{max(size / diameter, diameter / size):.1f} times off. Is the depth in another unit (depth_scale), "
+        "or K of another picture?"
+    )
+
+
+def _extent(seen: Observation) -> float:
+    """Measure the longer side of the masked object in metres; 0 where nothing is masked or measured."""
+    assert seen.depth is not None
+    assert seen.camera is not None
+    if seen.mask is None:
+        return 0.0
+    known = seen.depth.values[seen.mask & (seen.depth.values > 0)]
+    known = known[torch.isfinite(known)]
+    if not len(known):
+        return 0.0
+    return max(box_of(seen.mask)[2:]) / float(seen.camera.focal.mean()) * float(known.median())
+
+
+def low_score(confidence: float, min_score: float, why: str = "") -> Refusal | None:
+    """Return the refusal of a placed object whose confidence is below `min_score`; None otherwise. why: a
+    sentence about what may be the matter."""
     if confidence >= min_score:
         return None
     near = f"{confidence:.2f}" == f"{min_score:.2f}"  # 0.297 is not "0.30, below 0.30"
     told = f"{confidence:.4f}" if near else f"{confidence:.2f}"
-    return Refusal(Code.LOW_SCORE, f"confidence {told} is below min_score {min_score:.2f}")
+    return Refusal(
+        Code.LOW_SCORE, f"confidence {told} is below min_score {min_score:.2f}{why and '; ' + why}"
+    )
 
 
 def judged(found: Correspondences, min_score: float, refused: bool = False) -> Correspondences:

@@ -67,6 +67,7 @@ class Parameters(
     )
     queue_size: int = option(4, "requests that may wait; more are refused as BUSY", 1, 1000)
     target_frame: str = option("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
+    up_frame: str = option("base_link", "frame whose z axis points up, for rotate = auto")
     broadcast_tf: bool = option(True, "broadcast a transform per object, where tf2 is installed")
     cameras: tuple[str, ...] = option(
         (), "cameras by name, each with topics below it, e.g. left/image; empty = one without a name"

@@ -11,15 +11,16 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros import backbones, rendered
-from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, FeatureMap, Frame, Observation
+from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap, FeatureMap, Frame, Lens, Observation
 from semcorr_ros.depth import DepthProvider, ImageDepth
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.features import FeatureExtractor, ImageRef
+from semcorr_ros.files.picture import image_size, read_image
 from semcorr_ros.geometry import cameras
 from semcorr_ros.geometry.boxes import Box, box_of
+from semcorr_ros.geometry.taken import straightened
 from semcorr_ros.masks import MaskProvider, Recognizer
 from semcorr_ros.places import ANYWHERE, SMALL, Place, first_mask, mask_at
-from semcorr_ros.storage import image_size, read_image
 from semcorr_ros.zoom import coarsened, encode_object, encode_window, object_window
 
 LEAST_SHRINK = 0.7  # a copy that is hardly smaller says nothing new
@@ -82,17 +83,28 @@ def scene_of_frame(frame: Frame, features: FeatureExtractor, depth: ImageDepth |
     return Scene(frame, features.encode(ref), unannotated("", size), ref)
 
 
-def scene_of_sample(sample: AnnotatedImage, providers: Providers) -> Scene:
-    """Read and encode an image of a data set. Raises FileNotFoundError or ValueError naming the file."""
+def scene_of_sample(
+    sample: AnnotatedImage, providers: Providers, lens: Lens | None = None, rotate: int = 0
+) -> Scene:
+    """Read and encode an image of a data set; a lone one after its lens was taken out and it was turned.
+
+    Raises FileNotFoundError or ValueError naming the file.
+    """
     image = read_image(sample.image_path)
     if image.shape[:2] != sample.size:
         (h, w), (height, width) = image.shape[:2], sample.size
-        raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}")
+        turned = " before its EXIF data turn it" if sample.size == (w, h) else ""
+        raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}{turned}")
     rendered.warn_of_photograph(providers.features.backbone, sample.image_path)
-    ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
-    features = providers.features.encode(ref)
+    if not providers.features.from_pixels and (lens is not None or rotate):
+        raise ValueError("features from files are of the picture as it is: without distortion and --rotate")
     depth = _depth(sample, providers)
-    return Scene(Frame(image, _camera(sample, depth), depth), features, sample, ref)
+    frame = straightened(Frame(image, _camera(sample, depth), depth), lens, rotate)
+    if rotate:
+        lone = unannotated(sample.category, (int(frame.image.shape[0]), int(frame.image.shape[1])))
+        sample = replace(sample, size=lone.size, bbox=lone.bbox)
+    ref = ImageRef(frame.image, sample.name, sample.category, path=sample.image_path)
+    return Scene(frame, providers.features.encode(ref), sample, ref)
 
 
 def with_depth(frame: Frame, network: ImageDepth | None) -> Frame:
@@ -124,13 +136,14 @@ def look(
     if place.box is None and place.mask is None:
         found, given = first_mask(masks, sample, seen, model)
         if found is None:
-            return replace(seen, lens=scene.frame.lens)
+            return replace(seen, lens=scene.frame.lens, rotate=scene.frame.rotate)
         seen = replace(seen, mask=found.to(seen.features.values.device), mask_is_given=given)
     else:
         found, given = mask_at(place, sample, seen, model, features, masks)
         seen = replace(seen, mask=found, mask_is_given=given)
     assert seen.mask is not None
-    return replace(seen, features=scene.close_up(seen.mask, features), lens=scene.frame.lens)
+    close = scene.close_up(seen.mask, features)
+    return replace(seen, features=close, lens=scene.frame.lens, rotate=scene.frame.rotate)
 
 
 def look_for(

@@ -15,6 +15,7 @@ from semcorr_ros.features import FeatureExtractor, ImageRef
 from semcorr_ros.geometry.boxes import Box, box_of, widened
 from semcorr_ros.geometry.distortion import rectify_depth
 from semcorr_ros.geometry.measured_depth import is_measured
+from semcorr_ros.geometry.taken import from_taken, turned
 from semcorr_ros.masks import MaskProvider, Recognizer
 from semcorr_ros.masks._depth_segments import segment_by_depth
 from semcorr_ros.masks._pieces import grown, largest
@@ -25,13 +26,14 @@ MARGIN = 0.1  # of a box's longer side, on every side: detectors cut handles off
 SMALLEST_PIECE = 0.25  # share of the first piece below which one is part of the background
 FEWEST_PIXELS = 8  # along a box's shorter side; in less no network sees anything
 COVERED = 0.5  # share of a mask that another one must cover to mean the same
+OUTLINE = 65  # points on each side of a box that are taken through a lens
 SEAM = 2  # pixels around a piece that belong to no other one
 SMALL = "if it is there but small, give a region of interest"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Pixels of the rectified image. With neither, the object may be anywhere."""
+    """Pixels of the picture as it is looked at. With neither, the object may be anywhere."""
 
     box: Box | None = None
     mask: Bool[Tensor, "height width"] | None = None  # True on the object
@@ -95,9 +97,30 @@ def mask_at(
     return mask.to(seen.features.values.device), place.mask is not None and not place.rough
 
 
-def rectified_mask(mask: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "height width"]:
-    """Convert a mask of the camera's image to the rectified image."""
-    return mask if frame.lens is None else rectify_depth(mask.float(), frame.lens) > 0.5
+def mask_in(taken: Bool[Tensor, "height width"], frame: Frame) -> Bool[Tensor, "rows columns"]:
+    """Convert a mask of the picture as it was taken to the picture as it is looked at."""
+    ideal = taken if frame.lens is None else rectify_depth(taken.float(), frame.lens) > 0.5
+    return turned(ideal, frame.rotate)
+
+
+def box_in(taken: Box, frame: Frame) -> Box | None:
+    """Convert a box of the picture as it was taken to the box around its outline as it is looked at; None
+    where nothing of it is left."""
+    if frame.lens is None and frame.rotate == 0:
+        return taken
+    x, y, w, h = taken
+    across, down = torch.linspace(x, x + w - 1, OUTLINE), torch.linspace(y, y + h - 1, OUTLINE)
+    left, right = (torch.stack([torch.full_like(down, at), down], -1) for at in (x, x + w - 1))
+    top, bottom = (torch.stack([across, torch.full_like(across, at)], -1) for at in (y, y + h - 1))
+    outline = from_taken(torch.cat([left, right, top, bottom]), frame)
+    outline = outline[torch.isfinite(outline).all(-1)]
+    if not len(outline):
+        return None
+    height, width = frame.image.shape[:2]
+    low = outline.amin(0).round().clamp_min(0).int().tolist()
+    x2, y2 = outline.amax(0).round().int().tolist()
+    x2, y2 = min(x2, int(width) - 1), min(y2, int(height) - 1)
+    return (low[0], low[1], x2 - low[0] + 1, y2 - low[1] + 1) if x2 > low[0] and y2 > low[1] else None
 
 
 def candidates(seen: Observation, model: Recognizer, most: int) -> list[Place]:

@@ -14,6 +14,7 @@ from semcorr_ros.registry import names
 DEFAULT_BACKBONE = "efficientnet_lite"
 PRECISIONS = ("fp32", "fp16", "bf16")
 DEPTH_CHOICES = ("auto", "required", "none")
+ROTATIONS = ("0", "90", "180", "270")
 MIN_SCORE = 0.1  # confidence below which an object counts as not found (docs/accuracy.md)
 
 
@@ -124,6 +125,25 @@ class StreamOptions:
         f"use of the depth stream: {', '.join(DEPTH_CHOICES)}",
         choices=DEPTH_CHOICES,
         flag="depth-mode",
+    )
+    depth_scale: float = option(
+        0.0,
+        "metres per unit of the depth stream; 0 = by its encoding: 16UC1 millimetres, 32FC1 metres",
+        0.0,
+        1000.0,
+        metavar="METRES",
+    )
+    rectified: str = option(
+        "auto",
+        "images have no lens distortion any more, P of camera_info counts: auto (by the topic's name, "
+        "image_rect*, or no distortion in camera_info), yes, no",
+        choices=("auto", "yes", "no"),
+    )
+    rotate: str = option(
+        "0",
+        f"degrees clockwise that make the images upright: {', '.join(ROTATIONS)}; auto = by tf's gravity "
+        "(of the node only). Answers stay in the camera's own pixels and frame",
+        choices=(*ROTATIONS, "auto"),
     )
     sync_slop: float = option(
         0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0, metavar="S"

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from semcorr_ros.backbones import beware, name_of
-from semcorr_ros.storage import UNREADABLE
+from semcorr_ros.files.picture import header
 
 LOG = logging.getLogger(__name__)
 MARK = "rendered by semcorr_ros"  # JPEG comment, or PNG text of that name: same seed, same bytes
@@ -31,9 +31,9 @@ def save(picture: Image.Image, path: Path, **options: Any) -> None:
 def is_marked(path: Path) -> bool:
     """Tell whether an image has the mark; False also for a file that is no image: others report that."""
     try:
-        with Image.open(path) as picture:
+        with header(path) as picture:
             said = picture.info.get("comment", picture.info.get(PNG_KEY, ""))
-    except (*UNREADABLE, ValueError):
+    except (ValueError, FileNotFoundError):
         return False
     return MARK in (said.decode("latin-1") if isinstance(said, bytes) else str(said))
 

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import torch
 from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 Save = Callable[[Image.Image, Path], None]
-# Of Pillow: no image, a damaged one, or one so large that reading it may be an attack.
-UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError)
-MAX_PIXELS = 64_000_000  # a few bytes may claim to be an image of any size: refused before allocation
-FORMATS = ("JPEG", "PNG")  # of `decode`
-ORIENTATION = 0x0112  # EXIF tag
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-SIDEWAYS = (5, 6, 7, 8)  # height and width change places
 
 
 @contextmanager
@@ -106,73 +86,6 @@ def read_header(path: str | Path) -> Any:
             return json.loads((file.metadata() or {})["header"])
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a semcorr_ros artefact or is damaged: {error}") from error
-
-
-def decode(data: bytes, flags: int, name: str) -> np.ndarray:
-    """Decode JPEG or PNG by cv2.imdecode with `flags`, as stored: EXIF orientation is ignored.
-
-    Raises ValueError naming `name` for anything else, a damaged image or one above MAX_PIXELS.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as header:  # OpenCV would allocate first
-            width, height = header.size
-        if width * height > MAX_PIXELS:
-            raise ValueError(f"{width}x{height} is larger than {MAX_PIXELS} pixels")
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
-        if pixels is None:
-            raise ValueError("it is damaged or cut off")
-    except (*UNREADABLE, ValueError, cv2.error) as error:
-        raise ValueError(f"{name} is not a readable {' or '.join(FORMATS)} image: {error}") from error
-    return pixels
-
-
-def read_image(path: str | Path) -> UInt8[Tensor, "height width 3"]:
-    """Read an image as RGB, upright as its EXIF says: so viewers show it, and so it was annotated.
-
-    Raises FileNotFoundError, or ValueError for a corrupt file or one without colours or grays.
-    """
-    # Not by OpenCV: its version 4 leaves WebP as it lies, and no version reads every format of photographs.
-    with _opened(path) as image:
-        rgb = _eight_bits(image, path).convert("RGB")
-        turn = UPRIGHT.get(_orientation(image))
-        return torch.from_numpy(np.array(rgb if turn is None else rgb.transpose(turn)))
-
-
-def image_size(path: str | Path) -> tuple[int, int]:
-    """Read (h, w) of the upright image from the file's header. Raises as `read_image`."""
-    with _opened(path) as image:
-        size = image.height, image.width
-        return size[::-1] if _orientation(image) in SIDEWAYS else size
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no image {path}")
-    try:
-        with Image.open(path) as image:
-            yield image
-    except UNREADABLE as error:
-        raise ValueError(f"{path} is not a readable image: {error}") from error
-
-
-def _orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation; 1 (upright) where the EXIF data cannot be read, as viewers do."""
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except (*UNREADABLE, ValueError, TypeError, struct.error):
-        return 1
-
-
-def _eight_bits(image: Image.Image, path: str | Path) -> Image.Image:
-    """Convert 16-bit grays to 8 bits: Pillow would clip everything above 255 to white."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
-        raise ValueError(f"{path} holds numbers of mode {image.mode!r}, no picture: give 8 or 16 bits")
-    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 def write_image(

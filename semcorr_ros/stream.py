@@ -14,6 +14,7 @@ import torch
 from semcorr_ros.answer import Answer
 from semcorr_ros.finder import UNWATCHED, Finder, Watch
 from semcorr_ros.geometry.boxes import box_of
+from semcorr_ros.geometry.taken import Looked, to_taken
 from semcorr_ros.identities import Identities, Sighting, duplicates
 from semcorr_ros.methods import Model, Placed
 from semcorr_ros.observations import Scene
@@ -90,7 +91,8 @@ class Stream:
         """Return the key each object is followed under, from its region alone."""
         if len(marked) == 1 and shot.regions is None:
             return [name]
-        sightings = [replace(_place_of(one.place), tracker_id=one.tracker_id) for one in marked]
+        frame = shot.scene.frame
+        sightings = [replace(_place_of(one.place, frame), tracker_id=one.tracker_id) for one in marked]
         numbers = self._identities.match(name, sightings, shot.stamp)
         return [f"{name}/{i if number is None else number}" for i, number in enumerate(numbers)]
 
@@ -117,7 +119,7 @@ def sighting(answer: Answer) -> Sighting:
         (x, y), extent = ((low + high) / 2).tolist(), float((high - low).max())
         center = (x, y)
     elif answer.placed is not None and answer.placed.seen.mask is not None:  # of unknown direction
-        outline = _place_of(Place(mask=answer.placed.seen.mask))
+        outline = _place_of(Place(mask=answer.placed.seen.mask), answer.placed.seen)
         center, extent = outline.pixel, outline.extent_px
     pose = answer.pose
     if pose is None or not pose.metric:
@@ -126,12 +128,13 @@ def sighting(answer: Answer) -> Sighting:
     return Sighting(center, extent, (x, y, z), float(pose.size.norm()))
 
 
-def _place_of(place: Place) -> Sighting:
-    """Return the sighting of a place alone, before the class is placed in it."""
+def _place_of(place: Place, seen: Looked) -> Sighting:
+    """Return the sighting of a place alone, before the class is placed in it; pixels as they were taken."""
     if place.mask is not None:
         x, y, w, h = box_of(place.mask)
     elif place.box is not None:
         x, y, w, h = place.box
     else:
         return Sighting(pixel=(0.0, 0.0), extent_px=0.0)
-    return Sighting(pixel=(x + w / 2, y + h / 2), extent_px=float(max(w, h)))
+    across, down = to_taken(torch.tensor([x + w / 2, y + h / 2]), seen).tolist()
+    return Sighting(pixel=(across, down), extent_px=float(max(w, h)))

@@ -11,7 +11,7 @@ from pear_camera import Shot
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from semcorr_ros.sensing.images import MILLIMETRES
+from semcorr_ros.files.depth import MILLIMETRES
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 REGIONS = "semcorr_ros/msg/Regions"

@@ -8,9 +8,12 @@ import sys
 import numpy as np
 import pear_camera
 import pytest
+import torch
 from methods.semalign3d.alignment import fabricated
 
 import semcorr_ros
+from semcorr_ros.api import _frame
+from semcorr_ros.geometry import taken
 from semcorr_ros.methods.semalign3d.class_file import write_class
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
@@ -51,13 +54,30 @@ def test_a_box_or_a_mask_says_where(pear, shot):
     assert pear.find(shot.image, box=tuple(int(value) for value in box)).found
 
 
+@pytest.mark.parametrize(
+    ("unit", "kind"), [(1e-3, np.uint16), (1e-4, np.uint16), (2e-4, np.int32), (1e-3, float)]
+)
+def test_depth_of_any_unit_is_metres_by_its_scale(pear, shot, unit, kind):
+    truth = pear.find(shot.image, depth=shot.depth, K=K)
+    found = pear.find(shot.image, depth=np.rint(shot.depth / unit).astype(kind), K=K, depth_scale=unit)
+    assert np.nanmax((found.xyz - truth.xyz).abs().numpy()) < 0.01
+    assert not found.note
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.2, 5.0, 10.0])
+def test_an_object_much_larger_or_smaller_than_its_class_is_doubted(pear, shot, factor):
+    answer = pear.find(shot.image, depth=shot.depth * factor, K=K, mask=shot.depth > 0)
+    said = answer.note if answer.found else answer.refusal.message
+    assert "Is the depth in another unit (depth_scale)" in said
+
+
 @pytest.mark.usefixtures("wrong_shapes")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"image": np.zeros((8, 8, 3))}, "image must be uint8 RGB"),
-        ({"depth": np.zeros((96, 128), np.uint16)}, "float metres .* divide millimetres by 1000"),
-        ({"depth": np.full((96, 128), 850.0)}, "metres, its median is 850: divide millimetres by 1000"),
+        ({"depth": np.zeros((96, 128), np.uint16)}, "float metres .* millimetres have depth_scale=0.001"),
+        ({"depth": np.full((96, 128), 850.0)}, "median of 850 m: floats are metres"),
         ({"K": "abc"}, "K must be a 3x3 matrix of numbers"),
         ({"K": K.T}, r"K must be \[\[fx, 0, cx\]"),
         ({"K": np.eye(3)}, "K must be in pixels of the 128x96 image"),
@@ -129,3 +149,39 @@ def test_what_load_does_not_take(tmp_path, given, message):
     write_class(tmp_path / "pear.safetensors", fabricated.make_class())
     with pytest.raises(ValueError, match=message):
         semcorr_ros.load(**{"class_file": tmp_path / "pear.safetensors", "device": "cpu"} | given)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_camera_that_is_mounted_turned(pear, shot, degrees):
+    """The same answer in the camera's own pixels and frame."""
+    truth = pear.find(shot.image, depth=shot.depth, K=K)
+    back = -degrees // 90  # what makes it upright was undone by the mount
+    image, depth = (np.ascontiguousarray(np.rot90(part, -back)) for part in (shot.image, shot.depth))
+    turned = taken.straightened(_frame(shot.image, shot.depth, K, 0.0), None, -degrees % 360)
+    (fx, fy), (cx, cy) = turned.camera.focal.tolist(), turned.camera.principal_point.tolist()
+    own = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    assert np.array_equal(turned.image.numpy(), image)
+    answer = pear.find(image, depth=depth, K=own, rotate=degrees)
+    assert answer.found
+    turn = taken.rotation(-degrees % 360)
+    np.testing.assert_allclose(answer.xyz, truth.xyz @ turn.T, atol=1e-4)
+    np.testing.assert_allclose(
+        answer.pixels, taken.to_taken(truth.pixels, _Plain(turned, degrees)), atol=1e-2
+    )
+    torch.testing.assert_close(answer.pose.rotation, turn @ truth.pose.rotation, atol=1e-4, rtol=0)
+    carried = pear.transfer(answer, answer.pixels[:2].numpy(), answer)
+    np.testing.assert_allclose(carried.pixels, answer.pixels[:2], atol=3)
+    rows, columns = np.nonzero(depth > 0)
+    box = tuple(int(v) for v in (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1))
+    for where in ({"box": box}, {"mask": depth > 0}):
+        assert pear.find(image, depth=depth, K=own, rotate=degrees, **where).found
+
+
+class _Plain:
+    """The upright picture, as what is looked at of the turned one."""
+
+    lens = None
+
+    def __init__(self, turned, degrees):
+        self.rotate = degrees
+        self.image = taken.turned(turned.image, degrees)

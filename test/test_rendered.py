@@ -6,8 +6,9 @@ from PIL import Image
 
 from semcorr_ros import rendered
 from semcorr_ros.features import tiny
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.observations import Providers, lone_image, observe
-from semcorr_ros.storage import read_image, write_image
+from semcorr_ros.storage import write_image
 
 
 @pytest.fixture(autouse=True)

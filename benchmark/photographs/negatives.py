@@ -18,7 +18,7 @@ from benchmark.photographs.report import is_wrong
 from benchmark.rendered.confidence import refused
 from benchmark.rendered.measures import roc_auc
 from semcorr_ros.artifacts import AnnotatedImage
-from semcorr_ros.storage import read_image
+from semcorr_ros.files.picture import read_image
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.5)

@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmark.photographs import runs
 from semcorr_ros.answer import Answer, subset
 from semcorr_ros.evaluation.views import FAILURES, Setup, Views
-from semcorr_ros.storage import read_image
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.visualization.overlay import draw_answer
 
 TILE = 360  # pixels, longer side

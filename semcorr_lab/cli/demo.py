@@ -22,7 +22,8 @@ from semcorr_lab.demo import processes as _demo_processes
 from semcorr_ros import __version__
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.features import tiny
-from semcorr_ros.storage import read_image, read_json, write_image, write_json
+from semcorr_ros.files.picture import read_image
+from semcorr_ros.storage import read_json, write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 
 SOURCE_SEED, CAMERA_SEED = 2000, 1000  # added to --seed: two objects that are not in the data set

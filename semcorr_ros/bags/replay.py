@@ -15,6 +15,7 @@ from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import Assembler, Moment
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading
 from semcorr_ros.sensing.regions import (
     Marks,
     RegionPairs,
@@ -35,6 +36,7 @@ class Settings:
     sync_slop: float = 0.05
     class_aliases: Mapping[str, str] = field(default_factory=dict)  # our names of a detector's classes
     max_instances: int = 1
+    reading: Reading = Reading()  # noqa: RUF009 - frozen
     every: int = 1  # look at every n-th picture only
 
 
@@ -47,6 +49,7 @@ class Replay:
     settings: Settings = field(default_factory=Settings)
     dropped: Counter[str] = field(default_factory=Counter)  # by name of the reason
     reasons: dict[str, str] = field(default_factory=dict)  # the latest sentence of each
+    notes: Counter[str] = field(default_factory=Counter)  # caveats on answers
     pictures: int = 0
     _now: float = -math.inf
     _stream: Stream = field(default_factory=Stream)
@@ -71,7 +74,9 @@ class Replay:
 
         def picture(moment: Moment | None) -> None:
             if moment is not None:
-                pairs.take_picture(Picture(moment.image, moment.camera_info, moment.depth))
+                pairs.take_picture(
+                    Picture(moment.image, moment.camera_info, moment.depth, reading=settings.reading)
+                )
 
         take: dict[str, Callable[[Any], object]] = {
             "camera_info": assembler.take_info,
@@ -112,6 +117,7 @@ class Replay:
             except Refusal as error:
                 answers, others = [], [error]
             objects += [_object(answer) for answer in answers]
+            self.notes.update(answer.note for answer in answers if answer.note)
             for refusal in others:
                 self._drop(refusal.code, refusal.message)
                 refused[name] = {"code": refusal.code.name, "message": refusal.message}
@@ -137,6 +143,7 @@ def _object(answer: Answer) -> dict[str, Any]:
         "class_name": answer.info.name,
         "instance_id": answer.instance_id,
         "confidence": answer.confidence,
+        "note": answer.note,
         "metric": pose is not None and pose.metric,
         "pose": None if pose is None else _pose(pose),
         "keypoints": _keypoints(answer),

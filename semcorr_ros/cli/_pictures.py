@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from semcorr_ros.answer import Answer
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.cli._options.pictures import ConstantsOptions
 from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.cli._providers import live_from
-from semcorr_ros.depth import DEPTH
+from semcorr_ros.depth.sensor import SensorDepth, SensorDepthSettings
+from semcorr_ros.files.camera import read_calibration
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.finder import Finder, Watch
-from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.methods import Model
 from semcorr_ros.observations import Providers, Scene, lone_image, scene_of_sample
-from semcorr_ros.places import ANYWHERE, Place
+from semcorr_ros.places import ANYWHERE, Place, mask_in
 from semcorr_ros.provider_options import JudgementOptions
 
 MIN_SIDE = 32  # pixels; the coarsest cell of a backbone
@@ -47,6 +47,9 @@ class Picture:
     depth: Path | None = None
     mask: Path | None = None
     camera: Path | None = None
+    depth_scale: float = 0.0  # metres per unit; 0 = by the kind of number
+    rectified: bool = False  # it has no distortion any more, whatever the camera file says
+    rotate: str = "0"  # degrees clockwise that make it upright
 
 
 def finder_from(sources: LiveSources, options: AskOptions, class_file: Path | None) -> Finder:
@@ -79,15 +82,18 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
         raise ValueError(
             f"{picture.image} is {width}x{height}: nothing is recognised below {MIN_SIDE} pixels a side"
         )
-    if picture.depth and not picture.depth.is_file():
-        raise FileNotFoundError(f"no depth file {picture.depth}; --depth takes a 16-bit .png or an .npy")
+    lens = None
     if picture.camera:
-        sample = dataclasses.replace(sample, camera=read_camera(picture.camera, sample.size))
-    place = Place(mask=read_mask(picture.mask, sample.size)) if picture.mask else ANYWHERE
+        camera, lens = read_calibration(picture.camera, sample.size, picture.rectified or None)
+        sample = dataclasses.replace(sample, camera=camera)
+    mask = read_mask(picture.mask, sample.size, picture.image) if picture.mask else None
     providers: Providers = finder.providers
     if picture.depth:
-        providers = dataclasses.replace(providers, depth=DEPTH.load("sensor").make({}, {}))
-    return scene_of_sample(sample, providers), place
+        providers = dataclasses.replace(
+            providers, depth=SensorDepth(SensorDepthSettings(picture.depth_scale))
+        )
+    scene = scene_of_sample(sample, providers, lens, int(picture.rotate))
+    return scene, ANYWHERE if mask is None else Place(mask=mask_in(mask, scene.frame))
 
 
 def points_json(answer: Answer) -> list[dict[str, Any]]:

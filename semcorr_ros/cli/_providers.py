@@ -138,6 +138,7 @@ def _depth(
     own = {
         "folder": (options.depth_dir, "--depth-dir"),
         "kind": (options.depth_kind, "--depth-kind"),
+        "scale": (options.depth_scale, "--depth-scale"),
         "nearer": (tuple(nearer), "--nearer"),
     }
     return provider(DEPTH.load(name), options.depth_options, "--depth-option", own, common, options)

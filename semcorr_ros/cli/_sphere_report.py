@@ -9,8 +9,9 @@ from typing import Any
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.cli._options.train_sphere import TrainSphereOptions
 from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.methods.spherical.training.views import Picture, read_object
-from semcorr_ros.storage import read_image, write_image
+from semcorr_ros.storage import write_image
 from semcorr_ros.visualization.curve_picture import curve_picture
 from semcorr_ros.visualization.sphere_picture import Tile, sphere_picture
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -16,6 +17,8 @@ from semcorr_ros.memory import peak_memory
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.overlay import draw_answer
 
+LOG = logging.getLogger(__name__)
+
 
 def run(options: AlignOptions) -> int:
     """Align the class; return 1 where it was not found with enough confidence: the JSON says why, the picture
@@ -28,7 +31,9 @@ def run(options: AlignOptions) -> int:
     model = methods.load(given.class_file, device, quality)
     finder = pictures.finder_from(options.sources, options, given.class_file)
     started = time.perf_counter()
-    picture = pictures.Picture(given.image, given.depth, given.mask, given.camera)
+    picture = pictures.Picture(
+        given.image, given.depth, given.mask, given.camera, given.depth_scale, given.rectified, given.rotate
+    )
     with pictures.bars() as progress:
         answer, scene = pictures.find(finder, model, picture, progress)
     shown = answer if answer.placed is None else answer.only(model.known)
@@ -44,6 +49,8 @@ def _report(options: AlignOptions, answer: Answer, seconds: float) -> None:
         sure = f"confidence {answer.confidence:.2f}" if answer.placed.judges else "it cannot judge itself"
         print(f"{answer.info.name}: {sure}")
     pictures.print_points(points)
+    if answer.found and answer.note:
+        LOG.warning("%s: %s", options.picture.image, answer.note)
     if answer.refusal is not None:
         say_refused("align", answer.refusal, options.picture.image)
     if options.output.json:
@@ -51,6 +58,7 @@ def _report(options: AlignOptions, answer: Answer, seconds: float) -> None:
             "class": answer.info.name,
             "image": str(options.picture.image),
             "refused": refused_json(answer.refusal),
+            "note": answer.note,
         }
         tail = {"seconds": round(seconds, 3), "peak_memory": peak_memory(), "keypoints": points}
         write_json(options.output.json, {**head, **_content(answer), **tail})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,7 @@ from semcorr_ros.cli._providers import device_from, live_from
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Quality
 from semcorr_ros.registry import EXTRAS
+from semcorr_ros.sensing.reading import reading_for
 from semcorr_ros.sensing.regions import aliases_from
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.storage import write_json
@@ -47,8 +49,11 @@ def run(options: ReplayOptions) -> int:
         max_instances=options.streams.max_instances,
         every=options.bag.every,
     )
-    player = replay.Replay(bank, finder, settings)
+    if options.streams.rotate == "auto":
+        raise ValueError("--rotate auto needs the tf of a running node; give 0, 90, 180 or 270")
     with bags.open_bag(options.bag.bag, _wanted(options)) as bag:
+        settings = replace(settings, reading=reading_for(options.streams, bag.topics["image"]))
+        player = replay.Replay(bank, finder, settings)
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)
         looked = _write(options, topics, frames, player)
@@ -106,6 +111,8 @@ def _report(player: replay.Replay, topics: dict[str, str], looked: int) -> None:
     console.print(f"{looked} pictures of {player.pictures} looked at ({listed})", soft_wrap=True)
     for name, count in player.dropped.most_common():
         console.print(f"{name}: {count} times, last: {player.reasons[name]}", soft_wrap=True)
+    for note, _ in player.notes.most_common(1):
+        console.print(f"{player.notes.total()} answers with a caveat, such as: {note}", soft_wrap=True)
 
 
 def _needs_bags(module: str) -> ModuleType:

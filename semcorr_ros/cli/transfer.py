@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -18,12 +19,16 @@ from semcorr_ros.cli._constants import quality_from
 from semcorr_ros.cli._options.transfer import TransferOptions
 from semcorr_ros.cli._providers import device_from
 from semcorr_ros.cli._refused import REFUSED, refused_json, say_refused
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.finder import Finder
+from semcorr_ros.geometry.taken import size_taken
 from semcorr_ros.methods import Model
 from semcorr_ros.places import check_inside
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.matches import Matches, draw_matches, stack
 from semcorr_ros.visualization.overlay import draw_refusal
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,18 @@ def run(options: TransferOptions) -> int:
     finder = pictures.finder_from(options.sources, options, options.method.class_file)
     with pictures.bars() as progress:
         shown, scene = pictures.find(finder, model, source, progress)
-        check_inside([] if query.points is None else query.points.tolist(), scene.size, "--points, point")
+        size = size_taken(scene.frame)
+        check_inside([] if query.points is None else query.points.tolist(), size, "--points, point")
         found = [pictures.find(finder, model, one, progress) for one in targets] if shown.found else []
     with torch.no_grad():
         answers = [_asked(finder, query, shown, target) for target, _ in found]
         at = query.points if query.points is not None else shown.only(query.names).pixels
     _report(options, query, shown, answers)
     if options.output.output:
-        images = [target.frame.image for _, target in found]
+        # Points are told in the pictures as they were taken.
+        images = [read_image(target.image) for target in targets[: len(found)]]
         rows = list(zip(answers, images, strict=True))
-        write_image(options.output.output, _picture(shown, scene.frame.image, at, rows))
+        write_image(options.output.output, _picture(shown, read_image(source.image), at, rows))
     return 0 if all(answer.found for answer in [shown, *answers]) else REFUSED
 
 
@@ -129,15 +136,21 @@ def _query(options: TransferOptions, model: Model) -> Query:
 
 def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures.Picture]]:
     count = len(options.targets.target)
-    for flag in ("depth", "mask", "camera"):
+    for flag in ("depth", "mask", "camera", "rotate"):
         files = getattr(options.targets, f"target_{flag}")
         if files and len(files) != count:
             raise ValueError(f"--target-{flag} names {len(files)} files for {count} targets")
     cameras = options.targets.target_camera or (options.source.camera,) * count
+    turns = options.targets.target_rotate or (options.source.rotate,) * count
     known = (options.targets.target_depth, options.targets.target_mask, cameras)
-    targets = [pictures.Picture(*files) for files in zip_longest(options.targets.target, *known)]
     source = options.source
-    return pictures.Picture(source.source, source.source_depth, source.source_mask, source.camera), targets
+    how = (source.depth_scale, source.rectified)
+    targets = [
+        pictures.Picture(*files, *how, turn)
+        for *files, turn in zip_longest(options.targets.target, *known, turns)
+    ]
+    first = (source.source, source.source_depth, source.source_mask, source.camera)
+    return pictures.Picture(*first, *how, source.rotate), targets
 
 
 def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:
@@ -148,9 +161,19 @@ def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequ
         points = pictures.points_json(answer)
         confidence = answer.confidence if answer.placed is not None and answer.placed.judges else None
         refused = refused_json(answer.refusal)
-        content.append({"target": str(path), "confidence": confidence, "refused": refused, "points": points})
+        content.append(
+            {
+                "target": str(path),
+                "confidence": confidence,
+                "refused": refused,
+                "note": answer.note,
+                "points": points,
+            }
+        )
         print(path)
         pictures.print_points(points)
+        if answer.found and answer.note:
+            LOG.warning("%s: %s", path, answer.note)
         if answer.refusal is not None:
             say_refused("transfer", answer.refusal, path)
     if options.output.json:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
+from semcorr_ros.files.arrays import find_file
 
 SPLITS = ("trn", "val", "test")
 MARGIN = 0.1  # around the keypoints, where there is no box; a share of their extent
@@ -101,8 +102,8 @@ def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float
 
 
 def first_file(folder: Path, stem: str, suffixes: Sequence[str]) -> Path | None:
-    """Find the first of <folder>/<stem><suffix> that exists."""
-    return next((path for s in suffixes if (path := folder / f"{stem}{s}").is_file()), None)
+    """Find the first of <folder>/<stem><suffix> that exists, the suffix in any case."""
+    return find_file([folder], stem, suffixes)
 
 
 def require(path: Path, what: str, expected: str) -> Path:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, ImagePair
 from semcorr_ros.datasets._listed import first_file
+from semcorr_ros.files import depth, mask
 
 DIFFICULTY = ("viewpoint_variation", "scale_variation", "truncation", "occlusion")
 IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG")
@@ -38,8 +39,8 @@ def annotated_image(root: Path, category: str, name: str, annotation: Any, count
         keypoints=keypoints,
         visible=torch.isfinite(keypoints).all(-1),
         bbox=(x1, y1, x2, y2),
-        mask_path=first_file(root / "Segmentation" / category, name, (".png",)),
-        depth_path=first_file(root / "Depth" / category, name, (".png", ".npy")),
+        mask_path=first_file(root / "Segmentation" / category, name, mask.SUFFIXES),
+        depth_path=first_file(root / "Depth" / category, name, depth.SUFFIXES),
         azimuth_id=_azimuth(annotation.get("azimuth_id")),
     )
 

@@ -19,7 +19,7 @@ from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, pair_of, require
 from semcorr_ros.datasets.coco import flip_of
-from semcorr_ros.storage import image_size
+from semcorr_ros.files.picture import image_size
 
 # "thai" is the authors' spelling.
 PARTS = [

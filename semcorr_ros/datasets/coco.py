@@ -16,6 +16,8 @@ import torch
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
 from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, box_of, by_split, require
+from semcorr_ros.files import orientation
+from semcorr_ros.files.picture import image_size
 from semcorr_ros.storage import read_json
 
 MIRRORED = (("left", "right"), ("Left", "Right"))
@@ -115,8 +117,10 @@ def annotated_image(
         raise ValueError(f"{len(flat)} keypoint numbers, expected 3 x {count}")
     points, visible = flat.reshape(-1, 3)[:, :2].clone(), flat.reshape(-1, 3)[:, 2] > 0
     points[~visible] = torch.nan
-    size = int(image["height"]), int(image["width"])
-    x, y, w, h = annotation.get("bbox", (0, 0, 0, 0))
+    said = int(image["height"]), int(image["width"])
+    turn, size = orientation.of_annotation(path, said), image_size(path)
+    points = orientation.upright_points(points, turn, size)
+    x, y, w, h = orientation.upright_box(annotation.get("bbox", (0, 0, 0, 0)), turn, size)
     return AnnotatedImage(
         name=path.stem,
         category=str(entry["name"]),

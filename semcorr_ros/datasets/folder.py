@@ -21,7 +21,6 @@ from typing import Any
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets import Format, _class_facts
 from semcorr_ros.datasets._listed import (
     SPLITS,
@@ -32,7 +31,10 @@ from semcorr_ros.datasets._listed import (
     pair_of,
     require,
 )
-from semcorr_ros.storage import image_size, read_json
+from semcorr_ros.files import depth, mask
+from semcorr_ros.files.camera import read_camera
+from semcorr_ros.files.picture import image_size
+from semcorr_ros.storage import read_json
 
 FILE = "keypoints.json"
 DEPTH_FILES = "depth/<stem>.png or .npy, or what an image's 'depth' names"
@@ -86,8 +88,8 @@ def _image(root: Path, entry: Any, infos: Mapping[str, CategoryInfo]) -> tuple[s
         keypoints=keypoints,
         visible=torch.isfinite(keypoints).all(-1),
         bbox=_numbers(entry["bbox"], 4, "bbox") if "bbox" in entry else box_of(keypoints, size),
-        mask_path=_given(root, entry, "mask") or first_file(root / "masks", path.stem, (".png",)),
-        depth_path=_given(root, entry, "depth") or first_file(root / "depth", path.stem, (".png", ".npy")),
+        mask_path=_given(root, entry, "mask") or first_file(root / "masks", path.stem, mask.SUFFIXES),
+        depth_path=_given(root, entry, "depth") or first_file(root / "depth", path.stem, depth.SUFFIXES),
         camera=read_camera(cameras, size) if cameras.is_file() else None,
     )
 

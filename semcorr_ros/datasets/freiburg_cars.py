@@ -14,7 +14,7 @@ import torch
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, first_file, require
-from semcorr_ros.storage import image_size
+from semcorr_ros.files.picture import image_size
 
 CATEGORY = "car"
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -20,7 +20,7 @@ from torch import Tensor
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.datasets import Format
 from semcorr_ros.datasets._listed import Listed, box_of, pair_of, require
-from semcorr_ros.storage import image_size
+from semcorr_ros.files.picture import image_size
 
 CATEGORIES = (
     "aeroplane",

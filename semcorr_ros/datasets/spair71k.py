@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets import Format, _class_facts
 from semcorr_ros.datasets import _spair71k_files as files
 from semcorr_ros.datasets._listed import SPLITS
+from semcorr_ros.files.camera import read_camera
 from semcorr_ros.storage import read_json
 
 DEPTH_FILES = "Depth/<category>/<stem>.png or .npy"

@@ -11,7 +11,7 @@ from torch import Tensor
 from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
 from semcorr_ros.depth import DepthNetwork
 from semcorr_ros.disk_cache import DiskStore
-from semcorr_ros.storage import read_image
+from semcorr_ros.files.picture import read_image
 
 
 class DiskCache(DepthNetwork):

@@ -20,7 +20,7 @@ from semcorr_ros import weights
 from semcorr_ros.artifacts import AnnotatedImage, Camera, DepthMap
 from semcorr_ros.depth import DepthNetwork, DepthPlugin
 from semcorr_ros.depth._disparity import DECODINGS, DisparityMap
-from semcorr_ros.storage import read_image
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.weights import networks
 from semcorr_ros.weights.fingerprint import named
 

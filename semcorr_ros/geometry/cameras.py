@@ -14,10 +14,15 @@ SHORTEST, LONGEST = 0.025, 1000.0
 SQUEEZED = 4.0  # one focal length over the other
 ASIDE = 10.0  # principal point from the middle of the image, in focal lengths: 84 degrees
 
+# A principal point off in x and y by the same factor, of another resolution. Lenses are mounted better.
+LARGER, ALIKE = 1.3, 0.15
+NORMALIZED = " (normalized? multiply the first row by the width, the second by the height)"
 
-def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
+
+def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int], cropped: bool = False) -> Camera:
     """Make a camera from a 3x3 intrinsic matrix in pixels of an image of `size` (h, w); skew is ignored.
 
+    cropped: the image is known to be a part of another one, so that its middle says nothing.
     Raises ValueError for what is no camera's matrix: transposed, normalized, of another image.
     """
     K = torch.as_tensor(K, dtype=torch.float32)
@@ -27,6 +32,8 @@ def from_matrix(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> Camera:
         raise ValueError(f"K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {K.tolist()}")
     if all(size):
         _check_plausible(K, size)
+        if not cropped:
+            _check_resolution(K, size)
     return Camera(focal=K[[0, 1], [0, 1]], principal_point=K[:2, 2], size=size)
 
 
@@ -37,12 +44,23 @@ def _check_plausible(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> None:
     if min(fx, fy) < low or max(fx, fy) > high or max(fx, fy) > SQUEEZED * min(fx, fy):
         raise ValueError(
             f"K must be in pixels of the {width}x{height} image: its focal lengths alike, and between "
-            f"{low:g} and {high:g}; got {fx:g} and {fy:g}"
+            f"{low:g} and {high:g}; got {fx:g} and {fy:g}" + NORMALIZED * (max(fx, fy, cx, cy) < 10)
         )
     if abs(cx - (width - 1) / 2) > ASIDE * fx or abs(cy - (height - 1) / 2) > ASIDE * fy:
         raise ValueError(
             f"K must be in pixels of the {width}x{height} image, but its principal point is "
             f"({cx:g}, {cy:g}) with focal lengths {fx:g} and {fy:g}"
+        )
+
+
+def _check_resolution(K: Float[Tensor, "3 3"], size: tuple[int, int]) -> None:
+    height, width = size
+    across, down = (2 * float(K[0, 2]) + 1) / width, (2 * float(K[1, 2]) + 1) / height
+    alike = abs(across - down) < ALIKE * max(across, down)
+    if alike and (min(across, down) > LARGER or max(across, down) < 1 / LARGER):
+        raise ValueError(
+            f"K must be in pixels of the {width}x{height} image, but its principal point is in the middle of "
+            f"one of {across * width:.0f}x{down * height:.0f}: scale K, or give the width and height it is of"
         )
 
 

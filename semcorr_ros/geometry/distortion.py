@@ -18,7 +18,17 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Lens
 
-COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
+# OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4 [tx ty]]]]; equidistant: k1 k2 k3 k4.
+COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+OTHER_NAMES = {
+    **dict.fromkeys(
+        ("radtan", "radial_tangential", "brown_conrady", "brown", "pinhole", "opencv"), "plumb_bob"
+    ),
+    **dict.fromkeys(("rational", "full_opencv", "thin_prism", "tilted"), "rational_polynomial"),
+    **dict.fromkeys(
+        ("fisheye", "equi", "kannala_brandt", "kannala_brandt4", "opencv_fisheye"), "equidistant"
+    ),
+}
 NEWTON_STEPS = 8
 WIDEST = 4.0  # tangent of the largest angle from the optical axis that is looked at
 LARGEST_SIDE = 32766  # pixels that OpenCV resamples
@@ -38,21 +48,40 @@ def make_lens(
     """
     if not any(coefficients):
         return None
-    if model not in COEFFICIENTS:
+    plain = model.strip().lower().replace(" ", "_").replace("-", "_")
+    known = OTHER_NAMES.get(plain, plain)
+    if known not in COEFFICIENTS:
         raise ValueError(
             f"distortion model {model!r} is not supported; use one of: {', '.join(COEFFICIENTS)}, "
             "or feed the rectified image"
         )
-    # Calibration files pad with zeros, also to the 12 and 14 coefficients of thin prism and tilted models.
-    known = max(COEFFICIENTS[model])
-    if len(coefficients) < min(COEFFICIENTS[model]) or any(coefficients[known:]):
-        counts = " or ".join(map(str, COEFFICIENTS[model]))
-        raise ValueError(f"{model} has {counts} coefficients, got {len(coefficients)}: {coefficients}")
     if not all(map(math.isfinite, coefficients)):
-        raise ValueError(f"coefficients of {model} must be finite, got {coefficients}")
+        raise ValueError(f"coefficients of {known} must be finite, got {coefficients}")
     if max(size) > LARGEST_SIDE:
         raise ValueError(f"an image of {size[1]}x{size[0]} cannot be rectified: no side above {LARGEST_SIDE}")
-    return Lens(model, tuple(map(float, coefficients[:known])), focal, principal_point, size)
+    known, used = _complete(known, coefficients)
+    return Lens(known, tuple(map(float, used)), focal, principal_point, size)
+
+
+def _complete(model: str, coefficients: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
+    """Return the model that the number of coefficients belongs to, and they without zeros that only pad.
+
+    plumb_bob is the rational polynomial without its denominator: drivers confuse the names.
+    """
+    own = COEFFICIENTS[model]
+    counts = (
+        own if model == "equidistant" else COEFFICIENTS["plumb_bob"] + COEFFICIENTS["rational_polynomial"]
+    )
+    last = max(i + 1 for i, value in enumerate(coefficients) if value)
+    usual = 5 if model == "plumb_bob" else own[0]
+    needed = max(last, min(len(coefficients), usual))
+    used = next((count for count in counts if needed <= count <= len(coefficients)), None)
+    if used is None:
+        listed = " or ".join(map(str, counts))
+        raise ValueError(f"{model} has {listed} coefficients, got {len(coefficients)}: {coefficients}")
+    if model != "equidistant":
+        model = "plumb_bob" if used in COEFFICIENTS["plumb_bob"] else "rational_polynomial"
+    return model, coefficients[:used]
 
 
 def to_image(ideal: Float[Tensor, "*batch 2"], lens: Lens) -> Float[Tensor, "*batch 2"]:
@@ -126,11 +155,12 @@ def _project(rays: Float[np.ndarray, "point 2"], lens: Lens) -> tuple[np.ndarray
 
 @functools.lru_cache(maxsize=64)
 def _fold(lens: Lens) -> float:
-    """Find the ideal radius up to which the distorted one grows. Tangential terms only move the center."""
+    """Find the ideal radius up to which the distorted one grows. Tangential terms,
+    thin prisms and a tilted sensor move or shear the image but do not fold it."""
     k = (
         lens.coefficients
         if lens.model == "equidistant"
-        else (*lens.coefficients[:2], 0, 0, *lens.coefficients[4:])
+        else (*lens.coefficients[:2], 0, 0, *lens.coefficients[4:8])
     )
     radius = np.linspace(0, WIDEST, 4001)
     centered = Lens(lens.model, k, (1.0, 1.0), (0.0, 0.0), lens.size)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.files.mask import read_labels
 from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
 from semcorr_ros.registry import NoSettings
 
-VOID = 255  # the unlabelled outline of VOC
 VOC_CLASS_ID = {
     "aeroplane": 1,
     "bicycle": 2,
@@ -49,18 +48,10 @@ class AnnotationMasks(MaskProvider):
         path = sample.mask_path
         if path is None:
             return None
-        try:
-            # A palette image must stay indices: OpenCV would give its colours.
-            with Image.open(path) as image:
-                index = np.array(image if image.mode in ("P", "L", "1", "I;16") else image.convert("L"))
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
-            raise ValueError(f"{path} is not a readable image: {error}") from error
-        if index.shape != sample.size:
-            (h, w), (height, width) = index.shape, sample.size
-            raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}")
-        mask = object_pixels(index, sample.category)
+        labels, plain = read_labels(path, sample.size, sample.image_path)
+        mask = labels > 0 if plain else object_pixels(labels, sample.category)
         if not mask.any():
-            found = ", ".join(map(str, np.unique(index)))
+            found = ", ".join(map(str, np.unique(labels)))
             raise ValueError(f"{path}: no pixel of {sample.category!r}; the image holds {found}")
         return torch.from_numpy(mask)
 
@@ -73,12 +64,12 @@ def build(config: NoSettings) -> AnnotationMasks:
 PLUGIN = MaskPlugin(NoSettings, build, needs_files=True)
 
 
-def object_pixels(index: np.ndarray, category: str) -> np.ndarray:
-    """Select the category's VOC class id, or any non-zero index for a category VOC does not have.
+def object_pixels(labels: np.ndarray, category: str) -> np.ndarray:
+    """Select the category's VOC class id, or any label for a category VOC does not have.
 
-    A mask of only 0 and 255 is a plain black-and-white one: there 255 is not void but the object.
+    A mask of only 0 and 1 is taken as a plain one: 1 need not be VOC's aeroplane.
     """
-    if category in VOC_CLASS_ID:
-        return index == VOC_CLASS_ID[category]
-    labelled = (index > 0) & (index != VOID)
-    return labelled if labelled.any() else index > 0
+    number = VOC_CLASS_ID.get(category)
+    if number is None or set(np.unique(labels)) == {0, 1}:
+        return labels > 0
+    return labels == number

@@ -1,20 +1,18 @@
-"""Masks written by any other program: `<stem>.png`, above 127 = object, sub-folder per category optional."""
+"""Masks written by any other program: `<stem>.png`, or another ending that files/mask.py reads; a sub-folder
+per category is optional."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Observation
+from semcorr_ros.files.arrays import find_file
+from semcorr_ros.files.mask import SUFFIXES, read_mask
 from semcorr_ros.masks import MaskPlugin, MaskProvider, Recognizer
-from semcorr_ros.storage import decode
-
-THRESHOLD = 127
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,9 @@ class PrecomputedMasks(MaskProvider):
         self, sample: AnnotatedImage, seen: Observation, model: Recognizer | None
     ) -> Bool[Tensor, "height width"] | None:
         """Read the mask; None where there is no file. Raises ValueError naming a bad one."""
-        folder, name = Path(self.config.folder), f"{sample.name}.png"
-        path = next((p for p in (folder / sample.category / name, folder / name) if p.is_file()), None)
-        return None if path is None else read_mask(path, sample.size)
+        folder = Path(self.config.folder)
+        path = find_file((folder / sample.category, folder), sample.name, SUFFIXES)
+        return None if path is None else read_mask(path, sample.size, sample.image_path)
 
 
 def build(config: PrecomputedMasksSettings) -> PrecomputedMasks:
@@ -45,17 +43,3 @@ def build(config: PrecomputedMasksSettings) -> PrecomputedMasks:
 
 
 PLUGIN = MaskPlugin(PrecomputedMasksSettings, build, needs_files=True)
-
-
-def read_mask(path: str | Path, size: tuple[int, int]) -> Bool[Tensor, "height width"]:
-    """Read a mask: pixels brighter than 127. Raises FileNotFoundError, or ValueError naming the file."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no mask {path}")
-    values = decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, str(path))
-    if values.shape != size:
-        (h, w), (height, width) = values.shape, size
-        raise ValueError(f"{path} is {w}x{h} but its image is {width}x{height}")
-    if not (values > THRESHOLD).any():
-        raise ValueError(f"{path}: no pixel above {THRESHOLD}, the mask is empty")
-    return torch.from_numpy(values > THRESHOLD)

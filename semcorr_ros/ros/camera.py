@@ -17,6 +17,7 @@ from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.session import NodeState
+from semcorr_ros.ros.transforms import Gravity
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.regions import (
     MOST,
@@ -46,19 +47,26 @@ class Cameras:
     def __init__(self, node: Node, state: NodeState, counters: Counters, on_moment: Callable[[Moment], None]):
         """Store the callback. on_moment: called with every picture of every camera; must be quick."""
         self._node, self._state, self._counters, self._on_moment = node, state, counters, on_moment
+        self._gravity: Gravity | None = None
         self._cameras: dict[str, Camera] = {}  # by name; "" is the only one of a node without names
 
     def open(self) -> None:
         """Subscribe to every camera in the settings."""
         settings = self._state.settings
+        self._gravity = Gravity(self._node, settings.up_frame) if settings.rotate == "auto" else None
         for name in settings.cameras or ("",):
-            self._cameras[name] = Camera(self._node, name, settings, self._counters, self._on_moment)
+            camera = Camera(self._node, name, settings, self._counters, self._on_moment)
+            camera.inputs.upright = None if self._gravity is None else self._gravity.turn
+            self._cameras[name] = camera
 
     def close(self) -> None:
         """Unsubscribe."""
         cameras, self._cameras = self._cameras, {}
         for camera in cameras.values():
             camera.close()
+        gravity, self._gravity = self._gravity, None
+        if gravity is not None:
+            gravity.close()
 
     def latest(self, name: str = "") -> Picture:
         """Return the latest complete picture of a camera, by default the first one.
@@ -95,7 +103,7 @@ class Camera:
             synchronizer,
         )
         transports = (settings.image_transport, settings.depth_transport)
-        self.inputs = Inputs(node, settings.depth, settings.sync_slop, counters, name, transports)
+        self.inputs = Inputs(node, settings, counters, name, transports)
         self.inputs.on_picture = self._pairs.take_picture
         self._regions: RegionInputs | None = None
         if settings.regions != "none":

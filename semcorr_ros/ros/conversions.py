@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from semcorr_ros.artifacts import Camera
-from semcorr_ros.sensing.images import MILLIMETRES
+from semcorr_ros.files.depth import MILLIMETRES
 
 
 def color_message(image: UInt8[np.ndarray, "height width 3"], header: Header) -> Image:

@@ -21,7 +21,7 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.quality_of_service import mismatch, offered
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.assembly import stamp_of
-from semcorr_ros.sensing.calibration import camera_from_message, intrinsics, lens_from_message
+from semcorr_ros.sensing.calibration import camera_from_message, image_size, intrinsics
 
 DISCOVERY = 1.5  # seconds after which the nodes of this machine are known, as a rule
 PATIENCE = 5.0  # seconds to wait for the node, /diagnostics, parameters, publishers and first messages
@@ -178,7 +178,7 @@ def _sample(message: Any, stream: str, now: float) -> Sample:
     encoding, refusal = getattr(message, "encoding", getattr(message, "format", "")), ""
     try:
         if isinstance(message, CameraInfo):
-            size, encoding = (message.height, message.width), message.distortion_model
+            size, encoding = image_size(message), message.distortion_model
             _check_calibration(message)
         elif stream.endswith("depth"):
             height, width = images.depth_from_message(message).values.shape
@@ -193,10 +193,9 @@ def _sample(message: Any, stream: str, now: float) -> Sample:
 
 def _check_calibration(message: CameraInfo) -> None:
     """Raises Refusal UNCALIBRATED."""
-    camera = camera_from_message(message, (message.height, message.width))
+    camera, _ = camera_from_message(message, image_size(message))
     if camera is None:
         raise Refusal(Code.UNCALIBRATED, f"K is {intrinsics(message).tolist()}")
-    lens_from_message(message, camera)
 
 
 def _full(name: str, namespace: str) -> str:

@@ -11,12 +11,14 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from semcorr_ros.provider_options import StreamOptions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.bridge import color_from_message
 from semcorr_ros.ros.pairing import synchronizer
 from semcorr_ros.ros.quality_of_service import Listener
 from semcorr_ros.sensing.assembly import NEVER, Assembler, Moment
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading, reading_for
 from semcorr_ros.serving.counters import Counters
 
 ADAPT_PERIOD = 0.5  # seconds between checks of what publishers offer
@@ -37,26 +39,29 @@ class Inputs:
     def __init__(
         self,
         node: Node,
-        depth: str,
-        slop: float,
+        options: StreamOptions,
         counters: Counters,
         camera: str = "",
         transports: tuple[str, str] = ("raw", "raw"),
     ):
         """Subscribe. transports: of image and depth; keys of IMAGE_TRANSPORTS and DEPTH_TRANSPORTS."""
         self._node, self._counters, self._camera = node, counters, camera
-        self._assembler = Assembler(depth, slop, time.monotonic, self._drop, synchronizer)
+        self._options, self._reading = options, Reading()
+        self._assembler = Assembler(
+            options.depth, options.sync_slop, time.monotonic, self._drop, synchronizer
+        )
         self._latest: Picture | None = None
         self._trouble = ""  # of the transport: the only explanation where nothing arrives
         self._frames: dict[str, str] = {}
         self._arrived = NEVER
+        self.upright: Callable[[Any], int] | None = None  # of pictures whose turn tf2 tells
         self.on_picture: Callable[[Picture], None] = lambda picture: None
         self._listeners: list[Listener] = []
         self._group = MutuallyExclusiveCallbackGroup()
         image_kind, image_suffix = IMAGE_TRANSPORTS[transports[0]]
         self._subscribe("image", image_kind, image_suffix, self._take_image)
         self._subscribe("camera_info", CameraInfo, "", self._assembler.take_info)
-        if depth != "none":
+        if options.depth != "none":
             depth_kind, depth_suffix = DEPTH_TRANSPORTS[transports[1]]
             self._subscribe("depth", depth_kind, depth_suffix, self._take_depth)
         clock = Clock(clock_type=ClockType.STEADY_TIME)
@@ -89,6 +94,8 @@ class Inputs:
         stream = f"{self._camera}/{name}" if self._camera else name
         topic = self._node.resolve_topic_name(stream) + suffix
         self._counters.tell(f"topic {stream}", topic)  # for `doctor`: names are remapped
+        if name == "image":
+            self._reading = reading_for(self._options, topic)
         listener = Listener(self._node, (kind, topic), self._timed(take), self._drop, self._group)
         self._listeners.append(listener)
 
@@ -118,7 +125,9 @@ class Inputs:
         if moment is None:
             return
         self._check_frames()
-        self._latest = Picture(moment.image, moment.camera_info, moment.depth, color_from_message)
+        self._latest = Picture(
+            moment.image, moment.camera_info, moment.depth, color_from_message, self._reading, self.upright
+        )
         self._arrived = time.monotonic()
         self.on_picture(self._latest)
 

@@ -43,6 +43,8 @@ def check(parameters: Parameters) -> Parameters:
     check_options(parameters, declaration.parameter)
     if parameters.depth_network and parameters.depth == "required":
         raise ValueError("depth_network gives depth to images without: it has no use if depth is required")
+    if parameters.rotate == "auto" and not has_tf2():
+        raise ValueError("rotate auto needs tf2_ros, which is not installed; give 0, 90, 180 or 270")
     for camera in parameters.cameras:
         if not CAMERA_NAME.fullmatch(camera) or parameters.cameras.count(camera) > 1:
             raise ValueError(
@@ -50,6 +52,15 @@ def check(parameters: Parameters) -> Parameters:
             )
     aliases_from(parameters.class_aliases)
     return parameters
+
+
+def has_tf2() -> bool:
+    """Tell whether tf2 is installed."""
+    try:
+        import tf2_ros  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _check_confined(parameters: Parameters) -> None:

@@ -16,6 +16,7 @@ from semcorr_ros.ros.requests import Requests, check_timeout
 from semcorr_ros.ros.session import NodeState
 from semcorr_ros.ros.transfer import check_points, has_image, inline_picture
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import reading_of_requests
 from semcorr_ros.serving.demonstration_file import Record
 from semcorr_ros.serving.worker import LOADS, KeepGoing
 from semcorr_ros.srv import (
@@ -54,7 +55,8 @@ class TransferService:
     def _target(self, request: Any) -> Picture:
         if not has_image(request.target_image):
             return self._cameras.latest(request.camera)
-        return inline_picture(request.target_image, request.target_camera_info, request.target_depth)
+        reading = reading_of_requests(self._state.settings)
+        return inline_picture(request.target_image, request.target_camera_info, request.target_depth, reading)
 
 
 class ClassServices:
@@ -136,7 +138,8 @@ class DemonstrationServices:
         if len(set(names)) < len(names):
             raise Refusal(Code.BAD_REQUEST, f"`point_names` must differ, got {', '.join(names)}")
         if has_image(request.image):
-            picture = inline_picture(request.image, request.camera_info, request.depth)
+            reading = reading_of_requests(self._state.settings)
+            picture = inline_picture(request.image, request.camera_info, request.depth, reading)
         else:
             picture = self._cameras.latest(request.camera)
         points = torch.tensor([[point.x, point.y] for point in request.points]).reshape(-1, 2)

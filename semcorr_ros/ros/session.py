@@ -21,6 +21,7 @@ from semcorr_ros.ros.declaration import parameter
 from semcorr_ros.ros.parameters import Parameters, providers_from
 from semcorr_ros.ros.transfer import Transfer
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import reading_of_requests
 from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
 from semcorr_ros.serving.demonstrations import Demonstrations
 from semcorr_ros.serving.worker import LOADS, Job, KeepGoing, Worker
@@ -95,7 +96,7 @@ class Session:
             raise Refusal(Code.OUT_OF_MEMORY, sentence) from None
         self.demonstrations = Demonstrations(settings.demonstration_folder, settings.max_demonstrations, warn)
         self._streams: dict[str, Stream] = {}  # by camera
-        self.transfer = Transfer(self.bank, self.demonstrations, self.find)
+        self.transfer = Transfer(self.bank, self.demonstrations, self.find, reading_of_requests(settings))
         self.worker = Worker(on_frame, settings.queue_size, on_failure, on_end=release_memory)
         self._loader = Worker(lambda *_: None, settings.queue_size, on_failure, on_end=release_memory)
 

@@ -17,6 +17,8 @@ from semcorr_ros.sensing.regions import shot_of
 from semcorr_ros.serving.counters import Counters
 from semcorr_ros.serving.worker import KeepGoing
 
+NOTE_PERIOD = 10.0  # seconds between two caveats on answers
+
 
 class Streaming:
     """Finds the active classes in the latest pictures and publishes them."""
@@ -28,6 +30,7 @@ class Streaming:
         self._state, self._outputs, self._counters = state, outputs, counters
         self._failures, self._log = failures, log
         self._last: dict[str, float] = {}
+        self._noted: dict[str, str] = {}  # the latest caveat on the answers of a class
 
     def offer(self, moment: Moment) -> None:
         """Queue a picture for the inference thread, in place of an older one of its camera."""
@@ -68,6 +71,9 @@ class Streaming:
         for answer in refused:
             if answer.refusal is not None:
                 self._drop(name, answer.refusal)
+        for note in {answer.note for answer in answers} - {"", self._noted.get(name)}:
+            self._noted[name] = note
+            self._log.warning(f"class {name!r}: {note}", throttle_duration_sec=NOTE_PERIOD)
         return answers
 
     def _publish(self, moment: Moment, found: list[Answer]) -> None:

@@ -13,12 +13,14 @@ from sensor_msgs.msg import CameraInfo, Image
 from semcorr_ros import places
 from semcorr_ros.answer import Answer
 from semcorr_ros.finder import Finder, Watch
+from semcorr_ros.geometry.taken import size_taken
 from semcorr_ros.judgement import low_score
 from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.bridge import color_from_message
 from semcorr_ros.ros.messages import error_of, instance_message, pose_message
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading
 from semcorr_ros.serving.class_bank import ClassBank
 from semcorr_ros.serving.demonstration_file import Record
 from semcorr_ros.serving.demonstrations import Demonstrations, Taught, named
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
 class Transfer:
     """Serves requests one at a time, in the inference thread."""
 
-    def __init__(self, bank: ClassBank, demonstrations: Demonstrations, find: Find):
-        """Store the parts. find: places a class of the bank in a picture. Raises Refusal."""
-        self._bank, self._demonstrations, self._find = bank, demonstrations, find
+    def __init__(self, bank: ClassBank, demonstrations: Demonstrations, find: Find, reading: Reading):
+        """Store the parts. find: places a class in a picture. reading: of pictures in requests."""
+        self._bank, self._demonstrations, self._find, self._reading = bank, demonstrations, find, reading
 
     def check(self, request: Request) -> None:
         """Check a request as far as possible without computing. Raises Refusal."""
@@ -85,7 +87,7 @@ class Transfer:
         """Place the class in a picture and store it: (info, confidence). Raises Refusal."""
         resident = self._bank.hold(record.class_name)
         frame = record.picture.frame()
-        check_inside(record.points.tolist(), (int(frame.image.shape[0]), int(frame.image.shape[1])))
+        check_inside(record.points.tolist(), size_taken(frame))
         self._demonstrations.check_new((record.class_name, record.id), overwrite)
         answer = self._place(finder, record, Watch(keep_going))
         if answer.refusal is not None:
@@ -115,7 +117,9 @@ class Transfer:
         points = torch.tensor([[p.x, p.y] for p in request.points]).reshape(-1, 2)
         names = tuple(request.keypoint_names) or tuple(f"point_{i}" for i in range(len(points)))
         if has_image(request.source_image):
-            picture = inline_picture(request.source_image, request.source_camera_info, request.source_depth)
+            picture = inline_picture(
+                request.source_image, request.source_camera_info, request.source_depth, self._reading
+            )
             record = Record(key[1], key[0], picture, points, names)
             taught = Taught(self._place(finder, record, watch), points, names, resident.version)
             if key[1]:
@@ -125,8 +129,7 @@ class Transfer:
         if not len(points):
             return taught
         assert taught.answer.placed is not None
-        height, width = taught.answer.placed.seen.image.shape[:2]
-        check_inside(points.tolist(), (int(height), int(width)))
+        check_inside(points.tolist(), size_taken(taught.answer.placed.seen))
         return replace(taught, points=points, names=names)
 
     def _place(self, finder: Finder, record: Record, watch: Watch) -> Answer:
@@ -147,10 +150,11 @@ def has_image(message: Image) -> bool:
     return message.width > 0 and message.height > 0
 
 
-def inline_picture(image: Image, camera_info: CameraInfo, depth: Image) -> Picture:
+def inline_picture(image: Image, camera_info: CameraInfo, depth: Image, reading: Reading) -> Picture:
     """Make a picture from the optional messages of a request."""
     calibration = camera_info if camera_info.k[0] != 0 else None
-    return Picture(image, calibration, depth if has_image(depth) else None, color_from_message)
+    given = depth if has_image(depth) else None
+    return Picture(image, calibration, given, color_from_message, reading)
 
 
 def check_points(points: Sequence[Any], names: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, to_quaternion
+from semcorr_ros.geometry.taken import upright_turn
 from semcorr_ros.msg import ClassPose, SemanticKeypoints
 from semcorr_ros.refusal import Code, Refusal
 
@@ -74,6 +75,43 @@ class TargetFrame:
                 f"no transform from {header.frame_id!r} to target_frame {self.frame!r} at the stamp of the "
                 f"image: {error}",
             ) from error
+
+
+class Gravity:
+    """Tells by tf2 which way up a camera's pictures are. Needs tf2."""
+
+    def __init__(self, node: Node, up_frame: str):
+        """Listen. up_frame: whose z axis points up."""
+        from tf2_ros import Buffer, TransformListener
+
+        self._frame, self._buffer = up_frame, Buffer()
+        self._listener = TransformListener(self._buffer, node)
+        self._turns: dict[str, int] = {}  # the latest of each camera frame
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._listener.unregister()
+
+    def turn(self, header: Header) -> int:
+        """Find the degrees clockwise that make a picture upright; the last ones where the camera looks
+        straight up or down. Raises Refusal TF_MISSING.
+
+        Waits for the transform: call it on the inference thread.
+        """
+        try:
+            found = self._buffer.lookup_transform(
+                header.frame_id, self._frame, Time.from_msg(header.stamp), Duration(seconds=PATIENCE)
+            ).transform
+        except Exception as error:  # tf2's own exceptions have no common base in every distribution
+            raise Refusal(
+                Code.TF_MISSING,
+                f"rotate is auto, but there is no transform from up_frame {self._frame!r} to "
+                f"{header.frame_id!r} at the stamp of the image: {error}",
+            ) from error
+        up = torch.from_numpy(as_arrays(found)[0][:, 2])
+        turn = upright_turn(up)
+        self._turns[header.frame_id] = self._turns.get(header.frame_id, 0) if turn is None else turn
+        return self._turns[header.frame_id]
 
 
 class TransformSender:

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from semcorr_ros.files.picture import decode
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.storage import decode
 
 HEADER = struct.Struct("<iff")
 
@@ -31,7 +31,8 @@ def color(message: Any) -> np.ndarray:
 
 
 def depth(message: Any) -> np.ndarray:
-    """Decode depth in metres (h, w) float32, 0 or not finite where invalid. Raises Refusal BAD_ENCODING."""
+    """Decode depth (h, w) in the unit of its kind: uint16 of 16UC1, float32 metres of 32FC1, 0 or not finite
+    where invalid. Raises Refusal BAD_ENCODING."""
     kind = message.format.partition(";")[0].strip()
     if kind not in ("16UC1", "32FC1"):
         raise Refusal(
@@ -54,7 +55,7 @@ def depth(message: Any) -> np.ndarray:
             Code.BAD_ENCODING, f"format {message.format!r}: 32FC1 comes by the transport compressedDepth"
         )
     values = _sixteen_bits(message, data)
-    return _metres(values, *quantization) if kind == "32FC1" else values * np.float32(1e-3)
+    return _metres(values.astype(np.float32), *quantization) if kind == "32FC1" else values
 
 
 def _metres(values: np.ndarray, a: float, b: float) -> np.ndarray:
@@ -69,7 +70,7 @@ def _sixteen_bits(message: Any, data: bytes) -> np.ndarray:
             Code.BAD_ENCODING,
             f"depth must be a gray PNG of 16 bits, got {values.dtype} {values.shape} ({message.format!r})",
         )
-    return values.astype(np.float32)
+    return values
 
 
 def _decode(message: Any, data: bytes, flags: int) -> np.ndarray:

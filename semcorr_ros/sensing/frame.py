@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import Frame
-from semcorr_ros.geometry.distortion import rectify_depth, rectify_image
+from semcorr_ros.geometry.taken import straightened
 from semcorr_ros.places import Box
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import calibration, images
+from semcorr_ros.sensing.reading import Reading
 
+PLAIN = Reading()
 SMALLEST_BOX = 4  # pixels
 
 
@@ -22,17 +23,19 @@ def read_frame(
     image: Any,
     camera_info: Any | None,
     depth: Any | None,
+    reading: Reading = PLAIN,
     to_rgb: Callable[[Any], UInt8[Tensor, "height width 3"]] = images.color_from_message,
 ) -> Frame:
-    """Decode, color by `to_rgb`, and rectify.
+    """Decode, color by `to_rgb`, rectify and turn.
 
     Raises Refusal BAD_ENCODING, SIZE_MISMATCH, UNCALIBRATED.
     """
     color = to_rgb(image)
     size = (int(color.shape[0]), int(color.shape[1]))
-    camera = None if camera_info is None else calibration.camera_from_message(camera_info, size)
-    lens = None if camera is None else calibration.lens_from_message(camera_info, camera)
-    metric = None if depth is None else images.depth_from_message(depth)
+    camera, lens = None, None
+    if camera_info is not None:
+        camera, lens = calibration.camera_from_message(camera_info, size, reading.rectified)
+    metric = None if depth is None else images.depth_from_message(depth, reading.depth_scale)
     if metric is not None and depth is not None and tuple(metric.values.shape) != size:
         h, w = metric.values.shape
         raise Refusal(
@@ -40,11 +43,7 @@ def read_frame(
             f"depth is {w}x{h} in frame {depth.header.frame_id!r} but the image is {size[1]}x{size[0]} "
             f"in frame {image.header.frame_id!r}; feed depth that is registered to the image",
         )
-    if lens is not None:
-        color = rectify_image(color, lens)
-        # Depth that is registered to the image has its lens too.
-        metric = None if metric is None else replace(metric, values=rectify_depth(metric.values, lens))
-    return Frame(color, camera, metric, lens)
+    return straightened(Frame(color, camera, metric), lens, reading.rotate)
 
 
 def box_from_message(roi: Any, size: tuple[int, int]) -> Box | None:

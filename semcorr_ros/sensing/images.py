@@ -8,13 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import DepthMap
+from semcorr_ros.files.depth import metres
+from semcorr_ros.files.picture import MAX_PIXELS
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import compressed
-from semcorr_ros.storage import MAX_PIXELS
 
 AS_IS = -1
 BAYER = ("rggb", "bggr", "gbrg", "grbg")  # colors of the first two rows' first two pixels
@@ -36,11 +37,7 @@ COLOR: dict[str, tuple[type, int, int]] = {
     "yuyv": (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
     **{f"bayer_{order}8": (np.uint8, 1, getattr(cv2, f"COLOR_Bayer{order.upper()}2RGB")) for order in BAYER},
 }
-MILLIMETRES = 1e-3
-NEAREST, FARTHEST = 1e-4, 1e4  # metres; other numbers are no distance that a camera measured
-UNLIKELY = 100.0  # metres, median of a picture: beyond, a driver sends millimetres as 32FC1
-DEPTH = {"16UC1": (np.uint16, MILLIMETRES), "mono16": (np.uint16, MILLIMETRES), "32FC1": (np.float32, 1.0)}
-
+DEPTH = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}
 LABELS = {"mono8": np.uint8, "8UC1": np.uint8, "mono16": np.uint16, "16UC1": np.uint16}
 
 
@@ -71,19 +68,18 @@ def stored_color(message: Any) -> np.ndarray:
     return _elements(message, np.dtype(element), channels)
 
 
-def depth_from_message(message: Any) -> DepthMap:
+def depth_from_message(message: Any, scale: float = 0.0) -> DepthMap:
     """Decode metric depth; 0 where the message holds 0, NaN, infinity or an impossible distance. Raises
     Refusal BAD_ENCODING.
 
-    The encoding alone decides about the unit (REP 118); a picture that is plainly in another one is refused.
+    scale: metres per unit; 0 = the encoding alone decides (REP 118). A picture that is plainly in another
+    unit is refused.
     """
     if compressed.is_compressed(message):
-        return metric_depth(compressed.depth(message))
+        return metric_depth(compressed.depth(message), scale)
     if message.encoding not in DEPTH:
         raise _unsupported(message, DEPTH)
-    element, metres = DEPTH[message.encoding]
-    values = _elements(message, np.dtype(element), 1)[..., 0].astype(np.float32) * np.float32(metres)
-    return metric_depth(values)
+    return metric_depth(_elements(message, np.dtype(DEPTH[message.encoding]), 1)[..., 0], scale)
 
 
 def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
@@ -94,16 +90,14 @@ def labels_from_message(message: Any) -> Int[Tensor, "height width"]:
     return torch.from_numpy(values.astype(np.int32))
 
 
-def metric_depth(metres: Float[np.ndarray, "height width"]) -> DepthMap:
-    """Clear impossible distances, in place, to 0. Raises Refusal BAD_ENCODING for what are no metres."""
-    metres[~((metres >= NEAREST) & (metres <= FARTHEST))] = 0.0
-    if np.count_nonzero(metres > UNLIKELY) > np.count_nonzero(metres) / 2:
-        middle = float(np.median(metres[metres > 0]))
+def metric_depth(values: np.ndarray, scale: float = 0.0) -> DepthMap:
+    """Convert measured numbers (h, w) to metres. Raises Refusal BAD_ENCODING for what are no metres."""
+    try:
+        return DepthMap(torch.from_numpy(metres(values, scale)), metric=True)
+    except ValueError as error:
         raise Refusal(
-            Code.BAD_ENCODING,
-            f"depth has a median of {middle:.0f} m: 32FC1 is in metres (REP 118); send millimetres as 16UC1",
-        )
-    return DepthMap(torch.from_numpy(metres), metric=True)
+            Code.BAD_ENCODING, f"{error}; send millimetres as 16UC1, or set `depth_scale`"
+        ) from error
 
 
 def _elements(message: Any, element: np.dtype, channels: int) -> np.ndarray:

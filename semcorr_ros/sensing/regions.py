@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from semcorr_ros.artifacts import Frame
+from semcorr_ros.geometry.taken import size_taken
 from semcorr_ros.observations import Scene
-from semcorr_ros.places import Place, rectified_mask
+from semcorr_ros.places import Place, box_in, mask_in
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.frame import box_from_message
@@ -86,11 +87,12 @@ def marks_from_detections(message: Any, aliases: Mapping[str, str]) -> Marks:
 
 
 def regions_in(marks: Marks, frame: Frame) -> list[Region]:
-    """Convert marks to regions of their rectified image. Boxes are clipped at the border, empty ones dropped.
+    """Convert marks to regions of their picture as it is looked at: boxes become those around their outline
+    there, clipped at the border; empty ones are dropped.
 
     Raises Refusal BAD_ENCODING, SIZE_MISMATCH for the label image.
     """
-    height, width = (int(side) for side in frame.image.shape[:2])
+    height, width = size_taken(frame)
     labels = None
     if marks.labels is not None:
         labels = labels_from_message(marks.labels)
@@ -100,7 +102,7 @@ def regions_in(marks: Marks, frame: Frame) -> list[Region]:
     found = []
     for mark in marks.marks[:MOST]:
         if labels is not None and mark.label:
-            mask = rectified_mask(labels == mark.label, frame)
+            mask = mask_in(labels == mark.label, frame)
             if mask.any():
                 found.append(Region(mark.class_name, mark.tracker_id, Place(mask=mask)))
             continue
@@ -110,6 +112,7 @@ def regions_in(marks: Marks, frame: Frame) -> list[Region]:
             box = box_from_message(roi, (height, width))
         except Refusal:  # hardly larger than a point, or outside of the image
             continue
+        box = None if box is None else box_in(box, frame)
         if box is not None:
             found.append(Region(mark.class_name, mark.tracker_id, Place(box=box)))
     return found

@@ -8,7 +8,7 @@ types, which is all that `sensing` needs. Nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from semcorr_ros.sensing import compressed
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading
 from semcorr_ros.storage import read_tensors, write_tensors
 
 FORMAT = "semcorr_ros demonstration 1"
@@ -86,6 +87,7 @@ def describe(record: Record) -> dict[str, Any]:
         "names": list(record.names),
         "roi": [int(getattr(record.roi, name, 0)) for name in ROI],
         "image": _fields(picture.image),
+        "reading": asdict(picture.reading),
     }
     if picture.depth is not None:
         header["depth"] = _fields(picture.depth)
@@ -143,7 +145,12 @@ def read_record(path: Path) -> Record:
         return Record(
             id=str(header["id"]),
             class_name=str(header["class_name"]),
-            picture=Picture(_put_together(tensors["image"], header["image"]), info, depth),
+            picture=Picture(
+                _put_together(tensors["image"], header["image"]),
+                info,
+                depth,
+                reading=Reading(**header.get("reading", {})),
+            ),
             points=points,
             names=names,
             roi=SimpleNamespace(**{name: int(value) for name, value in zip(ROI, header["roi"], strict=True)}),

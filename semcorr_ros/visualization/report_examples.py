@@ -13,7 +13,7 @@ from semcorr_ros.artifacts import AnnotatedImage, ImagePair, KeypointState
 from semcorr_ros.evaluation import pck
 from semcorr_ros.evaluation.journal import Journal
 from semcorr_ros.evaluation.score import Protocol, mean_errors
-from semcorr_ros.storage import read_image
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.visualization.canvas import BLACK, Canvas, resized
 from semcorr_ros.visualization.matches import Matches, draw_matches
 

@@ -8,10 +8,11 @@ from methods.semalign3d.alignment import fabricated
 from verbs import run
 
 from semcorr_ros.cli import align, transfer
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.geometry import cameras
 from semcorr_ros.methods.semalign3d.class_file import write_class
 from semcorr_ros.refusal import Refusal
-from semcorr_ros.storage import read_image, write_image, write_json
+from semcorr_ros.storage import write_image, write_json
 
 
 @pytest.fixture(scope="module")

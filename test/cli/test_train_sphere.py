@@ -12,8 +12,9 @@ from semcorr_lab.synthetic.dataset import DatasetConfig, make_dataset
 from semcorr_lab.synthetic.source import ProceduralSource
 from semcorr_ros import methods
 from semcorr_ros.cli import align, evaluate, inspect_class, train_sphere, transfer
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.methods.spherical.class_file import read_classes
-from semcorr_ros.storage import read_image, read_json, write_json
+from semcorr_ros.storage import read_json, write_json
 
 CATEGORIES = ("car", "mug")
 SMALL = ("--backbone", "tiny", "--threads", 1, "--steps", 8, "--batch", 4, "--crops", 2, "--grid", 8)

@@ -3,7 +3,8 @@ import verbs
 
 from semcorr_lab.cli import train_tiny
 from semcorr_ros.features import tiny
-from semcorr_ros.storage import read_image, read_json
+from semcorr_ros.files.picture import read_image
+from semcorr_ros.storage import read_json
 
 pytest.importorskip("embreex")
 

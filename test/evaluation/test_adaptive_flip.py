@@ -11,10 +11,11 @@ from semcorr_ros.evaluation import adaptive_flip, predict
 from semcorr_ros.evaluation.journal import open_journal
 from semcorr_ros.evaluation.views import Setup, Views
 from semcorr_ros.features import FeatureExtractor, _template
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.masks import MaskProvider
 from semcorr_ros.methods import FAST, nearest_neighbor
 from semcorr_ros.observations import Providers
-from semcorr_ros.storage import read_image, write_image
+from semcorr_ros.storage import write_image
 
 HEIGHT, WIDTH = 84, 112
 PLACES = torch.tensor([[20.0, 20.0], [90.0, 24.0], [52.0, 60.0]])  # a left, a right, a middle one

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -86,7 +88,9 @@ def test_depth_is_not_blended():
         ("double_sphere", (0.1,) * 6, "plumb_bob"),
         ("plumb_bob", (0.1,), "4 or 5"),
         ("plumb_bob", (math.nan, 0.0, 0.0, 0.0), "finite"),
-        ("rational_polynomial", (0.1,) * 12, "8 coefficients"),
+        ("rational_polynomial", (0.1,) * 13, "4 or 5 or 8 or 12 or 14 coefficients"),
+        ("equidistant", (0.1,) * 5, "equidistant has 4 coefficients"),
+        ("inverse_brown_conrady", (0.1,) * 5, "plumb_bob"),
     ],
 )
 def test_unknown_models_are_refused(model, coefficients, said):
@@ -176,7 +180,7 @@ def test_four_or_five_coefficients(count, right):
     if right:
         assert distortion.make_lens("plumb_bob", given, FOCAL, CENTER, SIZE).coefficients == given
     else:
-        with pytest.raises(ValueError, match="plumb_bob has 4 or 5 coefficients"):
+        with pytest.raises(ValueError, match="plumb_bob has 4 or 5 or 8"):
             distortion.make_lens("plumb_bob", given, FOCAL, CENTER, SIZE)
 
 
@@ -205,3 +209,19 @@ def test_a_pixel_that_no_direction_is_shown_at_is_unknown():
         [[CENTER[0] + 0.69 * FOCAL[0], CENTER[1]], [CENTER[0] + 0.72 * FOCAL[0], CENTER[1]]]
     )
     assert distortion.to_ideal(beside, strong).isnan().any(-1).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("count", [8, 12, 14])
+def test_the_long_forms_of_the_rational_model(count):
+    """Thin prisms and a tilted sensor, against OpenCV's own projection."""
+    given = (0.3, 0.05, 0.001, -0.002, 0.01, 0.28, 0.04, 0.02, 3e-3, 1e-3, -2e-3, 1e-3, 0.02, -0.03)[:count]
+    made = distortion.make_lens("rational_polynomial", given, FOCAL, CENTER, SIZE)
+    assert (made.model, made.coefficients) == ("rational_polynomial", given)
+    ideal = torch.tensor([[10.0, 5.0], [60.0, 40.0], [100.0, 70.0]])
+    shown = distortion.to_image(ideal, made)
+    rays = (ideal.numpy() - CENTER) / FOCAL
+    K = np.array([[FOCAL[0], 0, CENTER[0]], [0, FOCAL[1], CENTER[1]], [0, 0, 1.0]])
+    points = np.c_[rays, np.ones(3)][:, None].astype(np.float64)
+    expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), K, np.array(given))
+    np.testing.assert_allclose(shown, expected[:, 0], atol=1e-4)
+    torch.testing.assert_close(distortion.to_ideal(shown, made), ideal, atol=1e-3, rtol=0)

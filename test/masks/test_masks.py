@@ -71,7 +71,7 @@ def test_precomputed_threshold_is_above_127(tmp_path):
     values = index_image(127, 128, 255)
     spair_folder.save_image(tmp_path / "chair" / f"{sample.name}.png", values)
     np.testing.assert_array_equal(provider.mask(sample, SEEN, None), values > 127)
-    spair_folder.save_image(tmp_path / "chair" / f"{sample.name}.png", index_image(100))
+    spair_folder.save_image(tmp_path / "chair" / f"{sample.name}.png", index_image(0))
     with pytest.raises(ValueError, match="empty"):
         provider.mask(sample, SEEN, None)
 

@@ -107,7 +107,7 @@ def test_messages_round_trip():
 def test_camera_round_trip():
     camera = cameras.from_matrix(torch.tensor([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]]), (480, 640))
     message_ = conversions.camera_message(camera, Header())
-    back = calibration.camera_from_message(message_, (480, 640))
+    back, _ = calibration.camera_from_message(message_, (480, 640))
     assert back.focal.tolist() == [500, 510]
     assert back.principal_point.tolist() == [320, 240]
 
@@ -134,7 +134,7 @@ def test_every_field_of_an_image():
 
 
 def test_uncalibrated_or_foreign_camera():
-    assert calibration.camera_from_message(CameraInfo(), (480, 640)) is None
+    assert calibration.camera_from_message(CameraInfo(), (480, 640)) == (None, None)
     info = CameraInfo(width=320, height=240)
     info.k = np.array([300.0, 0, 160, 0, 300, 120, 0, 0, 1])
     with pytest.raises(Refusal, match="320x240 but the image is 640x480"):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ros.test_interface import live, policy_of  # noqa: F401 - a fixture
 
-from semcorr_ros import storage
+from semcorr_ros.files import depth, picture
 from semcorr_ros.methods.semalign3d import class_file
 from semcorr_ros.options import ALWAYS, NEVER, UNCONFIGURED
 from semcorr_ros.reasons import REASONS
@@ -79,8 +79,8 @@ def test_limits_are_those_of_the_code():
     mebibyte = 2**20
     assert resident.LARGEST_FILE == 2**30
     assert said == [
-        storage.MAX_PIXELS // 10**6,
-        images.UNLIKELY,
+        picture.MAX_PIXELS // 10**6,
+        int(depth.UNLIKELY),
         transfer.MAX_POINTS,
         regions.MOST,
         SERVICES.depth,

@@ -55,7 +55,7 @@ def test_frames_and_sizes(moment):
 
 
 def test_true_keypoints_project_onto_their_pixels_and_lie_on_the_depth(moment):
-    camera = calibration.camera_from_message(moment["camera_info"], (120, 160))
+    camera, _ = calibration.camera_from_message(moment["camera_info"], (120, 160))
     depth = images.depth_from_message(moment["depth"]).values.numpy()
     keypoints = moment["true_keypoints"].instances[0].keypoints
     xyz = np.array([[k.xyz.x, k.xyz.y, k.xyz.z] for k in keypoints])

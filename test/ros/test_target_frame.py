@@ -16,8 +16,11 @@ from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, super_fibonacci, to_quaternion
+from semcorr_ros.geometry.taken import rotation
+from semcorr_ros.node_options import Parameters
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros.transforms import TargetFrame, TransformSender, as_arrays
+from semcorr_ros.ros import parameters
+from semcorr_ros.ros.transforms import Gravity, TargetFrame, TransformSender, as_arrays
 
 TURN = super_fibonacci(9)[4].double()
 SHIFT = np.array([0.5, -0.2, 1.0])
@@ -163,3 +166,61 @@ def test_a_node_that_cannot_transform_says_so_at_start(start):
     assert node.process.returncode == 2
     assert "target_frame 'base_link' needs tf2_ros" in output
     assert "Traceback" not in output
+
+
+@pytest.fixture
+def gravity(monkeypatch):
+    """tf2 as it is called, with a rotation that the test sets: camera_from_base."""
+
+    class Rolled:
+        camera_from_base = torch.eye(3)
+
+        def lookup_transform(self, target: str, source: str, time, timeout) -> SimpleNamespace:
+            if (target, source, time.nanoseconds) != ("camera", "base_link", 5_000_000_007):
+                raise LookupError(f"{target} at {time.nanoseconds} is not known")
+            x, y, z, w = to_quaternion(self.camera_from_base.double()).tolist()
+            return SimpleNamespace(transform=Transform(rotation=Quaternion(x=x, y=y, z=z, w=w)))
+
+    tf2 = ModuleType("tf2_ros")
+    tf2.Buffer = Rolled
+    tf2.TransformListener = lambda buffer, node: SimpleNamespace(unregister=lambda: None)
+    monkeypatch.setitem(sys.modules, "tf2_ros", tf2)
+    return Gravity(None, "base_link"), Rolled
+
+
+# Optical frame of a camera that looks along base_link's x: its x is -y, its y is -z, its z is x.
+LEVEL = torch.tensor([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("mounted", [0, 90, 180, 270])
+@pytest.mark.parametrize("wobble", [-30.0, 0.0, 30.0])
+def test_tf_tells_which_way_up_a_camera_is(gravity, mounted, wobble):
+    asked, tf2 = gravity
+    angle = math.radians(mounted + wobble)
+    c, s = math.cos(angle), math.sin(angle)
+    # The camera is rolled clockwise, seen from behind: what it sees turns the other way.
+    roll = torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    tf2.camera_from_base = roll @ LEVEL
+    assert asked.turn(header()) == mounted
+    assert upright(roll @ LEVEL, mounted)
+    tf2.camera_from_base = torch.tensor([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+    assert asked.turn(header()) == mounted  # straight down: as it was last
+
+
+def upright(camera_from_base: torch.Tensor, turn: int) -> bool:
+    """Whether what is higher in the world is higher in the turned picture."""
+    low, high = (camera_from_base @ torch.tensor([1.0, 0.0, height]) for height in (-0.1, 0.1))
+    return bool((rotation(turn) @ high)[1] < (rotation(turn) @ low)[1])
+
+
+def test_without_gravity_nothing_is_guessed(gravity):
+    asked, _ = gravity
+    with pytest.raises(Refusal, match="rotate is auto, but there is no transform from up_frame") as caught:
+        asked.turn(header(8))
+    assert caught.value.code == Code.TF_MISSING
+
+
+def test_gravity_needs_tf2(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    with pytest.raises(ValueError, match=r"rotate auto needs tf2_ros.*give 0, 90, 180 or 270"):
+        parameters.check(Parameters(rotate="auto"))

@@ -58,7 +58,7 @@ def test_a_point_is_where_it_is_whatever_the_lens(d, model):
         (lambda image, info, depth: depth.__dict__.update(height=30), Code.SIZE_MISMATCH),
         (lambda image, info, depth: setattr(info, "k", np.full(9, np.nan)), Code.UNCALIBRATED),
         (
-            lambda image, info, depth: info.__dict__.update(distortion_model="tilted", d=[0.1] * 5),
+            lambda image, info, depth: info.__dict__.update(distortion_model="double_sphere", d=[0.1] * 5),
             Code.UNCALIBRATED,
         ),
         (lambda image, info, depth: setattr(depth, "encoding", "rgb8"), Code.BAD_ENCODING),

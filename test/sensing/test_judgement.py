@@ -1,13 +1,15 @@
 """What is told of an alignment, and what is not."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from semcorr_ros import judgement
-from semcorr_ros.artifacts import Correspondences, KeypointState
+from semcorr_ros.artifacts import Correspondences, DepthMap, KeypointState, Observation, Pose
 from semcorr_ros.features import FEATURES
+from semcorr_ros.geometry import cameras
 from semcorr_ros.refusal import Code
 
 STATES = [KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.VISIBLE, KeypointState.OCCLUDED]
@@ -68,3 +70,23 @@ def test_a_backbone_may_have_its_own_least_confidence(monkeypatch):
     assert judgement.min_score_for("lidar:01") == judgement.min_score_for("lidar:01", -1.0) == 0.4
     assert judgement.min_score_for("lidar:01", 0.0) == 0.0
     assert judgement.min_score_for("sonar:01") == judgement.MIN_SCORE
+
+
+@pytest.mark.parametrize(
+    ("times", "doubted"), [(0.3, True), (0.4, False), (1.0, False), (2.9, False), (3.1, True)]
+)
+@pytest.mark.parametrize("posed", [True, False])
+def test_a_size_that_contradicts_the_class(times, doubted, posed):
+    focal, side, away = 100.0, 20, 0.5 * times  # 0.1 m times `times`
+    mask = torch.zeros(40, 60, dtype=torch.bool)
+    mask[5 : 5 + side, 10:18] = True
+    camera = cameras.centered(focal, (40, 60))
+    depth = DepthMap(torch.full((40, 60), away), metric=True)
+    seen = Observation(torch.zeros(40, 60, 3, dtype=torch.uint8), None, mask, depth, camera)
+    size = torch.tensor([0.0, 0.06, 0.08]) * times
+    pose = Pose(torch.eye(3), torch.zeros(3), 1.0, size, metric=True) if posed else None
+    said = judgement.size_doubt(seen, pose, 0.1)
+    assert bool(said) == doubted
+    assert not doubted or f"is {0.1 * times:.2g} m large, but the class 0.1 m" in said
+    assert judgement.size_doubt(seen, pose, 0.0) == ""
+    assert judgement.size_doubt(replace(seen, depth=replace(depth, metric=False)), pose, 0.1) == ""

@@ -67,7 +67,14 @@ class DatasetDepthOptions:
         choices=lambda: [*names("semcorr_ros.depth"), NONE],
         metavar="NAME",
     )
-    depth_dir: Path | None = option(None, "<stem>.npy or 16-bit mm <stem>.png", metavar="DIR")
+    depth_dir: Path | None = option(None, "<stem>.npy, 16-bit mm <stem>.png, or alike", metavar="DIR")
+    depth_scale: float = option(
+        0.0,
+        "metres per unit of depth (default: integers are mm, floats metres, in --depth-dir of any unit)",
+        0.0,
+        1000.0,
+        metavar="METRES",
+    )
     depth_kind: str = option(
         "",
         "what the files of --depth-dir hold: distance along z (default) or its inverse",
@@ -92,7 +99,9 @@ class DatasetMaskOptions:
         choices=lambda: [*names("semcorr_ros.masks"), NONE],
         metavar="NAME",
     )
-    masks_dir: Path | None = option(None, "<stem>.png, above 127 = object", metavar="DIR")
+    masks_dir: Path | None = option(
+        None, "<stem>.png or .npy: alpha, white, colour or label = object", metavar="DIR"
+    )
     mask_options: tuple[str, ...] = option(
         (),
         "another setting of the mask provider NAME, such as sam.size=base",

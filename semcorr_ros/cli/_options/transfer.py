@@ -8,7 +8,7 @@ from pathlib import Path
 from semcorr_ros.cli._options.pictures import PairConstantsOptions, PictureOutputOptions
 from semcorr_ros.cli._options.sources import LiveSources, method_names
 from semcorr_ros.options import exclude, group, option
-from semcorr_ros.provider_options import JudgementOptions
+from semcorr_ros.provider_options import ROTATIONS, JudgementOptions
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,19 @@ class SourceOptions:
     source: Path = option(MISSING, "picture that is pointed at", metavar="FILE")
     points: str | None = option(None, "pixels of the source", metavar='"X,Y X,Y"')
     keypoints: tuple[str, ...] = option((), 'keypoints of the class, or "all"', metavar="NAME")
-    source_depth: Path | None = option(None, "16-bit mm .png or float metres .npy", metavar="FILE")
-    source_mask: Path | None = option(None, "above 127 = object", metavar="PNG")
+    source_depth: Path | None = option(None, "16-bit mm .png, float metres .npy, or alike", metavar="FILE")
+    depth_scale: float = option(
+        0.0, "metres per unit of all depths; 0 = integers are mm, floats m", 0.0, 1000.0, metavar="METRES"
+    )
+    source_mask: Path | None = option(None, "the object: alpha, white, colour or label", metavar="FILE")
     camera: Path | None = option(
-        None, '{"K": 3x3 pixels} (default: the focal length is searched for)', metavar="JSON"
+        None,
+        '{"K": 3x3 pixels}, or the file of a calibration tool (default: the focal length is searched for)',
+        metavar="FILE",
+    )
+    rectified: bool = option(False, "pictures have no distortion any more, whatever the camera file says")
+    rotate: str = option(
+        "0", "degrees clockwise that make the source upright", choices=ROTATIONS, metavar="DEGREES"
     )
 
     def __post_init__(self) -> None:
@@ -35,8 +44,11 @@ class TargetOptions:
 
     target: tuple[Path, ...] = option(MISSING, "pictures to find them in", metavar="FILE")
     target_depth: tuple[Path, ...] = option((), "one per target", metavar="FILE")
-    target_mask: tuple[Path, ...] = option((), "one per target", metavar="PNG")
-    target_camera: tuple[Path, ...] = option((), "one per target (default: --camera)", metavar="JSON")
+    target_mask: tuple[Path, ...] = option((), "one per target", metavar="FILE")
+    target_camera: tuple[Path, ...] = option((), "one per target (default: --camera)", metavar="FILE")
+    target_rotate: tuple[str, ...] = option(
+        (), "one per target (default: --rotate)", choices=ROTATIONS, metavar="DEGREES"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from semcorr_ros.methods.semalign3d.building.training import Training
 FEW_IMAGES = 10
 DISAGREES = "its depth or its keypoints disagree with the other images"
 TOO_FEW = "its keypoints lie on a line or are too few of those that could be placed"
+SMALLEST, LARGEST = 0.005, 20.0  # metres: what lies on a table to a bus
 FLAT = 0.03  # smallest over largest extent of coplanar keypoints
 
 
@@ -28,6 +29,10 @@ def describe(report: Report, training: Training, sparse: SparseCloud, model: Cla
     lost = [names[i] for i in (ever & ~sparse.placed).nonzero()[:, 0].tolist()]
     if lost:
         report.warn(f"keypoints annotated too rarely to be placed: {', '.join(lost)}")
+    if model.metric_scale > 0 and not SMALLEST < model.diameter < LARGEST:
+        report.warn(
+            f"the class is {model.diameter:.3g} m large: is its depth in another unit (--depth-scale)?"
+        )
     coplanar = _coplanar(training, sparse)
     if len(coplanar) == count and not training.info.flat:
         report.warn(

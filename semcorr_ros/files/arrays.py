@@ -1,0 +1,50 @@
+"""Files by stem, and numbers of NumPy files, without pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+def read_array(path: Path, names: Sequence[str]) -> np.ndarray:
+    """Read the array of a .npy, or of a .npz the only one or the one with one of these names.
+
+    Raises FileNotFoundError, or ValueError naming the file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        # Mapped: a damaged header may claim any size, and is compared with that of the file.
+        content = np.load(path, allow_pickle=False, mmap_mode="r")
+        if isinstance(content, np.ndarray):
+            found = np.array(content)
+        else:
+            with content:
+                found = content[_chosen(content.files, names)]
+    except Exception as error:  # damaged headers raise anything, and claim any size
+        raise ValueError(f"{path} is not a readable NumPy file: {error}") from error
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: expected numbers, got {found.dtype} {found.shape}")
+    return np.squeeze(found)
+
+
+def _chosen(there: list[str], names: Sequence[str]) -> str:
+    if len(there) == 1:
+        return there[0]
+    found = [name for name in names if name in there]
+    if not found:
+        raise ValueError(f"it holds {', '.join(there) or 'nothing'}; name one {' or '.join(names)}")
+    return found[0]
+
+
+def find_file(folders: Sequence[Path], stem: str, suffixes: Sequence[str]) -> Path | None:
+    """Find <folder>/<stem><suffix>, the suffix in any case: the first folder, then the first suffix, wins."""
+    for folder in folders:
+        for suffix in suffixes:
+            for ending in (suffix, suffix.upper(), f".{suffix[1:].capitalize()}"):
+                path = folder / f"{stem}{ending}"
+                if path.is_file():
+                    return path
+    return None
