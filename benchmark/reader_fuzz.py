@@ -77,7 +77,8 @@ def subjects() -> dict[str, list[Subject]]:
             Subject(name, _image(image, name, **options), _picture)
             for name, image, options in (
                 ("a.png", Image.fromarray(smooth), {}), ("b.png", cut_out, {}),
-                ("c.png", Image.fromarray(millimetres), {}), ("d.png", Image.fromarray(smooth).quantize(16), {}),
+                ("c.png", Image.fromarray(millimetres), {}),
+                ("d.png", Image.fromarray(smooth).quantize(16), {}),
                 ("a.jpg", Image.fromarray(smooth), {"exif": exif}), ("a.webp", Image.fromarray(smooth), {}),
                 ("a.tiff", Image.fromarray(smooth), {}), ("a.bmp", Image.fromarray(smooth), {}),
             )
@@ -105,7 +106,8 @@ CAMERAS = {
     "a.json": json.dumps({"K": K, "width": 64, "height": 48, "D": D, "distortion_model": "plumb_bob"}),
     "ost.yaml": "\n".join([
         "image_width: 64", "image_height: 48", "camera_name: a", "camera_matrix:", "  rows: 3", "  cols: 3",
-        f"  data: {FLAT}", "distortion_model: plumb_bob", "distortion_coefficients:", "  rows: 1", "  cols: 5",
+        f"  data: {FLAT}", "distortion_model: plumb_bob", "distortion_coefficients:",
+        "  rows: 1", "  cols: 5",
         f"  data: {D}", "projection_matrix:", "  rows: 3", "  cols: 4", f"  data: {P}", "",
     ]),
     "ost.txt": "\n".join([
