@@ -106,9 +106,9 @@ CAMERAS = {
     "a.json": json.dumps({"K": K, "width": 64, "height": 48, "D": D, "distortion_model": "plumb_bob"}),
     "ost.yaml": "\n".join([
         "image_width: 64", "image_height: 48", "camera_name: a", "camera_matrix:", "  rows: 3", "  cols: 3",
-        f"  data: {FLAT}", "distortion_model: plumb_bob", "distortion_coefficients:",
-        "  rows: 1", "  cols: 5",
-        f"  data: {D}", "projection_matrix:", "  rows: 3", "  cols: 4", f"  data: {P}", "",
+        f"  data: {FLAT}", "distortion_model: plumb_bob",
+        "distortion_coefficients:", "  rows: 1", "  cols: 5", f"  data: {D}",
+        "projection_matrix:", "  rows: 3", "  cols: 4", f"  data: {P}", "",
     ]),
     "ost.txt": "\n".join([
         "# oST version 5.0 parameters", "[image]", "width", "64", "height", "48", "[a]", "camera matrix",

@@ -96,7 +96,7 @@ def scene_of_sample(
         turned = " before its EXIF data turn it" if sample.size == (w, h) else ""
         raise ValueError(f"{sample.image_path} is {w}x{h} but its annotation says {width}x{height}{turned}")
     rendered.warn_of_photograph(providers.features.backbone, sample.image_path)
-    if not providers.features.from_pixels and (lens is not None or rotate):
+    if providers.features.from_files and (lens is not None or rotate):
         raise ValueError("features from files are of the picture as it is: without distortion and --rotate")
     depth = _depth(sample, providers)
     frame = straightened(Frame(image, _camera(sample, depth), depth), lens, rotate)

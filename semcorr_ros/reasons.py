@@ -68,8 +68,8 @@ REASONS = {
         "camera publish reliably",
     ),
     Code.TF_MISSING: Reason(
-        "no transform to target_frame at the stamp of the image",
-        "publish it, check use_sim_time, or leave target_frame empty",
+        "no transform to target_frame, or from up_frame, at the stamp of the image",
+        "publish it, check use_sim_time, or leave target_frame empty and rotate 0",
     ),
     Code.NOT_FOUND: Reason(
         "nothing in the image looks like the class",

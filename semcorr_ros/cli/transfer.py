@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -144,13 +144,15 @@ def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures
     turns = options.targets.target_rotate or (options.source.rotate,) * count
     known = (options.targets.target_depth, options.targets.target_mask, cameras)
     source = options.source
-    how = (source.depth_scale, source.rectified)
+    first = pictures.Picture(
+        source.source, source.source_depth, source.source_mask, source.camera, source.depth_scale,
+        source.rectified, source.rotate,
+    )  # fmt: skip
     targets = [
-        pictures.Picture(*files, *how, turn)
-        for *files, turn in zip_longest(options.targets.target, *known, turns)
+        replace(first, image=image, depth=depth, mask=mask, camera=camera, rotate=turn)
+        for image, depth, mask, camera, turn in zip_longest(options.targets.target, *known, turns)
     ]
-    first = (source.source, source.source_depth, source.source_mask, source.camera)
-    return pictures.Picture(*first, *how, source.rotate), targets
+    return first, targets
 
 
 def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:

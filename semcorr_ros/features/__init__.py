@@ -35,6 +35,7 @@ class FeatureExtractor(Protocol):
     backbone: str  # "<name>:<fingerprint>", written into class files; equal ones mean comparable features
     # Features come from pixels alone: a part of an image can be encoded (zoom.py), and results cached.
     from_pixels: bool = False
+    from_files: bool = False  # by an image's name: of the picture as it is stored, whatever is done to it
     variant: str = ""  # what changes digits of the features but not what they mean, such as the precision
     origin: str = ""  # where its weights are published, and their licence
 

@@ -44,6 +44,8 @@ class PrecomputedFeaturesSettings:
 class PrecomputedFeatures(FeatureExtractor):
     """Looks in `<folder>/<category>/` and then in `<folder>/`."""
 
+    from_files = True
+
     def __init__(self, config: PrecomputedFeaturesSettings) -> None:
         self.config = config
         self.folder = Path(config.folder)

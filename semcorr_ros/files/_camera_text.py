@@ -78,9 +78,11 @@ class _Loader(yaml.SafeLoader):
     """Reads OpenCV's matrices, too."""
 
 
-_Loader.add_constructor(
-    "tag:yaml.org,2002:opencv-matrix", lambda loader, node: loader.construct_mapping(node, deep=True)
-)
+def _plain_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _plain_mapping)
 
 
 def _xml(text: str) -> dict[str, Any]:

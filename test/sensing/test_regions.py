@@ -11,9 +11,13 @@ import pytest
 import torch
 
 from semcorr_ros.artifacts import Frame
+from semcorr_ros.geometry.boxes import box_of
+from semcorr_ros.geometry.distortion import make_lens
+from semcorr_ros.geometry.taken import from_taken, straightened
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import regions
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading
 from semcorr_ros.sensing.regions import Mark, Marks, RegionPairs, Roi
 
 H, W = 60, 80
@@ -219,3 +223,33 @@ def test_a_picture_is_decoded_and_encoded_once():
 
 def test_a_mark_without_label_has_none():
     assert Mark("cup", "", roi(1, 2, 3, 4)).label == 0
+
+
+LENS = make_lens("plumb_bob", (-0.5, 0.2, 0.0, 0.0), (60.0, 60.0), (39.5, 29.5), (H, W))
+BENT = straightened(Frame(torch.zeros(H, W, 3, dtype=torch.uint8)), LENS, 0)
+
+
+def test_boxes_and_label_images_of_one_object_are_the_same_place_without_the_lens():
+    """A detector's box and a segmenter's pixels are both of the picture as it was taken."""
+    labels = np.zeros((H, W), np.uint8)
+    labels[4:16, 3:20] = 5
+    image = camera_messages.image(labels, "mono8")
+    both = (Mark("mug", "", Roi(3, 4, 17, 12)), Mark("mug", "", Roi(0, 0, 0, 0), 5))
+    by_box, by_label = regions.regions_in(Marks(camera_messages.header(), both, image), BENT)
+    x, y, w, h = by_box.place.box
+    a, b, c, d = box_of(by_label.place.mask)
+    assert max(abs(x - a), abs(y - b), abs(x + w - a - c), abs(y + h - b - d)) <= 2
+    assert min(abs(x - 3), abs(y - 4)) > 2  # it did move
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_target_roi_is_taken_through_lens_and_turn(degrees):
+    picture = Picture(
+        camera_messages.image(np.zeros((H, W, 3), np.uint8), "rgb8"), reading=Reading(rotate=degrees)
+    )
+    place = picture.place(roi(3, 4, 17, 12))
+    corner = from_taken(torch.tensor([[3.0, 4.0], [19.0, 15.0]]), picture.frame())
+    (left, top), (right, bottom) = corner.amin(0).tolist(), corner.amax(0).tolist()
+    assert place.box == (left, top, right - left + 1, bottom - top + 1)
+    with pytest.raises(Refusal, match="inside the 80x60 image"):
+        picture.place(roi(70, 4, 17, 12))
