@@ -19,7 +19,7 @@ from semcorr_ros.devices import choose_device
 from semcorr_ros.files.depth import metres
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry import cameras
-from semcorr_ros.geometry.taken import size_taken, straightened
+from semcorr_ros.geometry.taken import size_taken, straightened, turned
 from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
 from semcorr_ros.options import check
@@ -65,8 +65,9 @@ def draw(
 ) -> UInt8[np.ndarray, "rows columns 3"]:
     """Draw an answer; one that is refused in a red frame with the reason.
 
-    image: RGB, without the lens's distortion (default: the one that was looked at, where something was
-    placed). Raises ValueError for an image of another type or size, and without any.
+    image: RGB, without the lens's distortion; it is turned as it was looked at (default: the one that was
+    looked at, where something was placed). Raises ValueError for an image of another type or size, and
+    without any.
     """
     placed = None if answer.placed is None else answer.placed.seen.image.cpu()
     if image is None:
@@ -74,6 +75,8 @@ def draw(
             raise ValueError("nothing was placed: give the image, draw(answer, rgb)")
         return np.asarray(draw_answer(placed, answer))
     shown = _rgb(image)
+    if answer.placed is not None:
+        shown = turned(shown, answer.placed.seen.rotate)
     if placed is not None and shown.shape != placed.shape:
         raise ValueError(f"the answer is about an image of {tuple(placed.shape)}, got {tuple(shown.shape)}")
     return np.asarray(draw_answer(shown, answer))

@@ -169,6 +169,7 @@ def test_a_camera_that_is_mounted_turned(pear, shot, degrees):
         answer.pixels, taken.to_taken(truth.pixels, _Plain(turned, degrees)), atol=1e-2
     )
     torch.testing.assert_close(answer.pose.rotation, turn @ truth.pose.rotation, atol=1e-4, rtol=0)
+    assert np.array_equal(semcorr_ros.draw(answer, image), semcorr_ros.draw(answer))
     carried = pear.transfer(answer, answer.pixels[:2].numpy(), answer)
     np.testing.assert_allclose(carried.pixels, answer.pixels[:2], atol=3)
     rows, columns = np.nonzero(depth > 0)
