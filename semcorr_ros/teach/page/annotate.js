@@ -22,7 +22,7 @@ export class Annotate {
     this.keep = false;
     this.app.stage.handler = {
       down: (at, event) => this.down(at, event), move: (at, event, held) => this.move(at, held),
-      up: (at) => this.up(at), other: (at) => this.outlining && this.click(at, false),
+      up: (at) => this.up(at), leave: () => ((this.near = null), this.app.stage.paint()), other: (at) => this.outlining && this.click(at, false),
     };
     this.app.stage.draw = (context, stage) => this.draw(context, stage);
     this.load();
@@ -139,6 +139,7 @@ export class Annotate {
     for (const name of this.app.state.keypoints) {
       const [place] = this.shown(name);
       const off = place ? Math.hypot(place[0] - at[0], place[1] - at[1]) : Infinity;
+      if (name === this.active && off < reach) return name; // of marks that cover each other
       if (off < least) [best, least] = [name, off];
     }
     return best;
@@ -271,6 +272,7 @@ export class Annotate {
     const picture = this.app.current;
     if (key === "ArrowRight" || key === "ArrowLeft") return void this.app.turn(key === "ArrowRight" ? 1 : -1) ?? true;
     if (!picture) return false;
+    if (event.repeat) return false;
     if (key === "Enter") return void this.accept() ?? true;
     if (key === "h") return void this.hide() ?? true;
     if (key === "s") return void this.app.do("SwapSides", { picture: this.name }) ?? true;

@@ -28,8 +28,9 @@ export class Collect {
     if (source && !source.live && this.at !== source.at) this.show();
   }
 
-  key(key) {
+  key(key, event) {
     const { source } = this.app.state;
+    if (event.repeat) return false;
     if (key === " ") return void this.shoot() ?? true;
     if (key === "a" && source?.live) return void this.app.act("automatic", { on: !this.app.state.automatic }) ?? true;
     if (source && !source.live && (key === "ArrowLeft" || key === "ArrowRight")) {
@@ -74,9 +75,13 @@ export class Collect {
     }
   }
 
-  async shoot() {
-    if (this.shooting) return;
-    this.shooting = true;
+  // One after the other, however fast the key is pressed.
+  shoot() {
+    this.shots = (this.shots ?? Promise.resolve()).then(() => this.once());
+    return this.shots;
+  }
+
+  async once() {
     const before = this.app.state.source;
     const done = await this.app.act("capture");
     if (done) {
@@ -85,7 +90,6 @@ export class Collect {
       document.querySelector("#pictures .on")?.scrollIntoView({ block: "nearest" });
       if (before && !before.live && before.at < before.of) await this.step(1);
     }
-    this.shooting = false;
   }
 
   async step(by) {

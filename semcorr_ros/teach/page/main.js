@@ -28,6 +28,8 @@ export class App {
     document.getElementById("undo").addEventListener("click", () => this.act("undo"));
     document.getElementById("redo").addEventListener("click", () => this.act("redo"));
     addEventListener("keydown", (event) => this.key(event));
+    // Keys belong to the picture again once a button was clicked.
+    addEventListener("click", (event) => event.detail && event.target.closest?.("button")?.blur());
     addEventListener("dragover", (event) => event.preventDefault());
     addEventListener("drop", (event) => this.drop(event));
   }
@@ -163,6 +165,7 @@ export class App {
 
   key(event) {
     if (event.target.matches?.("input, select, textarea") || event.altKey) return;
+    if (event.target.matches?.("button") && (event.key === "Enter" || event.key === " ")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (key === "z" && !event.metaKey) return void (event.preventDefault(), this.act(event.shiftKey ? "redo" : "undo"));
     if (event.ctrlKey || event.metaKey) return;

@@ -16,6 +16,7 @@ export class Stage {
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
+    canvas.addEventListener("pointerleave", () => this.handler.leave?.());
     canvas.addEventListener("pointercancel", () => (this.drag = null));
   }
 
