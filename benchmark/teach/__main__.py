@@ -126,9 +126,8 @@ def _print(rows: list[dict[str, Any]], scores: dict[int, float]) -> None:
                 / statistics.mean(row[f"{kind}_from_scratch"] for row in some)
                 for kind in ("clicks", "seconds")
             }
-            print(
-                f"pictures {label}: {share['clicks']:.0%} of the clicks, {share['seconds']:.0%} of the seconds"
-            )
+            told = ", ".join(f"{value:.0%} of the {kind}" for kind, value in share.items())
+            print(f"pictures {label}: {told}")
     for number, score in scores.items():
         print(f"class of {number} pictures: PCK@0.1 {100 * score:.1f} on other objects")
 

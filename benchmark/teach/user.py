@@ -1,8 +1,8 @@
 """A user who corrects what is off and confirms: clicks, keys and seconds that it takes.
 
 Seconds are those of the keystroke-level model (S. Card, T. Moran, A. Newell, CACM 1980): 1.1 to point, 0.2
-for a click, twice for a drag, 0.28 for a key, 1.35 to look and decide: once a keypoint from scratch, and where
-all are proposed once a picture and once a correction; and the time that the proposal was waited for.
+for a click, twice for a drag, 0.28 for a key, 1.35 to look and decide: once a keypoint from scratch, and
+where all are proposed once a picture and once a correction; and the time that the proposal was waited for.
 """
 
 from __future__ import annotations
