@@ -18,6 +18,7 @@ from std_msgs.msg import Header
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.msg import ClassCatalogue, Point2D
+from semcorr_ros.provider_options import StreamOptions
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.conversions import camera_message, color_message, depth_message
@@ -28,7 +29,6 @@ from semcorr_ros.srv import LoadClass, StoreDemonstration, TransferKeypoints
 from semcorr_ros.teach.node_link import Marked
 from semcorr_ros.teach.pictures import Shot
 
-SLOP = 0.05  # seconds by which image and depth may differ
 OLDEST = 5.0  # seconds after which a picture is not shown as live any more
 KEPT = 20  # pictures of the camera, to find that of an answer
 ANSWER_TIME = 60.0  # seconds that the node has
@@ -91,7 +91,7 @@ class RosCamera:
 
     def __init__(self, node: Node, topic: str) -> None:
         self.title = topic
-        self._inputs = Inputs(node, "auto", SLOP, Counters())
+        self._inputs = Inputs(node, StreamOptions(), Counters())
         self._inputs.on_picture = self._keep
         self._lock = threading.Lock()
         self._pictures: OrderedDict[tuple[int, int], Picture] = OrderedDict()

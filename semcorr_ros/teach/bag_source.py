@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from semcorr_ros.bags.bag import Bag, open_bag
+from semcorr_ros.provider_options import StreamOptions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import Assembler
 from semcorr_ros.sensing.frame import read_frame
+from semcorr_ros.sensing.reading import reading_for
 from semcorr_ros.teach.pictures import Shot
 
-SLOP = 0.05  # seconds by which image and depth may differ
 EVERY = 10  # pictures that one step passes over: neighbours show the same
 
 
@@ -70,7 +71,9 @@ class BagSource:
 
 def _frames(bag: Bag) -> Iterator[Shot]:
     now = [0.0]
-    assembler = Assembler("auto", SLOP, lambda: now[0], lambda code, sentence: None)
+    options = StreamOptions()
+    reading = reading_for(options, bag.topics["image"])
+    assembler = Assembler(options.depth, options.sync_slop, lambda: now[0], lambda code, sentence: None)
     first = bag.first()
     if "camera_info" in first:
         assembler.take_info(first["camera_info"].message)
@@ -88,6 +91,6 @@ def _frames(bag: Bag) -> Iterator[Shot]:
             moment = assembler.take_depth(item.message)
         if moment is not None:
             try:
-                yield Shot(read_frame(moment.image, moment.camera_info, moment.depth))
+                yield Shot(read_frame(moment.image, moment.camera_info, moment.depth, reading))
             except Refusal:
                 continue

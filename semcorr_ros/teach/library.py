@@ -11,12 +11,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets._listed import box_of
 from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.files.camera import read_camera
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.masks._keypoint_hull import KeypointHull
-from semcorr_ros.masks.precomputed import read_mask
 from semcorr_ros.observations import Providers, Scene, scene_of_sample
 from semcorr_ros.teach.session import Session
 from semcorr_ros.teach.state import State, Taken

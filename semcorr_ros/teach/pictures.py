@@ -16,8 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, Frame
-from semcorr_ros.sensing.images import MILLIMETRES
-from semcorr_ros.storage import MAX_PIXELS, UNREADABLE, atomic_path, image_size, read_image, write_json
+from semcorr_ros.files.depth import MILLIMETRES
+from semcorr_ros.files.picture import image_size, orientation_of, read_image
+from semcorr_ros.storage import atomic_path, write_json
 from semcorr_ros.teach.actions import AddPicture
 
 LARGEST_UPLOAD = 64 * 2**20  # bytes of one picture
@@ -40,16 +41,18 @@ def read_shot(data: bytes, name: str) -> Shot:
     """Decode a picture file. Raises ValueError saying what is wrong with it."""
     if len(data) > LARGEST_UPLOAD:
         raise ValueError(f"{name} has {len(data)} bytes; a picture has at most {LARGEST_UPLOAD}")
-    try:
-        with Image.open(io.BytesIO(data), formats=list(ENDINGS)) as header:
-            width, height = header.size
-    except (*UNREADABLE, ValueError) as error:
-        listed = ", ".join(ENDINGS)
-        raise ValueError(f"{name} is not a readable picture ({listed}): {error}") from error
-    if width * height > MAX_PIXELS or min(width, height) < SMALLEST_SIDE:
-        allowed = f"{SMALLEST_SIDE} pixels a side to {MAX_PIXELS} pixels"
-        raise ValueError(f"{name} is {width}x{height}; a picture has {allowed}")
-    return Shot(Frame(_decoded(data, name)), name, data)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        path.write_bytes(data)
+        try:
+            height, width = image_size(path)
+            if min(height, width) < SMALLEST_SIDE:
+                raise ValueError(f"{path} is {width}x{height}; a picture has {SMALLEST_SIDE} pixels a side")
+            frame, upright = Frame(read_image(path)), orientation_of(path) == 1
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(path), name)) from error
+    # Masks and clicks are of the upright picture: a file that has to be turned is written anew.
+    return Shot(frame, name, data if upright and _ending(data) else b"")
 
 
 def keep(root: Path, shot: Shot, taken: Callable[[str], bool]) -> AddPicture:
@@ -60,7 +63,7 @@ def keep(root: Path, shot: Shot, taken: Callable[[str], bool]) -> AddPicture:
     stem = UNSAFE.sub("_", Path(shot.name).stem).strip("_")[:48]
     name = _free(root, stem, taken)
     frame, size = shot.frame, (int(shot.frame.image.shape[0]), int(shot.frame.image.shape[1]))
-    file = f"images/{name}{_ending(shot.data)}"
+    file = f"images/{name}{_ending(shot.data) if shot.data else '.jpg'}"
     with atomic_path(root / file) as temporary:
         if shot.data:
             temporary.write_bytes(shot.data)
@@ -104,24 +107,10 @@ def files_of(folder: Path) -> list[Path]:
     raise FileNotFoundError(f"no pictures ({' '.join(sorted(suffixes))}) in {folder} or its images/")
 
 
-def _decoded(data: bytes, name: str) -> UInt8[Tensor, "height width 3"]:
-    """Decode by the reader that every other part of the package uses, so that pixels mean the same."""
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
-        path.write_bytes(data)
-        try:
-            image_size(path)
-            return read_image(path)
-        except ValueError as error:
-            raise ValueError(str(error).replace(str(path), name)) from error
-
-
 def _ending(data: bytes) -> str:
-    if not data:
-        return ".jpg"
+    """Return the file ending of a format that is kept as it is; empty for any other."""
     with Image.open(io.BytesIO(data)) as image:
-        return ENDINGS[str(image.format)]
+        return ENDINGS.get(str(image.format), "")
 
 
 def _free(root: Path, stem: str, taken: Callable[[str], bool]) -> str:

@@ -159,7 +159,11 @@ class Proposer:
         return mask if finer is None or not finer.any() else finer
 
     def _kept(self, picture: Taken, mask: Tensor | None) -> str:
-        return "" if mask is None else keep_mask(self.session, picture.name, mask)
+        return (
+            ""
+            if mask is None or not mask.any() or mask.all()
+            else keep_mask(self.session, picture.name, mask)
+        )
 
 
 def keep_mask(session: Session, name: str, mask: Bool[Tensor, "height width"]) -> str:

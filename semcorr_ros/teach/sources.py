@@ -12,9 +12,9 @@ import cv2
 import torch
 
 from semcorr_ros.artifacts import DepthMap, Frame
-from semcorr_ros.camera_file import read_camera
 from semcorr_ros.datasets._listed import first_file
-from semcorr_ros.depth import _files
+from semcorr_ros.files import depth as depth_files
+from semcorr_ros.files.camera import read_camera
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.teach.pictures import Shot, files_of, read_shot
 
@@ -141,10 +141,10 @@ def _beside(path: Path, frame: Frame) -> Frame:
     """Add the depth and the camera that lie beside a picture, in its folder or the one above."""
     size = (int(frame.image.shape[0]), int(frame.image.shape[1]))
     for root in (path.parent, path.parent.parent):
-        depth = first_file(root / "depth", path.stem, (".png", ".npy"))
+        depth = first_file(root / "depth", path.stem, depth_files.SUFFIXES)
         camera = first_file(root / "cameras", path.stem, (".json",))
         if depth is not None and frame.depth is None:
-            values = _files.to_size(_files.read(depth), size, depth)
+            values = depth_files.read_depth(depth, size, image=path)
             frame = replace(frame, depth=DepthMap(values, metric=True))
         if camera is not None and frame.camera is None:
             frame = replace(frame, camera=read_camera(camera, size))

@@ -141,8 +141,8 @@ class Teacher:
             scene = self.library.scene(picture)
             before = self.library.mask(picture)
             mask = corrected(scene.frame.image, before, clicks)
-            if not mask.any():
-                raise ValueError("nothing is left of the outline: click on the object")
+            if not mask.any() or mask.all():
+                raise ValueError("the outline is empty or everything: click on the object, and beside it")
             file = keep_mask(self.session, name, mask)
             self.session.do(Outline(name, file))
             return {"mask": file}

@@ -22,8 +22,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from semcorr_ros.config import from_dict
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.refusal import Refusal
-from semcorr_ros.storage import read_image
 from semcorr_ros.teach import exchange
 from semcorr_ros.teach.access import HEADERS, Guard
 from semcorr_ros.teach.actions import read

@@ -197,7 +197,7 @@ def test_nobody_else_has_it_open_and_nothing_leads_out_of_it(project):
 
 @pytest.mark.parametrize("data", [b"GIF89a", b""])
 def test_a_broken_picture_is_named(data):
-    with pytest.raises(ValueError, match=r"a\.jpg is not a readable picture"):
+    with pytest.raises(ValueError, match=r"a\.jpg is not a readable"):
         read_shot(data, "a.jpg")
 
 
