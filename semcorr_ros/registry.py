@@ -31,6 +31,8 @@ EXTRAS = {
     "diffusers": "foundation",
     "huggingface_hub": "foundation",
     "rosbags": "bags",
+    "starlette": "teach",
+    "uvicorn": "teach",
     "ray": "ray",
 }
 

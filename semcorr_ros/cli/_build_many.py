@@ -24,8 +24,10 @@ def build_all(options: BuildClassOptions, build: Build) -> int:
 
     A category that fails is named with its reason, and the others are built all the same.
     """
-    if options.output.json or options.output.picture:
-        raise ValueError("--json and --picture are of one category; reports lie beside the class files")
+    if options.output.json or options.output.picture or options.output.progress:
+        raise ValueError(
+            "--json, --picture and --progress are of one category; reports lie beside the class files"
+        )
     folder = options.output.class_dir
     assert folder is not None
     crew = crew_from(options.workers, options.sources.compute, folder)

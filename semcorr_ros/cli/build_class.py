@@ -25,7 +25,7 @@ from semcorr_ros.cli._build_providers import (
 )
 from semcorr_ros.cli._options.build_class import BuildClassOptions
 from semcorr_ros.cli._origins import origins
-from semcorr_ros.cli._progress import counted
+from semcorr_ros.cli._progress import counted, told_to
 from semcorr_ros.datasets import Dataset
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.methods.semalign3d.artifacts import ClassRepresentation
@@ -69,7 +69,7 @@ def _build_one(options: BuildClassOptions, output: Path) -> int:
         prepared = prepare_depth(providers, images, info, generator)
         providers = dataclasses.replace(providers, depth=prepared.depth)
         samples = [_lazy(image, info, providers, config) for image in images]
-        model, report = build(info, samples, config, generator, _advance(bar, task))
+        model, report = build(info, samples, config, generator, _advance(bar, task, options.output.progress))
         bar.update(task, completed=100, description="done")
     cameras_are_known = all(image.camera is not None for image in images)
     model = with_size(_with_provenance(model, options, origins(sources, named), cameras_are_known), size)
@@ -169,8 +169,14 @@ def _with_provenance(
     return dataclasses.replace(model, provenance=model.provenance | origin)
 
 
-def _advance(bar: Progress, task: object) -> Callable[[str, float], None]:
-    return lambda stage, done: bar.update(task, completed=100 * done, description=stage)  # type: ignore[arg-type]
+def _advance(bar: Progress, task: object, file: Path | None) -> Callable[[str, float], None]:
+    tell = told_to(file)
+
+    def advance(stage: str, done: float) -> None:
+        bar.update(task, completed=100 * done, description=stage)  # type: ignore[arg-type]
+        tell(stage, done)
+
+    return advance
 
 
 def _print_summary(model: ClassRepresentation, report: dict[str, Any], output: Path) -> None:

@@ -17,11 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from semcorr_ros import backbones
 from semcorr_ros.bags import replay
+from semcorr_ros.cli._needs import needing
 from semcorr_ros.cli._options.replay import ReplayOptions
 from semcorr_ros.cli._providers import device_from, live_from
 from semcorr_ros.finder import Finder
 from semcorr_ros.methods import Quality
-from semcorr_ros.registry import EXTRAS
 from semcorr_ros.sensing.reading import reading_for
 from semcorr_ros.sensing.regions import aliases_from
 from semcorr_ros.serving.class_bank import ClassBank
@@ -116,12 +116,5 @@ def _report(player: replay.Replay, topics: dict[str, str], looked: int) -> None:
 
 
 def _needs_bags(module: str) -> ModuleType:
-    try:
+    with needing("bags", "reading bags"):
         return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
-            raise
-        raise ImportError(
-            f"bags need the package {package!r}: pip install 'semcorr_ros[{EXTRAS[package]}]'"
-        ) from error

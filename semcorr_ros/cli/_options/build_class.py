@@ -38,6 +38,9 @@ class ClassOutputOptions:
     class_dir: Path | None = option(None, "of the files of --all-categories", metavar="DIR")
     json: Path | None = option(None, "report (default: beside --output)", metavar="FILE")
     picture: Path | None = option(None, "picture (default: beside --output)", metavar="PNG")
+    progress: Path | None = option(
+        None, 'while it runs, {"stage", "share"} of what is done, for a program that waits', metavar="FILE"
+    )
 
 
 @dataclass(frozen=True)
