@@ -84,14 +84,22 @@ def load_aggregation(path: Path) -> AggregationNetwork:
     """
     state = _read(path)
     try:
+        return network_of(state)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a GeoAware-SC adapter: {error}") from error
+
+
+def network_of(state: dict[str, Tensor]) -> AggregationNetwork:
+    """Fill a network with its parameters; its sizes follow from their shapes. Raises ValueError."""
+    try:
         weights = [state[f"bottleneck_layers.{i}.0.conv1.weight"] for i in range(_blocks(state))]
         width = len(state["bottleneck_layers.0.0.conv3.weight"])
         with torch.device("meta"):  # no random numbers for weights that are replaced
             network = AggregationNetwork([w.shape[1] for w in weights], width, len(weights[0]))
         scales = {name: torch.tensor(value) for name, value in SCALES.items()}
         network.load_state_dict(scales | state, assign=True)
-    except (KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} is not a GeoAware-SC adapter: {error}") from error
+    except (KeyError, IndexError, RuntimeError) as error:
+        raise ValueError(str(error)) from error
     return network.eval().requires_grad_(False)
 
 
