@@ -76,6 +76,22 @@ def read_tensors(path: str | Path, device: str = "cpu") -> tuple[dict[str, Tenso
         raise ValueError(f"{path} is not a semcorr_ros artefact or is damaged: {error}") from error
 
 
+def read_torch(path: str | Path) -> Any:
+    """Read a file of torch.save to the CPU, without executing anything in it.
+
+    Raises FileNotFoundError, or ValueError for one that is damaged or holds more than tensors and the like.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        said = str(error).partition("\n")[0]
+        reason = f"{type(error).__name__}: {said}"
+        raise ValueError(f"{path} is not a tensor file that is safe to load ({reason})") from error
+
+
 def read_header(path: str | Path) -> Any:
     """Read the header of such a file without its tensors. Raises as `read_tensors`."""
     path = Path(path)

@@ -1,1 +1,1 @@
-"""What each filter of pseudo-labels is worth against rendered truth, and an adapter trained on them. See __main__."""
+"""Pseudo-labels against rendered truth, filter by filter, and adapters trained on them. See __main__."""

@@ -1,7 +1,7 @@
-"""What the renderer knows of its pictures: the true mesh and pose, and where a place belongs on another object.
+"""What the renderer knows of its pictures: the true mesh and pose, and where a place belongs elsewhere.
 
-A place belongs to the part of the same name (the nearest of several, such as wheels, in shares of the object's
-box), at the same place in that part's box.
+A place belongs to the part of the same name (the nearest of several, such as wheels, in shares of the box of
+the object), at the same place in that part's box.
 """
 
 from __future__ import annotations

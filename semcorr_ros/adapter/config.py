@@ -48,6 +48,10 @@ class Material:
     matches: Sequence[Matches]
     held_out: Sequence[Matches]  # nothing is learned from these
 
+    def __post_init__(self) -> None:
+        if not all(len(one) for one in (*self.matches, *self.held_out)):
+            raise ValueError("a pair without a match has nothing to teach")
+
     @cached_property
     def by_category(self) -> list[tuple[list[Matches], list[Matches]]]:
         """Pairs, and pictures with their own mirror images, of each category that has pairs."""

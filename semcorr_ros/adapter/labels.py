@@ -105,23 +105,27 @@ def read_labels(path: str | Path) -> Labels:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
-def find_labels(path: str | Path, categories: Sequence[str] = ()) -> Labels:
-    """Read a file of pseudo-labels, or all of a work folder (<category>/pseudo_labels/labels.safetensors).
+def find_labels(path: str | Path) -> Labels:
+    """Read a file of pseudo-labels, or all of a work folder (IN_WORK_FOLDER).
 
-    categories: only these. Raises FileNotFoundError where there is none, ValueError for a damaged file.
+    Raises FileNotFoundError where there is none, ValueError for a damaged file.
     """
     path = Path(path)
     files = [path] if path.is_file() else sorted(path.glob(IN_WORK_FOLDER))
     if not files:
         raise FileNotFoundError(f"{path} is no file of pseudo-labels, and holds no {IN_WORK_FOLDER}")
-    found = merged(read_labels(one) for one in files)
-    unknown = sorted(set(categories) - set(found.categories))
+    return merged(read_labels(one) for one in files)
+
+
+def only_categories(labels: Labels, categories: Sequence[str]) -> Labels:
+    """Keep the matches of some categories; without any, all. Raises ValueError for one that is not there."""
+    unknown = sorted(set(categories) - set(labels.categories))
     if unknown:
-        raise ValueError(f"{path} has no labels of {unknown[0]!r}; it has {', '.join(found.categories)}")
+        raise ValueError(f"the labels are not of {unknown[0]!r}, but of {', '.join(labels.categories)}")
     if not categories:
-        return found
-    kept = tuple(one for one in found.matches if found.pictures[one.source].category in categories)
-    return Labels(found.pictures, kept, found.provenance)
+        return labels
+    kept = tuple(one for one in labels.matches if labels.pictures[one.source].category in categories)
+    return replace(labels, matches=kept)
 
 
 def merged(found: Iterable[Labels]) -> Labels:

@@ -72,7 +72,7 @@ def draw_pairs(material: Material, config: TrainConfig, step: int) -> list[Draw]
 
 def held_out_pair(matches: Matches, points: int) -> Draw:
     """Look at objects alone, the same points every time: spread over all of the pair's."""
-    every = -(-len(matches) // points)
+    every = max(1, -(-len(matches) // points))
     thinned = replace(
         matches, source_points=matches.source_points[::every], target_points=matches.target_points[::every]
     )

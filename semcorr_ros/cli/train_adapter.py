@@ -12,9 +12,10 @@ import torch
 from rich.progress import Progress
 
 from semcorr_ros.adapter.config import Material, TrainConfig
+from semcorr_ros.adapter.diy_sc import read_diy_sc
 from semcorr_ros.adapter.gathering import material_of, samples_of
 from semcorr_ros.adapter.keypoint_labels import keypoint_labels
-from semcorr_ros.adapter.labels import Labels, find_labels, merged
+from semcorr_ros.adapter.labels import Labels, find_labels, merged, only_categories
 from semcorr_ros.adapter.maps import MapConfig, encode, read_map
 from semcorr_ros.adapter.trainer import best_step, chosen, train
 from semcorr_ros.backbones import MADE_BY, OPTIONS, Origin, kept_options
@@ -68,7 +69,9 @@ def run(options: TrainAdapterOptions) -> int:
         trained = _train(options, found.material, head, bar)
     provenance = labels.provenance | {"seed": str(options.schedule.seed), MADE_BY: "train_adapter"}
     provenance = {key: value for key, value in provenance.items() if key not in ("root", "backbone")}
-    provenance |= origins(sources, named) | kept_options(sources.features.backbone_options)
+    provenance |= origins(sources, named) | kept_options(
+        sources.features.backbone_options, sources.features.weights
+    )
     write_adapter(options.output.output, Adapter(chosen(trained), named.features.backbone, provenance))
     report = _report(options, found, head, trained) | {"backbone": named.features.backbone}
     report |= {"dataset_problems": dataset.problems(), "seconds": round(time.monotonic() - started, 1)}
@@ -98,7 +101,10 @@ def _labels(options: TrainAdapterOptions) -> tuple[Labels, Dataset]:
         assert given.root is not None
         dataset = data.dataset_from(DatasetOptions(given.root, given.dataset or "spair71k"))
         return _keypoints(options, dataset), dataset
-    labels = find_labels(given.labels, given.category)
+    if given.labels.suffix == ".pt":
+        labels = only_categories(read_diy_sc(given.labels), given.category)
+    else:
+        labels = only_categories(find_labels(given.labels), given.category)
     root = given.root or Path(labels.provenance.get("root", ""))
     if given.root is None and "root" not in labels.provenance:
         raise ValueError(f"{given.labels} does not say of which data set it is: give --root")

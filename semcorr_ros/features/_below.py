@@ -20,7 +20,8 @@ def check_below(backbone: str) -> None:
 def backbone_below(
     path: Path, backbone: str, provenance: dict[str, str], common: dict[str, Any]
 ) -> FeatureExtractor:
-    """Build the backbone that the file at `path` was trained on. common: device and precision.
+    """Build the backbone that the file at `path` was trained on, with weights that lie beside it if it had
+    its own. common: device and precision.
 
     Raises ValueError naming the file where there is no such backbone, or where its weights are others.
     """
@@ -30,11 +31,15 @@ def backbone_below(
     plugin = FEATURES.load(name)
     if plugin.needs_files:
         raise ValueError(f"{path} was trained on features of files ({backbone}), they encode no pictures")
-    options = shlex.split(provenance.get("backbone_options", ""))
-    found = plugin.make(plugin.parse(options, "backbone option"), common)
+    given = plugin.parse(shlex.split(provenance.get("backbone_options", "")), "backbone option")
+    name = provenance.get("backbone_weights", "")
+    if name and plugin.has_setting("weights") and (path.parent / Path(name).name).exists():
+        given["weights"] = str(path.parent / Path(name).name)
+    found = plugin.make(given, common)
     if found.backbone != backbone:
         raise ValueError(
             f"{path} was trained on backbone {backbone!r}, and the one of that name here is "
             f"{found.backbone!r}: same network, other weights"
+            + (f"; put {name} beside that file" if name else "")
         )
     return found

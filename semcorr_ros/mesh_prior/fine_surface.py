@@ -18,12 +18,10 @@ _SAME = 1e-6  # diagonals
 
 @dataclass(frozen=True)
 class Surface:
-    """Vertices and faces, and what each vertex is made of."""
+    """Vertices and faces that lengths are measured on."""
 
     vertices: Float[np.ndarray, "V 3"]  # object frame of the mesh
     faces: Int[np.ndarray, "F 3"]
-    # Rows sum to 1: values at the mesh's own vertices, such as descriptors, become values here.
-    weights: sparse.csr_matrix  # (V, vertices of the mesh)
 
     @property
     def diagonal(self) -> float:
@@ -31,10 +29,11 @@ class Surface:
         return float(np.linalg.norm(np.ptp(self.vertices, axis=0)))
 
 
-def surface_of(mesh: PosedMesh, longest: float = LONGEST) -> Surface:
+def surface_of(mesh: PosedMesh, longest: float = LONGEST) -> tuple[Surface, sparse.csr_matrix]:
     """Weld the vertices of a mesh and split its edges until none is longer than `longest` diagonals.
 
-    Raises ValueError for a mesh without area.
+    Also returns (V, vertices of the mesh) weights: values at the mesh's own vertices, such as descriptors,
+    become values of the surface's. Raises ValueError for a mesh without area.
     """
     vertices, faces = mesh.vertices.double().numpy(), mesh.faces.numpy()
     diagonal = float(np.linalg.norm(np.ptp(vertices[faces.ravel()], axis=0)))
@@ -49,7 +48,7 @@ def surface_of(mesh: PosedMesh, longest: float = LONGEST) -> Surface:
             break
         faces, middles = split
         vertices, weights = middles @ vertices, sparse.csr_matrix(middles @ weights)
-    return Surface(vertices, faces, weights)
+    return Surface(vertices, faces), weights
 
 
 def edges_of(faces: Int[np.ndarray, "F 3"]) -> tuple[Int[np.ndarray, "E 2"], Int[np.ndarray, "F 3"]]:

@@ -33,7 +33,7 @@ class Geodesics:
         if engine not in ENGINES:
             raise ValueError(f"geodesics are measured by one of {', '.join(ENGINES)}, not {engine!r}")
         self._surface, self._limit, self._engine = surface, limit, engine
-        self._known: dict[int, Float[np.ndarray, "V"]] = {}
+        self._known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # vertices within the limit, how far
 
     def between(
         self, sources: Int[np.ndarray, "pair"], targets: Int[np.ndarray, "pair"]
@@ -46,20 +46,28 @@ class Geodesics:
         missing = np.array([one for one in wanted.tolist() if one not in self._known], np.int64)
         if len(missing):
             rows = self._heat(missing) if self._engine == HEAT else self._along_edges(missing)
-            self._known |= dict(zip(missing.tolist(), rows.astype(np.float32), strict=True))
-        rows = np.array(
-            [self._known[source][target] for source, target in zip(sources, targets, strict=True)]
-        )
-        found = rows.reshape(-1) / self._surface.diagonal
-        return np.where(found <= self._limit, found, np.inf)
+            for source, row in zip(missing.tolist(), rows / self._surface.diagonal, strict=True):
+                near = np.flatnonzero(row <= self._limit)
+                self._known[source] = near, row[near].astype(np.float32)
+        found = np.full(len(sources), np.inf)
+        for source in wanted.tolist():
+            near, length = self._known[source]
+            own = np.flatnonzero(sources == source)
+            at = np.searchsorted(near, targets[own]).clip(max=len(near) - 1)
+            hit = near[at] == targets[own]
+            found[own[hit]] = length[at[hit]]
+        return found
 
     def _heat(self, sources: Int[np.ndarray, "source"]) -> Float[np.ndarray, "source V"]:
         return np.array([self._solver.compute_distance(int(one)) for one in sources])
 
     @cached_property
     def _solver(self) -> Any:
-        import potpourri3d  # of the extra `mesh_prior`, which `graph` does without
-
+        try:
+            import potpourri3d  # `graph` does without
+        except ImportError as error:
+            extra = "pip install 'semcorr_ros[mesh_prior]'"
+            raise ImportError(f"geodesics {HEAT!r} need the package 'potpourri3d': {extra}") from error
         pieces, _ = components(len(self._surface.vertices), edges_of(self._surface.faces)[0])
         if pieces > 1:
             raise ValueError(f"the mesh has {pieces} pieces, the heat method needs one: use {GRAPH!r}")

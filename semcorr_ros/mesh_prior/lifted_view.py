@@ -29,6 +29,7 @@ class View:
     ]  # of the mesh, unit length; of the nearest cell where none is seen
     vertex: Int[Tensor, "cell"]  # of the surface, below the cell; -1: the mesh is not seen there
     side: float  # longer side of the object's box, pixels
+    spheres: Float[Tensor, "cell 3"] | None = None  # of a spherical map, where its filter is wanted
 
     @property
     def seen(self) -> Bool[Tensor, "cell"]:

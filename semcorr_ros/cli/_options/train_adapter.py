@@ -17,7 +17,8 @@ class LabelOptions:
 
     labels: Path | None = option(
         None,
-        "pseudo-labels: a file, or a work folder of mesh_prior; without, keypoints of the data set",
+        "pseudo-labels: a file (also <category>_anns.pt of DIY-SC), or a work folder of mesh_prior; without, "
+        "keypoints of the data set",
         metavar="PATH",
     )
     root: Path | None = option(None, "folder of the data set (default: that of the labels)", metavar="DIR")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
+from scipy import sparse
 
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
 from semcorr_ros.mesh_prior.fine_surface import Surface
@@ -20,8 +21,12 @@ class Describe(Protocol):
 
     kind: str  # what files are told apart by: the name and all settings that matter
 
-    def __call__(self, mesh: PosedMesh, surface: Surface) -> Float[np.ndarray, "V channel"]:
-        """Describe every vertex of the surface by a vector of unit length, float32. surface: of this mesh.
+    def __call__(
+        self, mesh: PosedMesh, surface: Surface, weights: sparse.csr_matrix
+    ) -> Float[np.ndarray, "V channel"]:
+        """Describe every vertex of the surface of a mesh by a vector of unit length, float32.
+
+        surface, weights: of `surface_of`.
 
         Raises FileNotFoundError or ValueError naming the file or mesh.
         """

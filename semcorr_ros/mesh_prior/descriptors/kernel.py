@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import robust_laplacian
 from jaxtyping import Float
+from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
@@ -48,7 +50,9 @@ class KernelDescriptor:
         self._settings = settings
         self.kind = f"kernel {settings}"
 
-    def __call__(self, mesh: PosedMesh, surface: Surface) -> Float[np.ndarray, "V channel"]:
+    def __call__(
+        self, mesh: PosedMesh, surface: Surface, weights: sparse.csr_matrix
+    ) -> Float[np.ndarray, "V channel"]:
         """Describe every vertex."""
         share, place = self._settings.signature, _placed(surface.vertices, self._settings.symmetric)
         if share == 0:
@@ -69,8 +73,6 @@ def wave_kernel_signature(
     surface: Surface, eigenfunctions: int, energies: int
 ) -> Float[np.ndarray, "V energy"]:
     """Compute unit signatures, less their mean over the surface (which all places share)."""
-    import robust_laplacian  # of the extra `mesh_prior`
-
     laplacian, mass = robust_laplacian.mesh_laplacian(surface.vertices, surface.faces)
     count = min(eigenfunctions, len(surface.vertices) - 2)
     start = np.ones(len(surface.vertices))  # not a random one

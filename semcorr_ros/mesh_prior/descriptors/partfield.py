@@ -35,7 +35,9 @@ class PartFieldDescriptor:
             raise FileNotFoundError(f"no folder {self._folder}; partfield_inference.py writes its .npy files")
         self.kind = "partfield"
 
-    def __call__(self, mesh: PosedMesh, surface: Surface) -> Float[np.ndarray, "V channel"]:
+    def __call__(
+        self, mesh: PosedMesh, surface: Surface, weights: sparse.csr_matrix
+    ) -> Float[np.ndarray, "V channel"]:
         """Read the features of a mesh and bring them to the surface's vertices."""
         path = self._path(mesh)
         try:
@@ -46,7 +48,7 @@ class PartFieldDescriptor:
             raise ValueError(
                 f"{path}: expected finite floats (rows, channels), got {values.dtype} {values.shape}"
             )
-        return unit(surface.weights @ _per_vertex(values.astype(np.float64), mesh, path))
+        return unit(weights @ _per_vertex(values.astype(np.float64), mesh, path))
 
     def _path(self, mesh: PosedMesh) -> Path:
         names = (f"{mesh.name}.npy", f"part_feat_{mesh.name}_0_batch.npy")
