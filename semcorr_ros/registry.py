@@ -28,6 +28,7 @@ EXTRAS = {
     "trimesh": "synthetic",
     "embreex": "synthetic",
     "transformers": "foundation",
+    "robust_laplacian": "mesh_prior",
     "diffusers": "foundation",
     "huggingface_hub": "foundation",
     "rosbags": "bags",

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import UInt8
 from PIL import Image
 from safetensors import SafetensorError, safe_open
@@ -74,6 +75,22 @@ def read_tensors(path: str | Path, device: str = "cpu") -> tuple[dict[str, Tenso
             return {key: file.get_tensor(key) for key in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a semcorr_ros artefact or is damaged: {error}") from error
+
+
+def read_torch(path: str | Path) -> Any:
+    """Read a file of torch.save to the CPU, without executing anything in it.
+
+    Raises FileNotFoundError, or ValueError for one that is damaged or holds more than tensors and the like.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        said = str(error).partition("\n")[0]
+        reason = f"{type(error).__name__}: {said}"
+        raise ValueError(f"{path} is not a tensor file that is safe to load ({reason})") from error
 
 
 def read_header(path: str | Path) -> Any:

@@ -9,8 +9,9 @@ import torch
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, FeatureMap
+from semcorr_ros.encoded_pictures import digest
 from semcorr_ros.features._sphere_mapper import to_tokens
-from semcorr_ros.methods.spherical.training.views import Picture, ViewConfig, _digest, _write_object
+from semcorr_ros.methods.spherical.training.views import Picture, ViewConfig, _write_object
 from semcorr_ros.storage import write_tensors
 
 CELLS = 20
@@ -51,4 +52,4 @@ def picture(folder: Path, azimuth: float, how: ViewConfig, category: int = 0) ->
     x = 50 + 50 * POINTS @ torch.tensor([-s, c, 0.0]) - 0.5
     points = torch.stack([x, torch.full_like(x, 49.5)], -1)
     sample = AnnotatedImage(name, "ball", Path(), (100, 100), points, facing > 0.3, (0.0, 0.0, 99.0, 99.0))
-    return Picture(sample, category, path, _digest(path), (c, s, 0.0), mirrors=True)
+    return Picture(sample, category, path, digest(path), (c, s, 0.0), mirrors=True)

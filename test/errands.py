@@ -20,3 +20,10 @@ def where_am_i(path):
     import ray
 
     return str(Path(path).resolve()), ray.get_runtime_context().get_node_id()
+
+
+def put(folder: Path, name: str) -> None:
+    """Write a file that holds its name."""
+    if name == "bad":
+        raise ValueError("it is bad")
+    (folder / name).write_text(name)

@@ -16,8 +16,9 @@ from semcorr_ros.backbones import name_of
 from semcorr_ros.cli import _providers as data
 from semcorr_ros.cli._options.train_sphere import TrainSphereOptions
 from semcorr_ros.datasets import Dataset
+from semcorr_ros.encoded_pictures import Skipped
 from semcorr_ros.methods.spherical.training import viewpoints
-from semcorr_ros.methods.spherical.training.views import Picture, Skipped, ViewConfig, encode
+from semcorr_ros.methods.spherical.training.views import Picture, ViewConfig, encode
 from semcorr_ros.observations import Providers
 
 LEAST = 2  # pictures of a category: of one alone there is nothing to compare

@@ -6,7 +6,6 @@ Written from the architecture's description; names and shapes of parameters are 
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from semcorr_ros.storage import read_torch
 
 GROUPS = 32  # of every group norm
 # Only training reads these: a file without them is complete.
@@ -84,14 +85,22 @@ def load_aggregation(path: Path) -> AggregationNetwork:
     """
     state = _read(path)
     try:
+        return network_of(state)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a GeoAware-SC adapter: {error}") from error
+
+
+def network_of(state: dict[str, Tensor]) -> AggregationNetwork:
+    """Fill a network with its parameters; its sizes follow from their shapes. Raises ValueError."""
+    try:
         weights = [state[f"bottleneck_layers.{i}.0.conv1.weight"] for i in range(_blocks(state))]
         width = len(state["bottleneck_layers.0.0.conv3.weight"])
         with torch.device("meta"):  # no random numbers for weights that are replaced
             network = AggregationNetwork([w.shape[1] for w in weights], width, len(weights[0]))
         scales = {name: torch.tensor(value) for name, value in SCALES.items()}
         network.load_state_dict(scales | state, assign=True)
-    except (KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} is not a GeoAware-SC adapter: {error}") from error
+    except (KeyError, IndexError, RuntimeError) as error:
+        raise ValueError(str(error)) from error
     return network.eval().requires_grad_(False)
 
 
@@ -104,9 +113,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        safe = path.suffix == ".safetensors"
-        state = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        state = load_file(path) if path.suffix == ".safetensors" else read_torch(path)
+    except SafetensorError as error:
         raise ValueError(f"{path} is not a tensor file that is safe to load: {error}") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} is not a GeoAware-SC adapter: it is no table of tensors")

@@ -7,7 +7,6 @@ unlike those of transformers, mostly left from right.
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.features._canvas import lay_out, normalized
 from semcorr_ros.features._efficientnet_network import STRIDE, EfficientNetLite
 from semcorr_ros.geometry.letterbox import Placement
+from semcorr_ros.storage import read_torch
 from semcorr_ros.weights.fingerprint import fingerprint
 
 SIZES = (0, 2)
@@ -116,9 +116,8 @@ def _at_cells(
 
 def _load(path: Path, size: int) -> EfficientNetLite:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return EfficientNetLite(state, size)
-    except (RuntimeError, EOFError, ValueError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        return EfficientNetLite(read_torch(path), size)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} cannot be read as PyTorch weights: {error}") from error
     except KeyError as error:
         raise ValueError(f"{path} lacks {error} of EfficientNet-Lite{size}") from error

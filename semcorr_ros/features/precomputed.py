@@ -13,7 +13,6 @@ Features are comparable when `backbone` is equal: "precomputed:<C>", or the stri
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from torch.nn.functional import interpolate, normalize
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.geometry import letterbox
-from semcorr_ros.storage import read_json
+from semcorr_ros.storage import read_json, read_torch
 
 DIFFUSION_LAYERS = ("s3", "s4", "s5")
 
@@ -143,10 +142,7 @@ def _read_npz(path: Path) -> Float[Tensor, "height width channel"]:
 
 def _read_half(path: Path) -> Float[Tensor, "row column channel"]:
     """Read the DINO map or the joined diffusion maps, each cell of unit length."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{path} is not a tensor file that is safe to load: {error}") from error
+    content = read_torch(path)
     if isinstance(content, dict):
         missing = [name for name in DIFFUSION_LAYERS if name not in content]
         if missing:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn.functional import normalize
 
 from semcorr_ros.artifacts import FeatureMap
-from semcorr_ros.features import FEATURES, Backbone, FeatureExtractor, ImageRef
+from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
+from semcorr_ros.features._below import backbone_below
 from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere, read_mapper
 from semcorr_ros.storage import read_tensors
 
@@ -47,10 +46,11 @@ def build(config: SphericalSettings) -> SphericalExtractor:
         raise ValueError(f"{path} is no file of train_sphere, which --backbone spherical needs")
     try:
         mapper = read_mapper(tensors, header["head"], config.device)
-        backbone, options = str(header["backbone"]), header["provenance"].get("backbone_options", "")
+        backbone, provenance = str(header["backbone"]), dict(header["provenance"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its header or tensors lack or garble {error}") from error
-    base = _base(path, backbone, shlex.split(options), config)
+    common = {"device": config.device, "precision": config.precision}
+    base = backbone_below(path, backbone, provenance, common)
     digits = hashlib.sha256(path.read_bytes() + f" {config.alpha}".encode()).hexdigest()[:12]
     return SphericalExtractor(base, mapper, config.alpha, f"spherical:{digits}")
 
@@ -79,20 +79,3 @@ class SphericalExtractor(FeatureExtractor):
         parts = math.sqrt(1 - self._alpha) * features.values, math.sqrt(self._alpha) * spheres
         values = normalize(torch.cat(parts, -1), dim=-1)
         return replace(features, values=values, backbone=self.backbone, lengths=None)
-
-
-def _base(path: Path, backbone: str, options: list[str], config: SphericalSettings) -> FeatureExtractor:
-    name = backbone.partition(":")[0]
-    if name == METHOD or name not in FEATURES.names():
-        raise ValueError(f"{path} was trained on backbone {backbone!r}, which is none that can be mapped")
-    plugin = FEATURES.load(name)
-    if plugin.needs_files:
-        raise ValueError(f"{path} was trained on features of files ({backbone}), they encode no pictures")
-    common: dict[str, Any] = {"device": config.device, "precision": config.precision}
-    found = plugin.make(plugin.parse(options, "backbone option"), common)
-    if found.backbone != backbone:
-        raise ValueError(
-            f"{path} was trained on backbone {backbone!r}, and the one of that name here is "
-            f"{found.backbone!r}: same network, other weights"
-        )
-    return found

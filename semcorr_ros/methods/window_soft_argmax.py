@@ -12,7 +12,7 @@ from semcorr_ros.geometry import grid
 from semcorr_ros.methods._features import cosine_similarity, method
 
 WINDOW = 5  # cells to each side of the best one; the authors' choice for features without an adapter
-ADAPTED = {"geoaware": 7}  # and for features with one, by backbone
+ADAPTED = {"geoaware": 7, "adapter": 7}  # and for features with one, by backbone
 TEMPERATURE = 0.02
 
 

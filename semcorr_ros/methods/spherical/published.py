@@ -11,6 +11,7 @@ from torch import Tensor
 from semcorr_ros.features._sphere_mapper import HEAD, PREFIX, SphereMapper
 from semcorr_ros.methods.spherical.config import published
 from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
+from semcorr_ros.storage import read_torch
 
 PROTOTYPES = "prototypes."
 WIDEST = 4096  # of a mapper: half the channels of the largest backbones
@@ -26,11 +27,7 @@ def read_published(path: str | Path) -> tuple[SphereMapper, SpherePrototypes | N
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can raise nearly anything
-        raise ValueError(f"{path} is no checkpoint of plain tensors ({type(error).__name__})") from error
-    state = _tensors(path, found)
+    state = _tensors(path, read_torch(path))
     if FIRST not in state or state[FIRST].ndim != 2 or not HEAD <= state[FIRST].shape[0] <= WIDEST:
         raise ValueError(f"{path} is no checkpoint of Spherical Maps: {FIRST} is missing or of another size")
     if state[FIRST].shape[1] != 2 * state[FIRST].shape[0]:

@@ -15,14 +15,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from semcorr_ros.checkpoint import Run, restore, save, uninterrupted
 from semcorr_ros.features._sphere_mapper import HeadConfig, SphereMapper, as_input
 from semcorr_ros.methods.spherical import losses
 from semcorr_ros.methods.spherical.prototypes import SpherePrototypes
-from semcorr_ros.methods.spherical.training.checkpoint import Run, restore, save, uninterrupted
 from semcorr_ros.methods.spherical.training.views import Picture, read_crop
 
 LONGEST_STEP = 1.0  # length of a gradient: at twice the published rate a few would throw it off
 TOGETHER = 2  # categories in a batch: viewpoints are compared in pairs, and those within one say more
+# Of these the loss has no gradient (SharedAttention).
+UNMOVED = ("attn.q.weight", "attn.k.weight", "norm1.weight", "norm1.bias")
 PER_PICTURE = 32  # patches that are reconstructed; neighbours are nearly the same
 
 
@@ -157,7 +159,7 @@ def _start(pictures: Sequence[Picture], head: HeadConfig, config: TrainConfig, d
             "prototypes": SpherePrototypes(head.channels, categories),
         }
         networks = nn.ModuleDict(parts).to(device)
-    return Run(networks, torch.optim.Adam(networks.parameters(), config.lr))
+    return Run(networks, torch.optim.Adam(networks.parameters(), config.lr), unmoved=UNMOVED)
 
 
 def _one_step(run: Run, batch: Batch, config: TrainConfig) -> dict[str, float]:

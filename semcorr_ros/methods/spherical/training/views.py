@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap
+from semcorr_ros.crops import random_window, whole
+from semcorr_ros.encoded_pictures import (
+    FAILURES,
+    CannotWriteError,
+    Skipped,
+    can_be_kept,
+    digest,
+    draws,
+    key,
+    write,
+)
 from semcorr_ros.features._sphere_mapper import to_tokens
 from semcorr_ros.geometry import grid
-from semcorr_ros.methods.spherical.training.windows import random_window, whole
 from semcorr_ros.observations import Providers, look, scene_of_sample
-from semcorr_ros.storage import read_tensors, write_tensors
+from semcorr_ros.storage import read_tensors
 from semcorr_ros.zoom import object_window
-
-FAILURES = (ValueError, OSError)  # of one picture
-KEPT_MASKS = ("annotation", "attention", "_keypoint_hull")  # which look at nothing but the sample
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,6 @@ class Crops:
     mask: Bool[Tensor, "crop side side"]
 
 
-class CannotWriteError(OSError):
-    """Raised for a work folder that refuses a file: no fault of the picture."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A picture that cannot be learned from."""
-
-    name: str
-    reason: str
-
-
 def encode(
     samples: Sequence[AnnotatedImage],
     category: int,
@@ -82,10 +74,10 @@ def encode(
     for sample in samples:
         path = folder / sample.category / f"{sample.name}.safetensors"
         try:
-            key = _key(sample, providers, how)
-            if not (_can_be_kept(providers) and _is_there(path, key)):
-                _encode(sample, providers, how, path, key)
-            pictures.append(Picture(sample, category, path, _digest(path)))
+            wanted = key(sample, providers, [how.crops, how.side, how.seed])
+            if not (can_be_kept(providers) and _is_there(path, wanted)):
+                _encode(sample, providers, how, path, wanted)
+            pictures.append(Picture(sample, category, path, digest(path)))
         except CannotWriteError:
             raise
         except FAILURES as error:
@@ -111,7 +103,7 @@ def read_object(picture: Picture) -> tuple[FeatureMap, Bool[Tensor, "h w"]]:
     return found, tensors["object_mask"]
 
 
-def _is_there(path: Path, key: str) -> bool:
+def _is_there(path: Path, wanted: str) -> bool:
     """Whether both files of a picture are whole, and of what would be encoded now."""
     try:
         tensors, header = read_tensors(path)
@@ -119,33 +111,12 @@ def _is_there(path: Path, key: str) -> bool:
         tokens, mask, values = found["tokens"], found["mask"], found["object"]
         shapes = tokens.shape[:3] == mask.shape and values.shape[:2] == found["object_mask"].shape
         numbers = all(bool(part.isfinite().all()) for part in (tokens, values))
-        return bool(header["key"] == key and len(tokens) and shapes and numbers)
+        return bool(header["key"] == wanted and len(tokens) and shapes and numbers)
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _key(sample: AnnotatedImage, providers: Providers, how: ViewConfig) -> str:
-    """Hash what an encoded picture depends on: the files of picture and mask, annotations, and options."""
-    extractor = providers.features
-    facts = [extractor.backbone, extractor.variant, how.crops, how.side, how.seed, sample.bbox]
-    facts += [
-        [type(mask).__module__ for mask in providers.masks],
-        sample.keypoints.tolist(),
-        sample.visible.tolist(),
-    ]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for path in (sample.image_path, sample.mask_path):
-        digest.update(path.read_bytes() if path is not None and path.is_file() else b"none")
-    return digest.hexdigest()
-
-
-def _can_be_kept(providers: Providers) -> bool:
-    """Whether the key tells everything: not what other files or networks say of a picture."""
-    own = all(type(mask).__module__.rpartition(".")[2] in KEPT_MASKS for mask in providers.masks)
-    return providers.features.from_pixels and own
-
-
-def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path: Path, key: str) -> None:
+def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path: Path, wanted: str) -> None:
     scene = scene_of_sample(sample, providers)
     seen = look(scene, providers.features, providers.masks)
     if seen.mask is None:
@@ -153,7 +124,7 @@ def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path:
     mask = seen.mask.cpu()
     maps = [seen.features]
     around = object_window(mask) or whole(mask)
-    generator = _draws(sample, how.seed)
+    generator = draws(sample, how.seed)
     if providers.features.from_pixels:
         for _ in range(how.crops - 2):
             window = random_window(mask, around, generator)
@@ -166,13 +137,7 @@ def _encode(sample: AnnotatedImage, providers: Providers, how: ViewConfig, path:
     _write_object(path, seen.features, masks[0])
     tokens = torch.cat([to_tokens(one.values[None].cpu(), how.side) for one in maps]).half()
     tensors = {"tokens": tokens, "mask": torch.stack([_pooled(one, how.side) for one in masks])}
-    _write(path, tensors, {"key": key})
-
-
-def _draws(sample: AnnotatedImage, seed: int) -> torch.Generator:
-    """Make the draws of one picture: others are cropped elsewhere."""
-    digest = hashlib.sha256(f"{seed}/{sample.category}/{sample.name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:6], "big"))
+    write(path, tensors, {"key": wanted})
 
 
 def _write_object(path: Path, features: FeatureMap, mask: Bool[Tensor, "h w"]) -> None:
@@ -184,24 +149,12 @@ def _write_object(path: Path, features: FeatureMap, mask: Bool[Tensor, "h w"]) -
         "window": list(features.window or ()),
         "backbone": features.backbone,
     }
-    _write(_object_path(path), tensors, header)
+    write(_object_path(path), tensors, header)
 
 
 def _object_path(path: Path) -> Path:
     """Name the file of the object alone, which is read once: crops are read at every step."""
     return path.parent / "objects" / path.name
-
-
-def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Raises CannotWriteError."""
-    try:
-        write_tensors(path, tensors, header)
-    except OSError as error:
-        raise CannotWriteError(f"{path} cannot be written: {error}") from error
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _pooled(mask: Bool[Tensor, "h w"], side: int) -> Bool[Tensor, "side side"]:

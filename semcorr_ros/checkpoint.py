@@ -15,19 +15,18 @@ from torch import Tensor, nn
 
 from semcorr_ros.storage import read_tensors, write_tensors
 
-# Of these the loss has no gradient (SharedAttention).
-UNMOVED = ("attn.q.weight", "attn.k.weight", "norm1.weight", "norm1.bias")
 STATE = ("exp_avg", "exp_avg_sq", "step")  # of Adam
 
 
 @dataclass
 class Run:
-    """A training run."""
+    """A training run. Parameters that need no gradient are kept, and not the optimizer's."""
 
     networks: nn.ModuleDict
     optimizer: torch.optim.Optimizer
     step: int = 0
     losses: list[dict[str, float]] = field(default_factory=list)  # JSON-ready, one row per report
+    unmoved: tuple[str, ...] = ()  # endings of parameters of which the loss has no gradient
 
 
 def save(run: Run, path: Path, identity: dict[str, object]) -> None:
@@ -78,7 +77,7 @@ def _fill(run: Run, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     for name, parameter in run.networks.named_parameters():
         if f"optimizer.{STATE[0]}.{name}" in moved:
             run.optimizer.state[parameter] = {key: tensors[f"optimizer.{key}.{name}"] for key in STATE}
-        elif step and not name.endswith(UNMOVED):
+        elif step and parameter.requires_grad and not name.endswith(run.unmoved):
             raise KeyError(f"optimizer.{STATE[0]}.{name}")
     run.step, run.losses = step, losses
 
