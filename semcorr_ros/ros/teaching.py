@@ -31,7 +31,7 @@ from semcorr_ros.teach.pictures import Shot
 
 OLDEST = 5.0  # seconds after which a picture is not shown as live any more
 KEPT = 20  # pictures of the camera, to find that of an answer
-ANSWER_TIME = 60.0  # seconds that the node has
+ANSWER_TIME = 120.0  # seconds that the node has: longer than its own request_timeout, whose answer says more
 
 
 class Names(Protocol):

@@ -218,6 +218,10 @@ class Teacher:
     def by_node(self, marked: Marked) -> dict[str, Any]:
         """Have the node carry pixels over to what its camera shows. Raises Refusal."""
         told, shot = self.link().transfer(self.session.state.category, marked)
+        if told["found"] and shot is None:
+            raise Refusal(
+                Code.SYNC_MISS, "the picture that the node answered about was lost on its way here: ask again"
+            )
         return told if shot is None else {"number": self._remember(shot, told).number, **told}
 
     def link(self) -> NodeLink:

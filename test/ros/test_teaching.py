@@ -22,8 +22,9 @@ NAMES = SimpleNamespace(node="/semcorr", image="/image", camera_info="", depth="
 
 
 @pytest.fixture(scope="module")
-def perceive(start, settings):
-    node = start("perceive", {key: value for key, value in settings.items() if key != "classes"})
+def perceive(start, settings, tmp_path_factory):
+    empty = {key: value for key, value in settings.items() if key != "classes"}
+    node = start("perceive", empty | {"demonstration_folder": str(tmp_path_factory.mktemp("taught"))})
     yield node
     status, output = node.stop(signal.SIGINT)
     assert status == 0, output
@@ -59,14 +60,21 @@ def test_from_the_page_to_the_node_and_back(perceive, ros, model, class_file):
         both = [i for i in range(10) if _in_front(taken, i) and _in_front(shown, i)]
         pixels = [(float(x), float(y)) for x, y in taken.pixels[both]]
         marked = Marked(frame, pixels, tuple(f"p{i}" for i in both))
-        told, shot = graph.node.transfer("pear", marked)
+        answers = []
+
+        def answered() -> bool:  # about a picture that has arrived here, too: a busy machine loses some
+            camera.publish()
+            answers.append(graph.node.transfer("pear", marked))
+            return answers[-1][1] is not None
+
+        assert spin_until(ros, answered, 60.0)
+        told, shot = answers[-1]
         assert told["found"], told
         assert [one["name"] for one in told["points"]] == list(marked.names)
         found = np.array([one["xyz"] for one in told["points"]], float)
         assert np.median(np.linalg.norm(found - shown.keypoints[both], axis=1)) < 0.01
-        assert shot is not None
         assert (shot.frame.image.numpy() == shown.image).all()
-        assert "'first' is kept until the node ends" in graph.node.store("pear", "first", marked)
+        assert "'first' is kept on disk" in graph.node.store("pear", "first", marked)
         with pytest.raises(Refusal, match="must be 1-64 letters"):
             graph.node.store("pear", "../first", marked)
         assert not graph.node.transfer("spoon", marked)[0]["found"]
