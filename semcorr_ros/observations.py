@@ -170,7 +170,20 @@ def observe(sample: AnnotatedImage, providers: Providers, model: Recognizer | No
     if model is not None:
         backbones.check(model, providers.features.backbone)
     place = ANYWHERE if model is None else _place_of(sample)
-    return look(scene_of_sample(sample, providers), providers.features, providers.masks, model, place)
+    scene = scene_of_sample(sample, providers)
+    if model is not None:
+        _check_channels(scene.features, model, sample)
+    return look(scene, providers.features, providers.masks, model, place)
+
+
+def _check_channels(features: FeatureMap, model: Recognizer, sample: AnnotatedImage) -> None:
+    """Files may say they are of a backbone (backbone.json) and not be."""
+    own, wanted = features.values.shape[-1], model.prototypes_at(max(sample.size)).features.shape[-1]
+    if own != wanted:
+        raise ValueError(
+            f"{sample.picture}: features of {own} channels, the class {model.info.name!r} was built on "
+            f"{wanted}: encode the image as the class's were"
+        )
 
 
 def _place_of(sample: AnnotatedImage) -> Place:

@@ -50,13 +50,14 @@ def within(
     limit = torch.tensor([width - 1.0, height - 1.0])
     inside = ((points > -0.5 - EDGE) & (points < limit + 0.5 + EDGE)).all(-1)
     outside = (known & ~inside).nonzero()[:, 0].tolist()
+    there = [f"{names[k]} at ({float(points[k, 0]):g}, {float(points[k, 1]):g})" for k in outside]
     points = torch.minimum(points.clamp_min(0.0), limit).where(inside[:, None], torch.nan)
     if not outside:
         return points, visible & inside, ""
     told = f"{len(outside)} of {int(known.sum())} keypoints are outside of the {width}x{height} image"
     if 2 * len(outside) > int(known.sum()):
         raise ValueError(f"{told}; {PIXELS}")
-    return points, visible & inside, f"{told}, not used: {', '.join(names[k] for k in outside)}"
+    return points, visible & inside, f"{told}, not used: {', '.join(there)}"
 
 
 def checked_box(box: Box, points: Float[Tensor, "keypoint 2"], size: tuple[int, int], layout: str) -> Box:

@@ -272,7 +272,10 @@ def test_a_keypoint_outside_is_forgotten_and_named(tmp_path):
     (image,) = dataset.images("mug", "trn")
     assert image.visible.tolist() == [True, True, False]
     assert image.keypoints[2].isnan().all()
-    assert "1 of 3 keypoints are outside of the 80x60 image, not used: handle" in dataset.problems()[0]
+    assert (
+        "1 of 3 keypoints are outside of the 80x60 image, not used: handle at (90, 30)"
+        in dataset.problems()[0]
+    )
 
 
 def test_a_keypoint_on_the_border_of_the_last_pixel_is_inside(tmp_path):

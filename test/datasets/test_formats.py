@@ -250,7 +250,8 @@ def test_folder_forgets_a_keypoint_outside_and_names_it(tmp_path):
     assert image.visible.tolist() == [True, False]
     assert image.keypoints[1].isnan().all()
     assert dataset.problems() == [
-        "keypoints.json, image images/a.png: 1 of 2 keypoints are outside of the 80x60 image, not used: base"
+        "keypoints.json, image images/a.png: 1 of 2 keypoints are outside of the 80x60 image, not used: "
+        "base at (90, 40)"
     ]
 
 
