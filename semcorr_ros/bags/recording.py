@@ -33,9 +33,10 @@ def messages_of(
     reader: AnyReader, connections: Sequence[Any], notes: list[str]
 ) -> Iterator[tuple[Any, int, Any]]:
     """Yield (connection, nanoseconds, message) as far as they can be read; note what cannot."""
-    bad = 0
+    bad, read, listed = 0, 0, sum(connection.msgcount for connection in connections)
     try:
         for connection, nanoseconds, raw in reader.messages(connections=connections) if connections else ():
+            read += 1
             try:
                 message = reader.deserialize(raw, connection.msgtype)
             except Exception as error:  # the library raises anything for garbage
@@ -43,6 +44,8 @@ def messages_of(
                 last = f"{connection.topic}: {_said(error)}"
                 continue
             yield connection, nanoseconds, message
+        if read < listed:
+            notes.append(f"the recording lists {listed} messages and holds {read}")
     except Exception as error:
         notes.append(f"the recording is damaged, what follows is not read: {_said(error)}")
     if bad:

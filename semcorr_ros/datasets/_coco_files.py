@@ -127,8 +127,12 @@ def _annotations(entries: list[Any], note: Note) -> list[tuple[str, dict[str, An
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             note(f"annotation {number + 1}: skipped, {_without_id(entry)}")
-        elif key_of(entry.get("iscrowd")) in (None, "0") and entry.get("iscrowd") is not True:
-            found.append((f"annotation {key_of(entry.get('id')) or number + 1}", entry))
+            continue
+        name, crowd = f"annotation {key_of(entry.get('id')) or number + 1}", entry.get("iscrowd")
+        if crowd in (None, 0, "0"):
+            found.append((name, entry))
+        elif crowd not in (1, "1"):
+            note(f"{name}: skipped, iscrowd must be 0 or 1, got {shown(crowd)}")
     return found
 
 
