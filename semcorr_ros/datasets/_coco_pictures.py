@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from semcorr_ros.datasets._coco_categories import Note
 from semcorr_ros.datasets._coco_files import CocoFile
@@ -63,8 +63,12 @@ def _recorded(entry: dict[str, Any]) -> str:
 def _picture(entry: dict[str, Any], annotations: Path, places: ImageFiles) -> tuple[Found, Picture]:
     found = places.find(_recorded(entry), annotations)
     size = image_size(found.path)
-    said = entry.get("height"), entry.get("width")
-    if not all(type(side) in (int, float) and 0 < side < 1e9 for side in said):
+    height, width = entry.get("height"), entry.get("width")
+    if not (_is_side(height) and _is_side(width)):
         return found, Picture(found.path, size)
-    turn = orientation.of_annotation(found.path, (said[0], said[1]))  # type: ignore[arg-type]
+    turn = orientation.of_annotation(found.path, (height, width))
     return found, Picture(found.path, size, turn)
+
+
+def _is_side(value: Any) -> TypeGuard[int]:
+    return type(value) in (int, float) and 0 < value < 1e9

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import rvl as encoder
 
+from semcorr_ros.files.picture import MAX_PIXELS
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import images, rvl
-from semcorr_ros.files.picture import MAX_PIXELS
 
 
 def test_known_bytes():
