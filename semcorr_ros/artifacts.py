@@ -89,7 +89,7 @@ class Observation:
 class AnnotatedImage:
     """One image of a dataset with its annotations; files are read lazily by datasets/."""
 
-    name: str  # file stem, unique within the category
+    name: str  # unique within the category: the file's stem, with folder or #number where that is not
     category: str
     image_path: Path
     size: tuple[int, int]  # (h, w)
@@ -100,6 +100,12 @@ class AnnotatedImage:
     depth_path: Path | None = None
     camera: Camera | None = None
     azimuth_id: int | None = None  # 0..7, eighths of a turn, where the data set tells
+    shared: str = ""  # name of the picture, where it shows several objects of the data set
+
+    @property
+    def picture(self) -> str:
+        """Name of the picture: of files that belong to all of it, such as features and depth."""
+        return self.shared or self.name
 
 
 @dataclass(frozen=True)

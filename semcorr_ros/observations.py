@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,7 +104,7 @@ def scene_of_sample(
     if rotate:
         lone = unannotated(sample.category, (int(frame.image.shape[0]), int(frame.image.shape[1])))
         sample = replace(sample, size=lone.size, bbox=lone.bbox)
-    ref = ImageRef(frame.image, sample.name, sample.category, path=sample.image_path)
+    ref = ImageRef(frame.image, sample.picture, sample.category, path=sample.image_path)
     return Scene(frame, providers.features.encode(ref), sample, ref)
 
 
@@ -168,7 +169,30 @@ def observe(sample: AnnotatedImage, providers: Providers, model: Recognizer | No
     """
     if model is not None:
         backbones.check(model, providers.features.backbone)
-    return look(scene_of_sample(sample, providers), providers.features, providers.masks, model)
+    place = ANYWHERE if model is None else _place_of(sample)
+    scene = scene_of_sample(sample, providers)
+    if model is not None:
+        _check_channels(scene.features, model, sample)
+    return look(scene, providers.features, providers.masks, model, place)
+
+
+def _check_channels(features: FeatureMap, model: Recognizer, sample: AnnotatedImage) -> None:
+    """Files may say they are of a backbone (backbone.json) and not be."""
+    own, wanted = features.values.shape[-1], model.prototypes_at(max(sample.size)).features.shape[-1]
+    if own != wanted:
+        raise ValueError(
+            f"{sample.picture}: features of {own} channels, the class {model.info.name!r} was built on "
+            f"{wanted}: encode the image as the class's were"
+        )
+
+
+def _place_of(sample: AnnotatedImage) -> Place:
+    """Say by its box which object is meant, where the picture shows several."""
+    if not sample.shared:
+        return ANYWHERE
+    (height, width), (x1, y1, x2, y2) = sample.size, sample.bbox
+    x, y = max(0, math.floor(x1)), max(0, math.floor(y1))
+    return Place(box=(x, y, min(width, math.ceil(x2) + 1) - x, min(height, math.ceil(y2) + 1) - y))
 
 
 def observe_coarsely(
@@ -184,7 +208,7 @@ def observe_coarsely(
     if shrink > LEAST_SHRINK:
         return None
     image = coarsened(seen.image.cpu(), shrink)
-    ref = ImageRef(image, sample.name, sample.category, path=sample.image_path)
+    ref = ImageRef(image, sample.picture, sample.category, path=sample.image_path)
     features = encode_object(ref, seen.mask, providers.features)
     return replace(seen, image=image.to(seen.image.device), features=features)
 
@@ -196,7 +220,7 @@ def observe_mirrored(sample: AnnotatedImage, seen: Observation, providers: Provi
     """
     image = seen.image.flip(1)
     mask = None if seen.mask is None else seen.mask.flip(1)
-    ref = ImageRef(image.cpu(), sample.name, sample.category, mirrored=True, path=sample.image_path)
+    ref = ImageRef(image.cpu(), sample.picture, sample.category, mirrored=True, path=sample.image_path)
     try:
         features = encode_object(ref, mask, providers.features)
     except FileNotFoundError:

@@ -6,7 +6,7 @@ import spair_folder
 import torch
 from PIL import Image
 
-from semcorr_ros.artifacts import FeatureMap
+from semcorr_ros.artifacts import CategoryInfo, FeatureMap, Prototypes
 from semcorr_ros.datasets import spair71k
 from semcorr_ros.depth import sensor
 from semcorr_ros.features import FeatureExtractor
@@ -145,3 +145,36 @@ def test_nothing_coarse_of_what_is_small_or_comes_from_files(sample, side, from_
     features.from_pixels = from_pixels
     given = providers(features=features)
     assert observe_coarsely(sample, observe(sample, given), given, side) is None
+
+
+class Recogniser:
+    """A class that was built on features of `channels` channels; notes where it is looked for."""
+
+    backbone, diameter = "", 0.0
+    info = CategoryInfo("chair", ("seat",), None)
+
+    def __init__(self, channels):
+        self.channels = channels
+
+    def prototypes_at(self, side):
+        one = torch.zeros(1)
+        return Prototypes(torch.nn.functional.normalize(torch.ones(1, self.channels)), one + 0.9, one + 0.1)
+
+
+def test_features_of_another_encoder_than_the_class_are_refused(sample):
+    with pytest.raises(ValueError, match="features of 3 channels, the class 'chair' was built on 384"):
+        observe(sample, providers(), Recogniser(384))
+
+
+def test_of_several_objects_of_a_picture_the_one_in_its_box_is_observed(sample, tmp_path):
+    """Two bright squares; the class resembles both, and the box says which is meant."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[10:30, 10:30] = image[10:30, 50:70] = 255
+    spair_folder.save_image(sample.image_path.with_name("two.png"), image)
+    two = replace(sample, image_path=sample.image_path.with_name("two.png"), shared="two", depth_path=None)
+    attentive = providers(depth=None, masks=(attention.build(attention.AttentionSettings()),))
+    for x in (10, 50):
+        seen = observe(replace(two, bbox=(x, 10.0, x + 19.0, 29.0)), attentive, Recogniser(3))
+        columns = seen.mask.any(0).nonzero()[:, 0]
+        assert x - 5 <= int(columns.min())
+        assert int(columns.max()) < x + 25

@@ -80,7 +80,8 @@ def _source(options: SynthesizeOptions) -> tuple[Source, list[str]]:
     from semcorr_lab.synthetic.meshes import open_meshes
 
     keypoints = options.keypoints or options.meshes / "instances.json"
-    return open_meshes(options.meshes, keypoints, list(options.categories) or None)
+    names = list(options.categories) or None
+    return open_meshes(options.meshes, keypoints, names, options.mesh_axes, options.mesh_unit)
 
 
 def _config(options: SynthesizeOptions) -> DatasetConfig:

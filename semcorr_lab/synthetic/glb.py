@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +15,58 @@ from jaxtyping import Float
 from semcorr_lab.synthetic.instance import Part
 from semcorr_lab.synthetic.texture import Skin, solid
 
+DRACO = "KHR_draco_mesh_compression"
+GLB = struct.Struct("<4sIIII")  # magic, version, length; length and kind of the first chunk
+MOST_TRIANGLES = 5_000_000
+FARTHEST = 1e7  # of a vertex, in any unit
 _GRAY = np.full(3, 0.6, np.float32)
 _GLOSS = 0.2
 
 
 def load_parts(path: Path) -> tuple[Part, ...]:
     """Load all meshes of the file in its root frame. Raises ValueError for a file that is not a mesh."""
+    _check_header(path)
     try:
         scene = trimesh.load_scene(str(path))
         meshes = [mesh for mesh in scene.dump() if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
-    except (ValueError, KeyError, IndexError, OSError) as error:
-        raise ValueError(f"{path} is not a readable mesh: {error}") from error
+    except Exception as error:  # trimesh raises anything for a damaged file
+        raise ValueError(f"{path} is not a readable mesh: {error or type(error).__name__}") from error
     if not meshes:
         raise ValueError(f"{path} holds no triangles")
+    count = sum(len(mesh.faces) for mesh in meshes)
+    if count > MOST_TRIANGLES:
+        raise ValueError(f"{path} has {count} triangles, {MOST_TRIANGLES} at most: simplify it first")
+    for mesh in meshes:
+        corners = np.asarray(mesh.vertices)
+        if not (np.isfinite(corners).all() and (np.abs(corners) < FARTHEST).all()):
+            raise ValueError(f"{path} has vertices that are no places: NaN, infinite or beyond {FARTHEST:g}")
     return tuple(_part(mesh, path) for mesh in meshes)
+
+
+def _check_header(path: Path) -> None:
+    """Refuse at once what trimesh would read for minutes, or as something else. Raises ValueError."""
+    if path.suffix.lower() != ".glb":
+        return
+    with path.open("rb") as file:
+        head = file.read(GLB.size)
+        if len(head) < GLB.size or not head.startswith(b"glTF"):
+            raise ValueError(f"{path} is no GLB file")
+        _, _, length, size, _ = GLB.unpack(head)
+        if path.stat().st_size < length:
+            raise ValueError(f"{path} is cut off: {path.stat().st_size} of {length} bytes")
+        try:
+            tree = json.loads(file.read(size))
+            needed = [*tree.get("extensionsRequired", ()), *tree.get("extensionsUsed", ())]
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"{path} is not a readable mesh: {error}") from error
+    if DRACO in needed and find_spec("DracoPy") is None:
+        raise ValueError(
+            f"{path} is compressed by Draco: pip install 'semcorr_ros[draco]', or write it without (Blender: "
+            "glTF export, Data, Compression off; gltf-transform: copy in.glb out.glb)"
+        )
+    for one in ("EXT_meshopt_compression", "KHR_meshopt_compression"):
+        if one in needed:
+            raise ValueError(f"{path} is compressed by {one}, which is not supported: export it without")
 
 
 def _part(mesh: trimesh.Trimesh, path: Path) -> Part:

@@ -1,14 +1,14 @@
 """Instances from GLB meshes and a list of their keypoints (`instances.json`).
 
 The list holds objects {category, instance, file, keypoints: {name: [x, y, z]}, note}. Meshes stand
-in the object frame: x front, y left, z up, metres. A note "same mesh as X" keeps a recolored shape
-on the side of the split where X is.
+in the object frame (x front, y left, z up, metres), or in another one (mesh_frame.py). A note
+"same mesh as X" keeps a recolored shape on the side of the split where X is.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from jaxtyping import Float
 
 from semcorr_lab.synthetic.categories import flip_table, mirrored_name
 from semcorr_lab.synthetic.glb import load_parts
-from semcorr_lab.synthetic.instance import Instance
+from semcorr_lab.synthetic.instance import Instance, Part
+from semcorr_lab.synthetic.mesh_frame import AUTO, MeshFrame, frame_of
 from semcorr_lab.synthetic.raycast import RayCaster
 from semcorr_ros.artifacts import CategoryInfo
 from semcorr_ros.storage import read_json
@@ -43,6 +44,7 @@ class MeshEntry:
     path: Path
     keypoints: tuple[tuple[str, tuple[float, float, float]], ...]  # metres, object frame
     shape: str  # name of the first mesh with this shape
+    frame: MeshFrame = field(default_factory=MeshFrame)
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,20 @@ class MeshSource:
 
 
 def open_meshes(
-    root: Path, keypoints: Path, categories: list[str] | None = None
+    root: Path,
+    keypoints: Path,
+    categories: list[str] | None = None,
+    axes: str = AUTO,
+    unit: str = AUTO,
 ) -> tuple[MeshSource, list[str]]:
     """Find the usable meshes of a folder, and one sentence about each that is not.
 
     Raises FileNotFoundError or ValueError when nothing usable is left or the list is malformed.
     """
-    listed = [_entry(root, item, keypoints) for item in read_json(keypoints)]
+    items = read_json(keypoints)
+    if not isinstance(items, list):
+        raise ValueError(f"{keypoints}: expected a list of meshes, got {type(items).__name__}")
+    listed = [_entry(root, item, keypoints) for item in items]
     known = sorted({entry.category for entry in listed})
     unknown = sorted(set(categories or []) - set(known))
     if unknown:
@@ -91,8 +100,9 @@ def open_meshes(
     skipped: list[str] = []
     for category in categories or known:
         members = [entry for entry in listed if entry.category == category]
-        checked = [_without_lopsided(entry) for entry in members]
-        skipped += [problem for _, problem in checked if problem]
+        framed = [_framed(entry, axes, unit) for entry in members]
+        checked = [_without_lopsided(entry) for entry, _ in framed if entry is not None]
+        skipped += [problem for _, problem in [*framed, *checked] if problem]
         good, problems = _usable(category, [entry for entry, _ in checked])
         usable += good
         skipped += problems
@@ -112,14 +122,38 @@ def split_entries(entries: list[MeshEntry], split: str) -> list[MeshEntry]:
     return [entry for entry in entries if entry.shape in chosen]
 
 
+def _framed(entry: MeshEntry, axes: str, unit: str) -> tuple[MeshEntry | None, str]:
+    """Read the mesh, and convert its keypoints to our axes and metres; None for one that cannot be used."""
+    if len(entry.keypoints) < MIN_KEYPOINTS or not entry.path.is_file():
+        return entry, ""  # named by `_usable`
+    points = {name: np.array(xyz) for name, xyz in entry.keypoints}
+    try:
+        corners = np.concatenate([np.asarray(part.mesh.vertices) for part in load_parts(entry.path)])
+        extent = float(np.linalg.norm(np.ptp(corners, axis=0)))
+        frame, guess = frame_of(points, extent, axes, unit)
+    except (ValueError, OSError) as error:
+        return None, f"{entry.category}/{entry.name}: skipped, {error}"
+    moved = tuple((name, tuple(frame.points(xyz).tolist())) for name, xyz in points.items())
+    told = f"{entry.category}/{entry.name}: {guess}" if guess else ""
+    return replace(entry, keypoints=moved, frame=frame), told
+
+
 def _entry(root: Path, item: Any, where: Path) -> MeshEntry:
+    if not isinstance(item, dict) or not isinstance(item.get("keypoints"), dict):
+        raise ValueError(f"{where}: an entry is no object with 'keypoints': {str(item)[:120]}")
     missing = [key for key in ("category", "instance", "file") if not isinstance(item.get(key), str)]
     if missing:
         raise ValueError(f"{where}: an entry has no {missing[0]!r}: {str(item)[:120]}")
-    same = re.search(r"same mesh as (\S+?)[,;.]?(\s|$)", item.get("note", ""))
-    points = tuple((name, (float(x), float(y), float(z))) for name, (x, y, z) in item["keypoints"].items())
+    same = re.search(r"same mesh as (\S+?)[,;.]?(\s|$)", str(item.get("note", "")))
+    points = tuple((name, _xyz(name, xyz, where)) for name, xyz in item["keypoints"].items())
     shape = same.group(1) if same else item["instance"]
     return MeshEntry(item["category"], item["instance"], root / item["file"], points, shape)
+
+
+def _xyz(name: str, xyz: Any, where: Path) -> tuple[float, float, float]:
+    if isinstance(xyz, list) and len(xyz) == 3 and all(type(v) in (int, float) and abs(v) < 1e9 for v in xyz):
+        return float(xyz[0]), float(xyz[1]), float(xyz[2])
+    raise ValueError(f"{where}: keypoint {name!r} must be 3 numbers, got {str(xyz)[:80]}")
 
 
 def _without_lopsided(entry: MeshEntry) -> tuple[MeshEntry, str]:
@@ -172,10 +206,15 @@ def _info(category: str, entries: list[MeshEntry]) -> CategoryInfo:
 
 @lru_cache(maxsize=64)
 def _load(entry: MeshEntry, names: tuple[str, ...]) -> Instance:
-    parts = load_parts(entry.path)
+    parts = tuple(_moved(part, entry.frame) for part in load_parts(entry.path))
     listed = dict(entry.keypoints)
     wanted = np.array([listed.get(name, (np.nan,) * 3) for name in names], float)
     return Instance(entry.category, parts, _on_surface([part.mesh for part in parts], wanted), entry.name)
+
+
+def _moved(part: Part, frame: MeshFrame) -> Part:
+    mesh = trimesh.Trimesh(frame.vertices(np.asarray(part.mesh.vertices)), part.mesh.faces, process=False)
+    return replace(part, mesh=mesh)
 
 
 def _on_surface(

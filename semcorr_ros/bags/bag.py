@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.typesys import Stores, get_typestore
+from rosbags.highlevel import AnyReader
 
-IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-INFO = "sensor_msgs/msg/CameraInfo"
-DEPTH_WORDS = ("depth", "disparity")  # in topics of images that are not color
-REGIONS = {"regions": "semcorr_ros/msg/Regions", "detections": "vision_msgs/msg/Detection2DArray"}
+from semcorr_ros.bags.recording import messages_of, open_reader
+from semcorr_ros.bags.topics import Head, choose_topics, images_in
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,10 @@ class Arrived:
 class Bag:
     """An open bag whose streams are known."""
 
-    def __init__(self, reader: AnyReader, topics: dict[str, str]):
+    def __init__(self, reader: AnyReader, topics: dict[str, str], notes: list[str]):
         self._reader = reader
         self.topics = topics  # stream -> topic; depth and regions may be missing
+        self.notes = notes  # what was damaged, one sentence each
         streams = {topic: stream for stream, topic in topics.items()}
         self._connections = [c for c in reader.connections if c.topic in streams]
         self._streams = streams
@@ -47,81 +45,34 @@ class Bag:
         return found
 
     def messages(self) -> Iterator[Arrived]:
-        """Read all messages in the order of recording."""
+        """Read all messages in the order of recording, as far as they are whole; `notes` says where not."""
         return self._read(self._connections)
 
     def _read(self, connections: list[Any]) -> Iterator[Arrived]:
-        for connection, nanoseconds, raw in self._reader.messages(connections=connections):
-            message = self._reader.deserialize(raw, connection.msgtype)
+        for connection, nanoseconds, message in messages_of(self._reader, connections, self.notes):
             yield Arrived(self._streams[connection.topic], nanoseconds * 1e-9, message)
 
 
 @contextmanager
 def open_bag(path: Path, wanted: dict[str, str]) -> Iterator[Bag]:
-    """Open a bag. wanted: topics by stream; the others are found by type and name. depth: "" = none.
+    """Open a bag. wanted: topics by stream; the others are found by type and content. depth: "" = none.
 
-    Raises ValueError for an unreadable bag or ambiguous topics, FileNotFoundError.
+    Of a damaged one what is whole is read. Raises ValueError for an unreadable bag or ambiguous topics,
+    FileNotFoundError.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"no bag {path}")
-    try:
-        # A bag without definitions (sqlite3 before Iron) has older types: Jazzy's still fit.
-        reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-        reader.open()
-    except (AnyReaderError, OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} is not a readable bag: {error}") from error
-    try:
+    with open_reader(path) as (reader, notes):
         kinds = {topic: info.msgtype or "" for topic, info in reader.topics.items()}
-        yield Bag(reader, choose_topics(kinds, wanted))
-    finally:
-        reader.close()
+        heads = _heads(reader, [] if {"image", "depth"} <= set(wanted) else images_in(kinds))
+        yield Bag(reader, choose_topics(kinds, wanted, heads), notes)
 
 
-def choose_topics(kinds: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
-    """Choose the topic of every stream. Raises ValueError listing the topics where they are ambiguous."""
-    for stream, topic in wanted.items():
-        if topic and topic not in kinds:
-            raise ValueError(f"no topic {topic!r} for --{_option(stream)}; the bag has:{_listed(kinds)}")
-    images = [topic for topic, kind in kinds.items() if kind in IMAGES]
-    depths = [topic for topic in images if any(word in topic for word in DEPTH_WORDS)]
-    colors = [topic for topic in images if topic not in depths]
-    chosen = dict(wanted)
-    if "image" not in chosen:
-        chosen["image"] = _only(colors, "image", kinds)
-    if "camera_info" not in chosen:
-        infos = [topic for topic, kind in kinds.items() if kind == INFO]
-        beside = [topic for topic in infos if _folder(topic) == _folder(chosen["image"])]
-        chosen["camera_info"] = _only(beside or infos, "camera_info", kinds)
-    if "depth" not in chosen and depths:
-        chosen["depth"] = _only(depths, "depth", kinds)
-    for stream, kind in REGIONS.items():
-        found = [topic for topic, other in kinds.items() if other == kind]
-        if stream not in chosen and found:
-            chosen[stream] = _only(found, stream, kinds)
-    return {stream: topic for stream, topic in chosen.items() if topic}
-
-
-def _only(found: list[str], stream: str, kinds: dict[str, str]) -> str:
-    if len(found) != 1:
-        count = "no topic" if not found else f"{len(found)} topics ({', '.join(sorted(found))})"
-        none = " (or --no-depth)" if stream == "depth" else ""
-        raise ValueError(
-            f"{count} could be the {stream}; choose with --{_option(stream)}{none}; the bag has:"
-            f"{_listed(kinds)}"
-        )
-    return found[0]
-
-
-def _folder(topic: str) -> str:
-    """Return the namespace of a camera: camera_info lies beside image_raw; a transport adds one more
-    level."""
-    plain = topic.removesuffix("/compressed").removesuffix("/compressedDepth")
-    return plain.rpartition("/")[0]
-
-
-def _option(stream: str) -> str:
-    return stream.replace("_", "-")
-
-
-def _listed(kinds: dict[str, str]) -> str:
-    return "".join(f"\n  {topic}  {kind}" for topic, kind in sorted(kinds.items()))
+def _heads(reader: AnyReader, topics: list[str]) -> dict[str, Head]:
+    """Look at the first image of each topic."""
+    found: dict[str, Head] = {}
+    for connection in reader.connections:
+        if connection.topic in topics and connection.topic not in found:
+            for _, _, message in messages_of(reader, [connection], []):
+                encoding = getattr(message, "encoding", "") or getattr(message, "format", "")
+                found[connection.topic] = Head(encoding, message.header.frame_id)
+                break
+    return found

@@ -50,9 +50,11 @@ class Replay:
     dropped: Counter[str] = field(default_factory=Counter)  # by name of the reason
     reasons: dict[str, str] = field(default_factory=dict)  # the latest sentence of each
     notes: Counter[str] = field(default_factory=Counter)  # caveats on answers
+    damaged: list[str] = field(default_factory=list)  # what of the bag could not be read
     pictures: int = 0
     _now: float = -math.inf
     _stream: Stream = field(default_factory=Stream)
+    _frames: dict[str, str] = field(default_factory=dict)
 
     def run(self, arrived: Iterable[Any], ahead: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Yield one JSON-ready entry per picture that was looked at; see `_entry`.
@@ -74,6 +76,7 @@ class Replay:
 
         def picture(moment: Moment | None) -> None:
             if moment is not None:
+                self._check_frames(assembler.frames())
                 pairs.take_picture(
                     Picture(moment.image, moment.camera_info, moment.depth, reading=settings.reading)
                 )
@@ -102,6 +105,13 @@ class Replay:
                 if (self.pictures - 1) % settings.every == 0:
                     yield self._entry(*paired[0])
                 paired.pop(0)
+
+    def _check_frames(self, frames: dict[str, str]) -> None:
+        """Say once per change that frames differ, as the node does."""
+        if frames != self._frames and len(set(frames.values())) > 1:
+            listed = ", ".join(f"{name} {frame!r}" for name, frame in frames.items())
+            self._drop(Code.FRAME_MISMATCH, f"frames differ: {listed}; depth must be registered to the image")
+        self._frames = frames
 
     def _drop(self, code: Code, sentence: str) -> None:
         self.dropped[code.name] += 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
-from semcorr_ros.datasets.coco import flip_of
+from semcorr_ros.datasets._coco_categories import flip_of
 
 SHOWN = 3  # images that are named
 LARGE = 10.0  # metres between two keypoints; above, millimetres or centimetres are likelier

@@ -56,6 +56,7 @@ def run(options: ReplayOptions) -> int:
         player = replay.Replay(bank, finder, settings)
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)
+        player.damaged = bag.notes
         looked = _write(options, topics, frames, player)
     _report(player, topics, looked)
     return 0 if looked else 1
@@ -94,6 +95,7 @@ def _write(
             "frames": entries,
             "dropped": dict(player.dropped),
             "reasons": player.reasons,
+            "damaged": list(dict.fromkeys(player.damaged)),
         },
     )
     return len(entries)
@@ -109,6 +111,8 @@ def _report(player: replay.Replay, topics: dict[str, str], looked: int) -> None:
     console = Console(highlight=False)
     listed = ", ".join(f"{stream} {topic}" for stream, topic in topics.items())
     console.print(f"{looked} pictures of {player.pictures} looked at ({listed})", soft_wrap=True)
+    for sentence in dict.fromkeys(player.damaged):
+        console.print(sentence, soft_wrap=True)
     for name, count in player.dropped.most_common():
         console.print(f"{name}: {count} times, last: {player.reasons[name]}", soft_wrap=True)
     for note, _ in player.notes.most_common(1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from semcorr_ros.artifacts import CategoryInfo
+from semcorr_ros.datasets._marks import shown
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -64,32 +65,39 @@ def from_entry(category: str, entry: Any, keypoint_count: int, file: str = "clas
     wrong."""
     where = f"{file}, {category!r}"
     if not isinstance(entry, dict) or not isinstance(entry.get("keypoint_names"), list):
-        raise ValueError(f"{where}: expected an object with a list 'keypoint_names', got {entry!r}")
-    names = tuple(str(name) for name in entry["keypoint_names"])
+        raise ValueError(f"{where}: expected an object with a list 'keypoint_names', got {shown(entry)}")
+    if not all(isinstance(name, str) and name.strip() for name in entry["keypoint_names"]):
+        raise ValueError(f"{where}: keypoint_names must be names, got {shown(entry['keypoint_names'])}")
+    names = tuple(entry["keypoint_names"])
     if len(names) < keypoint_count:
         raise ValueError(f"{where}: names {len(names)} keypoints but id {keypoint_count - 1} is annotated")
     if len(set(names)) < len(names):
         raise ValueError(f"{where}: keypoint_names are not unique: {', '.join(names)}")
-    edges = tuple(tuple(edge) for edge in entry.get("edges") or ())
-    if any(len(edge) != 2 or not {*edge} <= {*range(len(names))} for edge in edges):
-        raise ValueError(f"{where}: edges must be pairs of ids 0..{len(names) - 1}, got {edges}")
+    listed = entry.get("edges") or []
+    if not isinstance(listed, list) or not all(_is_edge(edge, len(names)) for edge in listed):
+        raise ValueError(f"{where}: edges must be pairs of ids 0..{len(names) - 1}, got {shown(listed)}")
     return CategoryInfo(
         name=category,
         keypoint_names=names,
         flip=_flip_table(entry.get("flip"), len(names), where),
         flat=bool(entry.get("flat", False)),
         symmetric=bool(entry.get("symmetric", False)),
-        edges=edges,
+        edges=tuple((a, b) for a, b in listed),
     )
+
+
+def _is_edge(edge: Any, count: int) -> bool:
+    return isinstance(edge, list) and len(edge) == 2 and all(type(k) is int and 0 <= k < count for k in edge)
 
 
 def _flip_table(flip: Any, count: int, where: str) -> tuple[int, ...] | None:
     if flip is None:
         return None
-    if not isinstance(flip, list) or set(flip) != set(range(count)) or len(flip) != count:
+    whole = isinstance(flip, list) and all(type(k) is int for k in flip)
+    if not whole or sorted(flip) != list(range(count)):
         raise ValueError(
             f"{where}: flip must list for every keypoint the number (0..{count - 1}) of the one that takes "
-            f"its place in a mirrored image, each once, got {flip}"
+            f"its place in a mirrored image, each once, got {shown(flip)}"
         )
     if any(flip[flip[i]] != i for i in range(count)):
         raise ValueError(f"{where}: flip applied twice must change nothing, got {flip}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -55,8 +56,9 @@ class Listed:
 
 
 def every_pair(images: Sequence[AnnotatedImage], shared: int = 1) -> list[ImagePair]:
-    """List all ordered pairs with at least `shared` keypoints visible in both."""
-    found = (pair_of(a, b) for a in images for b in images if a is not b)
+    """List all ordered pairs of pictures with at least `shared` keypoints visible in both."""
+    # Two objects of one picture: every pixel has its best match in itself.
+    found = (pair_of(a, b) for a in images for b in images if a.image_path != b.image_path)
     return [pair for pair in found if len(pair.keypoint_ids) >= shared]
 
 
@@ -71,6 +73,67 @@ def pair_of(source: AnnotatedImage, target: AnnotatedImage) -> ImagePair:
         target_keypoints=target.keypoints[ids],
         target_bbox=target.bbox,
     )
+
+
+def distinct(
+    images: Sequence[tuple[str, AnnotatedImage]], note: Callable[[str], None]
+) -> list[tuple[str, AnnotatedImage]]:
+    """Give the images of a category names of their own: stems; with folders where two stems are equal; and
+    a number where one picture shows several objects.
+
+    What is listed twice counts once, and a picture is in one split only; what is left out is noted.
+    """
+    groups: dict[tuple[str, Path], list[tuple[str, AnnotatedImage]]] = {}
+    for split, image in images:
+        group = groups.setdefault((image.category, image.image_path), [])
+        if any(_same(image, other) for _, other in group):
+            note(f"{image.image_path.name}: listed twice, counted once")
+        elif group and group[0][0] != split:
+            note(f"{image.image_path.name}: not used in split {split!r}, it is in {group[0][0]!r} already")
+        else:
+            group.append((split, image))
+    names = _names([(category, path) for category, path in groups])
+    return [one for key, group in groups.items() for one in _numbered(group, names[key])]
+
+
+def _same(one: AnnotatedImage, other: AnnotatedImage) -> bool:
+    alike = torch.equal(one.keypoints.nan_to_num(-1), other.keypoints.nan_to_num(-1))
+    return alike and torch.equal(one.visible, other.visible) and one.bbox == other.bbox
+
+
+def _names(keys: Sequence[tuple[str, Path]]) -> dict[tuple[str, Path], str]:
+    """Name each path of a category by its last parts, as many as tell it from the others."""
+    found: dict[tuple[str, Path], str] = {}
+    left, depth = list(keys), 1
+    while left:
+        names = {key: "/".join(key[1].with_suffix("").parts[-depth:]) for key in left}
+        counts = Counter((key[0], name) for key, name in names.items())
+        last = depth >= max(len(key[1].parts) for key in left)  # m.jpg and m.png of one folder
+        for key, name in names.items():
+            if last and counts[key[0], name] > 1:
+                found[key] = f"{name}{key[1].suffix}"
+            elif counts[key[0], name] == 1:
+                found[key] = name
+        left, depth = [key for key in left if key not in found], depth + 1
+    return found
+
+
+def _numbered(group: Sequence[tuple[str, AnnotatedImage]], name: str) -> list[tuple[str, AnnotatedImage]]:
+    if len(group) == 1:
+        return [(split, replace(image, name=name)) for split, image in group]
+    masks = Counter(image.mask_path for _, image in group)
+    return [
+        (
+            split,
+            replace(
+                image,
+                name=f"{name}#{number}",
+                shared=name,
+                mask_path=image.mask_path if masks[image.mask_path] == 1 else None,  # of which object?
+            ),
+        )
+        for number, (split, image) in enumerate(group, start=1)
+    ]
 
 
 def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, str], list[AnnotatedImage]]:

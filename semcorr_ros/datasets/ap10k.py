@@ -20,6 +20,9 @@ from typing import Any
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.datasets import Format, coco
+from semcorr_ros.datasets._coco_categories import key_of
+from semcorr_ros.datasets._coco_files import CocoFile, merged
+from semcorr_ros.datasets._image_files import ImageFiles
 from semcorr_ros.datasets._listed import Listed, every_pair, pair_of, require
 
 TEST, VALIDATION = 30, 20  # images per species
@@ -42,19 +45,13 @@ def build(root: Path) -> Listed:
     families: dict[str, str] = {}
     found: dict[str, dict[str, AnnotatedImage]] = {}
     skipped: list[str] = []
-    for path in coco.annotation_files(root):
-        content = coco.read(path)
-        for entry in content["categories"]:
-            infos[str(entry["name"])] = coco.category_info(entry)
-            families[str(entry["name"])] = str(entry.get("supercategory", ""))
-        for image, annotation in _first(content):
-            try:
-                sample = coco.annotated_image(content, image, annotation, [root / "data"])
-            except (ValueError, FileNotFoundError) as error:
-                skipped.append(f"{path.name}, image {image.get('id')}: skipped, {error}")
-                continue
+    places = ImageFiles(root)
+    for file in coco.coco_files(root, skipped.append):
+        file = merged(infos, file, skipped.append)
+        families |= file.families
+        for _, sample in coco.annotated(replace(file, annotations=_first(file)), places, skipped.append):
             if sample.name not in left_out:
-                found.setdefault(sample.category, {})[sample.name] = sample
+                found.setdefault(sample.category, {}).setdefault(sample.name, sample)
     species = {name: _split(list(images.values())) for name, images in found.items()}
     return _with_crossings({name: infos[name] for name in species}, species, families, skipped)
 
@@ -62,15 +59,16 @@ def build(root: Path) -> Listed:
 PLUGIN = Format(build)
 
 
-def _first(content: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    first: dict[Any, dict[str, Any]] = {}
-    for annotation in content["annotations"]:
-        first.setdefault(annotation.get("image_id"), annotation)
-    return [
-        (image, first[image["id"]])
-        for image in content["images"]
-        if image["id"] in first and first[image["id"]].get("num_keypoints", SHARED) >= SHARED
-    ]
+def _first(file: CocoFile) -> list[tuple[str, dict[str, Any]]]:
+    first: dict[str | None, tuple[str, dict[str, Any]]] = {}
+    for one in file.annotations:
+        first.setdefault(key_of(one[1].get("image_id")), one)
+    return [one for one in first.values() if _count(one[1]) >= SHARED]
+
+
+def _count(annotation: Mapping[str, Any]) -> float:
+    count = annotation.get("num_keypoints", SHARED)
+    return count if isinstance(count, int | float) else SHARED
 
 
 def _split(images: Sequence[AnnotatedImage]) -> Split:

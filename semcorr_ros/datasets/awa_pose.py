@@ -17,8 +17,8 @@ import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.datasets import Format
+from semcorr_ros.datasets._coco_categories import flip_of
 from semcorr_ros.datasets._listed import Listed, pair_of, require
-from semcorr_ros.datasets.coco import flip_of
 from semcorr_ros.files.picture import image_size
 
 # "thai" is the authors' spelling.

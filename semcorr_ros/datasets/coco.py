@@ -1,13 +1,18 @@
-"""COCO keypoints: JSON files with `images`, `annotations` and `categories`.
+"""COCO keypoints, as COCO itself and the annotation tools export them (docs/datasets.md).
 
-<root> is such a file, or a folder with files in it or in annotations/. A file whose name holds `train`,
-`val` or `test` is that split, any other one is training. Images are looked for beside the files, in
-images/, data/ and the split's folder. An image with several objects shows its largest one.
+<root> is a JSON file with `images`, `annotations` and `categories`, or a folder with such files in it, in
+annotations/ or in its folders. A file whose name, or whose folder's name, has the word train, val (valid)
+or test is that split; any other one is training. Pictures are looked for under the root by the path that the
+file has for them, also a Windows one, an address or an escaped one.
+
+Every object with keypoints is an image of its category, however many a picture shows; crowds are left out.
+v = 2 is visible, 1 is labelled but hidden: its place is kept, nothing is learned or measured there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,118 +20,136 @@ import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo
 from semcorr_ros.datasets import Format
-from semcorr_ros.datasets._listed import Listed, box_of, by_split, require
-from semcorr_ros.files import orientation
-from semcorr_ros.files.picture import image_size
-from semcorr_ros.storage import read_json
+from semcorr_ros.datasets import _coco_files as files
+from semcorr_ros.datasets._coco_categories import Note, key_of
+from semcorr_ros.datasets._coco_files import CocoFile
+from semcorr_ros.datasets._coco_pictures import Picture, pictures_of
+from semcorr_ros.datasets._image_files import ImageFiles
+from semcorr_ros.datasets._listed import Listed, by_split, distinct, require
+from semcorr_ros.datasets._marks import box_from_corner, shown, within
+from semcorr_ros.files.orientation import SIDEWAYS, upright_box, upright_points
 
-MIRRORED = (("left", "right"), ("Left", "Right"))
-SPLIT_OF = {"train": "trn", "val": "val", "test": "test"}
+SPLIT_OF = {
+    "train": "trn", "trn": "trn", "training": "trn", "trainval": "trn",
+    "val": "val", "valid": "val", "validation": "val", "minival": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+WHERE = ("*.json", "annotations/*.json", "*/*.json", "*/annotations/*.json")
+UPRIGHT = 1  # EXIF orientation
+EXPECTED = "a JSON file with images, annotations and categories"
 
 
 def build(root: Path) -> Listed:
     """Open a file or folder. Raises FileNotFoundError or ValueError naming the file."""
-    root = Path(root)
+    root, problems = Path(root), list[str]()
+    places = ImageFiles(home_of(root))
     infos: dict[str, CategoryInfo] = {}
     images: list[tuple[str, AnnotatedImage]] = []
-    skipped: list[str] = []
-    for path in annotation_files(root):
-        content = read(path)
-        infos |= {info.name: info for info in map(category_info, content["categories"])}
-        split = next((short for word, short in SPLIT_OF.items() if word in path.stem), "trn")
-        folders = [path.parent, path.parent / "images", path.parent / "data"]
-        folders += [folder.parent / name for folder in folders[:1] for name in ("images", "data", path.stem)]
-        for image, annotation in largest(content):
-            try:
-                images.append((split, annotated_image(content, image, annotation, folders)))
-            except (ValueError, FileNotFoundError) as error:
-                skipped.append(f"{path.name}, image {image.get('id')}: skipped, {error}")
-    return Listed(infos, by_split(images), skipped=skipped)
+    for file in coco_files(root, problems.append):
+        split, file = split_of(file.path, root), files.merged(infos, file, problems.append)
+        images += [(split, image) for _, image in annotated(file, places, problems.append)]
+    problems += _never_visible(infos, images)
+    return Listed(infos, by_split(distinct(images, problems.append)), skipped=problems)
 
 
 PLUGIN = Format(build)
 
 
-def annotation_files(root: Path) -> list[Path]:
-    """List the JSON files of a COCO data set. Raises FileNotFoundError."""
-    if root.is_file():
-        return [root]
-    found = sorted(root.glob("*.json")) or sorted((root / "annotations").glob("*.json"))
+def home_of(root: Path) -> Path:
+    """Return the folder under which the pictures of a file or folder lie."""
+    folder = root.resolve().parent if root.is_file() else root
+    return folder.parent if folder.name == "annotations" else folder
+
+
+def coco_files(root: Path, note: Note) -> list[CocoFile]:
+    """Read the files of a data set; others of them are named. Raises FileNotFoundError or ValueError."""
+    found: list[CocoFile] = []
+    bad: list[ValueError] = []
+    for pattern in ("",) if root.is_file() else WHERE:
+        for path in sorted(root.glob(pattern)) if pattern else [root]:
+            name = str(path.relative_to(root)) if pattern else path.name
+            try:
+                found.append(files.read_coco(path, name, note))
+            except ValueError as error:
+                bad.append(error)
+        if found:
+            break
+    if not found and bad:
+        raise bad[0]
     if not found:
-        require(root / "annotations" / "*.json", "a COCO data set", "a JSON file with images and annotations")
+        require(root / "annotations" / "*.json", "a COCO data set", EXPECTED)
+    for reason in bad:
+        note(f"skipped, {reason}")
     return found
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Read a COCO file. Raises ValueError naming the missing field."""
-    content = read_json(path)
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise ValueError(f"{path}: expected an object with a list {key!r}, as COCO keypoints have")
-    return content
+def split_of(path: Path, root: Path) -> str:
+    """Tell the split by the words in the name of a file, else of the folders under the root it lies in."""
+    folders = [] if root.is_file() else list(path.relative_to(root).parent.parts)
+    for name in (path.stem, *reversed(folders)):
+        for word in re.split(r"[^a-z]+", name.lower()):
+            if word in SPLIT_OF:
+                return SPLIT_OF[word]
+    # Roboflow tells it by the folder alone, which may be the root.
+    return SPLIT_OF.get(path.parent.name, "trn") if path.name.startswith("_") else "trn"
 
 
-def category_info(entry: Mapping[str, Any]) -> CategoryInfo:
-    """Read keypoint names, the flip table that left and right in them give, and the skeleton."""
-    names = tuple(str(name) for name in entry.get("keypoints", ()))
-    edges = tuple((int(a) - 1, int(b) - 1) for a, b in entry.get("skeleton", ()))  # COCO counts from 1
-    return CategoryInfo(str(entry["name"]), names, flip_of(names), edges=edges)
+def annotated(file: CocoFile, places: ImageFiles, note: Note) -> Iterator[tuple[str, AnnotatedImage]]:
+    """Yield (id of the image, one of its objects) for every object with keypoints that can be used."""
+    objects = [one for one in file.annotations if _belongs(file, *one, note)]
+    wanted = {key for _, one in objects if (key := key_of(one.get("image_id"))) is not None}
+    pictures, unmarked = pictures_of(file, wanted, places, note), 0
+    for name, one in objects:
+        key = key_of(one.get("image_id")) or ""
+        if key not in file.images:
+            note(f"{file.name}, {name}: skipped, image_id {shown(one.get('image_id'))} is not in 'images'")
+        elif not files.is_marked(one):
+            unmarked += "keypoints" not in one
+        elif key in pictures:
+            prefix = f"{file.name}, {name} ({pictures[key].path.name})"
+            try:
+                yield key, _object(file, one, pictures[key], lambda text, at=prefix: note(f"{at}: {text}"))  # type: ignore[misc]
+            except ValueError as error:
+                note(f"{prefix}: skipped, {error}")
+    if unmarked:
+        note(f"{file.name}: {unmarked} objects of categories with keypoints have none, not used")
 
 
-def flip_of(names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Compute ids after exchanging left and right in the names; None where no name has a side."""
-    index = {name: i for i, name in enumerate(names)}
-    flip = []
-    for i, name in enumerate(names):
-        partner = i
-        for left, right in MIRRORED:
-            if left in name:
-                partner = index.get(name.replace(left, right), i)
-            elif right in name:
-                partner = index.get(name.replace(right, left), i)
-        flip.append(partner)
-    return tuple(flip) if flip != list(range(len(names))) else None
+def _belongs(file: CocoFile, name: str, annotation: dict[str, Any], note: Note) -> bool:
+    key = key_of(annotation.get("category_id"))
+    if key not in file.categories and key not in file.others:
+        told = shown(annotation.get("category_id"))
+        note(f"{file.name}, {name}: skipped, category_id {told} is of no usable category")
+    elif key in file.others and files.is_marked(annotation):
+        note(f"{file.name}, {name}: skipped, its category names no 'keypoints'")
+    return key in file.categories
 
 
-def largest(content: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield (image, its largest annotation with visible keypoints), in the order of the file."""
-    best: dict[Any, dict[str, Any]] = {}
-    for annotation in content["annotations"]:
-        key, area = annotation.get("image_id"), annotation.get("area", 0)
-        if any(annotation.get("keypoints", [])[2::3]) and (
-            key not in best or area > best[key].get("area", 0)
-        ):
-            best[key] = annotation
-    yield from ((image, best[image["id"]]) for image in content["images"] if image["id"] in best)
+def _object(file: CocoFile, annotation: dict[str, Any], picture: Picture, note: Note) -> AnnotatedImage:
+    size, turn = picture.size, picture.turn
+    stored = size[::-1] if turn in SIDEWAYS else size
+    key = key_of(annotation.get("category_id")) or ""
+    info, order = file.categories[key], file.orders[key]
+    written = [""] * len(order)
+    for place, k in enumerate(order):
+        written[k] = info.keypoint_names[place]
+    points, visible = files.keypoints_of(annotation, tuple(written), note)
+    points, visible, outside = within(points[order], visible[order], stored, info.keypoint_names)
+    if outside:
+        note(outside)
+    if not torch.isfinite(points).any():
+        raise ValueError("no keypoint is left")
+    box = box_from_corner(annotation.get("bbox"), points, stored)
+    if turn != UPRIGHT:
+        x, y, w, h = upright_box((box[0], box[1], box[2] - box[0], box[3] - box[1]), turn, size)
+        points, box = upright_points(points, turn, size), (x, y, x + w, y + h)
+    return AnnotatedImage(picture.path.stem, info.name, picture.path, size, points, visible, box)
 
 
-def annotated_image(
-    content: Mapping[str, Any], image: Mapping[str, Any], annotation: Mapping[str, Any], folders: list[Path]
-) -> AnnotatedImage:
-    """Read one image. Raises ValueError or FileNotFoundError."""
-    entry = next((c for c in content["categories"] if c["id"] == annotation.get("category_id")), None)
-    if entry is None:
-        raise ValueError(f"category_id {annotation.get('category_id')!r} is not in 'categories'")
-    path = next((p for folder in folders if (p := folder / image["file_name"]).is_file()), None)
-    if path is None:
-        places = ", ".join(folder.name for folder in folders)
-        raise FileNotFoundError(f"no image {image['file_name']} in {places}")
-    flat = torch.tensor([float(v) for v in annotation["keypoints"]])
-    count = len(entry.get("keypoints", ()))
-    if len(flat) != 3 * count:
-        raise ValueError(f"{len(flat)} keypoint numbers, expected 3 x {count}")
-    points, visible = flat.reshape(-1, 3)[:, :2].clone(), flat.reshape(-1, 3)[:, 2] > 0
-    points[~visible] = torch.nan
-    said = int(image["height"]), int(image["width"])
-    turn, size = orientation.of_annotation(path, said), image_size(path)
-    points = orientation.upright_points(points, turn, size)
-    x, y, w, h = orientation.upright_box(annotation.get("bbox", (0, 0, 0, 0)), turn, size)
-    return AnnotatedImage(
-        name=path.stem,
-        category=str(entry["name"]),
-        image_path=path,
-        size=size,
-        keypoints=points,
-        visible=visible,
-        bbox=(float(x), float(y), float(x + w), float(y + h)) if w and h else box_of(points, size),
-    )
+def _never_visible(infos: dict[str, CategoryInfo], images: list[tuple[str, AnnotatedImage]]) -> list[str]:
+    shown_ones = {image.category for _, image in images if image.visible.any()}
+    hidden = sorted({image.category for _, image in images} - shown_ones)
+    return [
+        f"{name!r}: no keypoint is visible, all have v = 1, labelled but hidden; write 2 where they are seen"
+        for name in hidden
+    ]

@@ -8,14 +8,16 @@
 
 `flip` (ids after mirroring), `flat`, `symmetric`, `edges` of a category are optional, as are an image's
 `split` (default trn), `bbox` [x1, y1, x2, y2] (default: around its keypoints), `mask` and `depth`
-(default: masks/<stem>.png, depth/<stem>.png or .npy where they exist), and `pairs` (names of images of
-one category and split; default: all).
+(default: masks/<stem>.png, depth/<stem>.png or .npy where they exist; with its folder, masks/x/<stem>.png,
+where two have one stem), and `pairs` (names of images of
+one category and split; default: all). A picture that shows several objects is listed once for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -27,10 +29,12 @@ from semcorr_ros.datasets._listed import (
     Listed,
     box_of,
     by_split,
+    distinct,
     first_file,
     pair_of,
     require,
 )
+from semcorr_ros.datasets._marks import checked_box, numbers, shown, within
 from semcorr_ros.files import depth, mask
 from semcorr_ros.files.camera import read_camera
 from semcorr_ros.files.picture import image_size
@@ -52,14 +56,17 @@ def build(root: Path) -> Listed:
     if not all(name.strip() for name in entries):
         raise ValueError(f"{path}: a category needs a name, got {', '.join(map(repr, entries))}")
     infos = {name: _class_facts.from_entry(name, entry, 0, FILE) for name, entry in entries.items()}
-    images, skipped = [], []
+    images, skipped, shared = [], list[str](), _shared_stems(content["images"])
     for number, entry in enumerate(content["images"]):
+        file = entry.get("file") if isinstance(entry, dict) else None
         try:
-            images.append(_image(Path(root), entry, infos))
-        except (ValueError, FileNotFoundError) as error:
-            file = entry.get("file") if isinstance(entry, dict) else None
+            split, image, outside = _image(Path(root), entry, infos, shared)
+        except (ValueError, OSError) as error:
             skipped.append(f"{FILE}, image {file or number}: skipped, {error}")
-    grouped = by_split(images)
+            continue
+        images.append((split, image))
+        skipped += [f"{FILE}, image {file}: {outside}"] if outside else []
+    grouped = by_split(distinct(images, skipped.append))
     pairs, bad = _pairs(content.get("pairs"), grouped)
     return Listed(infos, grouped, pairs, [*skipped, *bad])
 
@@ -67,31 +74,71 @@ def build(root: Path) -> Listed:
 PLUGIN = Format(build, depth_files=DEPTH_FILES)
 
 
-def _image(root: Path, entry: Any, infos: Mapping[str, CategoryInfo]) -> tuple[str, AnnotatedImage]:
+def _image(
+    root: Path, entry: Any, infos: Mapping[str, CategoryInfo], shared: Set[str]
+) -> tuple[str, AnnotatedImage, str]:
+    """Read split, image, and a sentence on keypoints that are left out. Raises ValueError or OSError."""
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-        raise ValueError(f"expected an object with 'file', got {entry!r}")
-    info = infos.get(entry.get("category", ""))
+        raise ValueError(f"expected an object with 'file', got {shown(entry)}")
+    category, split = entry.get("category"), entry.get("split", "trn")
+    info = infos.get(category) if isinstance(category, str) else None
     if info is None:
-        raise ValueError(f"category {entry.get('category')!r} is not one of {', '.join(infos)}")
-    split = entry.get("split", "trn")
+        raise ValueError(f"category {shown(category)} is not one of {', '.join(infos)}")
     if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
-    path = root / entry["file"]
+        raise ValueError(f"unknown split {shown(split)}; choose from {', '.join(SPLITS)}")
+    path = root / _file(entry)
     size = image_size(path)
     keypoints = _keypoints(entry.get("keypoints"), info)
-    cameras = root / "cameras" / f"{path.stem}.json"
-    return split, AnnotatedImage(
+    keypoints, visible, outside = within(
+        keypoints, torch.isfinite(keypoints).all(-1), size, info.keypoint_names
+    )
+    names = _names_beside(_file(entry), shared)
+    camera = _beside(root / "cameras", names, (".json",))
+    image = AnnotatedImage(
         name=path.stem,
         category=info.name,
         image_path=path,
         size=size,
         keypoints=keypoints,
-        visible=torch.isfinite(keypoints).all(-1),
-        bbox=_numbers(entry["bbox"], 4, "bbox") if "bbox" in entry else box_of(keypoints, size),
-        mask_path=_given(root, entry, "mask") or first_file(root / "masks", path.stem, mask.SUFFIXES),
-        depth_path=_given(root, entry, "depth") or first_file(root / "depth", path.stem, depth.SUFFIXES),
-        camera=read_camera(cameras, size) if cameras.is_file() else None,
+        visible=visible,
+        bbox=_box(entry, keypoints, size),
+        mask_path=_given(root, entry, "mask") or _beside(root / "masks", names, mask.SUFFIXES),
+        depth_path=_given(root, entry, "depth") or _beside(root / "depth", names, depth.SUFFIXES),
+        camera=None if camera is None else read_camera(camera, size),
     )
+    return split, image, outside
+
+
+def _file(entry: Mapping[str, Any]) -> PurePosixPath:
+    return PurePosixPath(entry["file"].replace("\\", "/"))
+
+
+def _shared_stems(entries: Sequence[Any]) -> set[str]:
+    """List the stems of several files: masks/<stem>.png does not say whose it is."""
+    known = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("file"), str)]
+    counts = Counter(path.stem for path in {_file(entry) for entry in known})
+    return {stem for stem, count in counts.items() if count > 1}
+
+
+def _names_beside(file: PurePosixPath, shared: Set[str]) -> list[str]:
+    """List the names that a file of images/x/m.jpg may have in masks/: x/m, images/x/m, m."""
+    whole = file.with_suffix("")
+    inner = PurePosixPath(*whole.parts[1:]) if len(whole.parts) > 1 else whole
+    nested = [str(inner), str(whole)] if not whole.is_absolute() else []
+    return [name for name in (*nested, file.stem) if name not in shared]
+
+
+def _beside(folder: Path, names: Sequence[str], suffixes: Sequence[str]) -> Path | None:
+    return next((path for name in names if (path := first_file(folder, name, suffixes))), None)
+
+
+def _box(
+    entry: Mapping[str, Any], keypoints: torch.Tensor, size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    if entry.get("bbox") is None:
+        return box_of(keypoints, size)
+    x1, y1, x2, y2 = numbers(entry["bbox"], 4, "bbox")
+    return checked_box((x1, y1, x2, y2), keypoints, size, "x1, y1, x2, y2")
 
 
 def _keypoints(points: Any, info: CategoryInfo) -> torch.Tensor:
@@ -101,39 +148,21 @@ def _keypoints(points: Any, info: CategoryInfo) -> torch.Tensor:
             raise ValueError(f"{len(points)} keypoints for the {len(names)} names of {info.name!r}")
         points = dict(zip(names, points, strict=True))
     if not isinstance(points, dict):
-        raise ValueError(f"'keypoints' must map names to [x, y] or null, got {points!r}")
+        raise ValueError(f"'keypoints' must map names to [x, y] or null, got {shown(points)}")
     unknown = sorted(set(points) - set(names))
     if unknown:
         raise ValueError(f"unknown keypoint {unknown[0]!r} of {info.name!r}; known: {', '.join(names)}")
     nothing = [float("nan")] * 2
     rows = [(name, points.get(name)) for name in names]
     return torch.tensor(
-        [nothing if row is None else list(_numbers(row, 2, f"keypoint {name!r}")) for name, row in rows]
+        [nothing if row is None else list(numbers(row, 2, f"keypoint {name!r}")) for name, row in rows]
     ).reshape(-1, 2)
 
 
-def _numbers(values: Any, count: int, what: str) -> Any:
-    # JSON knows no other numbers: float() would also take "12", and true for 1.
-    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
-        raise ValueError(f"{what} must be {count} numbers, got {values!r}")
-    numbers = tuple(map(_as_float, values))
-    if len(numbers) != count or not torch.isfinite(torch.tensor(numbers)).all():
-        raise ValueError(f"{what} must be {count} finite numbers, got {values!r}")
-    return numbers
-
-
-def _as_float(value: int | float) -> float:
-    """Convert to float; infinite where an integer of JSON is larger than any float."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
-
-
 def _given(root: Path, entry: Mapping[str, Any], key: str) -> Path | None:
-    if key not in entry:
+    if entry.get(key) is None:
         return None
-    path = root / str(entry[key])
+    path = root / str(entry[key]).replace("\\", "/")
     if not path.is_file():
         raise FileNotFoundError(f"no {key} {path}")
     return path
@@ -147,13 +176,15 @@ def _pairs(
         return {}, []
     known = {key: {image.name: image for image in group} for key, group in images.items()}
     found: dict[tuple[str, str], list[ImagePair]] = {key: [] for key in images}
+    if not isinstance(listed, list):
+        return {}, [f"{FILE}: 'pairs' must list [name, name], got {shown(listed)}; all pairs are used"]
     bad = []
     for pair in listed:
         homes = [
             key for key, group in known.items() if isinstance(pair, list) and {*map(str, pair)} <= set(group)
         ]
         if not homes or len(pair) != 2:
-            bad.append(f"{FILE}, pair {pair!r}: skipped, not two images of one category and split")
+            bad.append(f"{FILE}, pair {shown(pair)}: skipped, not two images of one category and split")
             continue
         made = pair_of(*(known[homes[0]][str(name)] for name in pair))
         if len(made.keypoint_ids):

@@ -48,10 +48,10 @@ class PrecomputedDepth:
 
     def _path(self, sample: AnnotatedImage) -> Path:
         folders = (self.config.folder / sample.category, self.config.folder)
-        found = find_file(folders, sample.name, SUFFIXES)
+        found = find_file(folders, sample.picture, SUFFIXES)
         if found is None:
             places = " or ".join(map(str, folders))
-            raise FileNotFoundError(f"no depth for {sample.name}: no {', '.join(SUFFIXES)} in {places}")
+            raise FileNotFoundError(f"no depth for {sample.picture}: no {', '.join(SUFFIXES)} in {places}")
         return found
 
 

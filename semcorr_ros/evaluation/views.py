@@ -67,7 +67,8 @@ class Views:
             return views
         category = self.setup.samples[source].category
         names = (source, target)
-        refs = [ImageRef(one.seen.image, name, category) for one, name in zip(views, names, strict=True)]
+        pictures = [self.setup.samples[name].picture for name in names]
+        refs = [ImageRef(one.seen.image, name, category) for one, name in zip(views, pictures, strict=True)]
         first, second = (
             self._put(dataclasses.replace(one.seen, features=own), name)
             for one, own, name in zip(views, features.encode_pair(*refs), names, strict=True)

@@ -13,6 +13,7 @@ Features are comparable when `backbone` is equal: "precomputed:<C>", or the stri
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
 from semcorr_ros.geometry import letterbox
 from semcorr_ros.storage import read_json, read_torch
 
+MAX_STRETCH = 1.5  # of cells: a 16:9 picture squeezed into 4:3
 DIFFUSION_LAYERS = ("s3", "s4", "s5")
 
 
@@ -60,6 +62,7 @@ class PrecomputedFeatures(FeatureExtractor):
         size = (ref.image.shape[0], ref.image.shape[1])
         path = self._path(ref)
         values = _read(path, size)
+        _check_grid(tuple(values.shape), size, path)
         if values.shape[-1] != self.channels:
             raise ValueError(f"{path}: {values.shape[-1]} channels, other files have {self.channels}")
         if not torch.isfinite(values).all():
@@ -138,6 +141,33 @@ def _read_npz(path: Path) -> Float[Tensor, "height width channel"]:
     if values.ndim != 3 or 0 in values.shape or values.dtype.kind not in "fiu":
         raise ValueError(f"{path}: features must be float (h, w, C), got {values.dtype} {values.shape}")
     return torch.from_numpy(values.astype(np.float32))
+
+
+def _check_grid(shape: tuple[int, ...], size: tuple[int, int], path: Path) -> None:
+    """Refuse axes that cannot be the rows and columns of an image; square grids cover images of any shape."""
+    rows, columns, channels = shape
+    if _stretch(rows, columns, size) <= MAX_STRETCH:
+        return
+    told = f"{path}: features {shape} are no (h, w, C) over an image of {size[1]}x{size[0]}"
+    if rows > channels and _stretch(columns, channels, size) <= MAX_STRETCH:
+        raise ValueError(f"{told}, but look like (C, h, w): save them as features.transpose(1, 2, 0)")
+    if _stretch(columns, rows, size) <= MAX_STRETCH:
+        raise ValueError(f"{told}, but look like (w, h, C): save them as features.transpose(1, 0, 2)")
+    raise ValueError(f"{told}: cells would be stretched {_stretch(rows, columns, size):.1f} to 1")
+
+
+def _stretch(rows: int, columns: int, size: tuple[int, int]) -> float:
+    """Compute how much longer one side of a cell is than the other, at least; infinite where a wide image
+    has a tall grid or the other way round. Encoders round to whole cells, or squeeze images into a square."""
+    if rows == columns:
+        return 1.0
+    wide = size[1] / size[0]
+    narrowest, widest = (columns - 1) / (rows + 1), (columns + 1) / max(rows - 1, 0.5)
+    if narrowest <= wide <= widest:
+        return 1.0
+    if (columns - rows) * (size[1] - size[0]) <= 0:
+        return math.inf
+    return max(wide / widest, narrowest / wide)
 
 
 def _read_half(path: Path) -> Float[Tensor, "row column channel"]:

@@ -1,6 +1,6 @@
 """CompressedImage messages: JPEG and PNG color, and the depth of compressed_depth_image_transport.
 
-That transport puts 12 bytes before a 16-bit PNG: an int32 and two float32, quantization A and B. A
+That transport puts 12 bytes before a 16-bit PNG, or RVL: an int32 and two float32, quantization A and B. A
 32FC1 image holds A / (value - B) metres, 0 = invalid; a 16UC1 image holds millimetres.
 """
 
@@ -12,8 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from semcorr_ros.files.picture import decode
+from semcorr_ros.files.picture import MAX_PIXELS, decode
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.sensing import rvl
 
 HEADER = struct.Struct("<iff")
 
@@ -39,10 +40,6 @@ def depth(message: Any) -> np.ndarray:
             Code.BAD_ENCODING,
             f"format {message.format!r} is not supported for depth; it must begin with 16UC1; or 32FC1;",
         )
-    if "rvl" in message.format.lower():
-        raise Refusal(
-            Code.BAD_ENCODING, f"format {message.format!r}: RVL is not supported; set the camera's to png"
-        )
     data = bytes(message.data)
     quantization = (0.0, 0.0)
     if "compressedDepth" in message.format:
@@ -54,13 +51,20 @@ def depth(message: Any) -> np.ndarray:
         raise Refusal(
             Code.BAD_ENCODING, f"format {message.format!r}: 32FC1 comes by the transport compressedDepth"
         )
-    values = _sixteen_bits(message, data)
+    values = _rvl(message, data) if "rvl" in message.format.lower() else _sixteen_bits(message, data)
     return _metres(values.astype(np.float32), *quantization) if kind == "32FC1" else values
 
 
 def _metres(values: np.ndarray, a: float, b: float) -> np.ndarray:
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return np.where(values > 0, np.float32(a) / (values - np.float32(b)), 0).astype(np.float32)
+
+
+def _rvl(message: Any, data: bytes) -> np.ndarray:
+    try:
+        return rvl.decode(data, MAX_PIXELS)
+    except ValueError as error:
+        raise Refusal(Code.BAD_ENCODING, f"RVL of format {message.format!r}: {error}") from error
 
 
 def _sixteen_bits(message: Any, data: bytes) -> np.ndarray:

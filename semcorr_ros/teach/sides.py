@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from semcorr_ros.datasets.coco import flip_of
+from semcorr_ros.datasets._coco_categories import flip_of
 
 CERTAIN = 0.15  # misfit of a mirrored layout, as a share of its size, above which geometry says nothing
 BETTER = 0.6  # share of the second best misfit that the best one must stay below

@@ -16,7 +16,7 @@ rosbags = pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'
 import fabricated_bag  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
-from semcorr_ros.bags.bag import choose_topics  # noqa: E402
+from semcorr_ros.bags.topics import Head, choose_topics  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("fabricated_backbone")
 FAR = 0.01
@@ -130,6 +130,62 @@ def test_a_missing_or_broken_bag_is_one_line(class_file, tmp_path, capsys):
 
 
 IMAGE, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+PACKED = "sensor_msgs/msg/CompressedImage"
+
+
+def test_depth_is_known_by_its_encoding():
+    oak = {
+        "/oak/rgb/image_raw": IMAGE, "/oak/rgb/camera_info": INFO, "/oak/left/image_raw": IMAGE,
+        "/oak/stereo/image_raw": IMAGE, "/oak/stereo/camera_info": INFO, "/oak/disparity": IMAGE,
+    }  # fmt: skip
+    heads = {
+        "/oak/rgb/image_raw": Head("bgr8", "rgb"),
+        "/oak/left/image_raw": Head("mono8", "left"),
+        "/oak/stereo/image_raw": Head("16UC1", "rgb"),
+        "/oak/disparity": Head("32FC1", "rgb"),
+    }
+    chosen = {
+        "image": "/oak/rgb/image_raw",
+        "camera_info": "/oak/rgb/camera_info",
+        "depth": "/oak/stereo/image_raw",
+    }
+    assert choose_topics(oak, {}, heads) == chosen
+    # A colour camera may be called depth, too.
+    named = {"/depth_camera/rgb": IMAGE, "/depth_camera/camera_info": INFO}
+    assert "depth" not in choose_topics(named, {}, {"/depth_camera/rgb": Head("rgb8")})
+    packed = {"/c/a": PACKED, "/c/b": PACKED, "/c/camera_info": INFO}
+    seen = {"/c/a": Head("16UC1; compressedDepth rvl"), "/c/b": Head("rgb8; jpeg compressed bgr8")}
+    assert choose_topics(packed, {}, seen)["depth"] == "/c/a"
+
+
+def test_of_two_depths_the_registered_one_is_taken_and_of_copies_the_original():
+    kinds = {
+        "/cam/color/image_raw": IMAGE, "/cam/color/image_raw/compressed": PACKED,
+        "/cam/color/camera_info": INFO,
+        "/cam/depth/image_rect_raw": IMAGE, "/cam/aligned_depth_to_color/image_raw": IMAGE,
+    }  # fmt: skip
+    heads = {topic: Head("16UC1", "depth") for topic in kinds}
+    heads["/cam/color/image_raw"] = Head("rgb8", "color")
+    heads["/cam/aligned_depth_to_color/image_raw"] = Head("16UC1", "color")
+    chosen = choose_topics(kinds, {}, heads)
+    assert chosen["depth"] == "/cam/aligned_depth_to_color/image_raw"
+    assert chosen["image"] == "/cam/color/image_raw"
+
+
+def test_frames_that_differ_are_said_as_the_node_says_it(shots, class_file, tmp_path, monkeypatch):
+    whole = fabricated_bag.messages
+
+    def moved(*given):
+        color, info, depth = whole(*given)
+        depth.header.frame_id = "infrared"
+        return color, info, depth
+
+    monkeypatch.setattr(fabricated_bag, "messages", moved)
+    fabricated_bag.write_bag(tmp_path / "bag", shots)
+    assert replay(tmp_path / "bag", class_file, tmp_path / "out.json", "--quality", "tracking") == 0
+    content = read_json(tmp_path / "out.json")
+    assert content["dropped"]["FRAME_MISMATCH"] == 1  # once: it does not change
+    assert "depth 'infrared'" in content["reasons"]["FRAME_MISMATCH"]
 
 
 def test_topics_that_decide_themselves_and_those_that_do_not():

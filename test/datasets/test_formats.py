@@ -147,7 +147,7 @@ def test_contract(name, tmp_path):
             for image in images.values():
                 assert image.image_path.is_file()
                 assert image.keypoints.shape == (count, 2)
-                torch.testing.assert_close(image.visible, torch.isfinite(image.keypoints).all(-1))
+                assert not (image.visible & ~torch.isfinite(image.keypoints).all(-1)).any()
             for pair in dataset.pairs(category, split):
                 assert {pair.source, pair.target} <= set(images)
                 assert len(pair.keypoint_ids) == len(pair.source_keypoints) == len(pair.target_keypoints) > 0
@@ -189,6 +189,15 @@ def test_folder_pairs_and_defaults(tmp_path):
         ({"keypoints": {"rim": [1, 10**400]}}, "must be 2 finite numbers"),
         ({"keypoints": {"rim": [1, 2, 2]}}, "must be 2 finite numbers"),
         ({"mask": "masks/none.png"}, "no mask"),
+        ({"category": ["mug"]}, "category ['mug'] is not one of mug"),
+        ({"category": None}, "category None is not one of mug"),
+        ({"split": ["trn"]}, "unknown split ['trn']"),
+        ({"file": None}, "expected an object with 'file'"),
+        ({"file": "images"}, "no image"),
+        ({"keypoints": {"rim": [0.1, 0.5], "base": [0.5, 0.75]}}, "multiply x by 80 and y by 60"),
+        ({"keypoints": {"rim": [100, 20], "base": [300, 40]}}, "2 of 2 keypoints are outside of the 80x60"),
+        ({"bbox": [10, 20, 5, 40]}, "bbox is empty or turned over: its numbers must be x1, y1, x2, y2"),
+        ({"bbox": [60, 2, 70, 10]}, "most keypoints lie beside the bbox"),
     ],
 )
 def test_folder_skips_a_bad_image_and_says_why(change, message, tmp_path):
@@ -209,6 +218,11 @@ def test_folder_skips_a_bad_image_and_says_why(change, message, tmp_path):
             r"keypoints\.json, 'mug': flip must list",
         ),
         ({" ": {"keypoint_names": ["rim"]}}, "a category needs a name"),
+        ({"mug": {"keypoint_names": ["rim", None]}}, "keypoint_names must be names"),
+        ({"mug": {"keypoint_names": ["rim", "base"], "flip": [[0], 1]}}, "flip must list"),
+        ({"mug": {"keypoint_names": ["rim", "base"], "edges": [1, 2]}}, "edges must be pairs of ids"),
+        ({"mug": {"keypoint_names": ["rim", "base"], "edges": [[0, 2]]}}, "edges must be pairs of ids 0..1"),
+        ({"mug": None}, "expected an object with a list 'keypoint_names'"),
     ],
 )
 def test_folder_names_its_own_file_where_a_category_is_wrong(categories, message, tmp_path):
@@ -224,6 +238,51 @@ def test_a_photograph_with_exif_is_as_large_as_it_is_shown(tmp_path):
     exif[0x0112] = 6
     Image.new("RGB", (80, 60)).save(root / "images" / "a.png", exif=exif)
     assert folder.build(root).images("mug", "trn")[0].size == (80, 60)
+
+
+def test_folder_forgets_a_keypoint_outside_and_names_it(tmp_path):
+    root = folder_root(tmp_path)
+    content = json.loads((root / "keypoints.json").read_text())
+    content["images"][0]["keypoints"] = {"rim": [10, 20], "base": [90, 40]}
+    write(root / "keypoints.json", content)
+    dataset = folder.build(root)
+    image = dataset.images("mug", "trn")[0]
+    assert image.visible.tolist() == [True, False]
+    assert image.keypoints[1].isnan().all()
+    assert dataset.problems() == [
+        "keypoints.json, image images/a.png: 1 of 2 keypoints are outside of the 80x60 image, not used: "
+        "base at (90, 40)"
+    ]
+
+
+def test_folder_takes_equal_stems_windows_paths_and_several_objects(tmp_path):
+    root = folder_root(tmp_path)
+    picture(root / "more" / "a.png")
+    content = json.loads((root / "keypoints.json").read_text())
+    first = content["images"][0] | {"mask": None, "bbox": None}
+    other = first | {"keypoints": {"rim": [50, 20]}}
+    content["images"] += [first | {"file": r"more\a.png"}, other, first]
+    for name in ("a", "more/a"):
+        picture(root / "masks" / f"{name}.png")
+    write(root / "keypoints.json", content)
+    dataset = folder.build(root)
+    images = {image.name: image for image in dataset.images("mug", "trn")}
+    assert [*images] == ["b", "images/a#1", "images/a#2", "more/a"]
+    assert [image.picture for image in images.values()] == ["b", "images/a", "images/a", "more/a"]
+    assert images["images/a#2"].keypoints[0].tolist() == [50, 20]
+    assert images["images/a#1"].mask_path is None  # of which of the two objects?
+    assert images["more/a"].mask_path == root / "masks" / "more" / "a.png"
+    assert dataset.problems() == ["a.png: listed twice, counted once"]
+
+
+@pytest.mark.parametrize("pairs", [3, {"a": "b"}, "ab"])
+def test_folder_pairs_that_are_no_list_are_named(pairs, tmp_path):
+    root = folder_root(tmp_path)
+    content = json.loads((root / "keypoints.json").read_text())
+    write(root / "keypoints.json", content | {"pairs": pairs})
+    dataset = folder.build(root)
+    assert len(dataset.pairs("mug", "test")) == 6
+    assert "'pairs' must list [name, name]" in dataset.problems()[0]
 
 
 def test_folder_listed_pairs(tmp_path):

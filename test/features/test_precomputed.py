@@ -63,6 +63,43 @@ def test_bad_npz_files_are_named(tmp_path, arrays, message):
         encode(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((27, 36, 8), None),
+        ((26, 36, 8), None),  # rounded to whole cells
+        ((60, 60, 8), None),  # squeezed into a square
+        ((36, 64, 8), None),  # into 16:9
+        ((36, 27, 8), r"look like \(w, h, C\): save them as features\.transpose\(1, 0, 2\)"),
+        ((384, 27, 36), r"look like \(C, h, w\): save them as features\.transpose\(1, 2, 0\)"),
+        ((64, 27, 36), r"look like \(C, h, w\)"),
+        ((384, 37, 37), r"look like \(C, h, w\)"),
+        ((27, 384, 36), "stretched"),
+        ((36, 384, 27), "stretched"),
+    ],
+)
+def test_axes_that_cannot_be_those_of_the_image_are_refused(shape, said, tmp_path):
+    spair_folder.save_features(tmp_path / "a.npz", np.ones(shape))
+    if said is None:
+        assert encode(tmp_path).values.shape == shape
+    else:
+        with pytest.raises(ValueError, match=said):
+            encode(tmp_path)
+
+
+def test_a_portrait_has_a_tall_map(tmp_path):
+    extractor = precomputed.PrecomputedFeatures
+    for shape, said in (((36, 27, 8), None), ((27, 36, 8), r"\(w, h, C\)"), ((384, 36, 27), r"\(C, h, w\)")):
+        spair_folder.save_features(tmp_path / "a.npz", np.ones(shape))
+        ref = ImageRef(IMAGE.transpose(0, 1).contiguous(), "a", "chair")
+        one = extractor(precomputed.PrecomputedFeaturesSettings(tmp_path))
+        if said is None:
+            assert one.encode(ref).values.shape == shape
+        else:
+            with pytest.raises(ValueError, match=said):
+                one.encode(ref)
+
+
 def test_one_truncated_file_does_not_keep_the_others_from_being_read(tmp_path):
     spair_folder.save_features(tmp_path / "a.npz", np.ones((4, 5, 3)))
     whole = (tmp_path / "a.npz").read_bytes()

@@ -43,9 +43,11 @@ def test_any_label_but_void_counts_for_another_category(tmp_path):
     np.testing.assert_array_equal(annotated(sample_of(tmp_path, "mug", index)), (index > 0) & (index < 255))
 
 
-def test_a_black_and_white_mask_of_another_category(tmp_path):
-    index = index_image(255)
-    np.testing.assert_array_equal(annotated(sample_of(tmp_path, "mug", index)), index == 255)
+@pytest.mark.parametrize("category", ["mug", *annotation.VOC_CLASS_ID])
+@pytest.mark.parametrize("white", [1, 255])
+def test_a_black_and_white_mask_of_any_category(category, white, tmp_path):
+    index = index_image(white)
+    np.testing.assert_array_equal(annotated(sample_of(tmp_path, category, index)), index > 0)
 
 
 def test_annotation_without_a_file_or_with_a_useless_one(tmp_path):

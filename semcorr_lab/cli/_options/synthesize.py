@@ -48,6 +48,14 @@ class SynthesizeOptions:
     categories: tuple[str, ...] = option((), "default: all there are", metavar="NAME")
     meshes: Path | None = option(None, "folder of GLB meshes to render instead", metavar="DIR")
     keypoints: Path | None = option(None, "their keypoints (default: MESHES/instances.json)", metavar="JSON")
+    mesh_axes: str = option(
+        "auto",
+        "of meshes and their keypoints; auto: by left and right in the names",
+        choices=("auto", "x-front-z-up", "z-front-y-up", "x-front-y-up"),
+    )
+    mesh_unit: str = option(
+        "auto", "of meshes; auto: mm where they are larger than 20", choices=("auto", "m", "cm", "mm", "in")
+    )
     contact_sheet: Path | None = option(None, "write a PNG of pictures with keypoints", metavar="PNG")
     sheet_images: int = option(6, "pictures per category on it", 1, metavar="N")
     workers: int = option(os.cpu_count() or 1, "processes", 1, metavar="N")

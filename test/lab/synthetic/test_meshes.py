@@ -1,12 +1,15 @@
 """GLB meshes with a list of keypoints as a source of pictures."""
 
 import json
+import struct
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
+from semcorr_lab.synthetic import glb
 from semcorr_lab.synthetic.dataset import DatasetConfig, jobs, make_dataset, picture
 from semcorr_lab.synthetic.meshes import exposed_points, open_meshes, split_entries
 from semcorr_lab.synthetic.raycast import RayCaster
@@ -107,3 +110,124 @@ def test_the_middle_of_a_wheel_moves_to_its_outside():
     body.apply_translation([0, 0, 0.6])
     moved = exposed_points(RayCaster([wheel, body]), np.array([[1, 0.75, 0.3]]))
     np.testing.assert_allclose(moved, [[1, 0.8, 0.3]], atol=1e-4)
+
+
+def write_meshes(folder, turn, unit=1.0, of_keypoints=None):
+    """Four carts whose file has its own axes (rows: the file's in ours) and unit."""
+    turn = np.array(turn, float)
+    points = {name: (turn @ xyz * (of_keypoints or unit)).tolist() for name, xyz in CORNERS.items()}
+    for i, name in enumerate("abcd"):
+        box = trimesh.creation.box(extents=(2, 1, 0.8 + 0.1 * i))
+        box.apply_translation([0, 0, 0.5])
+        box.vertices = box.vertices @ turn.T * unit
+        box.export(folder / f"{name}.glb")
+    (folder / "instances.json").write_text(json.dumps([entry(name, keypoints=points) for name in "abcd"]))
+
+
+IN_OURS = np.eye(3)
+IN_GLTF = [[0, 1, 0], [0, 0, 1], [1, 0, 0]]  # x left, y up, z front
+IN_BLENDER = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]  # x front, y up, z right
+
+
+@pytest.mark.parametrize(
+    ("turn", "unit", "of_keypoints", "said"),
+    [
+        (IN_OURS, 1, None, ""),
+        (IN_OURS, 1000, None, "guessed: unit mm"),
+        (IN_OURS, 1000, 1, "guessed: keypoints in m, unit mm"),
+        (IN_GLTF, 1, None, "guessed: axes z-front-y-up"),
+        (IN_GLTF, 1000, None, "axes z-front-y-up (left and right say so), unit mm"),
+        (IN_BLENDER, 1, None, "guessed: axes x-front-y-up"),
+    ],
+)
+def test_axes_and_units_of_other_tools_are_guessed_and_said(turn, unit, of_keypoints, said, tmp_path):
+    write_meshes(tmp_path, turn, unit, of_keypoints)
+    source, told = open_meshes(tmp_path, tmp_path / "instances.json")
+    assert all(said in sentence for sentence in told)
+    assert len(told) == (4 if said else 0)
+    made = source.instance("cart", "trn", 0, np.random.default_rng(0))
+    corners = np.concatenate([part.mesh.vertices for part in made.parts])
+    np.testing.assert_allclose(np.ptp(corners, axis=0)[:2], [2, 1], rtol=1e-5)
+    for xyz, name in zip(made.keypoints, source.infos()["cart"].keypoint_names, strict=True):
+        assert np.sign(xyz[:2]).tolist() == np.sign(CORNERS[name][:2]).tolist()
+        assert np.linalg.norm(xyz - CORNERS[name]) < 0.2
+
+
+def test_axes_and_units_that_are_given_are_not_guessed(tmp_path):
+    write_meshes(tmp_path, IN_GLTF, 100)
+    source, told = open_meshes(tmp_path, tmp_path / "instances.json", None, "z-front-y-up", "cm")
+    assert told == []
+    made = source.instance("cart", "trn", 0, np.random.default_rng(0))
+    corners = np.concatenate([part.mesh.vertices for part in made.parts])
+    np.testing.assert_allclose(np.ptp(corners, axis=0)[:2], [2, 1], rtol=1e-5)
+
+
+def test_keypoints_of_another_object_are_refused(tmp_path):
+    write_meshes(tmp_path, IN_OURS, 1, 37)
+    with pytest.raises(ValueError, match=r"the mesh is 2\.\d+ large but its keypoints span 74"):
+        open_meshes(tmp_path, tmp_path / "instances.json")
+
+
+def compressed(path, extension):
+    """A GLB that says its triangles are compressed."""
+    data = path.read_bytes()
+    size = struct.unpack_from("<I", data, 12)[0]
+    tree = json.loads(data[20 : 20 + size]) | {
+        "extensionsUsed": [extension],
+        "extensionsRequired": [extension],
+    }
+    text = json.dumps(tree).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + size :]
+    head = struct.pack("<4sIIII", b"glTF", 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A)
+    path.write_bytes(head + text + rest)
+
+
+def test_draco_is_one_clear_line_at_once(tmp_path, monkeypatch):
+    write_meshes(tmp_path, IN_OURS)
+    monkeypatch.setattr(glb, "find_spec", lambda name: None)
+    monkeypatch.setattr(glb.trimesh, "load_scene", lambda *_: pytest.fail("it would read for minutes"))
+    compressed(tmp_path / "a.glb", "KHR_draco_mesh_compression")
+    with pytest.raises(ValueError, match=r"compressed by Draco: pip install 'semcorr_ros\[draco\]'"):
+        glb.load_parts(tmp_path / "a.glb")
+    compressed(tmp_path / "b.glb", "EXT_meshopt_compression")
+    with pytest.raises(ValueError, match="compressed by EXT_meshopt_compression"):
+        glb.load_parts(tmp_path / "b.glb")
+
+
+@pytest.mark.skipif(find_spec("DracoPy") is None, reason="pip install 'semcorr_ros[draco]'")
+def test_draco_is_read_where_its_package_is(tmp_path):
+    box = trimesh.creation.box(extents=(2, 1, 1))
+    (tmp_path / "a.glb").write_bytes(trimesh.exchange.gltf.export_glb(box.scene(), extension_draco=True))
+    (part,) = glb.load_parts(tmp_path / "a.glb")
+    np.testing.assert_allclose(part.mesh.extents, [2, 1, 1], atol=1e-3)
+
+
+def test_a_mesh_that_is_none_costs_only_itself(tmp_path):
+    write_meshes(tmp_path, IN_OURS)
+    data = (tmp_path / "a.glb").read_bytes()
+    for broken, said in ((b"", "is no GLB file"), (data[:-9], "is cut off"), (data[:20] + b"{" * 700, "")):
+        (tmp_path / "a.glb").write_bytes(broken)
+        source, told = open_meshes(tmp_path, tmp_path / "instances.json")
+        assert len(source.entries) == 3
+        assert "cart/a: skipped" in told[0]
+        assert said in told[0]
+
+
+def test_an_empty_an_open_and_an_endless_mesh(tmp_path, monkeypatch):
+    trimesh.PointCloud(np.eye(3)).export(tmp_path / "points.ply")
+    with pytest.raises(ValueError, match="no triangles"):
+        glb.load_parts(tmp_path / "points.ply")
+    sheet = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]], process=False)
+    sheet.export(tmp_path / "sheet.glb")
+    assert len(glb.load_parts(tmp_path / "sheet.glb")[0].mesh.faces) == 1
+    monkeypatch.setattr(glb, "MOST_TRIANGLES", 0)
+    with pytest.raises(ValueError, match="1 triangles, 0 at most"):
+        glb.load_parts(tmp_path / "sheet.glb")
+
+
+@pytest.mark.parametrize("xyz", [None, [1, 2], ["1", 2, 3], [float("nan"), 0, 0], 7])
+def test_a_keypoint_that_is_no_place_is_named(xyz, folder):
+    (folder / "bad.json").write_text(json.dumps([entry("a", keypoints={"rim": xyz})]))
+    with pytest.raises(ValueError, match="keypoint 'rim' must be 3 numbers"):
+        open_meshes(folder, folder / "bad.json")

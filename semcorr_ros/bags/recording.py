@@ -1,0 +1,108 @@
+"""A recording opened by `rosbags`, also a damaged one: as far as it is whole, with sentences on the rest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rosbags.highlevel import AnyReader
+from rosbags.typesys import Stores, get_typestore
+
+from semcorr_ros.bags.salvage import salvage
+
+FILES = ("*.mcap", "*.db3", "*.bag")  # of a rosbag2 folder; ROS 1
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[tuple[AnyReader, list[str]]]:
+    """Open a bag: a folder, or a file of one; also yield a sentence for everything that is damaged.
+
+    Raises ValueError for a bag of which nothing can be read, FileNotFoundError.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"no bag {path}")
+    notes: list[str] = []
+    with ExitStack() as stack:
+        yield _opened(path, stack, notes), notes
+
+
+def messages_of(
+    reader: AnyReader, connections: Sequence[Any], notes: list[str]
+) -> Iterator[tuple[Any, int, Any]]:
+    """Yield (connection, nanoseconds, message) as far as they can be read; note what cannot."""
+    bad, read, listed = 0, 0, sum(connection.msgcount for connection in connections)
+    try:
+        for connection, nanoseconds, raw in reader.messages(connections=connections) if connections else ():
+            read += 1
+            try:
+                message = reader.deserialize(raw, connection.msgtype)
+            except Exception as error:  # the library raises anything for garbage
+                bad += 1
+                last = f"{connection.topic}: {_said(error)}"
+                continue
+            yield connection, nanoseconds, message
+        if read < listed:
+            notes.append(f"the recording lists {listed} messages and holds {read}")
+    except Exception as error:
+        notes.append(f"the recording is damaged, what follows is not read: {_said(error)}")
+    if bad:
+        notes.append(f"{bad} messages are damaged, not used; the last one of {last}")
+
+
+def _opened(path: Path, stack: ExitStack, notes: list[str]) -> AnyReader:
+    reader, problem = _try([path], stack)
+    if reader is not None:
+        return reader
+    files = _files(path)
+    if path.is_dir() and files:
+        notes.append(f"{path}: {problem}; {', '.join(file.name for file in files)} in it was read instead")
+        reader, problem = _try(files, stack)
+    if reader is not None:
+        return reader
+    mended = _mended(files or [path], stack, notes)
+    reader, again = _try(mended, stack) if mended else (None, "")
+    if reader is None:
+        raise ValueError(f"{path} is not a readable bag: {again or problem}")
+    return reader
+
+
+def _files(path: Path) -> list[Path]:
+    """List the files of the first kind that a folder holds."""
+    found = [sorted(path.glob(pattern)) for pattern in FILES] if path.is_dir() else []
+    return next((files for files in found if files), [])
+
+
+def _try(paths: list[Path], stack: ExitStack) -> tuple[AnyReader | None, str]:
+    try:
+        # A bag without definitions (sqlite3 before Iron) has older types: Jazzy's still fit.
+        reader = AnyReader(paths, default_typestore=get_typestore(Stores.ROS2_JAZZY))
+        reader.open()
+    except Exception as error:  # assertions, struct.error, those of SQLite and of compression
+        return None, _said(error)
+    stack.callback(reader.close)
+    return reader, ""
+
+
+def _mended(files: list[Path], stack: ExitStack, notes: list[str]) -> list[Path]:
+    """Copy what is whole of every MCAP file that does not open; the others stay as they are."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    mended = []
+    for number, file in enumerate(files):
+        with ExitStack() as trial:
+            fine = _try([file], trial)[0] is not None
+        copy = folder / f"{number}.mcap"
+        if fine:
+            mended.append(file)
+        elif file.suffix == ".mcap" and salvage(file, copy):
+            notes.append(f"{file.name} was cut off, what is whole of it was read; `mcap recover` mends it")
+            mended.append(copy)
+        else:
+            notes.append(f"{file.name} cannot be read and was left out")
+    return mended
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
