@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import UInt8
 from PIL import Image
 from safetensors import SafetensorError, safe_open
