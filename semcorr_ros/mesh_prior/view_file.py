@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from semcorr_ros.artifacts import AnnotatedImage, FeatureMap
 from semcorr_ros.features import FeatureExtractor
 from semcorr_ros.features._sphere_mapper import SphereMapper, map_sphere
-from semcorr_ros.files.picture import read_image
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.geometry import grid
 from semcorr_ros.mesh_prior.describe import SUFFIX, read_described
 from semcorr_ros.mesh_prior.lifted_view import View, view_of
@@ -44,7 +44,7 @@ def make_view(folder: WorkFolder, sample: AnnotatedImage, encoder: Encoder) -> N
 
     Raises FileNotFoundError or ValueError naming what is wrong with it.
     """
-    mask = read_mask(folder, sample)
+    mask = read_mask(folder.file(MASKS, sample.name, ".png"), sample.size)
     scene = scene_of_sample(sample, Providers(encoder.features))
     with torch.no_grad():
         features = scene.close_up(mask, encoder.features)
@@ -86,15 +86,6 @@ def read_view(folder: WorkFolder, name: str) -> View:
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: it lacks {error}; delete it") from error
-
-
-def read_mask(folder: WorkFolder, sample: AnnotatedImage) -> Bool[Tensor, "height width"]:
-    """Read the mask that the mesh was made from. Raises FileNotFoundError, ValueError for another size."""
-    path = folder.file(MASKS, sample.name, ".png")
-    mask = read_image(path)[..., 0] > 127
-    if tuple(mask.shape) != sample.size:
-        raise ValueError(f"{path} is {mask.shape[1]}x{mask.shape[0]}, its picture {sample.size[::-1]}")
-    return mask
 
 
 def _key(folder: WorkFolder, name: str, encoder: Encoder) -> dict[str, str]:

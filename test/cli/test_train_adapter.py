@@ -16,7 +16,8 @@ from semcorr_ros.adapter.labels import Labels, Matches, PictureName, write_label
 from semcorr_ros.cli import build_class, evaluate, train_adapter
 from semcorr_ros.datasets import DATASETS
 from semcorr_ros.features._adapter_network import read_adapter
-from semcorr_ros.storage import read_image, read_json
+from semcorr_ros.files.picture import read_image
+from semcorr_ros.storage import read_json
 
 SMALL = ("--backbone", "tiny", "--threads", 1, "--steps", 6, "--check-every", 3, "--crops", 1, "--width", 32)
 

@@ -11,6 +11,7 @@ pytest.importorskip("robust_laplacian")
 from semcorr_ros.adapter.labels import read_labels
 from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.features import FeatureExtractor
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.mesh_prior.candidates import Candidates, cyclic, find_candidates, fuse
 from semcorr_ros.mesh_prior.describe import SUFFIX, describe_image, is_described, read_described
 from semcorr_ros.mesh_prior.descriptors import DESCRIPTORS
@@ -28,7 +29,7 @@ from semcorr_ros.mesh_prior.pseudo_label import (
     verified,
 )
 from semcorr_ros.mesh_prior.verification import Body, bicyclic_error, sphere_agrees
-from semcorr_ros.mesh_prior.view_file import VIEWS, Encoder, is_made, make_view, read_mask, read_view
+from semcorr_ros.mesh_prior.view_file import VIEWS, Encoder, is_made, make_view, read_view
 from semcorr_ros.mesh_prior.work_folder import CANONICAL, MASKS, WorkFolder
 from semcorr_ros.mesh_prior.work_folder import DESCRIPTORS as DESCRIBED
 from semcorr_ros.storage import atomic_path
@@ -266,7 +267,7 @@ def test_the_stages_leave_labels(stage):
     assert kept.provenance == {"split": "trn"}
     assert all(len(one) <= 30 and float(one.errors.max()) <= 0.1 for one in kept.matches)
     for one in kept.matches:
-        mask = read_mask(folder, samples[kept.pictures[one.source].name])
+        mask = read_mask(folder.file(MASKS, kept.pictures[one.source].name, ".png"), SIZE)
         x, y = one.source_points.round().long().unbind(-1)
         assert mask[y, x].all()
     run_stages(folder, samples)
@@ -318,6 +319,8 @@ def test_partners_are_the_same_whoever_else_is_done():
 def test_a_mask_of_another_size_is_named(stage):
     folder, samples = stage
     describe_image(folder, "a", KERNEL, 0.1)
-    Image.fromarray(np.full((10, 10), 255, np.uint8)).save(folder.file(MASKS, "a", ".png"))
-    with pytest.raises(ValueError, match=r"a\.png is 10x10, its picture \(128, 96\)"):
+    mask = np.zeros((10, 10), np.uint8)
+    mask[3:6, 3:6] = 255
+    Image.fromarray(mask).save(folder.file(MASKS, "a", ".png"))
+    with pytest.raises(ValueError, match=r"a\.png is 10x10 but its image is 128x96"):
         make_view(folder, samples["a"], Encoder(Flat()))
