@@ -1,36 +1,37 @@
-"""Triangles over a cloud of surface points: the boundary of its alpha shape."""
+"""Triangles over a cloud of surface points: the boundary of its solid alpha shape."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy import sparse
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 GROWTH = 1.25  # of the radius, until the surface holds together
 REACHED = 0.97  # share of the points that one piece must reach
-FIRST = 1.5  # radius at first, in median distances to the sixth neighbour
+FIRST = 1.0  # radius at first, in median distances to the sixth neighbour
 NEIGHBOUR = 6
 
 
 def triangulate(points: Float[np.ndarray, "V 3"]) -> Int[np.ndarray, "F 3"]:
     """Span a closed surface over points, counter-clockwise seen from outside.
 
-    Delaunay tetrahedra whose circumsphere is below a radius (Edelsbrunner and Muecke 1994), the smallest
-    radius for which one piece reaches nearly all points. Raises ValueError for points that span no solid.
+    Of the Delaunay tetrahedra those are removed that a ball reaches from outside, through triangles that it
+    fits through (alpha shapes, Edelsbrunner and Muecke 1994, hollows left in); the smallest ball that leaves
+    one piece with nearly all points. Raises ValueError for points that span no solid.
     """
     if len(points) <= NEIGHBOUR:
         raise ValueError(f"{len(points)} points span no surface")
     try:
-        tetrahedra = Delaunay(points).simplices
+        found = Delaunay(points)
     except QhullError as error:
         raise ValueError(f"the points span no solid: {str(error).splitlines()[0]}") from error
-    radius = _circumradius(points[tetrahedra])
-    step = float(np.median(cKDTree(points).query(points, NEIGHBOUR + 1)[0][:, -1]))
-    limit, largest = FIRST * step, float(radius[np.isfinite(radius)].max())
+    tetrahedra, neighbors = found.simplices, found.neighbors
+    radius = np.stack([_circumradius(points[np.delete(tetrahedra, k, 1)]) for k in range(4)], 1)
+    limit = FIRST * float(np.median(cKDTree(points).query(points, NEIGHBOUR + 1)[0][:, -1]))
+    largest = float(radius[np.isfinite(radius)].max())
     while True:
-        kept = tetrahedra[radius <= limit]
-        piece = _largest_piece(kept, len(points))
+        piece = _largest_piece(tetrahedra[~_reached(neighbors, radius > limit)], len(points))
         if len(np.unique(piece)) >= REACHED * len(points) or limit > largest:
             break
         limit *= GROWTH
@@ -39,15 +40,21 @@ def triangulate(points: Float[np.ndarray, "V 3"]) -> Int[np.ndarray, "F 3"]:
     return _boundary(piece, points)
 
 
-def _circumradius(corners: Float[np.ndarray, "T 4 3"]) -> Float[np.ndarray, "T"]:
+def _circumradius(corners: Float[np.ndarray, "T 3 3"]) -> Float[np.ndarray, "T"]:
+    a, b, c = (np.linalg.norm(corners[:, i] - corners[:, j], axis=1) for i, j in ((1, 2), (2, 0), (0, 1)))
     edges = corners[:, 1:] - corners[:, :1]
-    square = (edges**2).sum(-1)
-    volume = np.linalg.det(edges)
-    a, b, c = edges.transpose(1, 0, 2)
-    top = square[:, :1] * np.cross(b, c) + square[:, 1:2] * np.cross(c, a) + square[:, 2:] * np.cross(a, b)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.linalg.norm(top, axis=1) / (2 * np.abs(volume))
-    return np.where(np.isfinite(found), found, np.inf)
+    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    return a * b * c / np.maximum(2 * area, 1e-30)
+
+
+def _reached(neighbors: Int[np.ndarray, "T 4"], passable: Bool[np.ndarray, "T 4"]) -> Bool[np.ndarray, "T"]:
+    """Tell which tetrahedra are reached from outside; neighbour k lies beyond triangle k, -1 is outside."""
+    count = len(neighbors)
+    start, side = np.nonzero(passable)
+    end = np.where(neighbors[start, side] < 0, count, neighbors[start, side])
+    links = sparse.coo_matrix((np.ones(len(start), bool), (start, end)), (count + 1, count + 1))
+    label = sparse.csgraph.connected_components(links, directed=False)[1]
+    return label[:count] == label[count]
 
 
 def _largest_piece(tetrahedra: Int[np.ndarray, "T 4"], count: int) -> Int[np.ndarray, "T 4"]:

@@ -27,6 +27,7 @@ LEAST_SHOWN = 0.2  # of the mesh's vertices inside the image: a start with less 
 MOST_RATIO = 4.0  # of mesh and mask in size: a start beyond is given the mask's size
 LEAST_MASK, MOST_MASK = 16, 0.98  # pixels; share of the image: others say nothing of where an object ends
 ALIKE = 0.95  # IoU of a simplified mesh with the whole one
+KEPT = (0.8, 0.9)  # of the moments, by Adam
 
 Loss = Callable[[Tensor, Target], Tensor]
 
@@ -140,20 +141,32 @@ def _descend(
     vertices, faces = _coarse(mesh, target.camera, how.faces)
     turned = vertices @ mesh.rotation.mT
     unit = float(mesh.translation[2]) * max(window[2:]) / float(mesh.camera.focal.mean())
-    log_scale = torch.tensor(mesh.log_scale, requires_grad=True)
-    shift = torch.zeros(2, requires_grad=True)
-    groups = [{"params": [log_scale], "lr": how.growth}, {"params": [shift], "lr": how.shift}]
-    optimizer = torch.optim.Adam(groups, betas=(0.8, 0.9))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - 0.9 * step / how.steps)
-    for _ in range(how.steps):
-        moved = mesh.translation + torch.cat([shift * unit, torch.zeros(1)])
-        placed = log_scale.exp() * turned + moved
-        optimizer.zero_grad()
-        loss(render(placed[None], faces, target.camera, how.sigma), target).sum().backward()
-        optimizer.step()
-        schedule.step()
-    moved = mesh.translation + torch.cat([shift.detach() * unit, torch.zeros(1)])
-    return replace(mesh, log_scale=float(log_scale.detach()), translation=moved)
+    rates = torch.tensor([how.growth, how.shift, how.shift])
+    state, moments = torch.zeros(3), torch.zeros(2, 3)  # growth and shift; of their gradient
+    for step in range(how.steps):
+        state.requires_grad_()
+        points = mesh.scale * state[0].exp() * turned + _moved(mesh, state, unit).translation
+        value = loss(render(points[None], faces, target.camera, how.sigma), target).sum()
+        (slope,) = torch.autograd.grad(value, state)
+        moments, direction = _adam(moments, slope, step + 1)
+        state = state.detach() - rates * (1 - 0.9 * step / how.steps) * direction
+    return replace(_moved(mesh, state, unit), log_scale=mesh.log_scale + float(state[0]))
+
+
+def _adam(moments: Float[Tensor, "2 n"], slope: Float[Tensor, "n"], step: int) -> tuple[Tensor, Tensor]:
+    """Update Adam's moments, and return them with the direction to go against.
+
+    Written out: the first use of torch.optim imports the compiler, ten seconds for nothing.
+    """
+    keep = torch.tensor(KEPT)[:, None]
+    moments = keep * moments + (1 - keep) * torch.stack([slope, slope**2])
+    mean, square = moments / (1 - keep**step)
+    return moments, mean / (square.sqrt() + 1e-12)
+
+
+def _moved(mesh: PosedMesh, state: Float[Tensor, "3"], unit: float) -> PosedMesh:
+    """Shift a mesh, differentiably; the depth stays."""
+    return replace(mesh, translation=mesh.translation + torch.cat([state[1:] * unit, torch.zeros(1)]))
 
 
 def _coarse(mesh: PosedMesh, camera: Camera, least: int) -> tuple[Tensor, Tensor]:

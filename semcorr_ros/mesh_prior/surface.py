@@ -86,7 +86,7 @@ def surface_of(
 
 def simplified(
     vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], most_faces: int
-) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]]:
+) -> tuple[Float[Tensor, "v 3"], Int[Tensor, "f 3"]]:
     """Return a coarser mesh with about `most_faces` triangles, the same one where there are fewer."""
     if len(faces) <= most_faces:
         return vertices, faces
@@ -112,5 +112,8 @@ def _normalized(mesh: trimesh.Trimesh) -> Surface:
 def _draco(data: bytes) -> trimesh.Trimesh:
     import DracoPy
 
-    found = DracoPy.decode(data)
+    try:
+        found = DracoPy.decode(data)
+    except Exception as error:  # its own errors have no common class
+        raise ValueError(f"Draco: {error}") from error
     return trimesh.Trimesh(np.asarray(found.points), np.asarray(found.faces), process=False)
