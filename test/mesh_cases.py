@@ -22,6 +22,7 @@ from semcorr_ros.mesh_prior.canonicalize import _about_z
 from semcorr_ros.mesh_prior.coverage import draw
 from semcorr_ros.mesh_prior.surface import surface_of
 
+FACES = 600  # of a simplified object: it is drawn hundreds of times
 QUIET = SceneConfig(size=(120, 160), clutter=False, occluders=False, truncation=False)
 
 
@@ -34,7 +35,7 @@ def posed(category: str, seed: int = 0, azimuth: float = 40.0, size=(120, 160)) 
     instance = categories.load(category).generate(np.random.default_rng(seed))
     camera, pose = frame_object(instance.vertices, Viewpoint(azimuth, 25.0, fill=0.5), size)
     mesh = joined(instance)
-    surface = surface_of(np.array(mesh.vertices), np.array(mesh.faces))
+    surface = surface_of(np.array(mesh.vertices), np.array(mesh.faces), FACES)
     rotation = torch.tensor(pose[:3, :3], dtype=torch.float32)
     translation = rotation @ surface.middle + torch.tensor(pose[:3, 3], dtype=torch.float32)
     scale = math.log(surface.diagonal)

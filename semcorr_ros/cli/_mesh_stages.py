@@ -123,10 +123,12 @@ def _material(options: MeshPriorOptions) -> tuple[Providers, MeshProvider]:
     if not (sources.depth.depth or sources.depth.depth_dir or name == CLASS_MESH):
         sources = replace(sources, depth=replace(sources.depth, depth="none"))  # nothing here looks at it
     device = data.device_from(sources.compute)
+    if own.mesh_dir and name != FILES:
+        raise ValueError(f"--mesh-dir means nothing to --meshes {name}")
     given: dict[str, tuple[Any, str]] = {}
-    if own.mesh_dir or name == FILES:
+    if name == FILES:
         given["folder"] = (own.mesh_dir, "--mesh-dir")
-    if own.class_file or name == CLASS_MESH:
+    if name == CLASS_MESH:
         given |= {"class_file": (own.class_file, "--class-file"), "seed": (options.which.seed, "--seed")}
     common = Common(device, "", flag)
     made_by = provider(PROVIDERS.load(name), own.mesh_options, "--mesh-option", given, common, own)

@@ -92,18 +92,17 @@ def simplified(
         return vertices, faces
     mesh = trimesh.Trimesh(vertices.numpy(), faces.numpy(), process=False)
     mesh = mesh.simplify_quadric_decimation(face_count=most_faces)
-    return torch.from_numpy(np.array(mesh.vertices, np.float32)), torch.from_numpy(
-        np.array(mesh.faces, np.int64)
-    )
+    # Copied: see mesh_file.py.
+    return torch.tensor(np.array(mesh.vertices, np.float32)), torch.tensor(np.array(mesh.faces, np.int64))
 
 
 def _normalized(mesh: trimesh.Trimesh) -> Surface:
     low, high = mesh.bounds
     middle, diagonal = (low + high) / 2, float(np.linalg.norm(high - low))
     return Surface(
-        vertices=torch.from_numpy(((mesh.vertices - middle) / diagonal).astype(np.float32)),
-        faces=torch.from_numpy(np.array(mesh.faces, np.int64)),
-        middle=torch.from_numpy(middle.astype(np.float32)),
+        vertices=torch.tensor(((mesh.vertices - middle) / diagonal).astype(np.float32)),
+        faces=torch.tensor(np.array(mesh.faces, np.int64)),
+        middle=torch.tensor(middle.astype(np.float32)),
         diagonal=diagonal,
         watertight=bool(mesh.is_watertight),
     )

@@ -58,10 +58,10 @@ def target_of(
     deep = np.where(object_, _distance(object_ | (known < 0.5)), 0) / diagonal
     return Target(
         camera=_zoomed(camera, window, size),
-        mask=torch.from_numpy(shares),
-        known=torch.from_numpy(known),
-        outside=torch.from_numpy((far**2).astype(np.float32)),
-        inside=torch.from_numpy((deep**2).astype(np.float32)),
+        mask=torch.tensor(shares),
+        known=torch.tensor(known),
+        outside=torch.tensor((far**2).astype(np.float32)),
+        inside=torch.tensor((deep**2).astype(np.float32)),
     )
 
 

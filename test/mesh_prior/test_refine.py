@@ -25,10 +25,10 @@ def off(found, truth):
 
 
 @pytest.mark.parametrize(
-    ("factor", "pixels"), [(2.0, (0.0, 0.0)), (0.5, (8.0, -5.0)), (0.6, (-62.0, -38.0)), (1.1, (4000.0, 0.0))]
+    ("factor", "pixels"), [(2.0, (0.0, 0.0)), (0.5, (-62.0, -38.0)), (1.1, (4000.0, 0.0))]
 )
 def test_size_and_place_are_recovered(mug, factor, pixels):
-    """Twice and half the size, a silhouette that does not touch the mask, and one outside the image."""
+    """Twice the size, half of it where the silhouette does not touch the mask, and outside the image."""
     mask, start = shown(mug), moved(mug, factor, pixels)
     overlaps = intersection_over_union(start, mask)
     assert (overlaps == 0) == (abs(pixels[0]) > 50)
@@ -65,7 +65,7 @@ def test_but_it_would_be_without_the_coverage_reward(mug):
 
 def test_an_object_cut_by_the_border_goes_on_beyond_it():
     mesh = posed("car")
-    beyond = moved(mesh, 1.0, (-60.0, 0.0))
+    beyond = moved(mesh, 1.0, (-50.0, 0.0))
     mask = shown(beyond)
     assert mask[:, 0].any()
     growth, aside = off(refine(moved(beyond, 1.3), mask, CONFIG), beyond)

@@ -72,7 +72,7 @@ class RefineOptions:
         metavar="NAME",
     )
     coverage: float = option(
-        20.0, "reward for covering the mask's inside, against occlusion", 0.0, 1000.0, metavar="X"
+        10.0, "reward for covering the mask's inside, against occlusion", 0.0, 1000.0, metavar="X"
     )
 
 

@@ -127,7 +127,7 @@ def _ascend(both: Float[Tensor, "mesh mesh quarter"], turns: Int[Tensor, "mesh"]
     return turns, float(value)
 
 
-def _centered(pooled: Float[Tensor, "*batch cell channel"], center: Float[Tensor, "channel"]) -> Tensor:
+def _centered(pooled: Float[Tensor, "*batch cell pooled"], center: Float[Tensor, "channel"]) -> Tensor:
     """Subtract what all cells have in common, and make each map one unit vector."""
     own = pooled[..., :-1] - pooled[..., -1:] * center
     return torch.nn.functional.normalize(own.flatten(-2), dim=-1)

@@ -66,14 +66,14 @@ class OrientAnything:
 PLUGIN: Plugin[OrientAnything] = Plugin(OrientAnythingSettings, OrientAnything)
 
 
-def as_input(image: UInt8[Tensor, "side side 3"]) -> Float[Tensor, "1 1 3 side side"]:
+def as_input(image: UInt8[Tensor, "h w 3"]) -> Float[Tensor, "1 1 3 h w"]:
     """Bring a view to its input: RGB in [0, 1] on white, a batch of one reference."""
     if image.shape[:2] != (SIDE, SIDE):
         raise ValueError(f"Orient Anything looks at {SIDE} pixels, got {tuple(image.shape)}")
     return image.permute(2, 0, 1)[None, None].float() / 255
 
 
-def azimuth_of(logits: Float[Tensor, "900"]) -> float:
+def azimuth_of(logits: Float[Tensor, "n"]) -> float:
     """Return the likeliest azimuth in degrees, NaN where no direction stands out (a body of revolution).
 
     Raises ValueError for an output of another size.

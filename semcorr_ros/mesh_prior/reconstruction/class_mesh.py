@@ -44,7 +44,7 @@ class ClassMesh:
             raise ValueError(f"{settings.class_file} is no SemAlign3D class: build it with build_class")
         self._model, self._settings = model, settings
         dense = model.representation.dense.barycentric @ model.representation.sparse
-        self._faces = torch.from_numpy(triangulate(dense.cpu().numpy()).astype(np.int64))
+        self._faces = torch.tensor(triangulate(dense.cpu().numpy()).astype(np.int64))
         used = torch.zeros(len(dense), dtype=torch.bool)
         used[self._faces.flatten()] = True
         self._used, self._number = used, used.cumsum(0) - 1
