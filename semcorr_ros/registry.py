@@ -27,6 +27,8 @@ S = TypeVar("S")
 EXTRAS = {
     "trimesh": "synthetic",
     "embreex": "synthetic",
+    "fast_simplification": "mesh_prior",
+    "DracoPy": "mesh_prior",
     "transformers": "foundation",
     "robust_laplacian": "mesh_prior",
     "diffusers": "foundation",

@@ -76,11 +76,12 @@ def _header(mesh: PosedMesh) -> dict[str, Any]:
 
 def _mesh(header: dict[str, Any], surface: Any) -> PosedMesh:
     height, width = header["size"]
+    # Copied to memory of torch, which is aligned the same way every time: products of matrices depend on it.
     return PosedMesh(
         name=str(header["name"]),
         category=str(header["category"]),
-        vertices=torch.from_numpy(np.array(surface.vertices, np.float32)),
-        faces=torch.from_numpy(np.array(surface.faces, np.int64)),
+        vertices=torch.tensor(np.array(surface.vertices, np.float32)),
+        faces=torch.tensor(np.array(surface.faces, np.int64)),
         rotation=torch.tensor(header["rotation"], dtype=torch.float32),
         translation=torch.tensor(header["translation"], dtype=torch.float32),
         log_scale=float(header["log_scale"]),
