@@ -100,6 +100,8 @@ def _numbers(tree: Any) -> set[float]:
 def _whole(file: Path) -> bool:
     """Whether the file still lists everything; what it does not list need not be named."""
     tree = json.loads(file.read_bytes())
+    if any(one.get("iscrowd") in (1, "1") for one in tree.get("annotations", ()) if isinstance(one, dict)):
+        return False
     objects = tree.get("annotations", tree["images"])
     points = [one.get("keypoints") for one in objects if isinstance(one, dict)]
     flat = [value for one in points for value in (one.values() if isinstance(one, dict) else one or ())]
