@@ -12,13 +12,14 @@ from semcorr_ros.cli import _mesh_stages as stages
 from semcorr_ros.cli._crew import crew_from
 from semcorr_ros.cli._options.mesh_prior import RUN, STAGES, MeshPriorOptions
 from semcorr_ros.cli._progress import counted
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
 from semcorr_ros.mesh_prior.make import read_mask
 from semcorr_ros.mesh_prior.mesh_file import read_mesh
 from semcorr_ros.mesh_prior.stages import StageReport
 from semcorr_ros.mesh_prior.work_folder import CANONICAL, MESHES, REFINED, WorkFolder
-from semcorr_ros.storage import read_image, write_image, write_json
+from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.mesh_picture import Row, contact_sheet
 
 MOST_ROWS = 12  # of the contact sheet, spread over the category

@@ -14,6 +14,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage
+from semcorr_ros.files.picture import read_image
 from semcorr_ros.geometry.cameras import centered
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
 from semcorr_ros.mesh_prior.azimuth import Azimuth, AzimuthEstimator
@@ -24,7 +25,7 @@ from semcorr_ros.mesh_prior.refine import RefineConfig, check_mask, refine
 from semcorr_ros.mesh_prior.views import MeshView, views_of
 from semcorr_ros.mesh_prior.work_folder import CANONICAL, MASKS, MESHES, REFINED, WorkFolder
 from semcorr_ros.observations import Providers, observe
-from semcorr_ros.storage import read_image, write_image
+from semcorr_ros.storage import write_image
 
 MADE_FROM = "made_from"  # provenance: digest of all that a file depends on
 
