@@ -53,7 +53,7 @@ class MethodOptions:
     )
     method: str = option(
         "aligned",
-        "how points are carried over; aligned: as the class does",
+        "carries points over; aligned: the class",
         choices=method_names,
         metavar="NAME",
     )
