@@ -16,6 +16,7 @@ from semcorr_ros.provider_options import (
     FeatureOptions,
     JudgementOptions,
     MaskOptions,
+    ReadingOptions,
     StreamOptions,
 )
 
@@ -41,6 +42,7 @@ class ClassesOptions:
 
 @dataclass(frozen=True)
 class Parameters(
+    ReadingOptions,
     StreamOptions,
     JudgementOptions,
     AlignmentOptions,

@@ -117,6 +117,32 @@ class JudgementOptions:
 
 
 @dataclass(frozen=True)
+class ReadingOptions:
+    """What pictures and depth do not say of themselves."""
+
+    depth_scale: float = option(
+        0.0,
+        "metres per unit of depth; 0 = integers (16UC1) are millimetres, floats (32FC1) metres",
+        0.0,
+        1000.0,
+        metavar="METRES",
+    )
+    rectified: str = option(
+        "auto",
+        "pictures have no distortion any more, and P of their calibration counts: yes, no; auto = where the "
+        "topic is named image_rect*, or the calibration has no distortion",
+        choices=("auto", "yes", "no"),
+    )
+    rotate: str = option(
+        "0",
+        f"degrees clockwise that make pictures upright: {', '.join(ROTATIONS)}; auto = by tf, in the node. "
+        "Answers stay in the camera's own pixels and frame",
+        choices=(*ROTATIONS, "auto"),
+        metavar="DEGREES",
+    )
+
+
+@dataclass(frozen=True)
 class StreamOptions:
     """How images, depth and a detector's regions are put together."""
 
@@ -125,25 +151,6 @@ class StreamOptions:
         f"use of the depth stream: {', '.join(DEPTH_CHOICES)}",
         choices=DEPTH_CHOICES,
         flag="depth-mode",
-    )
-    depth_scale: float = option(
-        0.0,
-        "metres per unit of the depth stream; 0 = by its encoding: 16UC1 millimetres, 32FC1 metres",
-        0.0,
-        1000.0,
-        metavar="METRES",
-    )
-    rectified: str = option(
-        "auto",
-        "images have no lens distortion any more, P of camera_info counts: auto (by the topic's name, "
-        "image_rect*, or no distortion in camera_info), yes, no",
-        choices=("auto", "yes", "no"),
-    )
-    rotate: str = option(
-        "0",
-        f"degrees clockwise that make the images upright: {', '.join(ROTATIONS)}; auto = by tf's gravity "
-        "(of the node only). Answers stay in the camera's own pixels and frame",
-        choices=(*ROTATIONS, "auto"),
     )
     sync_slop: float = option(
         0.05, "seconds by which image and depth stamps may differ", 1e-4, 10.0, metavar="S"

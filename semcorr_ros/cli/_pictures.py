@@ -24,7 +24,8 @@ from semcorr_ros.finder import Finder, Watch
 from semcorr_ros.methods import Model
 from semcorr_ros.observations import Providers, Scene, lone_image, scene_of_sample
 from semcorr_ros.places import ANYWHERE, Place, mask_in
-from semcorr_ros.provider_options import JudgementOptions
+from semcorr_ros.provider_options import JudgementOptions, ReadingOptions
+from semcorr_ros.sensing.reading import Reading, reading_for
 
 MIN_SIDE = 32  # pixels; the coarsest cell of a backbone
 
@@ -47,9 +48,14 @@ class Picture:
     depth: Path | None = None
     mask: Path | None = None
     camera: Path | None = None
-    depth_scale: float = 0.0  # metres per unit; 0 = by the kind of number
-    rectified: bool = False  # it has no distortion any more, whatever the camera file says
-    rotate: str = "0"  # degrees clockwise that make it upright
+    reading: Reading = Reading()  # noqa: RUF009 - frozen
+
+
+def reading_from(options: ReadingOptions) -> Reading:
+    """Read the options for files. Raises ValueError for --rotate auto."""
+    if options.rotate == "auto":
+        raise ValueError("--rotate auto needs the tf of a running node; give 0, 90, 180 or 270")
+    return reading_for(options, "")
 
 
 def finder_from(sources: LiveSources, options: AskOptions, class_file: Path | None) -> Finder:
@@ -84,15 +90,15 @@ def scene_of(picture: Picture, finder: Finder, category: str) -> tuple[Scene, Pl
         )
     lens = None
     if picture.camera:
-        camera, lens = read_calibration(picture.camera, sample.size, picture.rectified or None)
+        camera, lens = read_calibration(picture.camera, sample.size, picture.reading.rectified)
         sample = dataclasses.replace(sample, camera=camera)
     mask = read_mask(picture.mask, sample.size, picture.image) if picture.mask else None
     providers: Providers = finder.providers
     if picture.depth:
         providers = dataclasses.replace(
-            providers, depth=SensorDepth(SensorDepthSettings(picture.depth_scale))
+            providers, depth=SensorDepth(SensorDepthSettings(picture.reading.depth_scale))
         )
-    scene = scene_of_sample(sample, providers, lens, int(picture.rotate))
+    scene = scene_of_sample(sample, providers, lens, picture.reading.rotate)
     return scene, ANYWHERE if mask is None else Place(mask=mask_in(mask, scene.frame))
 
 

@@ -31,9 +31,8 @@ def run(options: AlignOptions) -> int:
     model = methods.load(given.class_file, device, quality)
     finder = pictures.finder_from(options.sources, options, given.class_file)
     started = time.perf_counter()
-    picture = pictures.Picture(
-        given.image, given.depth, given.mask, given.camera, given.depth_scale, given.rectified, given.rotate
-    )
+    reading = pictures.reading_from(options.reading)
+    picture = pictures.Picture(given.image, given.depth, given.mask, given.camera, reading)
     with pictures.bars() as progress:
         answer, scene = pictures.find(finder, model, picture, progress)
     shown = answer if answer.placed is None else answer.only(model.known)

@@ -49,10 +49,10 @@ def run(options: ReplayOptions) -> int:
         max_instances=options.streams.max_instances,
         every=options.bag.every,
     )
-    if options.streams.rotate == "auto":
+    if options.reading.rotate == "auto":
         raise ValueError("--rotate auto needs the tf of a running node; give 0, 90, 180 or 270")
     with bags.open_bag(options.bag.bag, _wanted(options)) as bag:
-        settings = replace(settings, reading=reading_for(options.streams, bag.topics["image"]))
+        settings = replace(settings, reading=reading_for(options.reading, bag.topics["image"]))
         player = replay.Replay(bank, finder, settings)
         frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)

@@ -141,18 +141,15 @@ def _pictures(options: TransferOptions) -> tuple[pictures.Picture, list[pictures
         if files and len(files) != count:
             raise ValueError(f"--target-{flag} names {len(files)} files for {count} targets")
     cameras = options.targets.target_camera or (options.source.camera,) * count
-    turns = options.targets.target_rotate or (options.source.rotate,) * count
     known = (options.targets.target_depth, options.targets.target_mask, cameras)
-    source = options.source
-    first = pictures.Picture(
-        source.source, source.source_depth, source.source_mask, source.camera, source.depth_scale,
-        source.rectified, source.rotate,
-    )  # fmt: skip
+    source, reading = options.source, pictures.reading_from(options.reading)
+    turns = map(int, options.targets.target_rotate or (reading.rotate,) * count)
     targets = [
-        replace(first, image=image, depth=depth, mask=mask, camera=camera, rotate=turn)
-        for image, depth, mask, camera, turn in zip_longest(options.targets.target, *known, turns)
+        pictures.Picture(*files, replace(reading, rotate=turn))
+        for files, turn in zip(zip_longest(options.targets.target, *known), turns, strict=True)
     ]
-    return first, targets
+    first = (source.source, source.source_depth, source.source_mask, source.camera)
+    return pictures.Picture(*first, reading), targets
 
 
 def _report(options: TransferOptions, query: Query, shown: Answer, answers: Sequence[Answer]) -> None:

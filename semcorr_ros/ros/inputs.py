@@ -11,7 +11,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from semcorr_ros.provider_options import StreamOptions
+from semcorr_ros.node_options import Parameters
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.bridge import color_from_message
 from semcorr_ros.ros.pairing import synchronizer
@@ -39,7 +39,7 @@ class Inputs:
     def __init__(
         self,
         node: Node,
-        options: StreamOptions,
+        options: Parameters,
         counters: Counters,
         camera: str = "",
         transports: tuple[str, str] = ("raw", "raw"),

@@ -18,7 +18,7 @@ from std_msgs.msg import Header
 
 from semcorr_ros.artifacts import KeypointState
 from semcorr_ros.msg import ClassCatalogue, Point2D
-from semcorr_ros.provider_options import StreamOptions
+from semcorr_ros.node_options import Parameters
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.conversions import camera_message, color_message, depth_message
@@ -91,7 +91,7 @@ class RosCamera:
 
     def __init__(self, node: Node, topic: str) -> None:
         self.title = topic
-        self._inputs = Inputs(node, StreamOptions(), Counters())
+        self._inputs = Inputs(node, Parameters(), Counters())
         self._inputs.on_picture = self._keep
         self._lock = threading.Lock()
         self._pictures: OrderedDict[tuple[int, int], Picture] = OrderedDict()

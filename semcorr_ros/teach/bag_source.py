@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from semcorr_ros.bags.bag import Bag, open_bag
-from semcorr_ros.provider_options import StreamOptions
+from semcorr_ros.provider_options import ReadingOptions, StreamOptions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.assembly import Assembler
 from semcorr_ros.sensing.frame import read_frame
@@ -72,7 +72,7 @@ class BagSource:
 def _frames(bag: Bag) -> Iterator[Shot]:
     now = [0.0]
     options = StreamOptions()
-    reading = reading_for(options, bag.topics["image"])
+    reading = reading_for(ReadingOptions(), bag.topics["image"])
     assembler = Assembler(options.depth, options.sync_slop, lambda: now[0], lambda code, sentence: None)
     first = bag.first()
     if "camera_info" in first:

@@ -122,7 +122,7 @@ def test_replay_describes_what_it_shares_with_the_node_by_the_same_fields():
     assert {field.name for field in shared} == {
         "backbone", "weights", "backbone_options", "precision", "masks", "mask_options", "depth_network",
         "depth_options", "quality", "seed", "min_score", "depth", "sync_slop", "regions", "class_aliases",
-        "max_instances", "device", "threads",
+        "max_instances", "device", "threads", "depth_scale", "rectified", "rotate",
     }  # fmt: skip
     for field in shared:
         assert field.metadata is node[field.name].metadata

@@ -135,7 +135,7 @@ def test_every_field_of_an_image():
 
 def test_uncalibrated_or_foreign_camera():
     assert calibration.camera_from_message(CameraInfo(), (480, 640)) == (None, None)
-    info = CameraInfo(width=320, height=240)
+    info = CameraInfo(width=320, height=200)
     info.k = np.array([300.0, 0, 160, 0, 300, 120, 0, 0, 1])
-    with pytest.raises(Refusal, match="320x240 but the image is 640x480"):
+    with pytest.raises(Refusal, match="320x200 but the image is 640x480"):
         calibration.camera_from_message(info, (480, 640))

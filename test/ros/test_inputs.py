@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry import cameras
-from semcorr_ros.provider_options import StreamOptions
+from semcorr_ros.node_options import Parameters
 from semcorr_ros.reasons import Level
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import conversions
@@ -46,7 +46,7 @@ class Bench:
             "listener", namespace=f"/bench_{id(self)}", parameter_overrides=parameters
         )
         self.counters = Counters()
-        self.inputs = Inputs(self.node, StreamOptions(depth=depth), self.counters, transports=transports)
+        self.inputs = Inputs(self.node, Parameters(depth=depth), self.counters, transports=transports)
         self.pictures: list = []
         self.inputs.on_picture = self.pictures.append
 

@@ -8,7 +8,7 @@ import camera_messages
 import numpy as np
 import pytest
 
-from semcorr_ros.provider_options import StreamOptions
+from semcorr_ros.provider_options import ReadingOptions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.calibration import camera_from_message, image_size
 from semcorr_ros.sensing.reading import reading_for
@@ -123,7 +123,7 @@ RAW = np.array([[600.0, 0, 319.5], [0, 600, 239.5], [0, 0, 1]])
      ("/cam/image_rect_raw", "auto", 0.1, True), ("/unrect/image", "auto", 0.1, False)],
 )  # fmt: skip
 def test_k_with_distortion_or_p_without(topic, option, d, straight):
-    reading = reading_for(StreamOptions(rectified=option), topic)
+    reading = reading_for(ReadingOptions(rectified=option), topic)
     message = info(RAW, SIZE, d=[d, 0.0, 0.0, 0.0, 0.0], p=np.ravel(P))
     camera, lens = camera_from_message(message, SIZE, reading.rectified)
     assert (lens is None) == straight

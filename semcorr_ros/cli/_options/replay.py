@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.options import group, option
-from semcorr_ros.provider_options import AlignmentOptions, JudgementOptions, StreamOptions
+from semcorr_ros.provider_options import AlignmentOptions, JudgementOptions, ReadingOptions, StreamOptions
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ReplayOptions:
     bag: BagOptions = group(BagOptions)
     topics: TopicOptions = group(TopicOptions, rare=True)
     streams: StreamOptions = group(StreamOptions)
+    reading: ReadingOptions = group(ReadingOptions, rare=True)
     alignment: AlignmentOptions = group(AlignmentOptions)
     judgement: JudgementOptions = group(JudgementOptions)
     sources: LiveSources = group(LiveSources)

@@ -8,7 +8,7 @@ from pathlib import Path
 from semcorr_ros.cli._options.pictures import PairConstantsOptions, PictureOutputOptions
 from semcorr_ros.cli._options.sources import LiveSources, method_names
 from semcorr_ros.options import exclude, group, option
-from semcorr_ros.provider_options import ROTATIONS, JudgementOptions
+from semcorr_ros.provider_options import ROTATIONS, JudgementOptions, ReadingOptions
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,12 @@ class SourceOptions:
     source: Path = option(MISSING, "picture that is pointed at", metavar="FILE")
     points: str | None = option(None, "pixels of the source", metavar='"X,Y X,Y"')
     keypoints: tuple[str, ...] = option((), 'keypoints of the class, or "all"', metavar="NAME")
-    source_depth: Path | None = option(None, "16-bit mm .png, float metres .npy, or alike", metavar="FILE")
-    depth_scale: float = option(
-        0.0, "metres per unit of all depths; 0 = integers are mm, floats m", 0.0, 1000.0, metavar="METRES"
-    )
-    source_mask: Path | None = option(None, "the object: alpha, white, colour or label", metavar="FILE")
+    source_depth: Path | None = option(None, "16-bit mm .png, float metres .npy, ...", metavar="FILE")
+    source_mask: Path | None = option(None, "alpha, white, colour or label = object", metavar="FILE")
     camera: Path | None = option(
         None,
-        '{"K": 3x3 pixels}, or the file of a calibration tool (default: the focal length is searched for)',
+        '{"K": 3x3 pixels} or of a calibration tool (default: searched for)',
         metavar="FILE",
-    )
-    rectified: bool = option(False, "pictures have no distortion any more, whatever the camera file says")
-    rotate: str = option(
-        "0", "degrees clockwise that make the source upright", choices=ROTATIONS, metavar="DEGREES"
     )
 
     def __post_init__(self) -> None:
@@ -60,7 +53,7 @@ class MethodOptions:
     )
     method: str = option(
         "aligned",
-        "how points are carried over; aligned: by the class file's own method",
+        "carries points over; aligned: the class",
         choices=method_names,
         metavar="NAME",
     )
@@ -76,4 +69,5 @@ class TransferOptions:
     output: PictureOutputOptions = group(PictureOutputOptions)
     judgement: JudgementOptions = group(JudgementOptions)
     alignment: PairConstantsOptions = group(PairConstantsOptions, rare=True)
+    reading: ReadingOptions = group(ReadingOptions, rare=True)
     sources: LiveSources = group(LiveSources)
