@@ -33,14 +33,14 @@ def picture(folder: Path, name: str, azimuth: float) -> tuple[Picture, torch.Ten
 
 
 def material(folder: Path, azimuths: list[float], held_out: int = 2) -> Material:
-    """Every picture with the next two; those of the last ones are held out."""
+    """Every picture with the next two; the middle ones, which see both sides, are held out."""
     made = [picture(folder, f"{i:02d}", azimuth) for i, azimuth in enumerate(azimuths)]
     pictures = [one for one, _ in made]
     count = len(made)
     pairs = [(i, (i + step) % count) for i in range(count) for step in (1, 2)]
     found = [matched(i, made[i][1], j, made[j][1]) for i, j in pairs]
     found = [one for one in found if len(one)]
-    apart = set(range(count - held_out, count))
+    apart = set(range((count - held_out) // 2, (count + held_out) // 2))
     kept = [one for one in found if not {one.source, one.target} & apart]
     return Material(pictures, kept, [one for one in found if {one.source, one.target} & apart])
 
@@ -58,8 +58,8 @@ def matched(i: int, here: torch.Tensor, j: int, there: torch.Tensor) -> Matches:
 
 
 def turns(count: int) -> list[float]:
-    """Views from a half circle around the nose."""
-    return torch.linspace(-0.5 * math.pi, 0.5 * math.pi, count).tolist()
+    """Views from around the nose."""
+    return torch.linspace(-0.3 * math.pi, 0.3 * math.pi, count).tolist()
 
 
 def without(found: Material, count: int) -> Material:

@@ -31,8 +31,8 @@ def trained(material, tmp_path_factory):
 
 def test_sides_come_apart_on_pictures_that_nothing_was_learned_from(trained, material):
     best = max(row["held_out_pck"] for row in trained.losses)
-    assert best > 0.95
-    assert best > raw_pck(material) + 0.1
+    assert best > 0.85
+    assert best > raw_pck(material) + 0.2
     assert trained.losses[-1]["held_out_total"] < trained.losses[0]["held_out_total"]
 
 
