@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.answer import Answer
-from semcorr_ros.geometry import deformation
+from semcorr_ros.artifacts import Pose
+from semcorr_ros.geometry import deformation, taken
 from semcorr_ros.methods import Placed
 from semcorr_ros.refusal import Code, Refusal
 
@@ -80,11 +81,19 @@ def _placed(answer: Answer, whose: str) -> Placed:
     return placed
 
 
+def _pose(placed: Placed) -> Pose:
+    """Return the class's pose in the camera frame as the picture was taken."""
+    assert placed.pose is not None
+    return taken.pose_taken(placed.pose, placed.seen)
+
+
 def _surface(placed: Placed) -> Float[Tensor, "point 3"]:
+    """Return the class's points in the camera frame as the picture was taken, not as it is looked at."""
     shape = placed.shape
     assert shape is not None
     known = torch.tensor(shape.known, device=shape.keypoints.device)
-    return torch.cat([shape.surface, shape.keypoints[known]])
+    points = torch.cat([shape.surface, shape.keypoints[known]])
+    return points @ taken.rotation(-placed.seen.rotate % 360).to(points).T
 
 
 def _reasons(at: Poses, before: Float[Tensor, "point 3"], caveat: str) -> tuple[str, ...]:
@@ -115,8 +124,7 @@ def _covariance(
 def _at(answer: Answer, places: Float[Tensor, "pose 3"]) -> Float[Tensor, "pose 6 6"]:
     """Move the covariance of an object's pose to places that are fixed to it."""
     assert answer.placed is not None
-    assert answer.placed.pose is not None
-    pose = answer.placed.pose
+    pose = _pose(answer.placed)
     covariance = torch.zeros(6, 6) if pose.covariance is None else pose.covariance
     lever = torch.eye(6, dtype=places.dtype, device=places.device).repeat(len(places), 1, 1)
     x, y, z = (places - pose.translation.to(places)).unbind(-1)
@@ -137,9 +145,7 @@ def rigid(source: Answer, poses: Poses, target: Answer) -> Poses:
 
     Raises Refusal as `carry`.
     """
-    one, other = (_placed(answer, "").pose for answer in (source, target))
-    assert one is not None
-    assert other is not None
+    one, other = (_pose(_placed(answer, "")) for answer in (source, target))
     turn = other.rotation @ one.rotation.mT
     at = Poses(poses.position.to(turn), poses.rotation.to(turn))
     return replace(at, position=(at.position - one.translation) @ turn.mT + other.translation,
