@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -28,9 +28,6 @@ from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
 from semcorr_ros.serving.demonstrations import Demonstrations
 from semcorr_ros.serving.worker import LOADS, Job, KeepGoing, Worker
 from semcorr_ros.stream import Shot, Stream
-
-if TYPE_CHECKING:
-    from semcorr_ros.ros.camera import Moment
 
 # Only CUDA's caching allocator has an exception of its own: the others are recognised by their message.
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
@@ -147,9 +144,12 @@ class Session:
         return [replace(answer, instance_id="") for answer in told]
 
     def look(
-        self, finder: Finder, name: str, moment: Moment, shot: Shot, watch: Watch
+        self, finder: Finder, name: str, moment: Any, shot: Shot, watch: Watch
     ) -> tuple[list[Answer], list[Answer]]:
-        """Find every object of a class; return the answers and those that are refused. Raises Refusal."""
+        """Find every object of a class in a `camera.Moment`; return the answers and those that are refused.
+
+        Raises Refusal.
+        """
         resident, picture = self.bank.hold(name), moment.picture
         answers, refused = self.stream(moment.camera).look(finder, resident.model, shot, watch)
         self.bank.learn(resident, [*answers, *refused], picture.depth is not None)
