@@ -74,7 +74,14 @@ TOPICS = ("image", "camera_info", "depth", "regions", "detections")
 TEXTS = ("device", "target_frame", "frame_prefix", "image_transport", "depth_transport")
 SWITCHES = ("use_sim_time", "autostart", "rviz", "foxglove", "respawn")
 CHOICES = {"camera": ("none", "simulated"), "dds_profile": ("", "large_images")}
-SHOWN = ("semcorr/markers", "semcorr/overlay", "image", "depth", "camera_info")  # in rviz/perceive.rviz
+SHOWN = (
+    "semcorr/markers",
+    "semcorr/pose_markers",
+    "semcorr/overlay",
+    "image",
+    "depth",
+    "camera_info",
+)  # in rviz/perceive.rviz
 BEFORE_KILTED = ("humble", "iron", "jazzy")  # Fast DDS had another variable
 
 

@@ -43,7 +43,8 @@ class FilterSynchronizer:
             self._inputs[stream].signalMessage(message)
         if self._matched is not None:
             self._forget_older(self._matched)
-        matched = {(name, _nanoseconds(item)) for name, item in (self._matched or {}).items()}
+        pairs: dict[str, Any] = self._matched or {}
+        matched = {(name, _nanoseconds(item)) for name, item in pairs.items()}
         gone = [item for item in before if item not in matched and item not in set(self._queued())]
         self.lost = [(name, nanoseconds * 1e-9) for name, nanoseconds in gone]
         self.dropped += len(gone)

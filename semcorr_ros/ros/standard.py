@@ -29,7 +29,7 @@ class StandardPublishers:
             kinds["point"] = PointStamped
         if vision is not None:
             kinds |= {"detections_3d": vision.Detection3DArray, "detections": vision.Detection2DArray}
-        self._publishers = {
+        self._publishers: dict[str, Any] = {
             name: node.create_publisher(kind, f"{prefix}/{name}", 5) for name, kind in kinds.items()
         }
 
