@@ -33,7 +33,7 @@ def test_a_larger_body_moves_its_surface_but_does_not_scale_what_is_far_from_it(
     assert abs(float(found.translation[0, 0]) - 0.075) < 1e-4
     assert float(found.translation[1].norm()) < 1e-4
     beyond = float(found.translation[2, 0] - found.translation[0, 0])
-    assert 0.20 <= beyond < 0.23  # 0.20 m away from the surface, not 0.30
+    assert 0.19 < beyond < 0.23  # 0.20 m away from the surface, not 0.30
 
 
 def test_a_part_that_turns_turns_the_places_on_it_and_no_others():

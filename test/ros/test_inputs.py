@@ -194,6 +194,7 @@ def test_an_uncalibrated_camera_and_foreign_frames(bench):
     assert _latest(b) == Code.FRAME_MISMATCH
     assert "left_optical" in b.counters.report().values["why FRAME_MISMATCH"]
     b.send((calibration, info()))
+    assert spin_until(b.node, lambda: b.inputs._assembler.frames()["camera_info"] == "optical")
     b.send((image, conversions.color_message(RGB, header())))
     assert spin_until(b.node, lambda: b.pictures)
 
