@@ -19,7 +19,7 @@ from launch_ros.substitutions import FindPackageShare
 from semcorr_ros.node_options import Parameters
 from semcorr_ros.options import choices_of
 
-LISTS = ("classes", "active_classes")
+LISTS = ("classes", "active_classes", "cameras")
 PARAMETERS = {item.name: item for item in dataclasses.fields(Parameters)}
 
 
@@ -33,6 +33,7 @@ SHARE = FindPackageShare("semcorr_ros")
 DEFAULT_PARAMETERS = PathJoinSubstitution([SHARE, "config", "perceive.yaml"])
 ARGUMENTS = {
     "namespace": ("", "namespace of all nodes and of their input topics"),
+    "name": ("semcorr", "name of the perceive node, and of its section in params_file"),
     "use_sim_time": ("false", "take the time from /clock"),
     "params_file": (DEFAULT_PARAMETERS, "YAML file with parameters of the nodes"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
@@ -40,7 +41,13 @@ ARGUMENTS = {
     "device": _parameter("device"),
     "classes": _parameter("classes"),
     "active_classes": _parameter("active_classes"),
-    "image": ("image", "topic of the color image"),
+    "target_frame": _parameter("target_frame"),
+    "frame_prefix": _parameter("frame_prefix"),
+    "cameras": _parameter("cameras"),
+    "image": (
+        "image",
+        "topic of the color image; with `cameras` one for each, separated by commas, as are the next",
+    ),
     "camera_info": ("camera_info", "topic of its calibration"),
     "depth": ("depth", "topic of the depth image that is registered to the color image"),
     "regions": ("regions", "topic of a detector's regions of interest"),
@@ -54,15 +61,27 @@ ARGUMENTS = {
         "false",
         "start foxglove_bridge as well, where it is installed",
     ),
-    "dds_profile": ("", "large_images = config/*_large_images.xml for everything started here"),
+    "dds_profile": (
+        "",
+        "large_images = config/*_large_images.xml for everything started here; not given = our nodes choose "
+        "Fast DDS's by themselves, where nothing else is chosen",
+    ),
     "enclave": ("", "SROS2 enclave of the perceive node, e.g. /semcorr"),
     "respawn": ("false", "start a node again when it dies"),
+    "respawn_delay": ("2.0", "seconds before it is started again"),
 }
 TOPICS = ("image", "camera_info", "depth", "regions", "detections")
-TEXTS = ("device", "image_transport", "depth_transport")
+TEXTS = ("device", "target_frame", "frame_prefix", "image_transport", "depth_transport")
 SWITCHES = ("use_sim_time", "autostart", "rviz", "foxglove", "respawn")
 CHOICES = {"camera": ("none", "simulated"), "dds_profile": ("", "large_images")}
-SHOWN = ("semcorr/markers", "semcorr/overlay", "image", "depth", "camera_info")  # in rviz/perceive.rviz
+SHOWN = (
+    "semcorr/markers",
+    "semcorr/pose_markers",
+    "semcorr/overlay",
+    "image",
+    "depth",
+    "camera_info",
+)  # in rviz/perceive.rviz
 BEFORE_KILTED = ("humble", "iron", "jazzy")  # Fast DDS had another variable
 
 
@@ -76,10 +95,12 @@ def start(context: LaunchContext) -> list[Action]:
         allowed = choices_of(PARAMETERS[name])
         if given[name] and allowed and given[name] not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given[name]!r}")
+    if not os.path.isfile(given["params_file"]):
+        raise ValueError(f"params_file {given['params_file']!r} does not exist: give a path that does")
     share = SHARE.perform(context)
     actions = _profile(share, given["dds_profile"])
     security = ["--enclave", given["enclave"]] if given["enclave"] else []
-    actions.append(_node("perceive", "semcorr", given, _overrides(given), security))
+    actions.append(_node("perceive", given["name"], given, _overrides(given), security))
     if given["camera"] == "simulated":
         actions.append(_node("scene_camera", "scene_camera", given, {}, []))
     if _on(given["rviz"]):
@@ -106,16 +127,35 @@ def _node(
         name=name,
         namespace=given["namespace"],
         parameters=[given["params_file"], {"use_sim_time": _on(given["use_sim_time"]), **overrides}],
-        remappings=[(topic, given[topic]) for topic in TOPICS],
+        remappings=_remappings(given),
         arguments=["--ros-args", "--log-level", given["log_level"], *security],
         respawn=_on(given["respawn"]),
+        respawn_delay=float(given["respawn_delay"]),  # without, a node that cannot start takes all of a core
         output="screen",
     )
 
 
+def _remappings(given: dict[str, str]) -> list[tuple[str, str]]:
+    """Remap the inputs; of several cameras those of each, where topics are given for them."""
+    cameras = [part.strip() for part in given["cameras"].split(",") if part.strip()]
+    if not cameras:
+        return [(topic, given[topic]) for topic in TOPICS]
+    found = []
+    for topic in TOPICS:
+        names = [part.strip() for part in given[topic].split(",")]
+        if names == [topic]:
+            continue
+        if len(names) != len(cameras):
+            raise ValueError(
+                f"{topic} must name a topic for each of {', '.join(cameras)}, got {given[topic]!r}"
+            )
+        found += [(f"{camera}/{topic}", name) for camera, name in zip(cameras, names, strict=True)]
+    return found
+
+
 def _rviz(share: str, given: dict[str, str]) -> Node:
     # The file has absolute names; relative replacements land in the namespace of this node.
-    remappings = [(f"/{topic}", given.get(topic, topic)) for topic in SHOWN]
+    remappings = [(f"/{topic}", _shown(topic, given)) for topic in SHOWN]
     return Node(
         package="rviz2",
         executable="rviz2",
@@ -125,6 +165,16 @@ def _rviz(share: str, given: dict[str, str]) -> Node:
         arguments=["-d", f"{share}/rviz/perceive.rviz", "-f", given["fixed_frame"]],
         output="screen",
     )
+
+
+def _shown(topic: str, given: dict[str, str]) -> str:
+    """Return the name of a topic of rviz/perceive.rviz here; with several cameras, of the first."""
+    first = given["cameras"].partition(",")[0].strip()
+    if topic in TOPICS:
+        name = given[topic].partition(",")[0].strip()
+        return f"{first}/{name}" if first and name == topic else name
+    below = f"{given['name']}/{first}" if first else given["name"]
+    return topic.replace("semcorr", below, 1)
 
 
 def _foxglove(given: dict[str, str]) -> Node:

@@ -18,6 +18,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Nodes, and the modules they are in. The lab is what a robot never runs: not every installation has it.
 NODES = {"perceive": "semcorr_ros.ros.perceive", "scene_camera": "semcorr_lab.demo.scene_camera"}
+# What pip installs into the environment and no ROS installation brings.
+OURS = ("torch", "safetensors", "jaxtyping", "tyro", "rich", "yaml", "PIL", "numpy", "cv2", "scipy")
 LAB = ("bench", "demo", "scene_camera", "synthesize", "train_tiny")
 
 
@@ -37,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         return _run_node(verb, rest) if verb in NODES else _run_verb(verbs[verb], verb, rest)
+    except ModuleNotFoundError as error:
+        print(f"semcorr_ros {verb}: {error}{_where_it_is(error.name or '')}", file=sys.stderr)
+        return 2
     except (ValueError, OSError, ImportError, Refusal) as error:
         print(f"semcorr_ros {verb}: {error}", file=sys.stderr)
         return 2
@@ -103,10 +108,22 @@ def _run_node(node: str, arguments: list[str]) -> int:
     try:
         module = importlib.import_module(NODES[node])
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in OURS:
+            raise
         raise ImportError(
             f"{error}; the nodes need ROS 2: run `make setup`, or source one and build"
         ) from error
     return int(module.main(arguments))
+
+
+def _where_it_is(module: str) -> str:
+    """Say what to do where a package that we always need is missing: another Python was built for."""
+    if module.partition(".")[0] not in OURS:
+        return ""
+    return (
+        f" for {sys.executable}: activate the virtual environment that the package was built in "
+        "(. .venv/bin/activate), or install requirements.txt for this Python"
+    )
 
 
 def _overview(verbs: dict[str, Path]) -> str:

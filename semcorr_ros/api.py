@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Num, UInt8
 
-from semcorr_ros import backbones, methods
+from semcorr_ros import backbones, methods, pose_transfer
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import Camera, DepthMap, Frame
 from semcorr_ros.devices import choose_device
@@ -24,6 +24,7 @@ from semcorr_ros.live_providers import live_providers
 from semcorr_ros.methods import Model, Quality
 from semcorr_ros.options import check
 from semcorr_ros.places import Box, Place, box_in, check_inside, mask_in
+from semcorr_ros.pose_transfer import CarriedPoses, Poses
 from semcorr_ros.provider_options import (
     AlignmentOptions,
     ComputeOptions,
@@ -33,6 +34,8 @@ from semcorr_ros.provider_options import (
     MaskOptions,
 )
 from semcorr_ros.visualization.overlay import draw_answer
+
+RIGID = 1e-3  # by which a rotation times its transpose may differ from the identity
 
 
 def load(
@@ -140,6 +143,27 @@ class LoadedClass:
         if len(names) != len(points):
             raise ValueError(f"{len(names)} names for {len(points)} pixels")
         return self.finder.transfer(source, torch.from_numpy(points), names, target)
+
+    def transfer_poses(
+        self, source: Answer, poses: Any, target: Answer, names: Sequence[str] = ()
+    ) -> CarriedPoses:
+        """Carry poses of a gripper (n, 4, 4) at the source's object over to the target's.
+
+        Poses are rigid, in the optical frame of the source's camera, metres; the answer's are in that of the
+        target's. Raises ValueError for what is no pose, Refusal where an object was refused or has no metres.
+        """
+        matrices = np.asarray(poses, np.float64)
+        if matrices.ndim != 3 or matrices.shape[1:] != (4, 4) or not len(matrices):
+            raise ValueError(f"poses must be (n, 4, 4), one or more, got {matrices.shape}")
+        turns = matrices[:, :3, :3]
+        off = np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(3)).max()
+        if not np.isfinite(matrices).all() or off > RIGID or (np.linalg.det(turns) < 0).any():
+            raise ValueError("poses must be finite, and their upper left 3x3 proper rotations")
+        names = tuple(names) or tuple(f"pose_{i}" for i in range(len(matrices)))
+        if len(names) != len(matrices):
+            raise ValueError(f"{len(names)} names for {len(matrices)} poses")
+        taught = Poses(torch.from_numpy(matrices[:, :3, 3]).float(), torch.from_numpy(turns).float())
+        return pose_transfer.carry(source, taught, names, target)
 
 
 def _spelled(options: object, name: str) -> str:

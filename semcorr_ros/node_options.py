@@ -24,6 +24,10 @@ from semcorr_ros.provider_options import (
 IMAGE_TRANSPORTS = ("raw", "compressed")
 DEPTH_TRANSPORTS = ("raw", "compressedDepth")
 
+NAMESPACE = "namespace"  # frame_prefix: what a node calls its frames where nobody says
+NO_PREFIX = "none"
+EVERY = "all"  # keypoint_frames
+
 CAMERA_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")  # one part of a topic name
 
 
@@ -64,13 +68,30 @@ class Parameters(
     max_image_age: float = option(
         2.0, "seconds after which an image is too old; 0 = never", 0.0, 3600.0, change=ALWAYS
     )
+    picture_memory_mb: float = option(
+        128.0,
+        "of recent pictures of a camera that are kept, to be asked about by their stamp; 0 = the latest only",
+        0.0,
+        1e5,
+    )
     request_timeout: float = option(
         30.0, "seconds a request may take that names no timeout", 0.01, 3600.0, change=ALWAYS
     )
     queue_size: int = option(4, "requests that may wait; more are refused as BUSY", 1, 1000)
     target_frame: str = option("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
     up_frame: str = option("base_link", "frame whose z axis points up, for rotate = auto")
+    frame_prefix: str = option(
+        NAMESPACE,
+        f"begins names of broadcast frames; {NAMESPACE} = the node's (robot1/mug_0), {NO_PREFIX} = nothing",
+    )
     broadcast_tf: bool = option(True, "broadcast a transform per object, where tf2 is installed")
+    keypoint_frames: tuple[str, ...] = option(
+        (),
+        f"keypoints that get a frame each below their object's, e.g. mug_0/handle_outer; {EVERY} = every one",
+    )
+    point: str = option(
+        "", "CLASS/KEYPOINT that is published alone on ~/point, e.g. mug/handle_outer; empty = none"
+    )
     cameras: tuple[str, ...] = option(
         (), "cameras by name, each with topics below it, e.g. left/image; empty = one without a name"
     )

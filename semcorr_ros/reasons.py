@@ -23,6 +23,7 @@ class Reason:
     meaning: str
     fix: str
     harmless: bool = False  # happens in every healthy system
+    starting: bool = False  # happens while the nodes of a healthy system start
 
 
 REASONS = {
@@ -35,7 +36,9 @@ REASONS = {
         "no image, or none recent enough", "remap `image` to the camera's topic, or raise max_image_age"
     ),
     Code.NO_CAMERA_INFO: Reason(
-        "no calibration has arrived", "remap `camera_info` to the topic beside the image"
+        "no calibration has arrived",
+        "remap `camera_info` to the topic beside the image",
+        starting=True,
     ),
     Code.UNCALIBRATED: Reason(
         "camera_info arrives without a usable calibration", "calibrate the camera (camera_calibration)"
@@ -51,13 +54,23 @@ REASONS = {
     Code.SYNC_MISS: Reason(
         "image and depth stamps differ by more than sync_slop",
         "switch on the driver's synchronization, or raise sync_slop to half a frame",
+        starting=True,
     ),
     Code.NO_DEPTH: Reason(
-        "no depth where it is needed", "remap `depth`; at points: dark, shiny, near or far surfaces have none"
+        "no depth where it is needed",
+        "remap `depth`; at points: dark, shiny, near or far surfaces have none",
+        starting=True,
     ),
     Code.FRAME_MISMATCH: Reason(
         "image, depth and camera_info name different frames",
         "feed depth that is registered to the image: unregistered depth gives wrong positions",
+    ),
+    Code.SEVERAL_PUBLISHERS: Reason(
+        "messages of two publishers alternate on one topic",
+        "stop one of the two (ros2 topic info -v TOPIC), or remap the node's input to the one that is meant",
+    ),
+    Code.TIME_JUMP: Reason(
+        "time went back: a bag or a simulation began again", "nothing: tf, pairs and tracks begin anew"
     ),
     Code.QOS_INCOMPATIBLE: Reason(
         "a publisher offers a quality of service that does not fit", "set qos_overrides for the topic"
@@ -66,10 +79,12 @@ REASONS = {
         "messages were lost on their way, as parts of large images are",
         "start every process with FASTDDS_DEFAULT_PROFILES_FILE=config/fastdds_large_images.xml, or let the "
         "camera publish reliably",
+        starting=True,
     ),
     Code.TF_MISSING: Reason(
         "no transform to target_frame, or from up_frame, at the stamp of the image",
         "publish it, check use_sim_time, or leave target_frame empty and rotate 0",
+        starting=True,
     ),
     Code.NOT_FOUND: Reason(
         "nothing in the image looks like the class",

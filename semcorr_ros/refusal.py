@@ -38,12 +38,14 @@ class Code(IntEnum):
     TF_MISSING = 23
     FORBIDDEN = 24
     PREPARING = 25
+    FRAME_MISMATCH = 26
+    SEVERAL_PUBLISHERS = 27
     # Of streams only: no answer carries them.
     QOS_INCOMPATIBLE = 100
-    FRAME_MISMATCH = 101
     RATE_LIMIT = 102
     REPLACED = 103
     MESSAGE_LOST = 104
+    TIME_JUMP = 105
 
 
 LONGEST_MESSAGE = 2000  # characters: what a caller sent is quoted, and told again on /diagnostics

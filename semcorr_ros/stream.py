@@ -15,10 +15,11 @@ from semcorr_ros.answer import Answer
 from semcorr_ros.finder import UNWATCHED, Finder, Watch
 from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.geometry.taken import Looked, to_taken
-from semcorr_ros.identities import Identities, Sighting, duplicates
+from semcorr_ros.identities import FORGET, Identities, Sighting, duplicates
 from semcorr_ros.methods import Model, Placed
 from semcorr_ros.observations import Scene
-from semcorr_ros.places import Place
+from semcorr_ros.places import Place, where_it_was
+from semcorr_ros.refusal import Code, Refusal
 
 MAX_FOLLOWED = 64  # objects followed at once; beyond that the oldest is dropped
 
@@ -49,10 +50,28 @@ class Stream:
         self._camera = camera
         self._identities = Identities()
         self._followed: dict[str, Placed] = {}
+        self._shown: dict[str, dict[str, Place]] = {}  # by class, where each object of the latest picture was
+        self._stamp = -math.inf  # of the latest picture
 
     def forget(self) -> None:
         """Forget all objects: whatever comes next gets a new number."""
-        self._identities, self._followed = Identities(), {}
+        self._identities, self._followed, self._shown = Identities(), {}, {}
+
+    def where(self, instance_id: str) -> Place:
+        """Return where a followed object was last. Raises Refusal NOT_FOUND naming those there are."""
+        shown = {name: place for places in list(self._shown.values()) for name, place in places.items()}
+        if instance_id not in shown:
+            known = ", ".join(shown) or "none (see the parameter active_classes)"
+            raise Refusal(Code.NOT_FOUND, f"no object {instance_id!r} is followed; followed: {known}")
+        return shown[instance_id]
+
+    def named(self, answer: Answer, stamp: float) -> Answer:
+        """Give an object that was found outside of the stream the number of the followed one that it is, if
+        it is one."""
+        if not answer.found or answer.instance_id or abs(stamp - self._stamp) > FORGET:
+            return answer
+        (number,) = self._identities.match(answer.info.name, [sighting(answer)], self._stamp)
+        return answer if number is None else replace(answer, instance_id=self._name(answer.info.name, number))
 
     def release(self) -> None:
         """Drop placements and their tensors: objects are searched anew but keep their numbers."""
@@ -76,10 +95,24 @@ class Stream:
             sightings.append(replace(sighting(answer), tracker_id=region.tracker_id))
         twice = duplicates(sightings, [answer.confidence for answer in answers])
         kept = [i for i in range(len(answers)) if i not in twice]
+        self._stamp = shot.stamp
         numbers = self._identities.assign(model.info.name, [sightings[i] for i in kept], shot.stamp)
-        prefix = f"{self._camera}_{model.info.name}" if self._camera else model.info.name
-        named = zip(kept, numbers, strict=True)
-        return [replace(answers[i], instance_id=f"{prefix}_{number}") for i, number in named], refused
+        told = [
+            replace(answers[i], instance_id=self._name(model.info.name, number))
+            for i, number in zip(kept, numbers, strict=True)
+        ]
+        self._remember(model.info.name, told)
+        return told, refused
+
+    def _name(self, class_name: str, number: int) -> str:
+        prefix = f"{self._camera}_{class_name}" if self._camera else class_name
+        return f"{prefix}_{number}"
+
+    def _remember(self, class_name: str, answers: Sequence[Answer]) -> None:
+        """Remember where the objects of a class are, in place of those of the picture before."""
+        placed = [(answer.instance_id, answer.placed) for answer in answers if answer.placed is not None]
+        places = {name: where_it_was(one.seen) for name, one in placed}
+        self._shown[class_name] = {name: place for name, place in places.items() if place is not None}
 
     def _marked(self, finder: Finder, model: Model, shot: Shot, watch: Watch) -> list[Region]:
         if shot.regions is None:

@@ -17,7 +17,7 @@ GENERATED = ("semcorr_ros.msg", "semcorr_ros.srv", "semcorr_ros.action")
 NODES = ("semcorr_ros.ros", "semcorr_lab.demo.client", "semcorr_lab.demo.scene_camera")
 NODES += ("semcorr_lab.timing.measure_service",)
 # These find a verb or a node by its name when they run, and say what is missing where it is not installed.
-BY_NAME = {"semcorr_ros.__main__", "semcorr_ros.cli.doctor", "semcorr_ros.cli.teach"}
+BY_NAME = {f"semcorr_ros.{module}" for module in ("__main__", "cli.ask", "cli.doctor", "cli.teach")}
 # (room, module below it) that are still to go.
 EXCEPTIONS: set[tuple[str, str]] = set()
 

@@ -1,11 +1,16 @@
 """Dispatch of `python -m semcorr_ros VERB`."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from semcorr_lab.cli import demo
 from semcorr_ros import __main__ as command_line
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_overview_lists_every_verb_without_importing_it(capsys):
@@ -54,3 +59,21 @@ def _row(true_state, error_mm):
 )
 def test_demo_counts_what_is_truly_visible(rows, median):
     assert demo.median_error_mm([{"rows": rows}]) == median
+
+
+@pytest.mark.parametrize("verb", ["perceive", "align"])
+def test_another_python_than_that_of_the_environment_is_named(verb, tmp_path):
+    """ROS is sourced, the virtual environment is not: what is missing is torch, not ROS."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
+    arguments = [] if verb == "perceive" else ["--class-file", "a.safetensors", "--image", "b.png"]
+    done = subprocess.run(
+        [sys.executable, "-m", "semcorr_ros", verb, *arguments],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "No module named 'torch'" in done.stderr
+    assert "activate the virtual environment" in done.stderr
+    assert "need ROS 2" not in done.stderr

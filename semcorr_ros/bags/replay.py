@@ -82,7 +82,7 @@ class Replay:
                 )
 
         take: dict[str, Callable[[Any], object]] = {
-            "camera_info": assembler.take_info,
+            "camera_info": lambda message: picture(assembler.take_info(message)),
             "image": lambda message: picture(assembler.take_image(message)),
             "depth": lambda message: picture(assembler.take_depth(message)),
             "regions": lambda message: pairs.take_marks(marks_from_regions(message, aliases)),

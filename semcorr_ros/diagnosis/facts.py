@@ -37,7 +37,8 @@ class Stream:
     kind: str
     offers: tuple[Offer, ...] = ()
     samples: tuple[Sample, ...] = ()
-    others: tuple[str, ...] = ()  # topics of the same kind that somebody publishes
+    others: tuple[str, ...] = ()  # topics of the same kind that a camera publishes
+    transport: str = ""  # the other form in which the stream is published: its topic; empty: none
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import Code
 
 OLD = 1.0  # seconds by which a stamp may lie behind the clock
+OVER = 10.0  # seconds after which a reason that has not come back is a thing of the past
 SLOW = 1.0  # messages per second below which a camera is reported
 DROPPED = "dropped "
 
@@ -33,6 +34,13 @@ def _node(facts: Facts) -> Iterator[Finding]:
             "ros2 launch semcorr_ros perceive.launch.py, or name the node with --node",
         )
         return
+    twins = facts.nodes.count(facts.node)
+    if twins > 1:
+        yield error(
+            "node",
+            f"{twins} nodes are called {facts.node}: calls reach either of them",
+            "give one another name or namespace: name:=NAME or namespace:=ROBOT",
+        )
     state = facts.diagnostics.get("lifecycle state")
     if state is not None and state != "active":
         fix = (
@@ -51,7 +59,11 @@ def _stream(stream: Stream, facts: Facts) -> Iterator[Finding]:
     about, optional = f"topic {stream.name}", stream.name == "depth"
     blame = warn if optional else error
     right = [offer for offer in stream.offers if offer.kind == stream.kind]
-    if not stream.offers:
+    if not stream.offers and stream.transport:
+        yield blame(
+            about, f"nobody publishes {stream.topic}, but {stream.transport} is there", _transport(stream)
+        )
+    elif not stream.offers:
         others = ", ".join(stream.others)
         hint = f"remap it: {stream.name}:=TOPIC, one of: {others}" if others else "start the camera driver"
         yield blame(about, f"nobody publishes {stream.topic}", hint)
@@ -59,6 +71,10 @@ def _stream(stream: Stream, facts: Facts) -> Iterator[Finding]:
         kinds = ", ".join(sorted({offer.kind for offer in stream.offers}))
         hint = "set image_transport and depth_transport to what the camera sends, or remap"
         yield error(about, f"{stream.topic} is {kinds}, expected {stream.kind}", hint)
+    if len(right) > 1:
+        names = ", ".join(offer.node for offer in right)
+        yield warn(about, f"{len(right)} publishers send on {stream.topic}: {names}",
+                   REASONS[Code.SEVERAL_PUBLISHERS].fix)  # fmt: skip
     for offer in right:
         if offer.mismatch:
             fix = f"set qos_overrides.{stream.topic}.subscription.reliability or .durability to that"
@@ -66,6 +82,13 @@ def _stream(stream: Stream, facts: Facts) -> Iterator[Finding]:
     if any(not offer.mismatch for offer in right):
         yield _arrival(stream, facts)
     yield from _content(stream)
+
+
+def _transport(stream: Stream) -> str:
+    """Return the parameter that chooses the form in which a stream is published."""
+    name, packed = ("depth_transport", "compressedDepth") if stream.name.endswith("depth") else (
+        "image_transport", "compressed")  # fmt: skip
+    return f"{name}:={'raw' if stream.topic.endswith(packed) else packed}"
 
 
 def _arrival(stream: Stream, facts: Facts) -> Finding:
@@ -101,6 +124,13 @@ def _together(facts: Facts) -> Iterator[Finding]:
     """Compare frames, sizes and stamps of streams, which must fit each other."""
     last = {stream.name: stream.samples[-1] for stream in facts.streams if stream.samples}
     frames = {name: sample.frame for name, sample in last.items()}
+    for name, frame in frames.items():
+        if frame.startswith("/"):
+            fix = f"name it {frame.lstrip('/')!r} in the driver"
+            yield warn(
+                "frames", f"{name} has the frame_id {frame!r}: tf2 knows none with a leading slash", fix
+            )
+    frames = {name: frame.lstrip("/") for name, frame in frames.items() if frame}
     if len(set(frames.values())) > 1:
         listed = ", ".join(f"{name} {frame!r}" for name, frame in frames.items())
         yield warn("frames", f"they differ: {listed}", REASONS[Code.FRAME_MISMATCH].fix)
@@ -126,6 +156,10 @@ def _time(facts: Facts) -> Iterator[Finding]:
         fix = "use_sim_time:=true for bags and simulators (ros2 bag play --clock)"
         yield warn("clock", "/clock is published, but use_sim_time is false", fix)
     for stream in facts.streams:
+        if stream.samples and all(sample.stamp == 0 for sample in stream.samples):
+            what = f"messages of {stream.topic} have the stamp 0: no transform can be looked up at their time"
+            yield error("stamps", what, "let the camera's driver stamp its messages")
+            continue
         late = sorted(sample.arrived - sample.stamp for sample in stream.samples)
         if late and not -OLD < late[len(late) // 2] < OLD:
             what = f"stamps of {stream.topic} are {late[len(late) // 2]:.1f} s behind the clock"
@@ -134,14 +168,17 @@ def _time(facts: Facts) -> Iterator[Finding]:
 
 
 def _diagnostics(values: dict[str, str]) -> Iterator[Finding]:
-    """List what the node itself has counted, the most frequent reason first."""
+    """List what the node itself has counted, the most frequent reason first; what is over is no warning."""
     counted = {}
     for key, value in values.items():
         name = key.removeprefix(DROPPED)
         if key.startswith(DROPPED) and name in Code.__members__ and not REASONS[Code[name]].harmless:
             counted[Code[name]] = int(value)
     for code, count in sorted(counted.items(), key=lambda item: -item[1]):
-        what = values.get(f"why {code.name}", REASONS[code].meaning)
-        yield warn(code.name, f"{count} times: {what}", REASONS[code].fix)
+        last = values.get(f"last {code.name}", "")
+        when = f", last seen {last}" if last else ""
+        what = f"{count} times{when}: {values.get(f'why {code.name}', REASONS[code].meaning)}"
+        over = last and float(last.partition(" ")[0]) > OVER
+        yield ok(code.name, what) if over else warn(code.name, what, REASONS[code].fix)
     if values and not counted:
         yield ok("drops", "the node has lost nothing")

@@ -21,7 +21,7 @@ from semcorr_ros.weights import MissingWeights
 
 KERNEL = Path("/proc/sys/net")
 # file below KERNEL -> bytes that let raw color images through UDP in one burst
-BUFFERS = {"core/rmem_max": 8 << 20, "ipv4/ipfrag_high_thresh": 16 << 20}
+BUFFERS = {"core/rmem_max": 64 << 20, "ipv4/ipfrag_high_thresh": 128 << 20}  # docs/robot.md has them, too
 SHARED_MEMORY = 256 << 20  # bytes of /dev/shm below which Fast DDS falls back to UDP for large images
 PYTHON = ((3, 10), (3, 13))
 ROS_VARIABLES = (

@@ -19,8 +19,9 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.camera import Cameras
 from semcorr_ros.ros.messages import error_of, instance_message, pose_message
 from semcorr_ros.ros.outputs import Outputs
-from semcorr_ros.ros.requests import Requests
+from semcorr_ros.ros.requests import Requests, left
 from semcorr_ros.ros.session import NodeState
+from semcorr_ros.ros.transfer import Aim, wanted
 from semcorr_ros.serving.worker import GOALS, Job, KeepGoing
 
 FEEDBACK_PERIOD = 0.05  # seconds between two messages within a stage
@@ -53,7 +54,8 @@ class AlignAction:
     async def _execute(self, handle: ServerGoalHandle) -> AlignClass.Result:
         result = AlignClass.Result()
         try:
-            result = await self._outcome(handle)
+            result.header = self._cameras.header(handle.request.camera)  # a refusal, too, is about a picture
+            result = await self._outcome(handle, result)
             self._requests.answered()
         except Exception as error:
             result = self._requests.refuse(result, error)
@@ -62,20 +64,23 @@ class AlignAction:
         _finish(handle, result)
         return result
 
-    async def _outcome(self, handle: ServerGoalHandle) -> AlignClass.Result:
+    async def _outcome(self, handle: ServerGoalHandle, refused: AlignClass.Result) -> AlignClass.Result:
         state, goal = self._state, handle.request
         seconds = _seconds(goal)
         session = state.active_session()
         session.bank.get(goal.class_name)
-        picture = self._cameras.latest(goal.camera)
+        begun = time.monotonic()
+        wait = 0.0 if seconds == math.inf else seconds
+        picture = await self._cameras.picture(goal.camera, wanted(goal), wait, lambda: _check(handle))
+        refused.header = picture.header
         self._make_way(goal)
         report = _Feedback(handle)
         report("queued", 0.0, math.nan)
 
         def work(keep_going: KeepGoing) -> AlignClass.Result:
             start = time.perf_counter()
-            place, watch = picture.place(goal.roi), Watch(keep_going, report)
-            answer = session.find(state.finder, goal.class_name, picture, place, watch)
+            aim, watch = Aim(goal.camera, goal.roi, goal.instance_id), Watch(keep_going, report)
+            (answer,) = session.seek(state.finder, goal.class_name, picture, aim, watch)
             report.end(answer.confidence)
             result = AlignClass.Result(header=picture.header)
             result.pose, result.keypoints = pose_message(answer), instance_message(answer)
@@ -83,7 +88,7 @@ class AlignAction:
             result.inference_time = time.perf_counter() - start
             return self._outputs.in_target_frame(result)
 
-        future, job = self._requests.submit(work, seconds, GOALS)
+        future, job = self._requests.submit(work, left(seconds, begun), GOALS)
         self._jobs[_key(handle)] = job
         if handle.is_cancel_requested:  # canceled before the job existed
             job.answer(_canceled())
@@ -108,6 +113,7 @@ class AlignAction:
         job = self._jobs.get(_key(handle))
         if job is not None:
             job.answer(_canceled())  # which also stops the work, at its next step
+        self._cameras.wake()
         return CancelResponse.ACCEPT
 
 
@@ -154,6 +160,11 @@ def _finish(handle: ServerGoalHandle, result: AlignClass.Result) -> None:
             handle.abort()
     except RCLError:  # the node is being destroyed
         pass
+
+
+def _check(handle: ServerGoalHandle) -> None:
+    if handle.is_cancel_requested:
+        raise _canceled()
 
 
 def _canceled() -> Refusal:

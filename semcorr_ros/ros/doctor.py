@@ -26,6 +26,11 @@ from semcorr_ros.sensing.calibration import camera_from_message, image_size, int
 DISCOVERY = 1.5  # seconds after which the nodes of this machine are known, as a rule
 PATIENCE = 5.0  # seconds to wait for the node, /diagnostics, parameters, publishers and first messages
 PARAMETERS = ("sync_slop", "depth", "image_transport", "depth_transport", "use_sim_time", "classes")
+WEAKEST = {"reliability": ReliabilityPolicy.BEST_EFFORT}
+PACKED = ("/compressed", "/compressedDepth")  # what a transport appends to the topic
+KEYPOINTS = (
+    "semcorr_ros/msg/SemanticKeypointsArray"  # whoever publishes it shows what it found, and is no camera
+)
 KINDS = {Image: "sensor_msgs/msg/Image", CompressedImage: "sensor_msgs/msg/CompressedImage",
          CameraInfo: "sensor_msgs/msg/CameraInfo"}  # fmt: skip
 
@@ -135,7 +140,7 @@ def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> 
         def take(message: Any, stream: str = stream) -> None:
             samples[stream].append(_sample(message, stream, probe.get_clock().now().nanoseconds * 1e-9))
 
-        quality = QoSProfile(depth=5, reliability=offered(probe, topic) or ReliabilityPolicy.BEST_EFFORT)
+        quality = QoSProfile(depth=5, **(offered(probe, topic) or WEAKEST))
         subscriptions.append(probe.create_subscription(kind, topic, take, quality))
     # On a busy machine a first message may take longer than the watch: the watch begins with it.
     offering = [stream for stream, (topic, _) in wanted.items() if probe.count_publishers(topic)]
@@ -149,7 +154,8 @@ def _watch(probe: Node, wanted: dict[str, tuple[str, type]], seconds: float) -> 
             for info in probe.get_publishers_info_by_topic(topic)
         )
         others = () if offers else tuple(_published(probe, KINDS[kind]))
-        yield Stream(stream, topic, KINDS[kind], offers, tuple(samples[stream]), others)
+        transport = "" if offers else _other_form(probe, topic)
+        yield Stream(stream, topic, KINDS[kind], offers, tuple(samples[stream]), others, transport)
     for subscription in subscriptions:
         probe.destroy_subscription(subscription)
 
@@ -166,11 +172,29 @@ def _mismatch(probe: Node, topic: str, offer: Any) -> str:
 
 
 def _published(probe: Node, kind: str) -> list[str]:
-    return sorted(
-        topic
-        for topic, kinds in probe.get_topic_names_and_types()
-        if kind in kinds and probe.count_publishers(topic)
-    )
+    """List the topics of a kind that somebody publishes who is no perceive node."""
+    found = []
+    for topic, kinds in probe.get_topic_names_and_types():
+        if kind in kinds:
+            infos = probe.get_publishers_info_by_topic(topic)
+            if any(not _perceives(probe, info.node_name, info.node_namespace) for info in infos):
+                found.append(topic)
+    return sorted(found)
+
+
+def _perceives(probe: Node, name: str, namespace: str) -> bool:
+    try:
+        published = probe.get_publisher_names_and_types_by_node(name, namespace)
+    except Exception:  # it has just gone
+        return False
+    return any(KEYPOINTS in kinds and not topic.endswith("/true_keypoints") for topic, kinds in published)
+
+
+def _other_form(probe: Node, topic: str) -> str:
+    """Return the topic on which a stream is published in another transport; empty where there is none."""
+    plain = next((topic.removesuffix(end) for end in PACKED if topic.endswith(end)), topic)
+    forms = [name for name in (plain, *(plain + end for end in PACKED)) if name != topic]
+    return next((name for name in forms if probe.count_publishers(name)), "")
 
 
 def _sample(message: Any, stream: str, now: float) -> Sample:

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from PIL import Image, ImageDraw
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints
+from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints, TransferredPose
 
 LIFETIME = Duration(sec=2)  # a picture of a node that died must not stay
 DIAMETER = 0.06  # of a keypoint, as a share of the object's extent
@@ -22,6 +22,13 @@ COLORS = {
     SemanticKeypoint.OUT_OF_IMAGE: (0.3, 0.5, 1.0),
     SemanticKeypoint.REJECTED: (1.0, 0.1, 0.1),
 }
+ARROW = 0.05  # metres: length of an axis of a gripper
+# Turns (x, y, z, w) of an arrow along x to x, y and z.
+AXES = (
+    (0.0, 0.0, 0.0, 1.0),
+    (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5)),
+    (0.0, -math.sqrt(0.5), 0.0, math.sqrt(0.5)),
+)
 GRAY = (0.6, 0.6, 0.6)
 
 
@@ -50,6 +57,39 @@ def draw_overlay(image: np.ndarray, instances: list[SemanticKeypoints]) -> np.nd
             if math.isfinite(x) and math.isfinite(y):
                 _draw_point(draw, keypoint, x, y, radius)
     return np.asarray(canvas)
+
+
+def pose_markers(header: Header, poses: list[TransferredPose]) -> MarkerArray:
+    """Build markers of poses of a gripper: its axes x, y, z in red, green and blue, and the name."""
+    array = [Marker(header=header, action=Marker.DELETEALL)]
+    for transferred in poses:
+        if not math.isfinite(transferred.pose.pose.orientation.w):
+            continue
+        for axis, turn in enumerate(AXES):
+            marker = Marker(header=header, ns=transferred.name, id=axis, type=Marker.ARROW, action=Marker.ADD)
+            marker.pose = Pose(
+                position=transferred.pose.pose.position,
+                orientation=_product(transferred.pose.pose.orientation, turn),
+            )
+            marker.scale = Vector3(x=ARROW, y=ARROW / 10, z=ARROW / 10)
+            marker.color = ColorRGBA(r=float(axis == 0), g=float(axis == 1), b=float(axis == 2), a=1.0)
+            array.append(marker)
+        name = Marker(header=header, ns=transferred.name, id=len(AXES), type=Marker.TEXT_VIEW_FACING)
+        name.text, name.pose.position = transferred.name, transferred.pose.pose.position
+        name.scale.z, name.color = ARROW / 3, ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+        name.pose.orientation.w = 1.0
+        array.append(name)
+    return MarkerArray(markers=array)
+
+
+def _product(a: Quaternion, b: tuple[float, float, float, float]) -> Quaternion:
+    x, y, z, w = b
+    return Quaternion(
+        x=a.w * x + a.x * w + a.y * z - a.z * y,
+        y=a.w * y - a.x * z + a.y * w + a.z * x,
+        z=a.w * z + a.x * y - a.y * x + a.z * w,
+        w=a.w * w - a.x * x - a.y * y - a.z * z,
+    )
 
 
 def _points(header: Header, instance: SemanticKeypoints, size: float) -> Marker:

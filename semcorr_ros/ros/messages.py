@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, Quaternion, Vector3
+from geometry_msgs.msg import Point, PoseStamped, Quaternion, Vector3
 from geometry_msgs.msg import Pose as PoseMessage
+from std_msgs.msg import Header
 from torch import Tensor
 
 from semcorr_ros.answer import Answer
@@ -20,7 +21,9 @@ from semcorr_ros.msg import (
     Point2D,
     SemanticKeypoint,
     SemanticKeypoints,
+    TransferredPose,
 )
+from semcorr_ros.pose_transfer import CarriedPoses
 from semcorr_ros.refusal import Code
 from semcorr_ros.serving.demonstration_file import Info
 from semcorr_ros.serving.resident import Resident
@@ -44,9 +47,7 @@ def pose_message(answer: Answer) -> ClassPose:
     if pose is None:
         message.covariance = _unknown_covariance(6)
         return message
-    x, y, z, w = to_quaternion(pose.rotation).tolist()
-    at = _point(pose.translation.tolist())
-    message.pose = PoseMessage(position=at, orientation=Quaternion(x=x, y=y, z=z, w=w))
+    message.pose = rigid_message(pose.translation, pose.rotation)
     message.scale, message.metric = float(pose.scale), bool(pose.metric)
     message.size = Vector3(**dict(zip("xyz", pose.size.tolist(), strict=True)))
     covariance = pose.covariance
@@ -80,8 +81,29 @@ def demonstration_message(info: Info) -> DemonstrationInfo:
     """Render the entry of a demonstration in a list."""
     message = DemonstrationInfo(id=info.id, class_name=info.class_name, point_names=list(info.point_names))
     message.height, message.width, message.has_depth = info.height, info.width, info.has_depth
+    message.pose_names = list(info.pose_names)
     message.persistent, message.stamp = info.persistent, Time(sec=info.stamp[0], nanosec=info.stamp[1])
     return message
+
+
+def transferred_messages(carried: CarriedPoses, header: Header) -> list[TransferredPose]:
+    """Render poses that were carried over, in the frame of the header."""
+    messages = []
+    for i, (name, reason) in enumerate(zip(carried.names, carried.reasons, strict=True)):
+        message = TransferredPose(name=name, reason=reason, score=float(carried.score))
+        at = rigid_message(carried.poses.position[i], carried.poses.rotation[i])
+        message.pose = PoseStamped(header=header, pose=at)
+        message.stretch = float(carried.stretch[i])
+        message.covariance = _covariance(carried.covariance[i])
+        messages.append(message)
+    return messages
+
+
+def rigid_message(position: Tensor, rotation: Tensor) -> PoseMessage:
+    """Render a rigid pose; NaN where it is unknown."""
+    known = bool(rotation.isfinite().all())
+    x, y, z, w = to_quaternion(rotation).tolist() if known else (math.nan,) * 4
+    return PoseMessage(position=_point(position.tolist()), orientation=Quaternion(x=x, y=y, z=z, w=w))
 
 
 def _keypoints(answer: Answer) -> list[SemanticKeypoint]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from geometry_msgs.msg import Pose, PoseStamped
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from semcorr_ros.answer import Answer
@@ -17,11 +19,15 @@ from semcorr_ros.msg import (
     ClassPoseArray,
     SemanticKeypoints,
     SemanticKeypointsArray,
+    TransferredPose,
 )
+from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.conversions import color_message
 from semcorr_ros.ros.drawing import draw_overlay, markers
 from semcorr_ros.ros.messages import class_message, instance_message, pose_message
-from semcorr_ros.ros.transforms import TargetFrame, TransformSender
+from semcorr_ros.ros.parameters import Parameters
+from semcorr_ros.ros.standard import StandardPublishers
+from semcorr_ros.ros.transforms import TargetFrame, TransformSender, frame_prefix
 from semcorr_ros.sensing.images import color_from_message
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.resident import Resident
@@ -39,12 +45,22 @@ class Outputs:
         self._cameras: dict[str, _Publishers] = {}
         self._target: TargetFrame | None = None
         self._transforms: TransformSender | None = None
+        self._keypoint_frames: tuple[str, ...] = ()
 
-    def open(self, cameras: Sequence[str], target_frame: str, broadcast_tf: bool) -> None:
+    def open(self, settings: Parameters) -> None:
         """Create the publishers. Raises ValueError where `target_frame` needs a tf2 that is not installed."""
-        self._target = TargetFrame(self._node, target_frame)
-        self._transforms = TransformSender(self._node) if broadcast_tf else None
-        self._cameras = {name: _Publishers(self._node, name) for name in cameras or ("",)}
+        self._target = TargetFrame(self._node, settings.target_frame)
+        prefix = frame_prefix(self._node, settings.frame_prefix)
+        self._transforms = TransformSender(self._node, prefix) if settings.broadcast_tf else None
+        self._cameras = {
+            name: _Publishers(self._node, name, settings.point) for name in settings.cameras or ("",)
+        }
+        self._keypoint_frames = settings.keypoint_frames
+
+    def forget_time(self) -> None:
+        """Forget transforms with stamps of another time than those that come now."""
+        if self._target is not None:
+            self._target.forget_time()
 
     def close(self) -> None:
         """Destroy the publishers."""
@@ -69,7 +85,7 @@ class Outputs:
         header = target.move(picture.header, instances, poses)
         publishers.publish(header, picture, instances, poses)
         if self._transforms is not None:
-            self._transforms.send(header, poses)
+            self._transforms.send(header, poses, instances, self._keypoint_frames)
         return True
 
     def in_target_frame(self, answer: Any) -> Any:
@@ -77,30 +93,54 @@ class Outputs:
         Refusal TF_MISSING."""
         target = self._target
         if target is not None:
-            answer.header = target.move(answer.header, [answer.keypoints], [answer.pose])
+            # The first of several is the same message twice, to be moved once.
+            instances = [getattr(answer, "keypoints", None), *getattr(answer, "instances", [])]
+            poses = [
+                answer.pose,
+                *(pose for pose in getattr(answer, "poses", []) if isinstance(pose, ClassPose)),
+            ]
+            target.move_transferred(answer.header, _transferred(answer))
+            answer.header = target.move(answer.header, _each_once(instances), _each_once(poses))
         return answer
+
+    def from_frame(self, header: Header, poses: list[PoseStamped]) -> list[Pose]:
+        """Transform a caller's poses to the frame of a picture. Raises Refusal TF_MISSING, INACTIVE."""
+        if self._target is None:
+            raise Refusal(Code.INACTIVE, "the node is not configured")
+        return self._target.from_frame(header, poses)
+
+
+def _transferred(answer: Any) -> list[TransferredPose]:
+    return [pose for pose in getattr(answer, "poses", []) if isinstance(pose, TransferredPose)]
+
+
+def _each_once(messages: list[Any]) -> list[Any]:
+    return list({id(message): message for message in messages if message is not None}.values())
 
 
 class _Publishers:
     """Publishers of one camera; for a camera without name their topics are directly below the node."""
 
-    def __init__(self, node: Node, camera: str):
+    def __init__(self, node: Node, camera: str, point: str):
         self._node = node
         prefix = f"~/{camera}" if camera else "~"
         self._keypoints = node.create_publisher(SemanticKeypointsArray, f"{prefix}/keypoints", 5)
         self._poses = node.create_publisher(ClassPoseArray, f"{prefix}/poses", 5)
         self._markers = node.create_publisher(MarkerArray, f"{prefix}/markers", 5)
         self._overlay = node.create_publisher(Image, f"{prefix}/overlay", 1)
+        self._standard = StandardPublishers(node, prefix, point)
 
     def close(self) -> None:
         for publisher in (self._keypoints, self._poses, self._markers, self._overlay):
             self._node.destroy_publisher(publisher)
+        self._standard.close()
 
     def publish(
         self, header: Any, picture: Picture, instances: list[SemanticKeypoints], poses: list[ClassPose]
     ) -> None:
         self._keypoints.publish(SemanticKeypointsArray(header=header, instances=instances))
         self._poses.publish(ClassPoseArray(header=header, poses=poses))
+        self._standard.publish((header, picture.header), instances, poses)
         if self._markers.get_subscription_count():
             self._markers.publish(markers(header, instances))
         if self._overlay.get_subscription_count():

@@ -31,35 +31,43 @@ class FilterSynchronizer:
         self._filter.registerCallback(self._take)
         self._matched: dict[str, Any] | None = None
         self.dropped = 0  # messages that left a queue unmatched
+        self.lost: list[tuple[str, float]] = []  # stream and stamp of those that the last `add` dropped
 
     def add(self, stream: str, stamp: float, message: Any) -> dict[str, Any] | None:
         """Add one message; return the matching set it completes, or None."""
         queue = self._filter.queues[list(self._inputs).index(stream)]
         if queue and stamp < min(queue) * 1e-9 - 1.0:
             self.clear()
-        before, self._matched = self._queued() + 1, None
+        before, self._matched = [*self._queued(), (stream, _nanoseconds(message))], None
         if stamp >= 0:  # rclpy knows no earlier time
             self._inputs[stream].signalMessage(message)
-        self.dropped += before - self._queued() - len(self._matched or ())
         if self._matched is not None:
             self._forget_older(self._matched)
+        pairs: dict[str, Any] = self._matched or {}
+        matched = {(name, _nanoseconds(item)) for name, item in pairs.items()}
+        gone = [item for item in before if item not in matched and item not in set(self._queued())]
+        self.lost = [(name, nanoseconds * 1e-9) for name, nanoseconds in gone]
+        self.dropped += len(gone)
         return self._matched
 
     def clear(self) -> None:
         """Forget everything queued."""
-        self.dropped += self._queued()
+        self.dropped += len(self._queued())
         for queue in self._filter.queues:
             queue.clear()
 
     def _take(self, *messages: Any) -> None:
         self._matched = dict(zip(self._inputs, messages, strict=True))
 
-    def _queued(self) -> int:
-        return sum(map(len, self._filter.queues))
+    def _queued(self) -> list[tuple[str, int]]:
+        queues = zip(self._inputs, self._filter.queues, strict=True)
+        return [(stream, stamp) for stream, queue in queues for stamp in queue]
 
     def _forget_older(self, matched: dict[str, Any]) -> None:
         for queue, message in zip(self._filter.queues, matched.values(), strict=True):
-            stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-            for old in [key for key in queue if key < stamp]:
+            for old in [key for key in queue if key < _nanoseconds(message)]:
                 del queue[old]
-                self.dropped += 1
+
+
+def _nanoseconds(message: Any) -> int:
+    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)

@@ -50,6 +50,11 @@ def check(parameters: Parameters) -> Parameters:
             raise ValueError(
                 f"cameras must be different names of letters, digits and _, got {list(parameters.cameras)}"
             )
+    for name in ("target_frame", "frame_prefix"):
+        if getattr(parameters, name).startswith("/"):
+            raise ValueError(f"{name} must not begin with a slash: tf2 knows no such frame")
+    if parameters.point and not all(parameters.point.partition("/")):
+        raise ValueError(f"point is CLASS/KEYPOINT, e.g. mug/handle_outer, got {parameters.point!r}")
     aliases_from(parameters.class_aliases)
     return parameters
 

@@ -10,12 +10,14 @@ its memory. With `autostart` (the default) the node is active once it is up.
 
 from __future__ import annotations
 
+import math
 import time
 from threading import Thread
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
 from rclpy.parameter import Parameter
 
 from semcorr_ros.refusal import Code, Refusal
@@ -26,14 +28,17 @@ from semcorr_ros.ros.diagnostics import Diagnostics
 from semcorr_ros.ros.kernels import Kernels
 from semcorr_ros.ros.lifecycle import ReportingLifecycleNode
 from semcorr_ros.ros.outputs import Catalogue, Outputs
+from semcorr_ros.ros.poses import PoseService
 from semcorr_ros.ros.requests import Requests
 from semcorr_ros.ros.services import ClassServices, DemonstrationServices, TransferService
 from semcorr_ros.ros.session import NodeState, Session
 from semcorr_ros.ros.streaming import Streaming
+from semcorr_ros.sensing.assembly import BACK
 from semcorr_ros.serving.counters import Counters
 
 EXPIRY_PERIOD = 0.1  # seconds between checks of the deadlines of requests
-CLOSING_TIME = 5.0  # seconds the inference thread has to finish its step when the process ends
+CLOSING_TIME = 2.0  # seconds the inference thread has to finish its step: launch kills after 5
+ONE_JUMP = 1.0  # seconds in which all streams notice that time went back
 
 
 class PerceiveNode(ReportingLifecycleNode):
@@ -56,7 +61,13 @@ class PerceiveNode(ReportingLifecycleNode):
         self._streaming = Streaming(
             self.state, self._outputs, self._counters, self.failures, self.get_logger()
         )
-        self._cameras = Cameras(self, self.state, self._counters, self._streaming.offer)
+        self._cameras = Cameras(self, self.state, self._counters, self._streaming.offer, self._time_went_back)
+        self._jumped = -math.inf  # when time last went back
+        # Of /clock, where no image tells: kept, as the clock holds no reference.
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(seconds=-BACK), on_clock_change=False),
+            post_callback=lambda jump: self._time_went_back(-jump.delta.nanoseconds * 1e-9),
+        )
         self._serve()
         self._diagnostics = Diagnostics(self, self._counters, self._kernels, self.state)
         self.add_on_set_parameters_callback(self._change)
@@ -69,7 +80,8 @@ class PerceiveNode(ReportingLifecycleNode):
         goals = AlignAction(self, requests, self.state, self._cameras, self._outputs)
         TransferService(requests, self.state, self._cameras, self._outputs)
         ClassServices(requests, self.state, goals.preempt)
-        DemonstrationServices(requests, self.state, self._cameras)
+        DemonstrationServices(requests, self.state, self._cameras, self._outputs)
+        PoseService(self, requests, self.state, self._cameras, self._outputs)
 
     def configure(self) -> None:
         """Load backbone and classes. On failure everything stays as it was."""
@@ -77,7 +89,7 @@ class PerceiveNode(ReportingLifecycleNode):
         settings = self.state.settings
         session = Session(settings, self._streaming.look, self.get_logger().warning, self.failures.add)
         try:
-            self._outputs.open(settings.cameras, settings.target_frame, settings.broadcast_tf)
+            self._outputs.open(settings)
         except BaseException:
             self._leave(session)
             self._outputs.close()
@@ -89,6 +101,7 @@ class PerceiveNode(ReportingLifecycleNode):
 
     def activate(self) -> None:
         """Subscribe to the cameras."""
+        self._counters.begin()
         self._cameras.open()
         self.state.active = True
 
@@ -127,7 +140,20 @@ class PerceiveNode(ReportingLifecycleNode):
         self.get_logger().warning("what is being computed did not stop in time")
         return False
 
+    def _time_went_back(self, seconds: float) -> None:
+        """Begin anew: transforms, pairs and tracks with stamps in the future fit nothing that comes now."""
+        self._cameras.forget_time()
+        self._outputs.forget_time()
+        if self.state.current is not None:
+            self.state.current.forget()
+        now = time.monotonic()
+        if now - self._jumped > ONE_JUMP:  # every stream notices it
+            self._counters.drop(Code.TIME_JUMP, f"time went back by {seconds:.1f} s")
+            self.get_logger().warning(f"time went back by {seconds:.1f} s: tf, pairs and tracks begin anew")
+        self._jumped = now
+
     def _expire(self) -> None:
+        self._cameras.expire()
         if self.state.current is not None:
             self.state.current.expire()
 

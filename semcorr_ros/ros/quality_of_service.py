@@ -2,8 +2,9 @@
 
 A best-effort subscription receives from every publisher, but without shared memory for large messages it
 loses most images (docs/benchmarks.md, "Faults and load"). A reliable one receives nothing from best-effort
-publishers, and neither side reports it. So a `Listener` asks for what all publishers of its topic offer,
-asks anew when that changes, and names those that it cannot receive.
+publishers, and neither side reports it. What was published before it, only a subscription that is transient
+local receives, and only of such publishers: a calibration that is sent once. So a `Listener` asks for what
+all publishers of its topic offer, asks anew when that changes, and names those that it cannot receive.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import (
+    DurabilityPolicy,
     QoSCompatibility,
     QoSPolicyKind,
     QoSProfile,
@@ -24,6 +26,7 @@ from rclpy.qos import (
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from semcorr_ros.refusal import Code
+from semcorr_ros.serving.senders import Senders
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -33,11 +36,18 @@ except ImportError:  # before Iron
 # The default keeps ten requests: of fifty concurrent callers, forty would get no answer, not even BUSY.
 SERVICES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 AS_OFFERED = "best_available"  # ROS's own name for it, but ROS decides only once, at the start
-RELIABILITIES = {
-    AS_OFFERED: ReliabilityPolicy.BEST_EFFORT,  # until a publisher is known
-    "best_effort": ReliabilityPolicy.BEST_EFFORT,
-    "reliable": ReliabilityPolicy.RELIABLE,
+# policy -> its values, the weakest first: it receives of every publisher
+POLICIES: dict[str, dict[str, Any]] = {
+    "reliability": {
+        "best_effort": ReliabilityPolicy.BEST_EFFORT,
+        "reliable": ReliabilityPolicy.RELIABLE,
+    },
+    "durability": {
+        "volatile": DurabilityPolicy.VOLATILE,
+        "transient_local": DurabilityPolicy.TRANSIENT_LOCAL,
+    },
 }
+QUEUED = 4  # a late turn of the executor must not part an image from its depth
 OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH)
 
 
@@ -54,67 +64,98 @@ class Listener:
     ):
         """Subscribe. stream: message type and topic; drop: called with what does not arrive, and why.
 
-        Raises ValueError for an override that is no reliability.
+        Raises ValueError for an override that is no value of its policy.
         """
         self._node, (self._kind, self.topic) = node, stream
         self._take, self._drop, self._group = take, drop, group
-        wish = _wish(node, self.topic)
-        self._adapts = wish == AS_OFFERED
-        self.reliability = RELIABILITIES[wish]
+        self._wishes = {policy: _wish(node, self.topic, policy) for policy in POLICIES}
+        self._senders = Senders()
+        self.quality = self._wanted(offered(node, self.topic) or {})
         self._subscription = self._subscribe()
 
     def adapt(self) -> None:
-        """Resubscribe with the reliability that the publishers offer, unless the user has chosen one."""
-        if not self._adapts:
-            return
-        wanted = offered(self._node, self.topic) or self.reliability  # without publishers, keep the last one
-        if wanted != self.reliability:
+        """Resubscribe with what the publishers offer, unless the user has chosen."""
+        wanted = self._wanted(offered(self._node, self.topic) or self.quality)  # without any, keep the last
+        if wanted != self.quality:
             self.close()
-            self.reliability = wanted
+            self.quality = wanted
             self._subscription = self._subscribe()
 
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
+    @property
+    def published(self) -> bool:
+        """Whether somebody publishes on the topic."""
+        return self._node.count_publishers(self.topic) > 0
+
+    def rivals(self) -> list[str]:
+        """Name the publishers whose messages alternate; empty where one sends alone."""
+        alternating = self._senders.alternating()
+        if not alternating:
+            return []
+        known = {
+            bytes(info.endpoint_gid): info for info in self._node.get_publishers_info_by_topic(self.topic)
+        }
+        alive = [known[sender] for sender in alternating if sender in known]
+        names = [f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in alive]
+        return sorted(names) if len(names) > 1 else []
+
+    def _wanted(self, offers: dict[str, Any]) -> dict[str, Any]:
+        """Choose a value for every policy: the user's, else the offered one, else the weakest."""
+        chosen = {}
+        for policy, values in POLICIES.items():
+            wish = self._wishes[policy]
+            weakest = next(iter(values.values()))
+            chosen[policy] = offers.get(policy, weakest) if wish == AS_OFFERED else values[wish]
+        return chosen
+
+    def _receive(self, message: Any, info: Any) -> None:
+        sender = info.get("publisher_gid") if isinstance(info, dict) else None  # since Kilted
+        if sender is not None:
+            self._senders.note(bytes(sender["data"]))
+        self._take(message)
+
     def _subscribe(self) -> Any:
         return self._node.create_subscription(
             self._kind,
             self.topic,
-            self._take,
-            QoSProfile(depth=1, reliability=self.reliability),  # rclpy writes overrides into it
+            self._receive,
+            QoSProfile(depth=QUEUED, **self.quality),  # rclpy writes overrides into it
             callback_group=self._group,
             event_callbacks=on_trouble(self._node, self.topic, self._tell),
             qos_overriding_options=QoSOverridingOptions(OVERRIDABLE),
         )
 
     def _tell(self, code: Code, sentence: str) -> None:
-        if self._adapts and code == Code.QOS_INCOMPATIBLE:
+        if code == Code.QOS_INCOMPATIBLE and set(self._wishes.values()) == {AS_OFFERED}:
             return  # a moment later it fits
         self._drop(code, sentence)
 
 
-def offered(node: Node, topic: str) -> ReliabilityPolicy | None:
-    """Return the reliability that every publisher of a topic offers; None without publishers."""
-    offers = {info.qos_profile.reliability for info in node.get_publishers_info_by_topic(topic)}
+def offered(node: Node, topic: str) -> dict[str, Any] | None:
+    """Return, by policy, what every publisher of a topic offers; None without publishers."""
+    offers = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
     if not offers:
         return None
-    return (
-        ReliabilityPolicy.RELIABLE
-        if offers == {ReliabilityPolicy.RELIABLE}
-        else ReliabilityPolicy.BEST_EFFORT
-    )
+    found = {}
+    for policy, values in POLICIES.items():
+        weakest, strongest = values.values()
+        found[policy] = strongest if all(getattr(o, policy) == strongest for o in offers) else weakest
+    return found
 
 
-def _wish(node: Node, topic: str) -> str:
-    """Read the reliability that the user wants, from rclpy's own parameter for it. Raises ValueError."""
-    name = f"qos_overrides.{topic}.subscription.reliability"
+def _wish(node: Node, topic: str, policy: str) -> str:
+    """Read the value that the user wants, from rclpy's own parameter for it. Raises ValueError."""
+    name = f"qos_overrides.{topic}.subscription.{policy}"
+    allowed = [AS_OFFERED, *POLICIES[policy]]
     if not node.has_parameter(name):
-        what = f"{', '.join(RELIABILITIES)}; {AS_OFFERED} = what all publishers offer"
+        what = f"{', '.join(allowed)}; {AS_OFFERED} = what all publishers offer"
         node.declare_parameter(name, AS_OFFERED, ParameterDescriptor(description=what, read_only=True))
     wish = str(node.get_parameter(name).value)
-    if wish not in RELIABILITIES:
-        raise ValueError(f"{name} must be one of {', '.join(RELIABILITIES)}, got {wish!r}")
+    if wish not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {wish!r}")
     return wish
 
 

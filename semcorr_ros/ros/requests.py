@@ -92,3 +92,8 @@ def check_timeout(seconds: float) -> None:
     """Check the timeout of a request. Raises Refusal BAD_REQUEST."""
     if not 0 <= seconds < math.inf:
         raise Refusal(Code.BAD_REQUEST, f"timeout is in seconds, 0 = `request_timeout`; got {seconds:g}")
+
+
+def left(seconds: float, begun: float) -> float:
+    """Return what is left of a timeout since `begun` (time.monotonic), at least a moment; 0 stays 0."""
+    return seconds and max(1e-3, seconds - (time.monotonic() - begun))

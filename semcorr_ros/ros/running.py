@@ -23,7 +23,11 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
+from semcorr_ros.serving import large_images
+
 PAUSE_AFTER_FAILURE = 0.01  # seconds: a callback that always fails must not take all of a core
+
+EXECUTOR_TIME = 0.5  # seconds for callbacks that still run when the process ends
 
 
 class Fatal(Exception):  # noqa: N818 - says what it does, not what went wrong
@@ -47,6 +51,7 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
     # KeyboardInterrupt at any point. They also work where a shell ignores SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    large_images.prepare(os.environ)
     rclpy.init(args=[sys.argv[0], *arguments])
     node: Node | None = None
     executor = SingleThreadedExecutor()
@@ -93,7 +98,7 @@ def _spin(executor: SingleThreadedExecutor, node: Node, stopped: threading.Event
 def _end(node: Node | None, executor: SingleThreadedExecutor) -> bool:
     """Close and destroy the node; False if one of its threads still runs."""
     ended = node.close() if node is not None and hasattr(node, "close") else True
-    executor.shutdown(timeout_sec=1.0)
+    executor.shutdown(timeout_sec=EXECUTOR_TIME)
     if node is not None:
         node.destroy_node()
     rclpy.try_shutdown()

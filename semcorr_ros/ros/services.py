@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,16 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.camera import Cameras
 from semcorr_ros.ros.messages import class_message, demonstration_message
 from semcorr_ros.ros.outputs import Outputs
-from semcorr_ros.ros.requests import Requests, check_timeout
+from semcorr_ros.ros.poses import poses_from
+from semcorr_ros.ros.requests import Requests, check_timeout, left
 from semcorr_ros.ros.session import NodeState
-from semcorr_ros.ros.transfer import check_points, has_image, inline_picture
-from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.ros.transfer import (
+    check_points,
+    has_image,
+    inline_picture,
+    target_picture,
+    wanted,
+)
 from semcorr_ros.sensing.reading import reading_of_requests
 from semcorr_ros.serving.demonstration_file import Record
 from semcorr_ros.serving.worker import LOADS, KeepGoing
@@ -38,25 +45,21 @@ class TransferService:
         requests.serve(TransferKeypoints, "transfer_keypoints", self._transfer)
 
     async def _transfer(self, request: Any, response: Any) -> Any:
+        response.header = self._cameras.header(request.camera)  # a refusal, too, is about a picture
+        check_timeout(request.timeout)
         transfer = self._state.active_session().transfer
         transfer.check(request)
-        check_timeout(request.timeout)
-        target = self._target(request)
-        response.header = target.header  # a refusal, too, is about a picture
+        begun = time.monotonic()
+        target = await target_picture(self._cameras, request, transfer.reading)
+        response.header = target.header
 
         def work(keep_going: KeepGoing) -> Any:
             answer = transfer.answer(self._state.finder, request, target, keep_going)
             return answer if has_image(request.target_image) else self._outputs.in_target_frame(answer)
 
-        answer = await self._requests.run(work, request.timeout)
+        answer = await self._requests.run(work, left(request.timeout, begun))
         self._requests.answered()
         return answer
-
-    def _target(self, request: Any) -> Picture:
-        if not has_image(request.target_image):
-            return self._cameras.latest(request.camera)
-        reading = reading_of_requests(self._state.settings)
-        return inline_picture(request.target_image, request.target_camera_info, request.target_depth, reading)
 
 
 class ClassServices:
@@ -109,18 +112,20 @@ class ClassServices:
 class DemonstrationServices:
     """~/store_demonstration, ~/list_demonstrations and ~/delete_demonstration."""
 
-    def __init__(self, requests: Requests, state: NodeState, cameras: Cameras):
-        self._requests, self._state, self._cameras = requests, state, cameras
+    def __init__(self, requests: Requests, state: NodeState, cameras: Cameras, outputs: Outputs):
+        self._requests, self._state, self._cameras, self._outputs = requests, state, cameras, outputs
         requests.serve(StoreDemonstration, "store_demonstration", self._store)
         requests.serve(ListDemonstrations, "list_demonstrations", self._list)
         requests.serve(DeleteDemonstration, "delete_demonstration", self._delete)
 
     async def _store(self, request: Any, response: Any) -> Any:
+        response.header = self._cameras.header(request.camera)
         session = self._state.active_session()
         session.bank.get(request.class_name)
         key = request.class_name, request.demonstration_id
         session.demonstrations.check_new(key, request.overwrite)
-        record = self._record(request)
+        record = await self._record(request)
+        response.header = record.picture.header
 
         def work(keep_going: KeepGoing) -> Any:
             return session.transfer.teach(self._state.finder, record, request.overwrite, keep_going)
@@ -132,7 +137,7 @@ class DemonstrationServices:
             response.message += " in memory: the parameter demonstration_folder is empty"
         return response
 
-    def _record(self, request: Any) -> Record:
+    async def _record(self, request: Any) -> Record:
         check_points(request.points, request.point_names)
         names = tuple(request.point_names) or tuple(f"point_{i}" for i in range(len(request.points)))
         if len(set(names)) < len(names):
@@ -141,9 +146,19 @@ class DemonstrationServices:
             reading = reading_of_requests(self._state.settings)
             picture = inline_picture(request.image, request.camera_info, request.depth, reading)
         else:
-            picture = self._cameras.latest(request.camera)
+            picture = await self._cameras.picture(request.camera, wanted(request), 0.0)
         points = torch.tensor([[point.x, point.y] for point in request.points]).reshape(-1, 2)
-        return Record(request.demonstration_id, request.class_name, picture, points, names, request.roi)
+        poses, pose_names = poses_from(request, picture.header, self._outputs)
+        return Record(
+            request.demonstration_id,
+            request.class_name,
+            picture,
+            points,
+            names,
+            request.roi,
+            poses,
+            pose_names,
+        )
 
     async def _list(self, request: Any, response: Any) -> Any:
         session = self._state.current  # the folder is read by configure

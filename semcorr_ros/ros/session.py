@@ -19,13 +19,15 @@ from semcorr_ros.places import Place
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.declaration import parameter
 from semcorr_ros.ros.parameters import Parameters, providers_from
-from semcorr_ros.ros.transfer import Transfer
+from semcorr_ros.ros.transfer import Aim, Transfer
+from semcorr_ros.sensing.assembly import stamp_of
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.reading import reading_of_requests
+from semcorr_ros.serving.cautions import cautious
 from semcorr_ros.serving.class_bank import MEGABYTE, ClassBank
 from semcorr_ros.serving.demonstrations import Demonstrations
 from semcorr_ros.serving.worker import LOADS, Job, KeepGoing, Worker
-from semcorr_ros.stream import Stream
+from semcorr_ros.stream import Shot, Stream
 
 # Only CUDA's caching allocator has an exception of its own: the others are recognised by their message.
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "_ALLOC_FAILED")
@@ -95,8 +97,10 @@ class Session:
             sentence = f"backbone and classes do not fit the device {settings.device!r}: {_first_line(error)}"
             raise Refusal(Code.OUT_OF_MEMORY, sentence) from None
         self.demonstrations = Demonstrations(settings.demonstration_folder, settings.max_demonstrations, warn)
+        self._depth, self._first = settings.depth, (settings.cameras or ("",))[0]
         self._streams: dict[str, Stream] = {}  # by camera
-        self.transfer = Transfer(self.bank, self.demonstrations, self.find, reading_of_requests(settings))
+        reading = reading_of_requests(settings)
+        self.transfer = Transfer(self.bank, self.demonstrations, self.find, self.seek, reading)
         self.worker = Worker(on_frame, settings.queue_size, on_failure, on_end=release_memory)
         self._loader = Worker(lambda *_: None, settings.queue_size, on_failure, on_end=release_memory)
 
@@ -107,7 +111,49 @@ class Session:
         if answer.placed is None and answer.refusal is not None:
             raise answer.refusal
         self.bank.learn(resident, [answer], picture.depth is not None)
-        return answer
+        return cautious(answer, picture.caution, self._depth)
+
+    def seek(self, finder: Finder, name: str, picture: Picture, aim: Aim, watch: Watch) -> list[Answer]:
+        """Find the objects that a request is about, the surest first, by the names of those followed.
+
+        Raises Refusal as `find`, BAD_REQUEST, and NOT_FOUND for an `instance_id` that is not followed.
+        """
+        if aim.instance_id and aim.roi is not None and aim.roi.width:
+            raise Refusal(Code.BAD_REQUEST, "give a `target_roi` or an `instance_id`, not both")
+        stream = Stream() if aim.camera is None else self.stream(aim.camera or self._first)
+        place = stream.where(aim.instance_id) if aim.instance_id else picture.place(aim.roi)
+        if aim.most > 1 and not place.given:
+            answers = self._several(finder, name, picture, aim.most, watch)
+        else:
+            answers = [self.find(finder, name, picture, place, watch)]
+        if aim.instance_id:
+            return [replace(answers[0], instance_id=aim.instance_id)]
+        return [stream.named(answer, stamp_of(picture)) for answer in answers]
+
+    def _several(self, finder: Finder, name: str, picture: Picture, most: int, watch: Watch) -> list[Answer]:
+        resident = self.bank.hold(name)
+        shot = Shot(picture.scene(finder.scene), stamp_of(picture), None, most)
+        found, refused = Stream().look(finder, resident.model, shot, watch)
+        self.bank.learn(resident, [*found, *refused], picture.depth is not None)
+        chosen = sorted(found, key=lambda answer: -answer.confidence) or refused[:1]
+        if not chosen:
+            raise Refusal(Code.NOT_FOUND, f"no object of class {name!r} was found")
+        if chosen[0].placed is None and chosen[0].refusal is not None:
+            raise chosen[0].refusal
+        told = [cautious(answer, picture.caution, self._depth) for answer in chosen]
+        return [replace(answer, instance_id="") for answer in told]
+
+    def look(
+        self, finder: Finder, name: str, moment: Any, shot: Shot, watch: Watch
+    ) -> tuple[list[Answer], list[Answer]]:
+        """Find every object of a class in a `camera.Moment`; return the answers and those that are refused.
+
+        Raises Refusal.
+        """
+        resident, picture = self.bank.hold(name), moment.picture
+        answers, refused = self.stream(moment.camera).look(finder, resident.model, shot, watch)
+        self.bank.learn(resident, [*answers, *refused], picture.depth is not None)
+        return [cautious(answer, picture.caution, self._depth) for answer in answers], refused
 
     def stream(self, camera: str) -> Stream:
         """Return the stream of a camera, with the objects followed in it."""

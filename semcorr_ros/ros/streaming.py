@@ -64,10 +64,8 @@ class Streaming:
     def _objects(self, session: Session, name: str, moment: Moment, watch: Watch) -> list[Answer]:
         """Find every object of a class. Raises Refusal."""
         finder, picture = self._state.finder, moment.picture
-        resident = session.bank.hold(name)
         shot = shot_of(picture, moment.marks, finder.scene, self._state.settings.max_instances)
-        answers, refused = session.stream(moment.camera).look(finder, resident.model, shot, watch)
-        session.bank.learn(resident, [*answers, *refused], picture.depth is not None)
+        answers, refused = session.look(finder, name, moment, shot, watch)
         for answer in refused:
             if answer.refusal is not None:
                 self._drop(name, answer.refusal)

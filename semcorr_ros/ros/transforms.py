@@ -6,11 +6,20 @@ another picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped, Vector3
+from geometry_msgs.msg import (
+    Point,
+    Pose,
+    PoseStamped,
+    Quaternion,
+    Transform,
+    TransformStamped,
+    Vector3,
+)
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -18,7 +27,8 @@ from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, to_quaternion
 from semcorr_ros.geometry.taken import upright_turn
-from semcorr_ros.msg import ClassPose, SemanticKeypoints
+from semcorr_ros.msg import ClassPose, SemanticKeypoints, TransferredPose
+from semcorr_ros.node_options import EVERY, NAMESPACE, NO_PREFIX
 from semcorr_ros.refusal import Code, Refusal
 
 PATIENCE = 0.1  # seconds: transforms arrive a little after the images they belong to
@@ -43,6 +53,11 @@ class TargetFrame:
             self.buffer = Buffer()
             self._listener = TransformListener(self.buffer, node)
 
+    def forget_time(self) -> None:
+        """Forget transforms of another time than that of those that come now."""
+        if self.buffer is not None:
+            self.buffer.clear()
+
     def close(self) -> None:
         """Unsubscribe."""
         if self._listener is not None:
@@ -55,6 +70,7 @@ class TargetFrame:
         """
         if not self.frame or header.frame_id == self.frame:
             return header
+        _check_header(header, self.frame)
         rotation, translation = as_arrays(self._lookup(header))
         for instance in instances:
             for keypoint in instance.keypoints:
@@ -64,16 +80,46 @@ class TargetFrame:
             move_pose(pose, rotation, translation)
         return Header(stamp=header.stamp, frame_id=self.frame)
 
-    def _lookup(self, header: Header) -> Transform:
+    def move_transferred(self, header: Header, poses: list[TransferredPose]) -> None:
+        """Transform poses of a gripper in place. Raises Refusal TF_MISSING."""
+        if not self.frame or header.frame_id == self.frame:
+            return
+        _check_header(header, self.frame)
+        rotation, translation = as_arrays(self._lookup(header))
+        for pose in poses:
+            pose.pose.header = Header(stamp=header.stamp, frame_id=self.frame)
+            pose.pose.pose = moved_pose(pose.pose.pose, rotation, translation)
+            pose.covariance = moved_covariance(pose.covariance, rotation)
+
+    def from_frame(self, header: Header, poses: list[PoseStamped]) -> list[Pose]:
+        """Transform a caller's poses to the frame of a picture, at its stamp. Raises Refusal TF_MISSING."""
+        moved = []
+        for pose in poses:
+            frame = pose.header.frame_id
+            if frame in ("", header.frame_id):
+                moved.append(pose.pose)
+                continue
+            if self.buffer is None:
+                raise Refusal(
+                    Code.TF_MISSING,
+                    f"the pose is in frame {frame!r} and the picture in {header.frame_id!r}: transform the "
+                    "pose, or set the parameter target_frame, without which the node does not listen to tf2",
+                )
+            _check_header(header, frame)
+            rotation, translation = as_arrays(self._lookup(header, frame))
+            moved.append(moved_pose(pose.pose, rotation.T, -rotation.T @ translation))
+        return moved
+
+    def _lookup(self, header: Header, target: str = "") -> Transform:
+        target = target or self.frame
         try:
             return self.buffer.lookup_transform(
-                self.frame, header.frame_id, Time.from_msg(header.stamp), Duration(seconds=PATIENCE)
+                target, header.frame_id, Time.from_msg(header.stamp), Duration(seconds=PATIENCE)
             ).transform
         except Exception as error:  # tf2's own exceptions have no common base in every distribution
             raise Refusal(
                 Code.TF_MISSING,
-                f"no transform from {header.frame_id!r} to target_frame {self.frame!r} at the stamp of the "
-                f"image: {error}",
+                f"no transform from {header.frame_id!r} to {target!r} at the stamp of the image: {error}",
             ) from error
 
 
@@ -117,7 +163,9 @@ class Gravity:
 class TransformSender:
     """Broadcasts a transform per object; not without tf2, nor for objects whose pose is not metric."""
 
-    def __init__(self, node: Node):
+    def __init__(self, node: Node, prefix: str = ""):
+        """prefix: of the names of frames, so that those of two robots differ."""
+        self._prefix = prefix
         self._broadcaster: Any = None
         try:
             from tf2_ros import TransformBroadcaster
@@ -126,11 +174,41 @@ class TransformSender:
         else:
             self._broadcaster = TransformBroadcaster(node)
 
-    def send(self, header: Header, poses: list[ClassPose]) -> None:
-        """Broadcast the poses at the stamp of their image."""
-        transforms = [_transform(header, pose) for pose in poses if pose.metric]
+    def send(
+        self,
+        header: Header,
+        poses: list[ClassPose],
+        instances: Sequence[SemanticKeypoints] = (),
+        keypoints: Sequence[str] = (),
+    ) -> None:
+        """Broadcast the poses at the stamp of their image, and below each those of its keypoints that are
+        named and whose position is known."""
+        metric = {pose.instance_id: pose for pose in poses if pose.metric}
+        transforms = [_transform(header, pose, self._prefix) for pose in metric.values()]
+        for instance in instances if keypoints else ():
+            if instance.instance_id in metric:
+                transforms += self._below(header, metric[instance.instance_id], instance, keypoints)
         if self._broadcaster is not None and transforms:
             self._broadcaster.sendTransform(transforms)
+
+    def _below(
+        self, header: Header, pose: ClassPose, instance: SemanticKeypoints, names: Sequence[str]
+    ) -> list[TransformStamped]:
+        """Make frames of keypoints, with the axes of their object's."""
+        own = Transform(rotation=pose.pose.orientation)
+        rotation, _ = as_arrays(own)
+        center = np.array([pose.pose.position.x, pose.pose.position.y, pose.pose.position.z])
+        frame = self._prefix + pose.instance_id
+        found = []
+        for one in instance.keypoints:
+            at = np.array([one.xyz.x, one.xyz.y, one.xyz.z])
+            if (EVERY in names or one.name in names) and np.isfinite(at).all():
+                x, y, z = (rotation.T @ (at - center)).tolist()
+                transform = Transform(translation=Vector3(x=x, y=y, z=z))
+                parent = Header(stamp=header.stamp, frame_id=frame)
+                child = f"{frame}/{one.name}"
+                found.append(TransformStamped(header=parent, child_frame_id=child, transform=transform))
+        return found
 
 
 def as_arrays(transform: Transform) -> tuple[np.ndarray, np.ndarray]:
@@ -157,15 +235,47 @@ def moved_covariance(values: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 
 def move_pose(pose: ClassPose, rotation: np.ndarray, translation: np.ndarray) -> None:
     """Transform position, orientation and covariance in place."""
-    q = pose.pose.orientation
-    own = from_quaternion(torch.tensor([q.x, q.y, q.z, q.w], dtype=torch.float64))
-    x, y, z, w = to_quaternion(torch.from_numpy(rotation) @ own).tolist()
-    pose.pose.orientation = Quaternion(x=x, y=y, z=z, w=w)
-    pose.pose.position = moved_point(pose.pose.position, rotation, translation)
+    pose.pose = moved_pose(pose.pose, rotation, translation)
     pose.covariance = moved_covariance(pose.covariance, rotation)
 
 
-def _transform(header: Header, pose: ClassPose) -> TransformStamped:
+def moved_pose(pose: Pose, rotation: np.ndarray, translation: np.ndarray) -> Pose:
+    """Transform a rigid pose; an unknown orientation stays unknown."""
+    q = pose.orientation
+    turned = q
+    if np.isfinite([q.x, q.y, q.z, q.w]).all():
+        own = from_quaternion(torch.tensor([q.x, q.y, q.z, q.w], dtype=torch.float64))
+        x, y, z, w = to_quaternion(torch.from_numpy(rotation) @ own).tolist()
+        turned = Quaternion(x=x, y=y, z=z, w=w)
+    return Pose(position=moved_point(pose.position, rotation, translation), orientation=turned)
+
+
+def frame_prefix(node: Node, wish: str) -> str:
+    """Return what the names of broadcast frames begin with. wish: the parameter `frame_prefix`."""
+    if wish == NAMESPACE:
+        namespace = node.get_namespace().strip("/")
+        return f"{namespace}/" if namespace else ""
+    return "" if wish == NO_PREFIX else wish
+
+
+def _check_header(header: Header, target: str) -> None:
+    """Raises Refusal TF_MISSING for a header that no transform can be looked up for.
+
+    tf2 takes the stamp 0 for "the latest", which belongs to another picture.
+    """
+    if header.stamp.sec == 0 and header.stamp.nanosec == 0:
+        what = f"the image has the stamp 0, so no transform to {target!r} can be looked up at its time"
+        raise Refusal(Code.TF_MISSING, f"{what}: let the camera's driver stamp its images")
+    if header.frame_id.startswith("/"):
+        what = f"tf2 knows no frame with a leading slash, and the image's frame_id is {header.frame_id!r}"
+        raise Refusal(Code.TF_MISSING, f"{what}: name it {header.frame_id.lstrip('/')!r} in the driver")
+    if not header.frame_id:
+        what = f"the image has an empty frame_id, so it cannot be moved to {target!r}"
+        raise Refusal(Code.TF_MISSING, f"{what}: set the frame in the camera's driver")
+
+
+def _transform(header: Header, pose: ClassPose, prefix: str) -> TransformStamped:
     at, rotation = pose.pose.position, pose.pose.orientation
     transform = Transform(translation=Vector3(x=at.x, y=at.y, z=at.z), rotation=rotation)
-    return TransformStamped(header=header, child_frame_id=pose.instance_id, transform=transform)
+    parent = Header(stamp=header.stamp, frame_id=header.frame_id.lstrip("/"))
+    return TransformStamped(header=parent, child_frame_id=prefix + pose.instance_id, transform=transform)

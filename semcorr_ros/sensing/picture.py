@@ -30,6 +30,7 @@ class Picture:
     upright: Callable[[Any], int] | None = None  # degrees, from the header; may wait, and raise Refusal
     decoded: Frame | None = None
     encoded: Scene | None = None
+    caution: str = ""  # what makes answers from it less than they were, a sentence
 
     @property
     def header(self) -> Any:

@@ -21,6 +21,7 @@ class Synchronizer:
         self._slop = slop
         self._depth = depth
         self.dropped = 0  # messages that left a queue unmatched
+        self.lost: list[tuple[str, float]] = []  # stream and stamp of those that the last `add` dropped
 
     def add(self, stream: str, stamp: float, message: Any) -> dict[str, Any] | None:
         """Add one message; return the matching set it completes, or None.
@@ -28,13 +29,13 @@ class Synchronizer:
         A stamp older than the whole queue by more than a second means that time was reset (a bag
         started again): what was queued can never match and is dropped.
         """
+        self.lost = []
         queue = self._queues[stream]
         if queue and stamp < min(queue) - 1.0:
             self.clear()
         queue[stamp] = message
         while len(queue) > self._depth:
-            del queue[min(queue)]
-            self.dropped += 1
+            self._lose(stream, min(queue))
         return self._match(stream, stamp)
 
     def clear(self) -> None:
@@ -59,6 +60,10 @@ class Synchronizer:
             matched[name] = queue.pop(stamp)
             # Nothing older is needed any more: the latest wins.
             for old in [s for s in queue if s < stamp]:
-                del queue[old]
-                self.dropped += 1
+                self._lose(name, old)
         return matched
+
+    def _lose(self, stream: str, stamp: float) -> None:
+        del self._queues[stream][stamp]
+        self.lost.append((stream, stamp))
+        self.dropped += 1

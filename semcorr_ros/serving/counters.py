@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from semcorr_ros.artifacts import KeypointState
@@ -12,6 +14,8 @@ from semcorr_ros.reasons import REASONS, Level
 from semcorr_ros.refusal import Code, shortened
 
 RECENT = 1000  # times of each kind that are kept
+GRACE = 3.0  # seconds in which nodes that start find each other
+QUIET = 10.0  # seconds without a reason after which it is news again
 GOOD = ("pictures published", "requests answered")
 # A caller's mistake is no defect of the node: these are, when nothing succeeds beside them.
 DEFECTS = {
@@ -40,13 +44,22 @@ class Report:
 class Counters:
     """Thread-safe counts by name, with the latest sentence for each reason to drop a frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Start at zero. now: a clock in seconds."""
+        self._now, self._begun = now, now()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._told: Counter[str] = Counter()  # `_counts` as of the last report
         self._reasons: dict[Code, str] = {}
+        self._seen: dict[Code, float] = {}  # when each reason last applied
+        self._logged: set[Code] = set()  # of those that still apply
         self._facts: dict[str, str] = {}
         self._durations: dict[str, deque[float]] = {}
+
+    def begin(self) -> None:
+        """Begin the grace period: cameras are subscribed to from now on."""
+        with self._lock:
+            self._begun = self._now()
 
     def add(self, name: str, amount: int = 1) -> None:
         """Count an event."""
@@ -69,11 +82,17 @@ class Counters:
             self._durations.setdefault(name, deque(maxlen=RECENT)).append(seconds)
 
     def drop(self, code: Code, sentence: str) -> bool:
-        """Count a dropped frame or refused request; True when this reason is new (worth a log line)."""
+        """Count a dropped frame or refused request; True when that is news, worth a line in the log: it did
+        not happen for QUIET seconds, and is not what always happens while nodes start."""
         with self._lock:
+            now = self._now()
+            if now - self._seen.get(code, -math.inf) > QUIET:
+                self._logged.discard(code)
             self._counts[_dropped(code)] += 1
-            new = code not in self._reasons
-            self._reasons[code] = shortened(sentence)
+            self._seen[code], self._reasons[code] = now, shortened(sentence)
+            new = code not in self._logged and not (REASONS[code].starting and now - self._begun < GRACE)
+            if new:
+                self._logged.add(code)
         return new
 
     def report(self) -> Report:
@@ -83,6 +102,7 @@ class Counters:
         """
         with self._lock:
             counts, reasons, facts = dict(self._counts), dict(self._reasons), dict(self._facts)
+            ages = {code: self._now() - seen for code, seen in self._seen.items()}
             recent = self._counts - self._told
             durations = {name: sorted(times) for name, times in self._durations.items()}
             self._told = self._counts.copy()
@@ -91,6 +111,7 @@ class Counters:
         values |= dict(sorted((facts | _milliseconds(durations)).items()))
         for code, sentence in sorted(reasons.items()):
             values |= {f"why {code.name}": sentence, f"fix {code.name}": REASONS[code].fix}
+            values[f"last {code.name}"] = f"{ages[code]:.1f} s ago"
         return Report(level, text, values)
 
 

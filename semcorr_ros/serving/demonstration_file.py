@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from semcorr_ros.pose_transfer import Poses
 from semcorr_ros.sensing import compressed
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.sensing.reading import Reading
@@ -29,6 +30,7 @@ LARGEST_MESSAGE = 96 * 2**20  # bytes of an image or depth image that is kept
 ROI = ("x_offset", "y_offset", "width", "height")
 PIXELS = ("height", "width", "is_bigendian", "step")  # numbers that say how an Image's bytes are laid out
 CALIBRATION = ("d", "k", "r", "p")
+NO_POSES = Poses(torch.zeros(0, 3), torch.zeros(0, 3, 3))
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Info:
     has_depth: bool
     stamp: tuple[int, int]  # seconds and nanoseconds, of the image
     persistent: bool  # on disk
+    pose_names: tuple[str, ...] = ()  # of the gripper, kept with it
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Record:
     points: Tensor  # float (N, 2), pixels
     names: tuple[str, ...]  # one per point
     roi: Any = None  # a RegionOfInterest; None or width 0 = the whole image
+    poses: Poses = NO_POSES  # of the gripper, optical frame of the picture
+    pose_names: tuple[str, ...] = ()  # one per pose
 
 
 def write_record(path: Path, record: Record) -> Info:
@@ -65,6 +70,8 @@ def write_record(path: Path, record: Record) -> Info:
     for name, message in (("image", record.picture.image), ("depth", record.picture.depth)):
         if message is not None:
             tensors[name] = torch.from_numpy(np.frombuffer(message.data, np.uint8).copy())
+    if len(record.poses):
+        tensors |= {"positions": record.poses.position.float(), "rotations": record.poses.rotation.float()}
     write_tensors(path, tensors, header)
     return info_from(header, persistent=True)
 
@@ -88,6 +95,7 @@ def describe(record: Record) -> dict[str, Any]:
         "roi": [int(getattr(record.roi, name, 0)) for name in ROI],
         "image": _fields(picture.image),
         "reading": asdict(picture.reading),
+        "pose_names": list(record.pose_names),
     }
     if picture.depth is not None:
         header["depth"] = _fields(picture.depth)
@@ -110,6 +118,7 @@ def info_from(header: dict[str, Any], persistent: bool) -> Info:
         has_depth="depth" in header,
         stamp=(int(image["stamp"][0]), int(image["stamp"][1])),
         persistent=persistent,
+        pose_names=tuple(str(name) for name in header.get("pose_names", [])),
     )
 
 
@@ -154,9 +163,23 @@ def read_record(path: Path) -> Record:
             points=points,
             names=names,
             roi=SimpleNamespace(**{name: int(value) for name, value in zip(ROI, header["roi"], strict=True)}),
+            poses=_poses(tensors, header),
+            pose_names=tuple(str(name) for name in header.get("pose_names", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged demonstration: {error}") from error
+
+
+def _poses(tensors: dict[str, Tensor], header: dict[str, Any]) -> Poses:
+    count = len(header.get("pose_names", []))
+    if not count:
+        return NO_POSES
+    position, rotation = tensors["positions"], tensors["rotations"]
+    if position.shape != (count, 3) or rotation.shape != (count, 3, 3):
+        raise ValueError(f"{count} names for poses of shape {tuple(position.shape)}")
+    if not (torch.isfinite(position).all() and torch.isfinite(rotation).all()):
+        raise ValueError("its poses are not finite")
+    return Poses(position, rotation)
 
 
 def _fields(message: Any) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from pathlib import Path
 from torch import Tensor
 
 from semcorr_ros.answer import Answer
+from semcorr_ros.pose_transfer import Poses
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.serving.demonstration_file import (
+    NO_POSES,
     Info,
     Record,
     check_size,
@@ -40,6 +42,13 @@ class Taught:
     points: Tensor  # (N, 2), pixels
     names: tuple[str, ...]
     class_version: str
+    poses: Poses = NO_POSES  # of the gripper
+    pose_names: tuple[str, ...] = ()
+
+
+def taught_from(record: Record, answer: Answer, class_version: str) -> Taught:
+    """Join a demonstration and where its class was placed in it."""
+    return Taught(answer, record.points, record.names, class_version, record.poses, record.pose_names)
 
 
 class Demonstrations:
@@ -134,7 +143,7 @@ class Demonstrations:
             record = self._memory[key] if path is None else read_record(path)
         except (OSError, ValueError) as error:
             raise Refusal(Code.BAD_FILE, str(error)) from error
-        taught = Taught(place(record), record.points, record.names, resident.version)
+        taught = taught_from(record, place(record), resident.version)
         self.keep(key, taught)
         return taught
 
@@ -195,3 +204,18 @@ def named(taught: Taught, names: list[str]) -> tuple[Tensor, list[str]]:
         raise Refusal(Code.BAD_REQUEST, "the demonstration was stored without points; give `points`")
     wanted = names or list(taught.names)
     return taught.points[[taught.names.index(name) for name in wanted]], wanted
+
+
+def poses_named(taught: Taught, names: list[str]) -> tuple[Poses, list[str]]:
+    """Select poses of a demonstration by name; all of them without names. Raises Refusal BAD_REQUEST."""
+    known = ", ".join(taught.pose_names) or "none"
+    for name in names:
+        if name not in taught.pose_names:
+            raise Refusal(Code.BAD_REQUEST, f"the demonstration has no pose {name!r}; it has: {known}")
+    if not taught.pose_names:
+        raise Refusal(
+            Code.BAD_REQUEST, "the demonstration was stored without `poses`: store it again with some"
+        )
+    wanted = names or list(taught.pose_names)
+    rows = [taught.pose_names.index(name) for name in wanted]
+    return Poses(taught.poses.position[rows], taught.poses.rotation[rows]), wanted

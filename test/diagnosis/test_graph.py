@@ -110,6 +110,30 @@ def test_a_healthy_graph_has_no_problems():
             healthy(parameters={"use_sim_time": True}),
             Level.ERROR, "clock", "nobody publishes /clock", "use_sim_time:=false",
         ),
+        (
+            healthy(nodes=("/camera", "/semcorr", "/semcorr")),
+            Level.ERROR, "node", "2 nodes are called /semcorr", "name:=",
+        ),
+        (
+            with_image(offers=(), samples=(), transport="/image/compressed"),
+            Level.ERROR, "topic image", "/image/compressed is there", "image_transport:=compressed",
+        ),
+        (
+            with_image(topic="/image/compressed", offers=(), samples=(), transport="/image"),
+            Level.ERROR, "topic image", "but /image is there", "image_transport:=raw",
+        ),
+        (
+            with_image(offers=(Offer("/left", IMAGE), Offer("/right", IMAGE))),
+            Level.WARN, "topic image", "2 publishers send on /image: /left, /right", "ros2 topic info",
+        ),
+        (
+            with_image(samples=samples("/optical")),
+            Level.WARN, "frames", "'/optical'", "name it 'optical'",
+        ),
+        (
+            with_image(samples=tuple(replace(one, stamp=0.0) for one in samples())),
+            Level.ERROR, "stamps", "stamp 0", "driver",
+        ),
         (healthy(clock_publishers=1), Level.WARN, "clock", "use_sim_time is false", "use_sim_time:=true"),
         (
             healthy(diagnostics={"dropped LOW_SCORE": "4", "why LOW_SCORE": "0.08 is below 0.1"}),
@@ -122,6 +146,14 @@ def test_each_defect_has_a_name_and_a_fix(facts, level, about, what, fix):
         p for p in problems(facts) if p[0] == level and p[1] == about and what in p[2] and fix in p[3]
     ]
     assert matching, problems(facts)
+
+
+def test_what_is_over_is_told_but_no_warning():
+    values = {"dropped SYNC_MISS": "4", "why SYNC_MISS": "nearest depth none", "lifecycle state": "active"}
+    facts = healthy(diagnostics=values | {"last SYNC_MISS": "62.0 s ago"})
+    assert problems(facts) == []
+    assert "4 times, last seen 62.0 s ago: nearest depth none" in [f.what for f in graph.examine(facts)]
+    assert problems(healthy(diagnostics=values | {"last SYNC_MISS": "0.4 s ago"}))
 
 
 def test_a_missing_depth_stream_is_no_error():

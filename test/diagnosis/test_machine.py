@@ -16,7 +16,7 @@ from semcorr_ros.storage import read_json
 from semcorr_ros.weights import _locate, model
 
 
-@pytest.mark.parametrize(("value", "level"), [(212992, Level.WARN), (64 << 20, Level.OK)])
+@pytest.mark.parametrize(("value", "level"), [(212992, Level.WARN), (128 << 20, Level.OK)])
 def test_kernel_buffers(tmp_path, value, level):
     for name in machine.BUFFERS:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -24,7 +24,7 @@ def test_kernel_buffers(tmp_path, value, level):
     findings = machine.kernel_buffers(tmp_path)
     assert [finding.level for finding in findings] == [level, level]
     if level == Level.WARN:
-        assert findings[0].fix.startswith("sudo sysctl -w net.core.rmem_max=8388608")
+        assert findings[0].fix.startswith("sudo sysctl -w net.core.rmem_max=67108864")
 
 
 def test_a_system_without_such_files_has_no_findings(tmp_path):

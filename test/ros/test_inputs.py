@@ -29,6 +29,7 @@ from semcorr_ros.ros.inputs import ADAPT_PERIOD, Inputs
 from semcorr_ros.ros.quality_of_service import on_trouble
 from semcorr_ros.sensing.frame import read_frame
 from semcorr_ros.serving.counters import Counters
+from semcorr_ros.serving.recent_pictures import LATEST
 
 SIZE = (48, 64)
 RGB = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
@@ -189,10 +190,13 @@ def test_an_uncalibrated_camera_and_foreign_frames(bench):
     b.send((calibration, info(frame="left_optical")))
     assert spin_until(b.node, lambda: b.inputs._assembler._info.k[0] > 0)
     b.send((image, conversions.color_message(RGB, header())))
+    assert spin_until(b.node, lambda: b.count(Code.FRAME_MISMATCH))
+    assert _latest(b) == Code.FRAME_MISMATCH
+    assert "left_optical" in b.counters.report().values["why FRAME_MISMATCH"]
+    b.send((calibration, info()))
+    assert spin_until(b.node, lambda: b.inputs._assembler.frames()["camera_info"] == "optical")
+    b.send((image, conversions.color_message(RGB, header())))
     assert spin_until(b.node, lambda: b.pictures)
-    assert b.count(Code.FRAME_MISMATCH) == 1
-    told = b.counters.report().values
-    assert "left_optical" in told["why FRAME_MISMATCH"]
 
 
 def test_a_quality_that_does_not_fit_is_named_and_can_be_overridden(bench):
@@ -269,7 +273,7 @@ def test_what_the_middleware_lost_is_named_with_the_way_out(bench):
     on_trouble(b.node, topic, b.inputs._drop).message_lost(SimpleNamespace(total_count=3))
     assert b.count(Code.MESSAGE_LOST) == 1
     with pytest.raises(Refusal, match=f"no image has arrived .*MESSAGE_LOST: {topic}: 3 messages"):
-        b.inputs.latest(5.0)
+        b.inputs.picture(LATEST, 5.0)
     told = b.counters.report().values
     assert "fastdds_large_images.xml" in told["fix MESSAGE_LOST"]
 
@@ -290,5 +294,5 @@ def test_a_middleware_without_such_events_is_no_obstacle(bench, monkeypatch):
 
 def _latest(b: Bench) -> Code:
     with pytest.raises(Refusal) as caught:
-        b.inputs.latest(5.0)
+        b.inputs.picture(LATEST, 5.0)
     return caught.value.code

@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 POLICY = ElementTree.parse(ROOT / "config/sros2/policy.xml").getroot()
 ACTION = "/_action/"
 # Streams of packages that need not be installed, and what the parameter target_frame adds.
-OPTIONAL = {"/tf": "tf2_ros", "/tf_static": "tf2_ros", "/detections": "vision_msgs"}
+OPTIONAL = {"/tf": "tf2_ros", "/tf_static": "tf2_ros", "/detections": "vision_msgs",
+            "/semcorr/detections": "vision_msgs", "/semcorr/detections_3d": "vision_msgs"}  # fmt: skip
+BY_PARAMETER = {"/semcorr/point"}
 NODES = {"semcorr": "perceive", "scene_camera": "scene_camera"}
 
 
@@ -141,7 +143,7 @@ def full_name(name: str, own: str, namespace: str) -> str:
 
 def may_be_missing(stream: str, kind: str) -> bool:
     """Only where its package is, or for what a parameter turns on."""
-    if stream in ("/tf", "/tf_static") and kind == "subscribe":
+    if stream in BY_PARAMETER or (stream in ("/tf", "/tf_static") and kind == "subscribe"):
         return True
     return stream in OPTIONAL and importlib.util.find_spec(OPTIONAL[stream]) is None
 

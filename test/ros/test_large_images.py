@@ -14,6 +14,7 @@ from ros.conftest import ROOT, UP_TIME, spin_until
 
 PROFILE = ROOT / "config/fastdds_large_images.xml"
 IMAGES = 6
+WARM, COUNTED = 3, 25  # images until both streams flow, and of which none may be lost
 BEFORE_KILTED = ("humble", "iron", "jazzy")
 PREFIX = "FASTRTPS" if os.environ.get("ROS_DISTRO") in BEFORE_KILTED else "FASTDDS"
 VARIABLE = f"{PREFIX}_DEFAULT_PROFILES_FILE"
@@ -59,6 +60,28 @@ def test_twelve_megapixels_pass_between_processes(start, ros, camera):
     if sys.platform == "linux":
         assert sum(size >= segment_size() for size in sizes) >= 1
     assert enough, f"{received[-1:]} of {IMAGES} images arrived"
+
+
+def test_nothing_is_lost_between_nodes_that_nobody_gave_a_profile(start, ros):
+    """As the first command of the documentation starts them: images of 640x480 with depth."""
+    values: dict[str, str] = {}
+
+    def take(message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == "plain: perception":
+                values.update({item.key: item.value for item in status.values})
+
+    subscription = ros.create_subscription(DiagnosticArray, "/diagnostics", take, 10)
+    start("perceive", {"backbone": "fabricated", "depth": "required", "__node": "plain"})
+    assert spin_until(ros, lambda: values.get("lifecycle state") == "active")
+    camera = start("scene_camera", {"views": "1", "rate": "5.0"})
+    assert spin_until(ros, lambda: int(values.get("depth images received", 0)) >= WARM)
+    before = int(values.get("dropped SYNC_MISS", 0))
+    assert spin_until(ros, lambda: int(values["images received"]) >= WARM + COUNTED)
+    assert int(values.get("dropped SYNC_MISS", 0)) - before <= 1, values.get("why SYNC_MISS")
+    assert abs(int(values["images received"]) - int(values["depth images received"])) <= 1
+    ros.destroy_subscription(subscription)
+    camera.stop()
 
 
 def test_a_wrong_profile_is_reported(tmp_path):

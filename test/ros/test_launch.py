@@ -33,7 +33,8 @@ FOXGLOVE_PANELS = {
 def test_launch_arguments():
     assert {
         "namespace", "use_sim_time", "params_file", "log_level", "autostart", "device", "classes", "camera",
-        "respawn", "rviz", "fixed_frame", "foxglove", "dds_profile", "enclave",
+        "respawn", "rviz", "fixed_frame", "foxglove", "dds_profile", "enclave", "target_frame", "cameras",
+        "name", "frame_prefix", "respawn_delay",
     } <= set(_arguments())  # fmt: skip
 
 
@@ -52,6 +53,46 @@ def test_launch_arguments_that_are_parameters_exist():
     assert set(tables["TOPICS"]) | set(tables["SWITCHES"]) <= set(_arguments())
     # RViz is remapped for every topic that its file names: another namespace would show nothing.
     assert {f"/{name}" for name in tables["SHOWN"]} >= set(rviz_topics()) - {"/tf", "/tf_static"}
+
+
+def launched(name: str) -> Any:
+    """A function of the launch file, without launch."""
+    tree = ast.parse(LAUNCH)
+    kept = [
+        node for node in tree.body
+        if (isinstance(node, ast.FunctionDef) and node.name == name)
+        or (isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TOPICS")
+    ]  # fmt: skip
+    space: dict[str, Any] = {}
+    exec(compile(ast.Module(kept, []), "launch", "exec"), space)
+    return space[name]
+
+
+def test_topics_are_remapped_for_one_camera_and_for_each_of_several():
+    remapped = launched("_remappings")
+    plain = {topic: topic for topic in ("image", "camera_info", "depth", "regions", "detections")}
+    one = remapped(plain | {"cameras": "", "image": "/camera/color"})
+    assert ("image", "/camera/color") in one
+    assert ("depth", "depth") in one
+    two = remapped(plain | {"cameras": "left, right", "image": "/a/image,/b/image"})
+    assert two == [("left/image", "/a/image"), ("right/image", "/b/image")]
+    with pytest.raises(ValueError, match="image must name a topic for each of left, right"):
+        remapped(plain | {"cameras": "left,right", "image": "/a/image"})
+
+
+def test_rviz_shows_the_node_by_its_name_and_the_first_camera():
+    shown = launched("_shown")
+    given = {"name": "semcorr", "cameras": "", "image": "/camera/color", "depth": "depth"}
+    assert shown("semcorr/markers", given) == "semcorr/markers"
+    assert shown("image", given) == "/camera/color"
+    given |= {"name": "eye", "cameras": "left,right", "image": "/a,/b"}
+    assert shown("semcorr/markers", given) == "eye/left/markers"
+    assert (shown("image", given), shown("depth", given)) == ("/a", "left/depth")
+
+
+def test_what_a_launch_file_must_check_before_the_nodes_fail():
+    assert "params_file {given['params_file']!r} does not exist" in LAUNCH
+    assert 'respawn_delay=float(given["respawn_delay"])' in LAUNCH
 
 
 def test_every_file_that_the_launch_file_names_exists():

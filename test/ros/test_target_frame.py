@@ -10,9 +10,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from geometry_msgs.msg import Point, Quaternion, Transform, Vector3
+from geometry_msgs.msg import Point, PoseStamped, Quaternion, Transform, Vector3
 from ros.conftest import UP_TIME
-from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
+from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints, TransferredPose
 from std_msgs.msg import Header
 
 from semcorr_ros.geometry.rotations import from_quaternion, super_fibonacci, to_quaternion
@@ -20,7 +20,7 @@ from semcorr_ros.geometry.taken import rotation
 from semcorr_ros.node_options import Parameters
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import parameters
-from semcorr_ros.ros.transforms import Gravity, TargetFrame, TransformSender, as_arrays
+from semcorr_ros.ros.transforms import Gravity, TargetFrame, TransformSender, as_arrays, frame_prefix
 
 TURN = super_fibonacci(9)[4].double()
 SHIFT = np.array([0.5, -0.2, 1.0])
@@ -100,6 +100,49 @@ def test_another_moment_is_refused_not_guessed(frame):
     assert caught.value.code == Code.TF_MISSING
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"stamp": (0, 0)}, "stamp 0"),
+        ({"frame_id": "/camera"}, "name it 'camera'"),
+        ({"frame_id": ""}, "empty frame_id"),
+    ],
+)
+def test_a_header_that_tf2_cannot_look_up_is_named(frame, changed, said):
+    """Of the stamp 0, tf2 would take the latest transform: one of another picture."""
+    message = header()
+    message.frame_id = changed.get("frame_id", message.frame_id)
+    message.stamp.sec, message.stamp.nanosec = changed.get("stamp", (5, 7))
+    instance, pose = answer()
+    with pytest.raises(Refusal, match=said) as caught:
+        frame.move(message, [instance], [pose])
+    assert caught.value.code == Code.TF_MISSING
+
+
+def test_poses_of_a_gripper_come_and_go_through_the_frame(frame):
+    pose = answer()[1].pose
+    pose.orientation = Quaternion(x=0.0, y=0.0, z=0.0, w=1.0)
+    transferred = TransferredPose(name="grasp", covariance=np.eye(6).reshape(-1))
+    transferred.pose = PoseStamped(header=header(), pose=pose)
+    frame.move_transferred(header(), [transferred])
+    assert transferred.pose.header.frame_id == "base_link"
+    (back,) = frame.from_frame(header(), [transferred.pose])
+    got = [getattr(back.position, axis) for axis in "xyz"]
+    np.testing.assert_allclose(got, [0.1, 0.2, 0.9], atol=1e-6)
+    assert back.orientation.w == pytest.approx(1.0, abs=1e-6)
+    unknown = TransferredPose(covariance=np.append(-1.0, np.zeros(35)))
+    unknown.pose.pose.orientation = Quaternion(x=math.nan, y=math.nan, z=math.nan, w=math.nan)
+    frame.move_transferred(header(), [unknown])
+    assert math.isnan(unknown.pose.pose.orientation.w)
+
+
+def test_time_that_went_back_forgets_what_tf2_knew(frame):
+    cleared = []
+    frame.buffer.clear = lambda: cleared.append(True)
+    frame.forget_time()
+    assert cleared == [True]
+
+
 def test_without_a_frame_nothing_moves():
     instance, pose = answer()
     same = header()
@@ -130,6 +173,34 @@ def test_metric_poses_are_sent_together_at_the_stamp_of_their_image(monkeypatch)
     assert transform.child_frame_id == "mug_1"
     assert transform.transform.translation.z == pose.pose.position.z
     assert transform.transform.rotation == pose.pose.orientation
+
+
+def test_frames_of_robots_and_of_keypoints(monkeypatch, ros):
+    sent = []
+    tf2 = ModuleType("tf2_ros")
+    tf2.TransformBroadcaster = lambda node: SimpleNamespace(sendTransform=sent.extend)
+    monkeypatch.setitem(sys.modules, "tf2_ros", tf2)
+    robot = SimpleNamespace(get_namespace=lambda: "/robot1")
+    prefixes = [frame_prefix(robot, wish) for wish in ("namespace", "none", "", "left_")]
+    assert prefixes == ["robot1/", "", "", "left_"]
+    assert frame_prefix(ros, "namespace") == ""
+    instance, pose = answer()
+    pose.metric, pose.instance_id, instance.instance_id = True, "mug_1", "mug_1"
+    pose.pose.orientation = Quaternion(**dict(zip("xyzw", to_quaternion(TURN).tolist(), strict=True)))
+    instance.keypoints[0].xyz = Point(x=0.3, y=0.1, z=0.8)
+    stamp = header()
+    stamp.frame_id = "/camera"
+    TransformSender(None, "robot1/").send(stamp, [pose], [instance], ("all",))
+    assert [(one.header.frame_id, one.child_frame_id) for one in sent] == [
+        ("camera", "robot1/mug_1"),  # tf2 knows no leading slash
+        ("robot1/mug_1", "robot1/mug_1/rim"),  # the handle has no position
+    ]
+    at = sent[1].transform.translation
+    center = np.array([pose.pose.position.x, pose.pose.position.y, pose.pose.position.z])
+    np.testing.assert_allclose(TURN.numpy() @ [at.x, at.y, at.z] + center, [0.3, 0.1, 0.8], atol=1e-6)
+    sent.clear()
+    TransformSender(None).send(header(), [pose], [instance], ("lid",))
+    assert [one.child_frame_id for one in sent] == ["mug_1"]
 
 
 def test_without_tf2_no_transform_is_sent_and_the_log_says_so(monkeypatch):

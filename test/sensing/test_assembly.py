@@ -64,14 +64,104 @@ def test_what_went_silent_is_told_from_what_does_not_fit():
     assert streams.assembler.missing(2.0).code == Code.UNCALIBRATED
 
 
-def test_images_before_any_calibration():
+def test_the_latest_image_waits_for_the_first_calibration():
     streams = Streams("none")
     assert streams.image(1.0) is None
+    assert streams.drops == {}
+    assert streams.image(1.1) is None
     assert streams.drops == {Code.NO_CAMERA_INFO: 1}
     assert streams.assembler.missing().code == Code.NO_CAMERA_INFO
+    assert streams.info().image.header.stamp.nanosec == 100_000_000
+    assert streams.info() is None
+    assert streams.image(1.2).image.header.frame_id == "optical"
+
+
+def test_the_reason_is_that_of_the_moment_it_is_asked_for():
+    streams = Streams("required")
+    streams.image(1.0)
+    assert streams.assembler.missing().code == Code.NO_CAMERA_INFO
+    streams.info(focal=0.0)
+    assert streams.assembler.missing().code == Code.UNCALIBRATED
     streams.info()
-    assert streams.image(1.1).image.header.frame_id == "optical"
-    assert streams.assembler.problem is None
+    assert streams.assembler.missing().code == Code.NO_DEPTH
+    streams.depth(3.0)
+    assert streams.assembler.missing().code == Code.SYNC_MISS
+    late = Streams("none")
+    late.image(1.0, "optical")
+    late.info(focal=0.0)
+    late.info()  # nothing waits any more
+    missing = late.assembler.missing()
+    assert (missing.code, "since the camera_info did" in missing.message) == (Code.NO_IMAGE, True)
+
+
+def test_depth_that_was_there_and_stays_away_is_told_with_every_picture():
+    streams = Streams("auto")
+    streams.info()
+    assert streams.image(1.0).caution == ""  # a camera without depth
+    streams.depth(1.1)
+    assert streams.image(1.1).caution == ""
+    streams.time = 5.0
+    moment = streams.image(5.0)
+    assert moment.depth is None
+    assert "no depth image has arrived on the topic `depth` for 5.0 s" in moment.caution
+    assert streams.drops == {Code.NO_DEPTH: 1}
+    streams.depth(6.0)
+    assert streams.image(6.0).caution == ""
+
+
+def test_depth_that_is_published_is_waited_for_and_missed():
+    streams = Streams("auto")
+    streams.info()
+    streams.assembler.expect_depth()
+    assert streams.image(1.0) is None
+    streams.time = 2.0
+    assert "though it is published" in streams.image(2.0).caution
+
+
+def test_a_miss_says_how_far_away_the_nearest_partner_is():
+    said = []
+    streams = Streams("required")
+    streams.assembler._drop = lambda code, sentence: said.append(sentence)
+    streams.info()
+    for i in range(12):
+        streams.image(1.0 + i)
+    assert said == ["an image found no partner within sync_slop (0.05 s): nearest depth none"] * 2
+    for i in range(12):
+        streams.depth(1.1 + i)
+    assert "a depth image found no partner within sync_slop (0.05 s): nearest image 0.100 s away" in said
+    assert "nearest depth 0.100 s away" in streams.assembler.missing().message
+
+
+def test_calibration_of_another_frame_is_none():
+    streams = Streams("none")
+    streams.info()
+    assert streams.image(1.0, "left_optical") is None
+    assert streams.drops == {Code.FRAME_MISMATCH: 1}
+    missing = streams.assembler.missing()
+    assert (missing.code, "'left_optical'" in missing.message) == (Code.FRAME_MISMATCH, True)
+    assert streams.image(1.1, "/optical") is not None  # a slash is no other frame
+    assert streams.image(1.2, "") is not None  # nor is a name that is missing
+
+
+def test_depth_of_another_frame_is_a_caution():
+    streams = Streams("auto")
+    streams.info()
+    streams.depth(1.0, "infrared")
+    assert "depth is of frame 'infrared'" in streams.image(1.0).caution
+
+
+def test_time_that_goes_back():
+    streams = Streams("required")
+    streams.info()
+    message = _stamped(camera_messages.image(PIXELS, "mono8"), 50.0, "optical")
+    assert streams.assembler.went_back("image", message) == 0.0
+    streams.image(100.0)
+    streams.depth(60.0)
+    assert streams.assembler.went_back("image", message) == 50.0
+    assert streams.assembler.went_back("depth", _stamped(message, 59.5, "optical")) == 0.0  # out of order
+    streams.assembler.clear()
+    assert streams.assembler.went_back("image", _stamped(message, 50.0, "optical")) == 0.0
+    assert streams.image(60.0) is None  # the old depth is gone
 
 
 def test_uncalibrated():

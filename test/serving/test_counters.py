@@ -30,10 +30,13 @@ def test_from_silence_to_health_and_back():
 
 
 def test_what_is_lost_is_named_with_its_fix():
-    counters = Counters()
+    time = [0.0]
+    counters = Counters(lambda: time[0])
+    time[0] = 5.0
     counters.add("images received", 3)
     assert counters.drop(Code.SYNC_MISS, "stamps differ") is True
     assert counters.drop(Code.SYNC_MISS, "stamps differ a lot") is False
+    time[0] = 7.5
     counters.drop(Code.NO_DEPTH, "none")
     got = status(counters)
     assert got.level == Level.ERROR
@@ -42,6 +45,30 @@ def test_what_is_lost_is_named_with_its_fix():
     assert told["dropped SYNC_MISS"] == "2"
     assert told["why SYNC_MISS"] == "stamps differ a lot"
     assert "sync_slop" in told["fix SYNC_MISS"]
+    assert told["last SYNC_MISS"] == "2.5 s ago"
+
+
+def test_what_happens_while_nodes_start_leaves_the_line_in_the_log_to_what_stays():
+    time = [0.0]
+    counters = Counters(lambda: time[0])
+    assert not counters.drop(Code.NO_CAMERA_INFO, "not yet")
+    assert counters.drop(Code.UNCALIBRATED, "that is no noise")
+    time[0] = 20.0
+    counters.begin()  # activated
+    assert not counters.drop(Code.NO_CAMERA_INFO, "not yet")
+    time[0] = 24.0
+    assert counters.drop(Code.NO_CAMERA_INFO, "still")
+    assert not counters.drop(Code.NO_CAMERA_INFO, "still")
+
+
+def test_a_reason_that_comes_back_is_news():
+    time = [100.0]
+    counters = Counters(lambda: time[0])
+    counters.drop(Code.LOW_SCORE, "unsure")
+    news = []
+    for time[0] in (105.0, 110.0, 119.0, 130.0, 131.0):
+        news.append(counters.drop(Code.LOW_SCORE, "unsure"))
+    assert news == [False, False, False, True, False]
 
 
 def test_why_nothing_arrives_goes_before_that_nothing_arrives():
