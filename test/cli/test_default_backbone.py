@@ -38,12 +38,13 @@ def test_a_class_brings_its_backbone_and_its_settings(parse):
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
-    """Pictures of nothing, and a class of `tiny` that is not in them."""
+    """A picture of nothing, a mask in it, and a class of `tiny` that is not in it."""
     folder = tmp_path_factory.mktemp("photographs")
     draws = torch.Generator().manual_seed(1)
-    for name in "ab":
-        picture = torch.randint(0, 256, (48, 64, 3), dtype=torch.uint8, generator=draws)
-        write_image(folder / f"{name}.png", picture)
+    write_image(folder / "a.png", torch.randint(0, 256, (48, 64, 3), dtype=torch.uint8, generator=draws))
+    mask = torch.zeros(48, 64, 3, dtype=torch.uint8)
+    mask[10:40, 20:50] = 255
+    write_image(folder / "b.png", mask)
     model = fabricated.make_class()
     for name, extractor in (("tiny", tiny), ("lite", efficientnet_lite)):
         backbone = extractor.PLUGIN.make({}, {}).backbone
