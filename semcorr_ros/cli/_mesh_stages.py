@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache, partial
 from typing import Any
@@ -14,6 +13,7 @@ from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.backbones import Origin
 from semcorr_ros.cli import _providers as data
 from semcorr_ros.cli._options.mesh_prior import MeshPriorOptions
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.live_providers import Common, provider
 from semcorr_ros.mesh_prior import make
 from semcorr_ros.mesh_prior.azimuth import ESTIMATORS, AzimuthEstimator
@@ -22,14 +22,13 @@ from semcorr_ros.mesh_prior.reconstruction import MESHES as PROVIDERS
 from semcorr_ros.mesh_prior.reconstruction import MeshProvider
 from semcorr_ros.mesh_prior.refine import RefineConfig
 from semcorr_ros.mesh_prior.stages import Skipped, StageReport, each_image, jobs_of
-from semcorr_ros.mesh_prior.work_folder import CANONICAL, MESHES, REFINED, WorkFolder
+from semcorr_ros.mesh_prior.work_folder import CANONICAL, MASKS, MESHES, REFINED, WorkFolder
 from semcorr_ros.methods import read_origin
 from semcorr_ros.observations import Providers
 from semcorr_ros.options import flag
 from semcorr_ros.workers import FAILURES, Crew
 
 CLASS_MESH, FILES = "class_mesh", "files"
-Stage = Callable[[MeshPriorOptions, WorkFolder, "Crew | None", Progress], StageReport]
 
 
 def reconstruct(
@@ -44,7 +43,7 @@ def reconstruct(
 
     def valid(name: str) -> bool:
         key = make.of_image(samples[name], made_by)
-        make.read_mask(folder, name)
+        read_mask(folder.file(MASKS, name, ".png"), samples[name].size)
         return make.is_from(folder, MESHES, name, key)
 
     jobs = jobs_of(list(samples), partial(_reconstruct, options, folder))
@@ -53,7 +52,7 @@ def reconstruct(
 
 def refine(options: MeshPriorOptions, folder: WorkFolder, crew: Crew | None, bar: Progress) -> StageReport:
     """Refine the pose of every mesh there is. Raises ValueError where there is none."""
-    names = _names(folder, MESHES, "reconstruct")
+    names = names_in(folder, MESHES, "reconstruct")
     config = refine_config(options)
     folder.settle(REFINED, asdict(config))
     task = bar.add_task("refine", total=len(names))
@@ -69,7 +68,7 @@ def canonicalize(
     options: MeshPriorOptions, folder: WorkFolder, crew: Crew | None, bar: Progress
 ) -> StageReport:
     """Turn every refined mesh as most of its category are. Raises ValueError where there is none."""
-    names = _names(folder, REFINED, "refine")
+    names = names_in(folder, REFINED, "refine")
     estimator = _estimator(options)
     folder.settle(CANONICAL, {"azimuth": estimator.identity})
     key = make.of_category(folder, names, estimator)
@@ -85,9 +84,6 @@ def canonicalize(
     jobs = {name: partial(make.canonicalize_image, folder, views[name], azimuth, key) for name in names}
     valid = partial(make.is_canonical, folder, key=key)
     return each_image("canonicalize", names, valid, jobs, None, partial(bar.advance, task))
-
-
-STEPS: dict[str, Stage] = {"reconstruct": reconstruct, "refine": refine, "canonicalize": canonicalize}
 
 
 def samples_of(options: MeshPriorOptions) -> dict[str, AnnotatedImage]:
@@ -160,10 +156,11 @@ def _refine(folder: WorkFolder, config: RefineConfig, name: str) -> None:
     make.refine_image(folder, name, config)
 
 
-def _names(folder: WorkFolder, stage: str, before: str) -> list[str]:
-    names = folder.names(stage)
+def names_in(folder: WorkFolder, stage: str, before: str, suffix: str = ".ply") -> list[str]:
+    """List the images that a stage has a file of. Raises ValueError where there is none."""
+    names = folder.names(stage, suffix)
     if not names:
-        raise ValueError(f"{folder.folder(stage)} holds no mesh: run the stage {before} first")
+        raise ValueError(f"{folder.folder(stage)} holds nothing: run the stage {before} first")
     return names
 
 

@@ -8,20 +8,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from semcorr_ros.cli import _mesh_stages as stages
+from semcorr_ros.cli import _label_stages, _mesh_stages
 from semcorr_ros.cli._crew import crew_from
 from semcorr_ros.cli._options.mesh_prior import RUN, STAGES, MeshPriorOptions
 from semcorr_ros.cli._progress import counted
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.files.picture import read_image
 from semcorr_ros.memory import peak_memory
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
-from semcorr_ros.mesh_prior.make import read_mask
 from semcorr_ros.mesh_prior.mesh_file import read_mesh
 from semcorr_ros.mesh_prior.stages import StageReport
-from semcorr_ros.mesh_prior.work_folder import CANONICAL, MESHES, REFINED, WorkFolder
+from semcorr_ros.mesh_prior.work_folder import CANONICAL, MASKS, MESHES, REFINED, WorkFolder
 from semcorr_ros.storage import write_image, write_json
 from semcorr_ros.visualization.mesh_picture import Row, contact_sheet
 
+STEPS = {
+    "reconstruct": _mesh_stages.reconstruct,
+    "refine": _mesh_stages.refine,
+    "canonicalize": _mesh_stages.canonicalize,
+    "describe": _label_stages.describe,
+    "pseudo_label": _label_stages.pseudo_label,
+}
 MOST_ROWS = 12  # of the contact sheet, spread over the category
 
 
@@ -36,7 +43,7 @@ def run(options: MeshPriorOptions) -> int:
     for stage in chosen:
         started = time.perf_counter()
         with counted() as bar:
-            report = stages.STEPS[stage](options, folder, None if crew.alone else crew, bar)
+            report = STEPS[stage](options, folder, None if crew.alone else crew, bar)
         seconds[stage] = round(time.perf_counter() - started, 3)
         reports.append(report)
         _print(report, seconds[stage])
@@ -95,13 +102,16 @@ def _mean(folder: WorkFolder, measure: str) -> float | None:
 
 
 def _rows(options: MeshPriorOptions, folder: WorkFolder, names: Sequence[str]) -> list[Row]:
-    samples = stages.samples_of(options)
+    samples = _mesh_stages.samples_of(options)
     shown = [name for name in names if name in samples]
     rows = []
     for name in shown[:: max(1, -(-len(shown) // MOST_ROWS))]:
         mesh = _read(folder, MESHES, name)
         if mesh is not None:
-            image, mask = read_image(samples[name].image_path), read_mask(folder, name)
+            image, mask = (
+                read_image(samples[name].image_path),
+                read_mask(folder.file(MASKS, name, ".png"), samples[name].size),
+            )
             rows.append(Row(image, mask, mesh, _read(folder, REFINED, name), _read(folder, CANONICAL, name)))
     return rows
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage
-from semcorr_ros.files.picture import read_image
+from semcorr_ros.files.mask import read_mask
 from semcorr_ros.geometry.cameras import centered
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
 from semcorr_ros.mesh_prior.azimuth import Azimuth, AzimuthEstimator
@@ -58,7 +58,7 @@ def of_image(sample: AnnotatedImage, provider: MeshProvider) -> str:
 def refine_image(folder: WorkFolder, name: str, config: RefineConfig) -> None:
     """Write the mesh of an image with refined pose. Raises FileNotFoundError, or ValueError as `refine`."""
     mesh = read_mesh(folder.file(MESHES, name))
-    found = refine(mesh, read_mask(folder, name), config)
+    found = refine(mesh, read_mask(folder.file(MASKS, name, ".png"), mesh.camera.size), config)
     _write(folder.file(REFINED, name), found, of_mesh(folder, name, config))
 
 
@@ -100,11 +100,6 @@ def write_mask(folder: WorkFolder, name: str, mask: Bool[Tensor, "height width"]
     """Write the mask of an image."""
     picture = (mask.to(torch.uint8) * 255)[..., None].expand(-1, -1, 3)
     write_image(folder.file(MASKS, name, ".png"), picture.contiguous())
-
-
-def read_mask(folder: WorkFolder, name: str) -> Bool[Tensor, "height width"]:
-    """Read the mask of an image. Raises FileNotFoundError or ValueError naming the file."""
-    return read_image(folder.file(MASKS, name, ".png"))[..., 0] > 127
 
 
 def _write(path: Path, mesh: PosedMesh, key: str) -> None:

@@ -10,7 +10,8 @@ from semcorr_ros.cli._options.sources import SPLITS, DatasetOptions, DatasetSour
 from semcorr_ros.options import group, option
 from semcorr_ros.registry import names
 
-STAGES = ("reconstruct", "refine", "canonicalize")
+STAGES = ("reconstruct", "refine", "canonicalize", "describe", "pseudo_label")
+FILTERS, GEODESICS = ("cyclic", "geodesic"), ("graph", "heat")
 RUN = "run"  # all of them
 
 
@@ -96,6 +97,38 @@ class CanonicalizeOptions:
 
 
 @dataclass(frozen=True)
+class DescribeOptions:
+    """Stage describe: descriptors of vertices."""
+
+    descriptor: str = option(
+        "kernel",
+        "of vertices: partfield reads its files, kernel needs nothing",
+        choices=partial(names, "semcorr_ros.mesh_prior.descriptors"),
+        metavar="NAME",
+    )
+    descriptor_options: tuple[str, ...] = option(
+        (),
+        "another setting of it, such as folder=DIR of partfield",
+        flag="descriptor-option",
+        several=True,
+        metavar="KEY=VALUE",
+    )
+    longest: float = option(0.05, "edge of the surface, in diagonals of its box", 0.005, 1.0, metavar="X")
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Stage pseudo_label: matches that the meshes confirm."""
+
+    filters: tuple[str, ...] = option(FILTERS, "which matches must pass", choices=FILTERS, metavar="NAME")
+    tolerance: float = option(0.1, "of the way back, in longer sides of the box", 0.0, 1.0, metavar="X")
+    threshold: float = option(0.1, "of the geodesic error, in diagonals of the box", 0.0, 1.0, metavar="X")
+    geodesics: str = option("graph", "how distances on meshes are computed", choices=GEODESICS)
+    partners: int = option(10, "pictures that each is matched to", 1, 10_000, metavar="N")
+    matches: int = option(200, "kept of a pair at most", 1, 100_000, metavar="N")
+
+
+@dataclass(frozen=True)
 class MeshPriorOptions:
     """All of them."""
 
@@ -105,5 +138,7 @@ class MeshPriorOptions:
     reconstruct: ReconstructOptions = group(ReconstructOptions)
     refine: RefineOptions = group(RefineOptions, rare=True)
     canonicalize: CanonicalizeOptions = group(CanonicalizeOptions, rare=True)
+    describe: DescribeOptions = group(DescribeOptions, rare=True)
+    labels: LabelOptions = group(LabelOptions, rare=True)
     workers: WorkerOptions = group(WorkerOptions, rare=True)
     sources: DatasetSources = group(DatasetSources)

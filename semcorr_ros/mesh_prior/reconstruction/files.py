@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semcorr_ros.artifacts import AnnotatedImage, Camera, Observation
-from semcorr_ros.camera_file import read_camera
+from semcorr_ros.files.camera import read_camera
 from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.geometry.cameras import project
 from semcorr_ros.geometry.rotations import from_quaternion
