@@ -56,8 +56,9 @@ def _beside(path: Path) -> dict[str, Any]:
     if path.suffix.lower() != ".npz":
         return {}
     with np.load(path, allow_pickle=False) as content:
-        name = next((name for name in ("dist", "D", "dist_coeffs") if name in content.files), None)
-        return {} if name is None else {"D": content[name].tolist()}
+        there = content.files
+    name = next((name for name in ("dist", "D", "dist_coeffs") if name in there), None)
+    return {} if name is None else {"D": read_array(path, (name,)).tolist()}
 
 
 def _content(text: str) -> Any:

@@ -23,6 +23,8 @@ def read_array(path: Path, names: Sequence[str]) -> np.ndarray:
         else:
             with content:
                 found = content[_chosen(content.files, names)]
+        if not isinstance(found, np.ndarray):
+            raise ValueError("a part of it is no array")
     except Exception as error:  # damaged headers raise anything, and claim any size
         raise ValueError(f"{path} is not a readable NumPy file: {error}") from error
     if found.dtype.kind not in "biuf":

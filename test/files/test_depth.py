@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -147,3 +149,10 @@ def test_files_are_found_in_any_case_and_in_order(tmp_path):
     assert find_file([tmp_path, tmp_path / "b"], "x", SUFFIXES) == tmp_path / "x.PNG"
     assert find_file([tmp_path], "y", SUFFIXES) == tmp_path / "y.Tif"
     assert find_file([tmp_path], "z", SUFFIXES) is None
+
+
+def test_a_part_that_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("depth.npy", b"no array at all")
+    with pytest.raises(ValueError, match=r"a\.npz is not a readable NumPy file"):
+        read_depth(tmp_path / "a.npz", SIZE)
