@@ -25,6 +25,7 @@ from semcorr_ros.ros.conversions import camera_message, color_message, depth_mes
 from semcorr_ros.ros.inputs import Inputs
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.counters import Counters
+from semcorr_ros.serving.recent_pictures import LATEST
 from semcorr_ros.srv import LoadClass, StoreDemonstration, TransferKeypoints
 from semcorr_ros.teach.node_link import Marked
 from semcorr_ros.teach.pictures import Shot
@@ -99,7 +100,7 @@ class RosCamera:
 
     def latest(self) -> Shot:
         """Return the latest picture. Raises Refusal saying why there is none."""
-        return self._shot(self._inputs.latest(OLDEST))
+        return self._shot(self._inputs.picture(LATEST, OLDEST))
 
     def at(self, stamp: Any) -> Shot | None:
         """Return the picture of a stamp; None where it was missed."""
