@@ -100,6 +100,17 @@ def test_a_portrait_has_a_tall_map(tmp_path):
                 one.encode(ref)
 
 
+@pytest.mark.parametrize("bit", [0, 5, 6])
+def test_an_archive_that_says_it_is_encrypted_or_patched_is_named(bit, tmp_path):
+    spair_folder.save_features(tmp_path / "a.npz", np.ones((4, 5, 3)))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + at] |= 1 << bit
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.npz: .*(encrypt|patched)"):
+        encode(tmp_path)
+
+
 def test_one_truncated_file_does_not_keep_the_others_from_being_read(tmp_path):
     spair_folder.save_features(tmp_path / "a.npz", np.ones((4, 5, 3)))
     whole = (tmp_path / "a.npz").read_bytes()
