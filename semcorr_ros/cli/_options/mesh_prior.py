@@ -20,12 +20,10 @@ class StageOptions:
     """Which stage, of which images."""
 
     stage: str = option(
-        MISSING, f"{', '.join(STAGES)}; {RUN}: all of them", choices=(*STAGES, RUN), positional=True
+        MISSING, f"{RUN}: all of them, one after the other", choices=(*STAGES, RUN), positional=True
     )
     category: str = option(MISSING, "one category", metavar="NAME")
-    work: Path = option(
-        MISSING, "files of all stages, from which a stopped run goes on: <category>/<stage>", metavar="DIR"
-    )
+    work: Path = option(MISSING, "<category>/<stage>: files, from which it goes on", metavar="DIR")
     split: str = option("trn", "of the data set", choices=SPLITS)
     max_images: int | None = option(None, "a random subset of so many", 1, metavar="N")
     seed: int = option(0, "same seed, same files", 0, 2**31, metavar="N")
@@ -36,9 +34,7 @@ class PriorOutputOptions:
     """What else is written."""
 
     json: Path | None = option(None, "report (default: <work>/<category>/<stage>.json)", metavar="FILE")
-    picture: Path | None = option(
-        None, "contact sheet of refined or canonical meshes (default: beside the report)", metavar="PNG"
-    )
+    picture: Path | None = option(None, "contact sheet of meshes (default: beside the report)", metavar="PNG")
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class ReconstructOptions:
 
     meshes: str = option(
         "",
-        "where meshes come from (default: class_mesh with --class-file, files with --mesh-dir)",
+        "who makes them (default: by what is given)",
         choices=partial(names, "semcorr_ros.mesh_prior.reconstruction"),
         metavar="NAME",
     )
@@ -55,7 +51,7 @@ class ReconstructOptions:
     class_file: Path | None = option(None, "of build_class, aligned to every image", metavar="FILE")
     mesh_options: tuple[str, ...] = option(
         (),
-        "another setting of the provider, such as folder=DIR of sam3d",
+        "for the maker, such as folder=DIR of sam3d",
         flag="mesh-option",
         several=True,
         metavar="KEY=VALUE",
