@@ -55,6 +55,7 @@ class Assembler:
         self._waiting: tuple[Any, Any] | None = None  # image and depth that came before any calibration
         self._arrived = dict.fromkeys(("image", "depth"), NEVER)
         self._expected = NEVER  # when depth was last known to come
+        self._alone = 0  # images since the last one that found its depth
         self._stamps: dict[str, deque[float]] = {name: deque(maxlen=STAMPS) for name in self._arrived}
         self._frames: dict[str, str] = {}
         self.header: Any = None  # of the latest image
@@ -74,6 +75,7 @@ class Assembler:
         """Add an image; return the moment it completes, if any."""
         self._note("image", message)
         self.header = message.header
+        self._alone += 1
         if self._waits_for_depth():
             return self._match("image", message)
         lost = self._lost_depth()
@@ -126,6 +128,9 @@ class Assembler:
 
     def _waits_for_depth(self) -> bool:
         if self._depth_mode == "auto":
+            # A camera that takes one picture now and then: its depth may come a moment after the image.
+            if self._alone <= 1 and self._arrived["depth"] > NEVER:
+                return True
             return self._now() - max(self._arrived["depth"], self._expected) < DEPTH_PATIENCE
         return self._depth_mode == "required"
 
@@ -144,7 +149,10 @@ class Assembler:
         matched = self._synchronizer.add(stream, stamp_of(message), message)
         for name, stamp in self._synchronizer.lost:
             self._drop(Code.SYNC_MISS, self._no_partner(name, (stamp,)))
-        return None if matched is None else self._complete(matched["image"], matched["depth"])
+        if matched is None:
+            return None
+        self._alone = 0
+        return self._complete(matched["image"], matched["depth"])
 
     def _no_partner(self, stream: str, stamps: Sequence[float]) -> str:
         """Say how far away the nearest message of the other stream is: what is lost has none, what is late

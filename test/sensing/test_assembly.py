@@ -101,12 +101,24 @@ def test_depth_that_was_there_and_stays_away_is_told_with_every_picture():
     streams.depth(1.1)
     assert streams.image(1.1).caution == ""
     streams.time = 5.0
+    assert streams.image(4.9) is None  # its depth may be a moment behind
     moment = streams.image(5.0)
     assert moment.depth is None
     assert "no depth image has arrived on the topic `depth` for 5.0 s" in moment.caution
     assert streams.drops == {Code.NO_DEPTH: 1}
     streams.depth(6.0)
     assert streams.image(6.0).caution == ""
+
+
+def test_a_camera_that_takes_a_picture_now_and_then_keeps_its_depth():
+    streams = Streams("auto")
+    streams.info()
+    streams.depth(1.0)
+    streams.image(1.0)
+    for streams.time in (100.0, 200.0):
+        assert streams.image(streams.time) is None
+        assert streams.depth(streams.time).depth is not None
+    assert streams.drops == {}
 
 
 def test_depth_that_is_published_is_waited_for_and_missed():
