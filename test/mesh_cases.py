@@ -64,6 +64,7 @@ def write_mesh_folder(root: Path, category: str, images: int, turns: dict[int, i
         instance, rendering = picture(source, config, job)
         mesh, pose = joined(instance), rendering.camera_from_object
         turn = _about_z((turns or {}).get(job.index, 0)).double().numpy()
+        mesh = mesh.simplify_quadric_decimation(face_count=FACES)
         mesh.vertices = mesh.vertices @ turn.T
         mesh.export(folder / f"{job.stem}.ply")
         content = {

@@ -10,6 +10,9 @@ from semcorr_ros.datasets import DATASETS
 from semcorr_ros.depth import DEPTH
 from semcorr_ros.features import FEATURES
 from semcorr_ros.masks import MASKS
+from semcorr_ros.mesh_prior.azimuth import ESTIMATORS
+from semcorr_ros.mesh_prior.rasterizers import RASTERIZERS
+from semcorr_ros.mesh_prior.reconstruction import MESHES
 from semcorr_ros.methods import METHODS
 from semcorr_ros.methods.semalign3d.alignment.terms import TERMS
 from semcorr_ros.registry import Plugin, load_module, names
@@ -52,6 +55,9 @@ REGISTRIES = {
     "workers": ENGINES,
     "terms": TERMS,
     "methods": METHODS,
+    "reconstruction": MESHES,
+    "azimuth": ESTIMATORS,
+    "rasterizers": RASTERIZERS,
 }
 MODULES = {
     "semcorr_lab.synthetic.categories": ("INFO", "generate"),
@@ -63,8 +69,8 @@ MODULES = {
     ("kind", "name"), [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 )
 def test_every_plug_in_says_what_it_is(kind, name):
-    if name == "ray":
-        pytest.importorskip("ray")
+    if name in ("ray", "pytorch3d"):
+        pytest.importorskip(name)
     plugin = REGISTRIES[kind].load(name)
     assert sys.modules[f"{REGISTRIES[kind]._package}.{name}"].__doc__
     if isinstance(plugin, Plugin):

@@ -57,7 +57,7 @@ def _reached(neighbors: Int[np.ndarray, "T 4"], passable: Bool[np.ndarray, "T 4"
     return label[:count] == label[count]
 
 
-def _largest_piece(tetrahedra: Int[np.ndarray, "T 4"], count: int) -> Int[np.ndarray, "T 4"]:
+def _largest_piece(tetrahedra: Int[np.ndarray, "T 4"], count: int) -> Int[np.ndarray, "t 4"]:
     """Keep the tetrahedra that hang together with most others, by common corners."""
     if not len(tetrahedra):
         return tetrahedra

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from semcorr_ros.artifacts import Camera
@@ -93,7 +94,8 @@ def _distance(region: np.ndarray) -> np.ndarray:
     """Measure the distance of the region's pixels to the nearest one that is not in it; 0 elsewhere."""
     if region.all():
         return np.full(region.shape, float(max(region.shape)), np.float32)
-    return cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Not by OpenCV: the last bits of its precise transform change from call to call.
+    return np.asarray(distance_transform_edt(region), np.float32)
 
 
 def _zoomed(camera: Camera, window: Box, size: tuple[int, int]) -> Camera:
