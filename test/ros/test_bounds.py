@@ -13,12 +13,14 @@ from semcorr_ros.srv import TransferKeypoints
 from sensor_msgs.msg import Image, RegionOfInterest
 
 from semcorr_ros.artifacts import Frame
+from semcorr_ros.files.picture import MAX_PIXELS
 from semcorr_ros.methods.semalign3d import class_file
 from semcorr_ros.refusal import LONGEST_MESSAGE, Code, Refusal
 from semcorr_ros.ros.camera import Camera
 from semcorr_ros.ros.transfer import MAX_POINTS, Transfer
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.picture import Picture
+from semcorr_ros.sensing.reading import Reading
 from semcorr_ros.sensing.regions import MOST, marks_from_regions, regions_in
 from semcorr_ros.serving import demonstrations
 from semcorr_ros.serving.class_bank import ClassBank
@@ -50,7 +52,7 @@ def picture(size: int = 12) -> Picture:
 @pytest.mark.parametrize("encoding", ["rgb8", "mono8", "bayer_rggb8", "yuv422", "rgb16"])
 def test_a_raw_image_of_any_encoding_has_a_largest_size(encoding):
     message = Image(height=2**20, width=2**20, step=2**21, encoding=encoding)
-    with pytest.raises(Refusal, match=r"1048576x1048576 is larger than 64000000 pixels") as caught:
+    with pytest.raises(Refusal, match=f"1048576x1048576 is larger than {MAX_PIXELS} pixels") as caught:
         images.color_from_message(message)
     assert caught.value.code == Code.BAD_ENCODING
 
@@ -76,7 +78,7 @@ def test_neither_do_diagnostics():
 
 @pytest.mark.parametrize("field", ["points", "keypoint_names"])
 def test_lists_of_a_request(bank, field):
-    transfer = Transfer(bank, SimpleNamespace(), Demonstrations("", 1, print))
+    transfer = Transfer(bank, Demonstrations("", 1, print), find=None, seek=None, reading=Reading())
     item = Point2D() if field == "points" else "stem"
     request = TransferKeypoints.Request(class_name="pear", **{field: [item] * (MAX_POINTS + 1)})
     if field == "points":
