@@ -151,7 +151,7 @@ class Finder:
             confidence=placed.confidence,
             pose=None if pose is None else pose_taken(pose, placed.seen),
             refusal=refusal,
-            note=doubt or ("" if pose is None else unmeasured(placed.seen, pose)) or placed.caveat,
+            note=("" if pose is None else unmeasured(placed.seen, pose)) or doubt or placed.caveat,
             edges=model.info.edges,
             placed=placed,
         )

@@ -68,7 +68,7 @@ def test_another_size_is_resampled_without_blending(maps, sample):
         (np.ones((80, 60)), "60x80 but its image is 80x60"),
         (np.zeros((60, 80)), "no valid depth"),
         (np.full((60, 80), np.nan), "no valid depth"),
-        (np.ones((60, 80, 3)), "expected a float"),
+        (np.ones((60, 80, 3)), "expected one channel"),
         (np.full((60, 80), None), "not a readable"),
     ],
 )

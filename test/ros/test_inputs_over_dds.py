@@ -198,7 +198,7 @@ def uncalibrated(shot) -> dict[str, Maker]:
 
 
 def other_calibration(shot) -> dict[str, Maker]:
-    camera = cameras.centered(500.0, (480, 640))
+    camera = cameras.centered(500.0, (360, 640))
     return {"camera_info": lambda header: conversions.camera_message(camera, header)}
 
 
@@ -250,7 +250,7 @@ def other_frame(shot) -> dict[str, Maker]:
     [
         (uncalibrated, Code.UNCALIBRATED, "k[0] = 0"),
         (unknown_lens, Code.UNCALIBRATED, "fisheye_of_mine"),
-        (other_calibration, Code.SIZE_MISMATCH, "camera_info is for 640x480 but the image is 128x96"),
+        (other_calibration, Code.SIZE_MISMATCH, "the calibration is for 640x360 but the image is 128x96"),
         (small_depth, Code.SIZE_MISMATCH, "depth is 64x48"),
         (foreign_encoding, Code.BAD_ENCODING, "'rgb565' is not supported; use one of: rgb8"),
         (cut_off, Code.BAD_ENCODING, "there are 100 bytes"),
