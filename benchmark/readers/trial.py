@@ -11,8 +11,9 @@ import numpy as np
 
 from benchmark.readers.damage import damaged_bytes, damaged_json
 from benchmark.readers.subjects import Subject
+from semcorr_ros.refusal import Refusal
 
-REFUSALS = (ValueError, FileNotFoundError)
+REFUSALS = (ValueError, FileNotFoundError, Refusal)
 
 
 @dataclass
