@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,22 +14,24 @@ from semcorr_ros.mesh_prior.azimuth import Azimuth
 from semcorr_ros.mesh_prior.views import MeshView
 
 QUARTER_DEG = 90
-LEAST_VOTES = 0.375  # of the views: three of eight; by chance a quarter of them agree
 
 
 def vote(views: Sequence[MeshView], azimuth: Azimuth) -> tuple[int, float]:
-    """Return the turn in degrees that most views see the mesh's front at, and their share.
+    """Return the turn in degrees that most views see the mesh's front at, and their share of the votes.
 
     Every view votes for the multiple of 90 degrees that closes the gap between where it was rendered from and
-    where it seems to be seen from. Raises ValueError where no view can tell.
+    where it seems to be seen from; a vote counts what the estimate is worth. Raises ValueError where no view
+    can tell.
     """
-    gaps = [view.azimuth_deg - azimuth(view) for view in views]
-    told = [round(gap / QUARTER_DEG) % 4 * QUARTER_DEG for gap in gaps if math.isfinite(gap)]
-    if not told:
+    votes = dict.fromkeys(range(0, 360, QUARTER_DEG), 0.0)
+    for view in views:
+        seen_from, worth = azimuth(view)
+        if worth > 0 and math.isfinite(seen_from):
+            votes[round((view.azimuth_deg - seen_from) / QUARTER_DEG) % 4 * QUARTER_DEG] += worth
+    if not any(votes.values()):
         raise ValueError("no view tells where its front is")
-    votes = Counter(told)
-    turn = min(votes, key=lambda turn: (-votes[turn], turn))
-    return turn, votes[turn] / len(views)
+    turn = max(votes, key=lambda turn: votes[turn])
+    return turn, votes[turn] / sum(votes.values())
 
 
 def canonicalized(mesh: PosedMesh, turn_deg: int, share: float) -> PosedMesh:

@@ -11,7 +11,7 @@ from typing import Protocol
 from semcorr_ros.mesh_prior.views import MeshView
 from semcorr_ros.registry import Plugin, Registry
 
-Azimuth = Callable[[MeshView], float]  # degrees; NaN: it cannot tell
+Azimuth = Callable[[MeshView], tuple[float, float]]  # degrees, and what that is worth; 0: it cannot tell
 
 
 class AzimuthEstimator(Protocol):

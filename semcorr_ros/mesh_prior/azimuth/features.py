@@ -65,13 +65,13 @@ class FeatureAzimuth:
             for k, view in enumerate(v)
         }
 
-        def azimuth(view: MeshView) -> float:
+        def azimuth(view: MeshView) -> tuple[float, float]:
             code = seen.get((view.name, view.azimuth_deg))
             if code is None:
                 code = _centered(self._encode(view), center)
             others = torch.tensor([name != view.name for name in names])
             alike = torch.einsum("gax,x->ga", aligned[others], code).mean(0)
-            return float(alike.argmax()) * 360 / COUNT
+            return _peak(alike) * 360 / COUNT, _margin(alike)
 
         return azimuth
 
@@ -83,6 +83,25 @@ class FeatureAzimuth:
         )[0]
         pooled = torch.nn.functional.adaptive_avg_pool2d(torch.cat([values * share, share])[None], CELLS)[0]
         return pooled.flatten(1).T
+
+
+def _margin(alike: Float[Tensor, "view"]) -> float:
+    """Return by how much the best azimuth is more alike than those a quarter or half turn away.
+
+    Of a flat thing seen edge-on, front and back look the same.
+    """
+    step = COUNT // QUARTERS
+    own, *others = alike.roll(-int(alike.argmax()))[::step].tolist()
+    return own - max(others)
+
+
+def _peak(alike: Float[Tensor, "view"]) -> float:
+    """Return where the parabola through the highest value and its neighbours has its top, cyclic: half way
+    between two quarters the side that fits better decides."""
+    best = int(alike.argmax())
+    before, top, after = alike.roll(1 - best)[:3].tolist()
+    bend = before - 2 * top + after
+    return best + (0.5 * (before - after) / bend if bend < 0 else 0.0)
 
 
 PLUGIN: Plugin[FeatureAzimuth] = Plugin(FeaturesSettings, FeatureAzimuth)

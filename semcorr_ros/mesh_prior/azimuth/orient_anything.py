@@ -58,9 +58,10 @@ class OrientAnything:
         """Return the estimator: it knows every category."""
         return self._azimuth
 
-    def _azimuth(self, view: MeshView) -> float:
+    def _azimuth(self, view: MeshView) -> tuple[float, float]:
         logits = self._network(as_input(view.image).to(self._device)).float().cpu().flatten()
-        return azimuth_of(logits)
+        found = azimuth_of(logits)
+        return (0.0, 0.0) if math.isnan(found) else (found, 1.0)
 
 
 PLUGIN: Plugin[OrientAnything] = Plugin(OrientAnythingSettings, OrientAnything)
