@@ -13,6 +13,12 @@ from rosbags.typesys import Stores, get_typestore
 
 from semcorr_ros.bags.salvage import salvage
 
+# What is read of a message. A bag brings its own definitions, and they may be damaged, too.
+FIELDS = {
+    "sensor_msgs/msg/Image": ("header", "height", "width", "encoding", "is_bigendian", "step", "data"),
+    "sensor_msgs/msg/CompressedImage": ("header", "format", "data"),
+    "sensor_msgs/msg/CameraInfo": ("header", "height", "width", "distortion_model"),
+}
 FILES = ("*.mcap", "*.db3", "*.bag")  # of a rosbag2 folder; ROS 1
 
 
@@ -38,7 +44,7 @@ def messages_of(
         for connection, nanoseconds, raw in reader.messages(connections=connections) if connections else ():
             read += 1
             try:
-                message = reader.deserialize(raw, connection.msgtype)
+                message = _checked(reader.deserialize(raw, connection.msgtype), connection.msgtype)
             except Exception as error:  # the library raises anything for garbage
                 bad += 1
                 last = f"{connection.topic}: {_said(error)}"
@@ -50,6 +56,13 @@ def messages_of(
         notes.append(f"the recording is damaged, what follows is not read: {_said(error)}")
     if bad:
         notes.append(f"{bad} messages are damaged, not used; the last one of {last}")
+
+
+def _checked(message: Any, kind: str) -> Any:
+    missing = [name for name in FIELDS.get(kind, ()) if not hasattr(message, name)]
+    if missing:
+        raise ValueError(f"its definition of {kind} has no {missing[0]!r}")
+    return message
 
 
 def _opened(path: Path, stack: ExitStack, notes: list[str]) -> AnyReader:

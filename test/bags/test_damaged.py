@@ -95,6 +95,14 @@ def test_a_cut_mcap_is_read_up_to_the_cut(whole_folder, shots, tmp_path):
         depths(folder)
 
 
+def test_a_damaged_definition_is_said(shots, tmp_path):
+    _, file = bag(tmp_path, shots)
+    file.write_bytes(file.read_bytes().replace(b"uint32 step", b"uint32 stop"))
+    found, notes = depths(file)
+    assert found == []
+    assert "its definition of sensor_msgs/msg/Image has no 'step'" in notes[-1]
+
+
 def test_two_files_of_one_recording(shots, tmp_path):
     folder, _ = bag(tmp_path, shots[:3])
     bag(tmp_path / "other", shots[3:])[1].rename(folder / "bag_1.mcap")
