@@ -25,6 +25,7 @@ from semcorr_ros.mesh_prior.window import Target, target_of, window_around
 
 LEAST_SHOWN = 0.2  # of the mesh's vertices inside the image: a start with less is moved onto the mask
 MOST_RATIO = 4.0  # of mesh and mask in size: a start beyond is given the mask's size
+DOUBTFUL = 0.25  # overlap loss that is left: above it, a start on the mask is tried as well
 LEAST_MASK, MOST_MASK = 16, 0.98  # pixels; share of the image: others say nothing of where an object ends
 ALIKE = 0.95  # IoU of a simplified mesh with the whole one
 KEPT = (0.8, 0.9)  # of the moments, by Adam
@@ -83,18 +84,42 @@ def intersection_over_union(mesh: PosedMesh, mask: Bool[Tensor, "height width"])
 def refine(mesh: PosedMesh, mask: Bool[Tensor, "height width"], config: RefineConfig) -> PosedMesh:
     """Return the mesh with refined log-scale and translation; `measures` say iou_before and iou_after.
 
+    Where little overlaps in the end, a start on the mask is tried too, and the best is taken: the given pose,
+    where nothing is better.
+
     Raises ValueError for a mask that shows no outline, or of another size than the image.
     """
     check_mask(mask, mesh.camera)
-    before = intersection_over_union(mesh, mask)
     start = _shown(mesh, mask)
-    found = start
-    for how in (config.approach, config.attract):
-        found = _descend(found, mask, config, lambda s, t: attraction(s, t, config.coverage), how)
-    found = _descend(found, mask, config, lambda s, t: overlap(s, t, config.spill), config.overlap)
-    after = intersection_over_union(found, mask)
-    measures = {"iou_before": before, "iou_after": after, "moved_first": float(start is not mesh)}
+    tried = [_both_phases(start, mask, config)]
+    if tried[0][1] > DOUBTFUL:
+        tried.append(_both_phases(_onto(mesh, mask), mask, config))
+        tried.append(
+            _overlapped(start, mask, config, replace(config.overlap, steps=1, shift=0.0, growth=0.0))
+        )
+    best = min(range(len(tried)), key=lambda i: tried[i][1])
+    found = tried[best][0]
+    measures = {
+        "iou_before": intersection_over_union(mesh, mask),
+        "iou_after": intersection_over_union(found, mask),
+        "moved_first": float(start is not mesh or best == 1),
+    }
     return replace(found, measures=mesh.measures | measures)
+
+
+def _both_phases(
+    mesh: PosedMesh, mask: Bool[Tensor, "height width"], config: RefineConfig
+) -> tuple[PosedMesh, float]:
+    """Attract, then overlap; return the loss that is left as well."""
+    for how in (config.approach, config.attract):
+        mesh, _ = _descend(mesh, mask, config, lambda s, t: attraction(s, t, config.coverage), how)
+    return _overlapped(mesh, mask, config, config.overlap)
+
+
+def _overlapped(
+    mesh: PosedMesh, mask: Bool[Tensor, "height width"], config: RefineConfig, how: Resolution
+) -> tuple[PosedMesh, float]:
+    return _descend(mesh, mask, config, lambda s, t: overlap(s, t, config.spill), how)
 
 
 def check_mask(mask: Bool[Tensor, "height width"], camera: Camera) -> None:
@@ -111,7 +136,7 @@ def check_mask(mask: Bool[Tensor, "height width"], camera: Camera) -> None:
 def _shown(mesh: PosedMesh, mask: Bool[Tensor, "height width"]) -> PosedMesh:
     """Move a mesh that is hardly in the image, or of quite another size, onto the mask: no gradient leads
     there."""
-    x, y, width, height = box_of(mask)
+    width, height = box_of(mask)[2:]
     points, (h, w) = mesh.in_camera(), mesh.camera.size
     if bool((points[:, 2] > 0).all()):
         pixels = project(points, mesh.camera)
@@ -119,6 +144,12 @@ def _shown(mesh: PosedMesh, mask: Bool[Tensor, "height width"]) -> PosedMesh:
         ratio = float((pixels.amax(0) - pixels.amin(0)).norm()) / math.hypot(width, height)
         if float(inside.float().mean()) >= LEAST_SHOWN and 1 / MOST_RATIO < ratio < MOST_RATIO:
             return mesh
+    return _onto(mesh, mask)
+
+
+def _onto(mesh: PosedMesh, mask: Bool[Tensor, "height width"]) -> PosedMesh:
+    """Give a mesh the mask's size and place in the image."""
+    x, y, width, height = box_of(mask)
     focal = float(mesh.camera.focal.mean())
     middle = torch.tensor([x + (width - 1) / 2, y + (height - 1) / 2])
     ray = torch.cat([(middle - mesh.camera.principal_point) / mesh.camera.focal, torch.ones(1)])
@@ -133,8 +164,9 @@ def _shown(mesh: PosedMesh, mask: Bool[Tensor, "height width"]) -> PosedMesh:
 
 def _descend(
     mesh: PosedMesh, mask: Bool[Tensor, "height width"], config: RefineConfig, loss: Loss, how: Resolution
-) -> PosedMesh:
-    """Go down a loss by Adam from where the mesh is. The depth stays: size answers for it."""
+) -> tuple[PosedMesh, float]:
+    """Go down a loss by Adam from where the mesh is; return its last value as well. The depth stays: size
+    answers for it."""
     render = RASTERIZERS.load(config.rasterizer).silhouettes
     window = window_around(mask, project(mesh.in_camera(), mesh.camera))
     target = target_of(mask, mesh.camera, window, how.side, config.dilation)
@@ -143,6 +175,7 @@ def _descend(
     unit = float(mesh.translation[2]) * max(window[2:]) / float(mesh.camera.focal.mean())
     rates = torch.tensor([how.growth, how.shift, how.shift])
     state, moments = torch.zeros(3), torch.zeros(2, 3)  # growth and shift; of their gradient
+    value = torch.tensor(math.inf)
     for step in range(how.steps):
         state.requires_grad_()
         points = mesh.scale * state[0].exp() * turned + _moved(mesh, state, unit).translation
@@ -150,7 +183,8 @@ def _descend(
         (slope,) = torch.autograd.grad(value, state)
         moments, direction = _adam(moments, slope, step + 1)
         state = state.detach() - rates * (1 - 0.9 * step / how.steps) * direction
-    return replace(_moved(mesh, state, unit), log_scale=mesh.log_scale + float(state[0]))
+    found = replace(_moved(mesh, state, unit), log_scale=mesh.log_scale + float(state[0]))
+    return found, float(value.detach())
 
 
 def _adam(moments: Float[Tensor, "2 n"], slope: Float[Tensor, "n"], step: int) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mesh_cases import moved, posed, shown
 
+from semcorr_ros.mesh_prior import refine as module
 from semcorr_ros.mesh_prior.refine import RefineConfig, attraction, intersection_over_union, refine
 from semcorr_ros.mesh_prior.window import target_of
 
@@ -78,6 +79,13 @@ def test_a_mesh_behind_the_camera_is_brought_before_it(mug):
     assert found.measures["iou_before"] == 0
     assert found.measures["iou_after"] > 0.85
     assert found.translation[2] > 0
+
+
+def test_the_given_pose_stays_where_nothing_is_better(mug, monkeypatch):
+    monkeypatch.setattr(module, "_both_phases", lambda mesh, mask, config: (moved(mesh, 3.0), 0.8))
+    found = refine(moved(mug, 1.1), shown(mug), CONFIG)
+    assert found.log_scale == moved(mug, 1.1).log_scale
+    assert found.measures["iou_after"] == found.measures["iou_before"] > 0.7
 
 
 def test_the_losses_are_those_of_the_paper():
