@@ -5,6 +5,8 @@ whatever is missing in DIR is made) and matches pairs of other objects: features
 both, each loss left out (Table 4 of the paper), and viewpoints that nobody annotated. All three ways of
 matching see the same windows and outlines. The same command goes on after an interruption.
 
+`--alignment` compares SemAlign3D classes on features with those on features and sphere instead.
+
 Constants are chosen by `--split validation`; `--split test` is run when a table is released. Leaves
 result_<split>_<backbone>.json and .md.
 """
@@ -21,7 +23,7 @@ import torch
 from benchmark.rendered import scenes
 from benchmark.rendered.progress import progress
 from benchmark.rendered.splits import HELD_OUT, TRAIN, TRAINING_IMAGES, VALIDATION, Split
-from benchmark.spherical import report, throughput
+from benchmark.spherical import alignment, report, throughput
 from benchmark.spherical.rows import ROWS, Place, run
 from semcorr_lab.synthetic.categories import available
 from semcorr_lab.synthetic.source import ProceduralSource
@@ -42,6 +44,8 @@ def main() -> int:
             folder, tick = part.folder(args.work) / "data", partial(bar.advance, task)
             scenes.render(folder, ProceduralSource(known), made, args.workers, tick)
             bar.update(task, completed=len(known) * sum(made.images))
+    if args.alignment:
+        return _alignment(args, Place(args.work, split, args.backbone, known, args.seeds[0]))
     results: list[dict[str, Any]] = []
     for seed in args.seeds:
         for name in args.rows or [name for name, row in ROWS.items() if seed < row.seeds]:
@@ -49,6 +53,21 @@ def main() -> int:
             results += run(place, name, ROWS[name], args.steps, args.pairs)
             _write(args, split, results)
     print(_write(args, split, results))
+    return 0
+
+
+def _alignment(args: argparse.Namespace, place: Place) -> int:
+    categories = args.categories or place.categories
+    with progress() as bar:
+        kinds = 2 * len(alignment.OUTLINES)
+        task = bar.add_task("align", total=kinds * alignment.IMAGES * len(categories))
+        found = alignment.rows(place, categories, args.steps, partial(bar.advance, task))
+    name = f"alignment_{place.split.label}_{args.backbone}"
+    write_json(args.json or args.work / f"{name}.json", {"rows": found, "steps": args.steps})
+    text = report.alignment_table(found)
+    with atomic_path(args.work / f"{name}.md") as temporary:
+        temporary.write_text(f"{text}\n")
+    print(text)
     return 0
 
 
@@ -76,6 +95,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes that render")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--alignment", action="store_true", help="of SemAlign3D classes on both features")
     parser.add_argument("--throughput", action="store_true", help="only time the head beside its backbone")
     return parser.parse_args()
 

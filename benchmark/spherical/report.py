@@ -23,6 +23,16 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+def alignment_table(found: Sequence[dict[str, Any]]) -> str:
+    """Markdown: a line per category, outline and kind of features."""
+    head = ["category", "outlines", "features", "images", "turned > 25 deg", "> 90", "own keypoints PCK@0.1"]
+    lines = [head, ["---", "---", "---", *["---:"] * 4]]
+    for one in found:
+        counts = (str(one[name]) for name in ("images", "turned", "back"))
+        lines.append([one["category"], one["outlines"], one["features"], *counts, _percent([one["pck"]])])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def _over_seeds(own: Sequence[dict[str, Any]], seeds: Sequence[int], name: str) -> str:
     means = []
     for seed in seeds:

@@ -69,7 +69,7 @@ def run(place: Place, name: str, row: Row, steps: int, pairs: int) -> list[dict[
     """Return one result per category and way of matching."""
     taught = place.categories[:-2] if row.unseen else place.categories
     asked = place.categories[-2:] if row.unseen else place.categories
-    file = _train(place, name, row, taught, steps)
+    file = train(place, name, row, taught, steps)
     loaded = METHODS.load("spherical").load(file, "cpu", FAST)
     assert isinstance(loaded, Spherical)
     found = []
@@ -83,7 +83,7 @@ def run(place: Place, name: str, row: Row, steps: int, pairs: int) -> list[dict[
     return found
 
 
-def _train(place: Place, name: str, row: Row, taught: tuple[str, ...], steps: int) -> Path:
+def train(place: Place, name: str, row: Row, taught: tuple[str, ...], steps: int) -> Path:
     key = hashlib.sha256(f"{sorted(taught)} {row.arguments} {steps}".encode()).hexdigest()[:10]
     file = place.folder / f"{name.replace(' ', '_')}_{place.seed}_{key}.safetensors"
     if file.is_file():
