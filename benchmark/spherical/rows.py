@@ -90,7 +90,7 @@ def train(place: Place, name: str, row: Row, taught: tuple[str, ...], steps: int
         return file
     data = TRAIN.folder(place.work) / "data"
     given = ["--root", str(data), "--category", *taught, "--backbone", place.backbone, "--output", str(file)]
-    given += ["--steps", str(steps), "--seed", str(place.seed), "--train-precision", "bf16", *row.arguments]
+    given += ["--steps", str(steps), "--seed", str(place.seed), *row.arguments]
     given += ["--feature-cache", str(place.work / "cache"), "--threads", "1"]
     if row.classes:
         given += ["--class-dir", str(_classes(place, data, taught))]

@@ -15,9 +15,9 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from semcorr_ros.artifacts import Frame
-from semcorr_ros.geometry.boxes import Box
+from semcorr_ros.geometry.boxes import Box, box_of
 from semcorr_ros.masks._pieces import largest
-from semcorr_ros.masks._standing import outline, standing
+from semcorr_ros.masks._standing import outline
 
 LONGEST = 480  # pixels a side that GrabCut works on
 ITERATIONS = 4
@@ -35,15 +35,16 @@ class Click:
 
 
 def by_depth(frame: Frame) -> Bool[Tensor, "height width"] | None:
-    """Outline what stands nearest to the middle of the picture; None where depth cannot tell."""
+    """Outline what stands in the middle of the picture, on what is seen around it; None where depth cannot
+    tell."""
     if frame.depth is None or frame.camera is None:
         return None
-    boxes = standing(frame.depth, frame.camera)
-    if not boxes:
+    rough = outline(frame.depth, frame.camera, _middle(frame.depth.values.shape))
+    if rough is None or not rough.any():
         return None
-    height, width = frame.image.shape[:2]
-    found = outline(frame.depth, frame.camera, min(boxes, key=lambda box: _off(box, (height, width))))
-    return found if found is not None and found.any() else None
+    # Gaps are closed by the size of the box: between the legs of a chair that is the chair's own.
+    found = outline(frame.depth, frame.camera, box_of(rough))
+    return rough if found is None or not found.any() else found
 
 
 def by_colour(
@@ -99,8 +100,8 @@ def _labels(before: Bool[Tensor, "height width"] | None, size: tuple[int, int]) 
         small = cv2.resize(before.cpu().numpy().astype(np.uint8), (width, height))
         return np.where(small > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels = np.full((height, width), cv2.GC_BGD, np.uint8)
-    rows, columns = (round((1 - MIDDLE) / 2 * side) for side in (height, width))
-    labels[rows : height - rows, columns : width - columns] = cv2.GC_PR_FGD
+    x, y, w, h = _middle(labels.shape)
+    labels[y : y + h, x : x + w] = cv2.GC_PR_FGD
     return labels
 
 
@@ -129,8 +130,7 @@ def _row_column(click: Click, size: tuple[int, ...]) -> tuple[int, int]:
     )
 
 
-def _off(box: Box, size: tuple[int, int]) -> float:
-    x, y, w, h = box
+def _middle(size: tuple[int, ...]) -> Box:
     height, width = size
-    distance = np.hypot((x + w / 2) / width - 0.5, (y + h / 2) / height - 0.5)
-    return float(distance - 0.3 * np.sqrt(w * h / (width * height)))
+    rows, columns = (round((1 - MIDDLE) / 2 * side) for side in (height, width))
+    return columns, rows, width - 2 * columns, height - 2 * rows

@@ -27,6 +27,7 @@ from semcorr_ros.geometry import cameras, rotations
 from semcorr_ros.judgement import judged
 from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.model import Aligned
+from semcorr_ros.pose_transfer import CarriedPoses, Poses
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import drawing, messages
 from semcorr_ros.serving.demonstration_file import Info
@@ -227,3 +228,24 @@ def test_a_covariance_with_one_unknown_number_is_unknown():
     assert messages._covariance(matrix).tolist() == torch.eye(3).flatten().tolist()
     matrix[2, 1] = torch.nan
     assert messages._covariance(matrix).tolist() == [-1.0] + [0.0] * 8
+
+
+def test_poses_that_were_carried_over_keep_place_turn_and_reason():
+    turn = rotations.super_fibonacci(8)[3]
+    position = torch.tensor([[0.1, -0.2, 0.7], [torch.nan] * 3])
+    rotation = torch.stack([turn, torch.full((3, 3), torch.nan)])
+    covariance = torch.arange(72.0).reshape(2, 6, 6)
+    poses, names = Poses(position, rotation), ("pinch", "lift")
+    carried = CarriedPoses(names, poses, covariance, torch.tensor([1.25, 1.0]), 0.75, ("", "no depth"))
+    header = Header(frame_id="camera")
+    known, unknown = messages.transferred_messages(carried, header)
+    assert (known.name, known.reason, known.score, known.stretch) == ("pinch", "", 0.75, 1.25)
+    assert (unknown.name, unknown.reason) == ("lift", "no depth")
+    assert known.pose.header == unknown.pose.header == header
+    at, quaternion = known.pose.pose.position, known.pose.pose.orientation
+    np.testing.assert_allclose([at.x, at.y, at.z], [0.1, -0.2, 0.7], rtol=1e-6)
+    found = [quaternion.x, quaternion.y, quaternion.z, quaternion.w]
+    np.testing.assert_allclose(found, rotations.to_quaternion(turn), atol=1e-6)
+    np.testing.assert_allclose(np.reshape(known.covariance, (6, 6)), covariance[0])
+    assert math.isnan(unknown.pose.pose.position.x)
+    assert math.isnan(unknown.pose.pose.orientation.w)

@@ -171,7 +171,9 @@ def test_metric_poses_are_sent_together_at_the_stamp_of_their_image(monkeypatch)
     (((transform,),),) = ((tuple(each) for each in sent),)
     assert transform.header == header()
     assert transform.child_frame_id == "mug_1"
-    assert transform.transform.translation.z == pose.pose.position.z
+    at, known = transform.transform.translation, pose.pose.position
+    assert (at.x, at.y, at.z) == (known.x, known.y, known.z)
+    assert 0 not in (at.x, at.y, at.z)
     assert transform.transform.rotation == pose.pose.orientation
 
 

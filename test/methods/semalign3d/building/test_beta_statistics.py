@@ -6,7 +6,7 @@ import pytest
 import torch
 from beast_views import views_of
 
-from semcorr_ros.methods.semalign3d.building.beta_statistics import beta_statistics
+from semcorr_ros.methods.semalign3d.building.beta_statistics import _moments, beta_statistics
 from semcorr_ros.methods.semalign3d.building.combinations import all_edge_pairs, select_informative
 from semcorr_ros.methods.semalign3d.building.config import BuildConfig
 from semcorr_ros.methods.semalign3d.building.geometry_measures import edge_pair_measures, frame_measures
@@ -139,3 +139,17 @@ def test_which_combinations_are_tried_depends_on_the_given_generator_alone():
             found.append(_fit(points, torch.ones(8, 30), max_combinations=50))
     assert torch.equal(found[0].edge_pairs.indices, found[1].edge_pairs.indices)
     assert torch.equal(found[0].frames.alpha, found[1].frames.alpha)
+
+
+def test_the_spread_of_a_measure_is_about_its_mean_over_the_views_that_show_it():
+    """One of three views does not show a keypoint: the others measure 0.2 and 0.6."""
+    rows, weight = torch.tensor([[0, 1, 2, 3]]), torch.ones(3, 4)
+    weight[1, 2] = 0
+
+    def measures(points, indices):
+        return points[:, :1, :1].expand(-1, len(indices), 2)
+
+    points = torch.tensor([0.2, 9.0, 0.6])[:, None, None].expand(3, 4, 3)
+    counts, spreads = _moments(rows, measures, points, weight)
+    torch.testing.assert_close(counts, torch.tensor([2.0]))
+    torch.testing.assert_close(spreads, torch.tensor([0.2]))

@@ -58,3 +58,9 @@ def test_a_flat_class_stands_and_faces_the_cameras_whatever_its_sides_are_called
     cameras = torch.stack([builders.look_at(a, 0.5) for a in (-0.4, 0.1, 0.5)])
     gauge = canonical_gauge(shape @ rotation.T, cameras @ rotation.T, info, mirror=True)
     assert torch.allclose(gauge.rotation @ rotation, torch.eye(3), atol=1e-3)
+
+
+def test_a_flip_table_that_does_not_hold_is_no_mirror_plane():
+    found, gauge = _scene(mirror=False)
+    assert not gauge.mirror_plane
+    assert found[2, 2] > 0.98
