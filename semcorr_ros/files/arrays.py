@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +13,33 @@ def read_array(path: Path, names: Sequence[str]) -> np.ndarray:
 
     Raises FileNotFoundError, or ValueError naming the file.
     """
+    return next(iter(_read(path, lambda there: [_chosen(there, names)]).values()))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of a .npz by name; the one of a .npy is called "". Raises as `read_array`."""
+    return _read(path, lambda there: there)
+
+
+def _read(path: Path, choose: Callable[[list[str]], list[str]]) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
         # Mapped: a damaged header may claim any size, and is compared with that of the file.
         content = np.load(path, allow_pickle=False, mmap_mode="r")
         if isinstance(content, np.ndarray):
-            found = np.array(content)
+            found = {"": np.array(content)}
         else:
             with content:
-                found = content[_chosen(content.files, names)]
-        if not isinstance(found, np.ndarray):
+                found = {name: content[name] for name in choose(content.files)}
+        if not all(isinstance(values, np.ndarray) for values in found.values()):
             raise ValueError("a part of it is no array")
     except Exception as error:  # damaged headers raise anything, and claim any size
         raise ValueError(f"{path} is not a readable NumPy file: {error}") from error
-    if found.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: expected numbers, got {found.dtype} {found.shape}")
-    return np.squeeze(found)
+    for values in found.values():
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"{path}: expected numbers, got {values.dtype} {values.shape}")
+    return {name: np.squeeze(values) for name, values in found.items()}
 
 
 def _chosen(there: list[str], names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from semcorr_ros.geometry.distortion import make_lens
 
 LOG = logging.getLogger(__name__)
 ASPECT = 0.01  # by which two resolutions of one camera differ in aspect at most
+SKEW = 1.0  # pixels, less moves nothing by more than one
 _said: set[str] = set()  # once per process
 
 
@@ -50,6 +51,8 @@ def camera_of(
     K, P = calibration.K, calibration.P
     if rectified and P is not None and P[0, 0] > 0:
         K = P
+    if abs(K[0, 1]) > SKEW:
+        _say(f"K has a skew of {K[0, 1]:g} pixels, which is ignored: a camera's pixels are rectangles")
     K, cropped = _of_image(K, calibration, size)
     camera = cameras.from_matrix(torch.from_numpy(K).float(), size, cropped)
     (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
