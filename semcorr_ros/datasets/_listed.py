@@ -102,18 +102,19 @@ def _same(one: AnnotatedImage, other: AnnotatedImage) -> bool:
 
 
 def _names(keys: Sequence[tuple[str, Path]]) -> dict[tuple[str, Path], str]:
-    """Name each path of a category by its last parts, as many as tell it from the others."""
+    """Name each path of a category by its last parts, as many as tell it from the others; m.jpg and m.png of
+    one folder with their endings."""
+    bare = {key: key[1].with_suffix("") for key in keys}
+    twins = Counter((key[0], bare[key]) for key in keys)
     found: dict[tuple[str, Path], str] = {}
     left, depth = list(keys), 1
     while left:
-        names = {key: "/".join(key[1].with_suffix("").parts[-depth:]) for key in left}
-        counts = Counter((key[0], name) for key, name in names.items())
-        last = depth >= max(len(key[1].parts) for key in left)  # m.jpg and m.png of one folder
+        names = {key: "/".join(bare[key].parts[-depth:]) for key in left}
+        counts = Counter((category, names[category, path]) for category, path in left)
         for key, name in names.items():
-            if last and counts[key[0], name] > 1:
-                found[key] = f"{name}{key[1].suffix}"
-            elif counts[key[0], name] == 1:
-                found[key] = name
+            alike = twins[key[0], bare[key]]
+            if counts[key[0], name] == alike:
+                found[key] = f"{name}{key[1].suffix}" if alike > 1 else name
         left, depth = [key for key in left if key not in found], depth + 1
     return found
 

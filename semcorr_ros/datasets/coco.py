@@ -1,9 +1,9 @@
 """COCO keypoints, as COCO itself and the annotation tools export them (docs/datasets.md).
 
 <root> is a JSON file with `images`, `annotations` and `categories`, or a folder with such files in it, in
-annotations/ or in its folders. A file whose name, or whose folder's name, has the word train, val (valid)
-or test is that split; any other one is training. Pictures are looked for under the root by the path that the
-file has for them, also a Windows one, an address or an escaped one.
+annotations/ or in its folders, two deep. A file whose name, or whose folder's name, has the word train, val
+(valid) or test is that split; any other one is training. Pictures are looked for under the root by the path
+that the file has for them, also a Windows one, an address or an escaped one.
 
 Every object with keypoints is an image of its category, however many a picture shows; crowds are left out.
 v = 2 is visible, 1 is labelled but hidden: its place is kept, nothing is learned or measured there.
@@ -34,7 +34,10 @@ SPLIT_OF = {
     "val": "val", "valid": "val", "validation": "val", "minival": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-WHERE = ("*.json", "annotations/*.json", "*/*.json", "*/annotations/*.json")
+WHERE = (
+    "*.json", "annotations/*.json", "*/*.json", "*/annotations/*.json",
+    "annotations/*/*.json", "*/*/*.json", "*/*/annotations/*.json",
+)  # fmt: skip
 UPRIGHT = 1  # EXIF orientation
 EXPECTED = "a JSON file with images, annotations and categories"
 
