@@ -59,6 +59,12 @@ def orientation_of(path: str | Path) -> int:
         return _orientation(image)
 
 
+def format_of(path: str | Path) -> str:
+    """Read Pillow's name of the file's format from its header. Raises as `read_image`."""
+    with header(path) as image:
+        return str(image.format)
+
+
 @contextmanager
 def opened(path: str | Path) -> Iterator[Image.Image]:
     """Decode an image of any mode, upright. What is wrong with it, also found later, is a ValueError naming

@@ -319,8 +319,14 @@ def test_a_distortion_is_found_wherever_it_stands(tmp_path, content, model, coef
 
 def test_everything_that_a_npz_names_counts(tmp_path, caplog):
     path = tmp_path / "c.npz"
+    points = np.array([np.zeros((3, 2)), np.zeros((4, 2))], object)  # as many as were seen
     np.savez(
-        path, cameraMatrix=K, distCoeffs=np.array([[0.2, 0.1, 0, 0]]), image_size=[640, 480], rvecs=np.eye(3)
+        path,
+        cameraMatrix=K,
+        distCoeffs=np.array([[0.2, 0.1, 0, 0]]),
+        image_size=[640, 480],
+        rvecs=np.eye(3),
+        imgpoints=points,
     )
     camera, lens = read_calibration(path, (240, 320))
     assert camera.focal.tolist() == [306.25, 305.5]
