@@ -76,7 +76,7 @@ def _of_image(K: np.ndarray, of: Calibration, size: tuple[int, int]) -> tuple[np
         return scaled(shifted(K, x, y), 1 / bx, 1 / by), (w, h) != full[::-1]
     if full == size:
         return K, False
-    if abs(width * full[0] - height * full[1]) > ASPECT * width * full[0]:
+    if not same_aspect(full, size):
         part = f", of which {w}x{h} at ({x}, {y}) are read out, binned {bx}x{by}" if of.roi else ""
         raise SizeError(
             f"the calibration is for {full[1]}x{full[0]}{part} but the image is {width}x{height}: "
@@ -84,6 +84,12 @@ def _of_image(K: np.ndarray, of: Calibration, size: tuple[int, int]) -> tuple[np
         )
     _say(f"the calibration is for {full[1]}x{full[0]} and scaled to the image, {width}x{height}")
     return scaled(K, width / full[1], height / full[0]), False
+
+
+def same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether images of two sizes (h, w) may be of one camera, read out at two resolutions."""
+    (h, w), (height, width) = one, other
+    return abs(width * h - height * w) <= ASPECT * width * h
 
 
 def shifted(K: Float[np.ndarray, "3 3"], x: float, y: float) -> Float[np.ndarray, "3 3"]:
