@@ -19,9 +19,9 @@ SUFFIX = ".zstd"  # of a file that rosbag2 compressed
 MAGIC = b"\x28\xb5\x2f\xfd"  # a serialized message begins with a zero
 
 
-def message(raw: bytes | memoryview) -> bytes | memoryview:
+def message(raw: bytes) -> bytes:
     """Unpack a message that was compressed by itself; return any other one as it is. Raises ZstdError."""
-    return decompress(raw) if bytes(raw[:4]) == MAGIC else raw
+    return decompress(raw) if raw[:4] == MAGIC else raw
 
 
 def file(path: Path, folder: Path) -> Path:

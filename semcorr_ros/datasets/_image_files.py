@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio puts it before the name of an uploaded file
+NO_PICTURES = ("mask", "masks", "depth", "depths", "segmentation", "segmentations", "annotations")  # folders
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class ImageFiles:
         left = [path for path in left if _named_by(path, annotations)] or left
         left = _nearest(left, annotations)
         left = [path for path in left if path.name == parts[-1]] or left  # in the same case
+        left = [path for path in left if path.parent.name.lower() not in NO_PICTURES] or left
         if len(left) > 1:
             first, second = (path.relative_to(self.root) for path in left[:2])
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,11 @@ from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.files.arrays import find_file
 
 SPLITS = ("trn", "val", "test")
+SPLIT_OF = {
+    "train": "trn", "trn": "trn", "training": "trn", "trainval": "trn",
+    "val": "val", "valid": "val", "validation": "val", "minival": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 MARGIN = 0.1  # around the keypoints, where there is no box; a share of their extent
 
 
@@ -150,6 +156,12 @@ def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, st
         names.add((image.category, image.name))
         found.setdefault((image.category, split), []).append(image)
     return found
+
+
+def split_named(name: str) -> str | None:
+    """Tell the split that a word in the name of a file or folder says."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((SPLIT_OF[word] for word in words if word in SPLIT_OF), None)
 
 
 def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float, float, float]:

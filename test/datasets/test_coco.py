@@ -159,6 +159,13 @@ def test_two_pictures_that_may_be_meant_are_both_named(tmp_path):
     assert "'m.png' may be x/m.png or y/m.png" in dataset.problems()[0]
 
 
+def test_a_mask_of_the_same_name_is_no_picture(tmp_path):
+    made.data_set(tmp_path)
+    for folder in ("masks", "depth"):
+        made.picture(tmp_path / folder / "a.png")
+    assert coco.build(tmp_path).images("mug", "trn")[0].image_path == tmp_path / "images" / "a.png"
+
+
 def test_every_object_of_the_category_is_an_image(tmp_path):
     what = made.content(["a.png", "b.png"])
     what["categories"].append({"id": 2, "name": "cup", "keypoints": ["rim"]})
