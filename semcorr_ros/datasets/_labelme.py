@@ -85,7 +85,8 @@ def _objects(shapes: list[Any], plain: str) -> list[Drawn]:
     points: list[tuple[dict[str, Any], list[Row]]] = []
     for number, shape in enumerate(shapes, start=1):
         if _kind(shape) in (*OUTLINES, "point"):
-            rows = [list(numbers(row, 2, f"shape {number}")) for row in shape.get("points") or ()]
+            listed = shape["points"] if isinstance(shape.get("points"), list) else []
+            rows = [list(numbers(row, 2, f"shape {number}")) for row in listed]
             if not rows or not isinstance(shape.get("label"), str) or not shape["label"].strip():
                 raise ValueError(f"shape {number} has no points or no label: {shown(shape)}")
             (points if _kind(shape) == "point" else outlines).append((shape, rows))
@@ -94,7 +95,7 @@ def _objects(shapes: list[Any], plain: str) -> list[Drawn]:
         owner, label = _owner(objects, shape.get("group_id"), rows[0], plain, shape["label"]), shape["label"]
         if label in owner.points:
             raise ValueError(f"an object has two points {label!r}: give each object's shapes a group_id")
-        flags = shape.get("flags") or {}
+        flags = shape["flags"] if isinstance(shape.get("flags"), dict) else {}
         owner.points[label] = None if any(flags.get(flag) for flag in HIDDEN) else rows[0]
     return [one for one in objects if one.points]
 

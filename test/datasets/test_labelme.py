@@ -68,6 +68,12 @@ def test_objects_by_group_and_by_place(tmp_path):
     assert dataset.images("cup", "trn")[0].keypoints.tolist() == [[60, 50]]
 
 
+@pytest.mark.parametrize("flags", [None, "occluded", [True], 1])
+def test_flags_that_are_none(flags, tmp_path):
+    write(tmp_path, "a", [*MUG, point("handle", 50, 30) | {"flags": flags}])
+    assert folder.build(tmp_path).images("mug", "trn")[0].visible.all()
+
+
 def test_points_alone_are_of_the_category_that_the_folder_is_called(tmp_path):
     write(tmp_path / "kettle", "a", [point("spout", 10, 20, 1), point("spout", 60, 20, 2)])
     images = folder.build(tmp_path / "kettle").images("kettle", "trn")
@@ -88,6 +94,7 @@ def test_outlines_of_other_kinds(kind, tmp_path):
         ([*MUG, box("mug", 5, 10, 60, 40)], {}, "point 'rim_left' is of 2 objects"),
         ([*MUG, point("x", "1", None)], {}, "shape 4 must be 2 numbers"),
         ([*MUG, point(None, 1, 2)], {}, "shape 4 has no points or no label"),
+        ([*MUG, point("x", 9, 15) | {"points": 7}], {}, "shape 4 has no points or no label"),
         (MUG, {"imagePath": None}, "its 'imagePath' is None"),
         (MUG, {"imagePath": "none.png"}, "no image 'none.png'"),
         (MUG, {"imageHeight": 30, "imageWidth": 40}, "is 80x60 but its annotation says 40x30"),
