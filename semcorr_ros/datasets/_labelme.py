@@ -45,7 +45,8 @@ def content_of(root: Path, note: Note) -> dict[str, Any] | None:
 
     Raises ValueError where nothing can be used.
     """
-    read = [(path, content) for path in sorted(root.rglob("*.json")) if (content := _labelled(path))]
+    paths = sorted(root.rglob("*.json"))
+    read = [(path, content) for path in paths if (content := _labelled(path, note))]
     outlined = any(_kind(shape) in OUTLINES for _, content in read for shape in content["shapes"])
     places, images, reasons = ImageFiles(root), list[dict[str, Any]](), list[str]()
     for path, content in read:
@@ -65,11 +66,12 @@ def content_of(root: Path, note: Note) -> dict[str, Any] | None:
     return {"categories": categories, "images": images} if read else None
 
 
-def _labelled(path: Path) -> dict[str, Any] | None:
+def _labelled(path: Path, note: Note) -> dict[str, Any] | None:
     try:
         content = read_json(path)
-    except ValueError:
-        return None  # of which program, nobody can tell
+    except ValueError as error:
+        note(f"skipped, {error}")
+        return None
     is_one = isinstance(content, dict) and isinstance(content.get("shapes"), list) and "imagePath" in content
     return content if is_one else None
 

@@ -109,7 +109,8 @@ def test_what_is_broken_is_skipped_and_named(shapes, changed, said, tmp_path):
     (tmp_path / "c.json").write_text('{"shapes": [')
     dataset = folder.build(tmp_path)
     assert [image.name for image in dataset.images("mug", "trn")] == ["b"]
-    (problem,) = dataset.problems()
+    broken, problem = dataset.problems()
+    assert "c.json is not valid JSON" in broken
     assert said in problem
 
 
