@@ -70,20 +70,62 @@ def _folder(root: Path) -> Path:
     return path
 
 
+def _labelme(root: Path) -> Path:
+    _pictures(root)
+    box = {"label": "mug", "points": [[5, 10], [55, 40]], "shape_type": "rectangle", "flags": {}}
+    named = zip(NAMES, PLACES, strict=True)
+    points = [{"label": n, "points": [xy], "shape_type": "point", "flags": {}} for n, xy in named]
+    content = {"shapes": [box, *points], "imagePath": "images/0.png", "imageHeight": 60, "imageWidth": 80}
+    (root / "0.json").write_text(json.dumps(content))
+    return root / "0.json"
+
+
+def _check_labelme(root: Path) -> str:
+    dataset = folder.build(root)
+    images = [image for category in dataset.categories() for image in dataset.images(category, "trn")]
+    told = _places(images, (root / "0.json").read_bytes())
+    fewer = sum(len(image.keypoints) for image in images) < len(NAMES)
+    tree = _tree(root / "0.json")
+    shapes = tree.get("shapes") if isinstance(tree, dict) and "imagePath" in tree else None
+    listed = shapes if isinstance(shapes, list) else []
+    kinds = [one.get("shape_type") if isinstance(one, dict) else one for one in listed]
+    asked = kinds == ["rectangle", *["point"] * len(NAMES)] or tree is None  # what is no shape is not missed
+    return told or (
+        "something is missing, nothing is said" if asked and fewer and not dataset.problems() else ""
+    )
+
+
+def _tree(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
+    except ValueError:
+        return None
+
+
 def _check(dataset: Any, file: Path) -> str:
     """What is answered must be what the file says of it; what is less must be said in `problems`."""
     images = [one for split in ("trn", "val", "test") for one in _images(dataset, split)]
-    allowed = _numbers(json.loads(file.read_bytes())) | {float(v) for place in PLACES for v in place}
+    if told := _places(images, file.read_bytes()):
+        return told
+    missing = len(images) < PICTURES or any(not image.keypoints.isfinite().all() for image in images)
+    return (
+        "something is missing, nothing is said" if missing and not dataset.problems() and _whole(file) else ""
+    )
+
+
+def _places(images: list[Any], file: bytes) -> str:
+    try:
+        allowed = _numbers(json.loads(file))
+    except ValueError:
+        allowed = set()
+    allowed |= {float(v) for place in PLACES for v in place}
     for image in images:
         known = image.keypoints[torch.isfinite(image.keypoints).all(-1)]
         if not {round(v, 3) for v in known.reshape(-1).tolist()} <= {round(v, 3) for v in allowed}:
             return f"{image.name}: keypoints {image.keypoints.tolist()}"
         if (image.visible & ~torch.isfinite(image.keypoints).all(-1)).any():
             return f"{image.name}: a keypoint without a place is visible"
-    missing = len(images) < PICTURES or any(not image.keypoints.isfinite().all() for image in images)
-    return (
-        "something is missing, nothing is said" if missing and not dataset.problems() and _whole(file) else ""
-    )
+    return ""
 
 
 def _images(dataset: Any, split: str) -> list[Any]:
@@ -135,6 +177,7 @@ SUBJECTS = {
     "folder": Subject(
         _folder, lambda root: _check(folder.build(root), root / "keypoints.json"), is_json=True
     ),
+    "labelme": Subject(_labelme, _check_labelme, is_json=True),
     "features": Subject(_features, _check_features),
     "bag": Subject(recordings.write_bag, recordings.check_bag),
     "mesh": Subject(recordings.write_mesh, recordings.check_mesh),

@@ -21,6 +21,7 @@ AXES = {
 BY_SIDE = (GLTF, OURS, BLENDER)  # by the axis along which left and right differ
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 LARGEST = 20.0  # metres; anything larger is in millimetres
+SMALLEST = 0.01  # metres; whether anything smaller is meant is asked
 SAME = 10.0  # a mesh is at most so much larger than its keypoints' extent, and not smaller than half of it
 
 Points = Mapping[str, Float[np.ndarray, "3"]]
@@ -63,6 +64,8 @@ def frame_of(points: Points, extent: float, axes: str, unit: str) -> tuple[MeshF
         guessed.append(f"keypoints in {_name(of_keypoints)}")
     if unit == AUTO and metres != 1.0:
         guessed.append(f"unit {_name(metres)} (it is {extent:.4g} large)")
+    if unit == AUTO and metres == 1.0 and extent < SMALLEST:
+        guessed.append(f"unit m (it is {extent:.4g} large)")
     told = f"guessed: {', '.join(guessed)}; --mesh-axes and --mesh-unit say otherwise" if guessed else ""
     return MeshFrame(axes, metres, of_keypoints), told
 

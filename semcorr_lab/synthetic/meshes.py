@@ -131,11 +131,24 @@ def _framed(entry: MeshEntry, axes: str, unit: str) -> tuple[MeshEntry | None, s
         corners = np.concatenate([np.asarray(part.mesh.vertices) for part in load_parts(entry.path)])
         extent = float(np.linalg.norm(np.ptp(corners, axis=0)))
         frame, guess = frame_of(points, extent, axes, unit)
+        _check_beside(frame.points(np.array(list(points.values()))), frame.vertices(corners))
     except (ValueError, OSError) as error:
         return None, f"{entry.category}/{entry.name}: skipped, {error}"
     moved = tuple((name, tuple(frame.points(xyz).tolist())) for name, xyz in points.items())
     told = f"{entry.category}/{entry.name}: {guess}" if guess else ""
     return replace(entry, keypoints=moved, frame=frame), told
+
+
+def _check_beside(points: Float[np.ndarray, "keypoint 3"], corners: Float[np.ndarray, "corner 3"]) -> None:
+    """Raises ValueError where most keypoints are not at the mesh: they have other axes, or another origin."""
+    low, high = corners.min(0), corners.max(0)
+    away = np.linalg.norm(np.maximum(low - points, points - high).clip(min=0), axis=1)
+    beside = int((away > _REACH * np.linalg.norm(high - low)).sum())
+    if 2 * beside > len(points):
+        raise ValueError(
+            f"{beside} of {len(points)} keypoints are outside of the mesh: list them in the axes and from the"
+            " origin of the file"
+        )
 
 
 def _entry(root: Path, item: Any, where: Path) -> MeshEntry:

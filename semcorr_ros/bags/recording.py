@@ -11,6 +11,7 @@ from typing import Any
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
+from semcorr_ros.bags import packed
 from semcorr_ros.bags.salvage import salvage
 
 # What is read of a message. A bag brings its own definitions, and they may be damaged, too.
@@ -19,7 +20,7 @@ FIELDS = {
     "sensor_msgs/msg/CompressedImage": ("header", "format", "data"),
     "sensor_msgs/msg/CameraInfo": ("header", "height", "width", "distortion_model"),
 }
-FILES = ("*.mcap", "*.db3", "*.bag")  # of a rosbag2 folder; ROS 1
+FILES = ("*.mcap", "*.mcap.zstd", "*.db3", "*.db3.zstd", "*.bag")  # of a rosbag2 folder; ROS 1
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def messages_of(
         for connection, nanoseconds, raw in reader.messages(connections=connections) if connections else ():
             read += 1
             try:
-                message = _checked(reader.deserialize(raw, connection.msgtype), connection.msgtype)
+                plain = packed.message(raw)
+                message = _checked(reader.deserialize(plain, connection.msgtype), connection.msgtype)
             except Exception as error:  # the library raises anything for garbage
                 bad += 1
                 last = f"{connection.topic}: {_said(error)}"
@@ -70,16 +72,28 @@ def _opened(path: Path, stack: ExitStack, notes: list[str]) -> AnyReader:
     if reader is not None:
         return reader
     files = _files(path)
-    if path.is_dir() and files:
+    if path.is_dir() and not files:
+        raise ValueError(f"{path} is not a readable bag: {_what_it_holds(path) or problem}")
+    if path.is_dir():
+        problem = problem.replace(f"'{path}' does", f"'{path / 'metadata.yaml'}' does")  # so rosbags meant it
         notes.append(f"{path}: {problem}; {', '.join(file.name for file in files)} in it was read instead")
-        reader, problem = _try(files, stack)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    plain = [packed.file(file, folder) for file in files or [path]]
+    reader, problem = (None, problem) if plain == [path] else _try(plain, stack)
     if reader is not None:
         return reader
-    mended = _mended(files or [path], stack, notes)
+    mended = _mended(plain, folder, notes)
     reader, again = _try(mended, stack) if mended else (None, "")
     if reader is None:
         raise ValueError(f"{path} is not a readable bag: {again or problem}")
     return reader
+
+
+def _what_it_holds(path: Path) -> str:
+    bags = [one.name for one in sorted(path.iterdir()) if one.is_dir() and _files(one)]
+    if not bags:
+        return f"it holds none of {', '.join(FILES)}"
+    return f"it holds the bag{'s' * (len(bags) > 1)} {', '.join(bags)}: give one of them"
 
 
 def _files(path: Path) -> list[Path]:
@@ -99,14 +113,13 @@ def _try(paths: list[Path], stack: ExitStack) -> tuple[AnyReader | None, str]:
     return reader, ""
 
 
-def _mended(files: list[Path], stack: ExitStack, notes: list[str]) -> list[Path]:
+def _mended(files: list[Path], folder: Path, notes: list[str]) -> list[Path]:
     """Copy what is whole of every MCAP file that does not open; the others stay as they are."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     mended = []
     for number, file in enumerate(files):
         with ExitStack() as trial:
             fine = _try([file], trial)[0] is not None
-        copy = folder / f"{number}.mcap"
+        copy = folder / f"mended_{number}.mcap"
         if fine:
             mended.append(file)
         elif file.suffix == ".mcap" and salvage(file, copy):

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from lz4.frame import LZ4FrameDecompressor
 
-if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdDecompressor
-else:
-    from backports.zstd import ZstdDecompressor
+from semcorr_ros.bags import packed
 
 MAGIC = b"\x89MCAP0\r\n"
 HEADER, SCHEMA, CHANNEL, MESSAGE, CHUNK = 1, 3, 4, 5, 6
@@ -61,13 +57,9 @@ def _begun(chunk: bytes) -> bytes:
     """Decompress what there is of a chunk: 24 bytes of numbers, a checksum, how, a length."""
     try:
         (length,) = struct.unpack_from("<I", chunk, 28)
-        compression, packed = chunk[32 : 32 + length], chunk[40 + length :]
+        compression, records = chunk[32 : 32 + length], chunk[40 + length :]
         if compression == b"zstd":
-            return ZstdDecompressor().decompress(packed)
-        return LZ4FrameDecompressor().decompress(packed) if compression == b"lz4" else packed
+            return packed.begun(records)
+        return LZ4FrameDecompressor().decompress(records) if compression == b"lz4" else records
     except (struct.error, RuntimeError, EOFError, ValueError):
         return b""
-    except Exception as error:  # ZstdError derives from Exception alone
-        if type(error).__name__ == "ZstdError":
-            return b""
-        raise

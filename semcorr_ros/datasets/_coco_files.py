@@ -45,12 +45,16 @@ def read_coco(path: Path, name: str, note: Note) -> CocoFile:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ValueError(f"{path}: expected an object with a list {key!r}, as COCO keypoints have")
 
+    reasons: list[str] = []
+
     def told(sentence: str) -> None:
+        reasons.append(sentence)
         note(f"{name}, {sentence}")
 
     categories, families, others = categories_of(content["categories"], told)
     if not categories:
-        raise ValueError(f"{path}: no category has a list 'keypoints' that names its keypoints")
+        why = f"; {reasons[0]}" if reasons else ""
+        raise ValueError(f"{path}: no category has a list 'keypoints' that names its keypoints{why}")
     images = _images(content["images"], told)
     annotations = _annotations(content["annotations"], told)
     return CocoFile(path, name, categories, families, others, images, annotations)
@@ -112,6 +116,8 @@ def _images(entries: list[Any], note: Note) -> dict[str, dict[str, Any]]:
         key = key_of(entry.get("id")) if isinstance(entry, dict) else None
         if key is None:
             note(f"image {number + 1}: skipped, {_without_id(entry)}")
+        elif entry.get("deleted") is True:  # COCO Annotator keeps them
+            note(f"image {key}: skipped, it is deleted")
         elif key in found and entry != found[key]:
             twice.add(key)
         else:
@@ -129,6 +135,9 @@ def _annotations(entries: list[Any], note: Note) -> list[tuple[str, dict[str, An
             note(f"annotation {number + 1}: skipped, {_without_id(entry)}")
             continue
         name, crowd = f"annotation {key_of(entry.get('id')) or number + 1}", entry.get("iscrowd")
+        if entry.get("deleted") is True:
+            note(f"{name}: skipped, it is deleted")
+            continue
         if crowd in (None, 0, "0"):
             found.append((name, entry))
         elif crowd not in (1, "1"):

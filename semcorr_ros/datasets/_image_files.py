@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio puts it before the name of an uploaded file
+NO_PICTURES = ("mask", "masks", "depth", "depths", "segmentation", "segmentations", "annotations")  # folders
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class ImageFiles:
     def find(self, recorded: str, annotations: Path) -> Found:
         """Find a picture by the path, address or key that the file `annotations` has for it.
 
-        Of several of one name the one whose folders agree best is taken, then the one beside the file or in
-        a folder that the file's name speaks of. Raises FileNotFoundError, or ValueError where two are as
-        likely.
+        Of several of one name the one whose folders agree best is taken, then the one in a folder that the
+        file's name speaks of, then the nearest to the file. Raises FileNotFoundError, or ValueError where two
+        are as likely.
         """
         for parts in _spellings(recorded):
             there = self._by_name.get(_folded(parts[-1]), [])
@@ -47,9 +48,10 @@ class ImageFiles:
         agreeing = [_agreement(path, parts) for path in there]
         most = max(agreeing)
         left = [path for path, count in zip(there, agreeing, strict=True) if count == most]
-        for likelier in (_named_by, _beside, _same_case):
-            chosen = [path for path in left if likelier(path, annotations, parts)]
-            left = chosen or left
+        left = [path for path in left if _named_by(path, annotations)] or left
+        left = _nearest(left, annotations)
+        left = [path for path in left if path.name == parts[-1]] or left  # in the same case
+        left = [path for path in left if path.parent.name.lower() not in NO_PICTURES] or left
         if len(left) > 1:
             first, second = (path.relative_to(self.root) for path in left[:2])
             raise ValueError(
@@ -101,17 +103,16 @@ def _agreement(path: Path, parts: list[str]) -> int:
     return count
 
 
-def _named_by(path: Path, annotations: Path, parts: list[str]) -> bool:
-    """person_keypoints_train2017.json speaks of train2017/."""
-    return path.parent.name in re.split(r"[^A-Za-z0-9-]+", annotations.stem)
+def _named_by(path: Path, annotations: Path) -> bool:
+    """person_keypoints_train2017.json speaks of train2017/, and so does annotations/train2017/a.json."""
+    return path.parent.name in (*re.split(r"[^A-Za-z0-9-]+", annotations.stem), annotations.parent.name)
 
 
-def _beside(path: Path, annotations: Path, parts: list[str]) -> bool:
-    return annotations.parent in path.parents
-
-
-def _same_case(path: Path, annotations: Path, parts: list[str]) -> bool:
-    return path.name == parts[-1]
+def _nearest(paths: list[Path], annotations: Path) -> list[Path]:
+    """Keep those that share most folders with the file: train/images/ is of train/annotations/a.json."""
+    own = annotations.resolve().parent
+    shared = [len(Path(os.path.commonpath([own, path.resolve().parent])).parts) for path in paths]
+    return [path for path, count in zip(paths, shared, strict=True) if count == max(shared)]
 
 
 def _folded(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,11 @@ from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
 from semcorr_ros.files.arrays import find_file
 
 SPLITS = ("trn", "val", "test")
+SPLIT_OF = {
+    "train": "trn", "trn": "trn", "training": "trn", "trainval": "trn",
+    "val": "val", "valid": "val", "validation": "val", "minival": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 MARGIN = 0.1  # around the keypoints, where there is no box; a share of their extent
 
 
@@ -102,18 +108,19 @@ def _same(one: AnnotatedImage, other: AnnotatedImage) -> bool:
 
 
 def _names(keys: Sequence[tuple[str, Path]]) -> dict[tuple[str, Path], str]:
-    """Name each path of a category by its last parts, as many as tell it from the others."""
+    """Name each path of a category by its last parts, as many as tell it from the others; m.jpg and m.png of
+    one folder with their endings."""
+    bare = {key: key[1].with_suffix("") for key in keys}
+    twins = Counter((key[0], bare[key]) for key in keys)
     found: dict[tuple[str, Path], str] = {}
     left, depth = list(keys), 1
     while left:
-        names = {key: "/".join(key[1].with_suffix("").parts[-depth:]) for key in left}
-        counts = Counter((key[0], name) for key, name in names.items())
-        last = depth >= max(len(key[1].parts) for key in left)  # m.jpg and m.png of one folder
+        names = {key: "/".join(bare[key].parts[-depth:]) for key in left}
+        counts = Counter((category, names[category, path]) for category, path in left)
         for key, name in names.items():
-            if last and counts[key[0], name] > 1:
-                found[key] = f"{name}{key[1].suffix}"
-            elif counts[key[0], name] == 1:
-                found[key] = name
+            alike = twins[key[0], bare[key]]
+            if counts[key[0], name] == alike:
+                found[key] = f"{name}{key[1].suffix}" if alike > 1 else name
         left, depth = [key for key in left if key not in found], depth + 1
     return found
 
@@ -149,6 +156,12 @@ def by_split(images: Iterable[tuple[str, AnnotatedImage]]) -> dict[tuple[str, st
         names.add((image.category, image.name))
         found.setdefault((image.category, split), []).append(image)
     return found
+
+
+def split_named(name: str) -> str | None:
+    """Tell the split that a word in the name of a file or folder says."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((SPLIT_OF[word] for word in words if word in SPLIT_OF), None)
 
 
 def box_of(keypoints: torch.Tensor, size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -1,9 +1,9 @@
 """COCO keypoints, as COCO itself and the annotation tools export them (docs/datasets.md).
 
 <root> is a JSON file with `images`, `annotations` and `categories`, or a folder with such files in it, in
-annotations/ or in its folders. A file whose name, or whose folder's name, has the word train, val (valid)
-or test is that split; any other one is training. Pictures are looked for under the root by the path that the
-file has for them, also a Windows one, an address or an escaped one.
+annotations/ or in its folders, two deep. A file whose name, or whose folder's name, has the word train, val
+(valid) or test is that split; any other one is training. Pictures are looked for under the root by the path
+that the file has for them, also a Windows one, an address or an escaped one.
 
 Every object with keypoints is an image of its category, however many a picture shows; crowds are left out.
 v = 2 is visible, 1 is labelled but hidden: its place is kept, nothing is learned or measured there.
@@ -11,7 +11,6 @@ v = 2 is visible, 1 is labelled but hidden: its place is kept, nothing is learne
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,14 @@ from semcorr_ros.datasets._coco_categories import Note, key_of
 from semcorr_ros.datasets._coco_files import CocoFile
 from semcorr_ros.datasets._coco_pictures import Picture, pictures_of
 from semcorr_ros.datasets._image_files import ImageFiles
-from semcorr_ros.datasets._listed import Listed, by_split, distinct, require
+from semcorr_ros.datasets._listed import SPLIT_OF, Listed, by_split, distinct, require, split_named
 from semcorr_ros.datasets._marks import box_from_corner, shown, within
 from semcorr_ros.files.orientation import SIDEWAYS, upright_box, upright_points
 
-SPLIT_OF = {
-    "train": "trn", "trn": "trn", "training": "trn", "trainval": "trn",
-    "val": "val", "valid": "val", "validation": "val", "minival": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-WHERE = ("*.json", "annotations/*.json", "*/*.json", "*/annotations/*.json")
+WHERE = (
+    "*.json", "annotations/*.json", "*/*.json", "*/annotations/*.json",
+    "annotations/*/*.json", "*/*/*.json", "*/*/annotations/*.json",
+)  # fmt: skip
 UPRIGHT = 1  # EXIF orientation
 EXPECTED = "a JSON file with images, annotations and categories"
 
@@ -87,9 +84,8 @@ def split_of(path: Path, root: Path) -> str:
     """Tell the split by the words in the name of a file, else of the folders under the root it lies in."""
     folders = [] if root.is_file() else list(path.relative_to(root).parent.parts)
     for name in (path.stem, *reversed(folders)):
-        for word in re.split(r"[^a-z]+", name.lower()):
-            if word in SPLIT_OF:
-                return SPLIT_OF[word]
+        if (split := split_named(name)) is not None:
+            return split
     # Roboflow tells it by the folder alone, which may be the root.
     return SPLIT_OF.get(path.parent.name, "trn") if path.name.startswith("_") else "trn"
 

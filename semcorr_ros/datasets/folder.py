@@ -11,6 +11,8 @@
 (default: masks/<stem>.png, depth/<stem>.png or .npy where they exist; with its folder, masks/x/<stem>.png,
 where two have one stem), and `pairs` (names of images of
 one category and split; default: all). A picture that shows several objects is listed once for each.
+
+Without keypoints.json, files of labelme say all that: see _labelme.py.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 import torch
 
 from semcorr_ros.artifacts import AnnotatedImage, CategoryInfo, ImagePair
-from semcorr_ros.datasets import Format, _class_facts
+from semcorr_ros.datasets import Format, _class_facts, _labelme
 from semcorr_ros.datasets._listed import (
     SPLITS,
     Listed,
@@ -46,8 +48,11 @@ DEPTH_FILES = "depth/<stem>.png or .npy, or what an image's 'depth' names"
 
 def build(root: Path) -> Listed:
     """Open a folder. Raises FileNotFoundError or ValueError naming the file and the field."""
-    path = require(Path(root) / FILE, "a folder data set", f"{FILE} (see docs/datasets.md)")
-    content = read_json(path)
+    path, skipped = Path(root) / FILE, list[str]()
+    content = None if path.exists() else _labelme.content_of(Path(root), skipped.append)
+    if content is None:
+        expected = f"{FILE}, or labelme's JSON files (see docs/datasets.md)"
+        content = read_json(require(path, "a folder data set", expected))
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise ValueError(f"{path}: expected an object with 'categories' and a list 'images'")
     entries = content.get("categories")
@@ -56,7 +61,7 @@ def build(root: Path) -> Listed:
     if not all(name.strip() for name in entries):
         raise ValueError(f"{path}: a category needs a name, got {', '.join(map(repr, entries))}")
     infos = {name: _class_facts.from_entry(name, entry, 0, FILE) for name, entry in entries.items()}
-    images, skipped, shared = [], list[str](), _shared_stems(content["images"])
+    images, shared = [], _shared_stems(content["images"])
     for number, entry in enumerate(content["images"]):
         file = entry.get("file") if isinstance(entry, dict) else None
         try:

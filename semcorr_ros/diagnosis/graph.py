@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from semcorr_ros.diagnosis.facts import Facts, Finding, Stream, error, ok, warn
+from semcorr_ros.geometry.calibration import same_aspect
 from semcorr_ros.reasons import REASONS
 from semcorr_ros.refusal import Code
 
@@ -134,10 +135,9 @@ def _together(facts: Facts) -> Iterator[Finding]:
     if len(set(frames.values())) > 1:
         listed = ", ".join(f"{name} {frame!r}" for name, frame in frames.items())
         yield warn("frames", f"they differ: {listed}", REASONS[Code.FRAME_MISMATCH].fix)
-    sizes = {name: sample.size for name, sample in last.items() if sample.size and 0 not in sample.size}
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {w}x{h}" for name, (h, w) in sizes.items())
-        yield error("sizes", f"they differ: {listed}", REASONS[Code.SIZE_MISMATCH].fix)
+    yield from _sizes(
+        {name: sample.size for name, sample in last.items() if sample.size and all(sample.size)}
+    )
     slop = facts.parameters.get("sync_slop")
     stamps = {stream.name: [sample.stamp for sample in stream.samples] for stream in facts.streams}
     if isinstance(slop, float) and stamps.get("image") and stamps.get("depth"):
@@ -146,6 +146,21 @@ def _together(facts: Facts) -> Iterator[Finding]:
         if typical >= slop:
             what = f"image and depth stamps are {typical:.3f} s apart, sync_slop is {slop:g} s"
             yield error("stamps", what, REASONS[Code.SYNC_MISS].fix)
+
+
+def _sizes(sizes: dict[str, tuple[int, int]]) -> Iterator[Finding]:
+    """Depth has the size of the image; a calibration of another resolution, of the same aspect, is scaled."""
+    listed = ", ".join(f"{name} {w}x{h}" for name, (h, w) in sizes.items())
+    image, info = sizes.get("image"), sizes.get("camera_info")
+    pictures = {size for name, size in sizes.items() if name != "camera_info"}
+    fits = image is None or info is None or same_aspect(info, image)
+    if len(pictures) > 1 or not fits:
+        yield error("sizes", f"they differ: {listed}", REASONS[Code.SIZE_MISMATCH].fix)
+    elif len(set(sizes.values())) > 1:
+        fix = (
+            "publish the calibration of the mode that the camera is in, if it has another field of view there"
+        )
+        yield warn("sizes", f"they differ: {listed}; the calibration is scaled to the image", fix)
 
 
 def _time(facts: Facts) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Features written by any other program: one file per image stem, sub-folder per category optional.
 
-`<stem>.npz` with `features` float (h, w, C) over the whole image without padding (cell (r, c) is
-centred at x = (c + .5) / w * W, y = (r + .5) / h * H); `<stem>_flip.npz` for the mirrored image. Or
+`<stem>.npz` with `features`, or `<stem>.npy`, float (h, w, C) over the whole image without padding (cell
+(r, c) is centred at x = (c + .5) / w * W, y = (r + .5) / h * H); `<stem>_flip.npz` for the mirrored image. Or
 GeoAware-SC's square letterboxed maps `<stem>_dino.pt` [1, C, 60, 60] and/or `<stem>_sd.pt`
 {"s3", "s4", "s5"}, `_flip` before `.pt` for the mirrored image: zero-shot fusion, i.e. the halves
 are unit-normalized and joined in the order s3, s4, s5, DINO.
@@ -27,9 +27,11 @@ from torch.nn.functional import interpolate, normalize
 
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.features import Backbone, FeatureExtractor, ImageRef
+from semcorr_ros.files.arrays import read_array
 from semcorr_ros.geometry import letterbox
 from semcorr_ros.storage import read_json, read_torch
 
+ARRAYS = (".npz", ".npy")
 MAX_STRETCH = 1.5  # of cells: a 16:9 picture squeezed into 4:3
 DIFFUSION_LAYERS = ("s3", "s4", "s5")
 
@@ -72,7 +74,7 @@ class PrecomputedFeatures(FeatureExtractor):
 
     def _path(self, ref: ImageRef) -> Path:
         flip = "_flip" if ref.mirrored else ""
-        endings = (f"{flip}.npz", f"_dino{flip}.pt", f"_sd{flip}.pt")
+        endings = (*(f"{flip}{suffix}" for suffix in ARRAYS), f"_dino{flip}.pt", f"_sd{flip}.pt")
         folders = (self.folder / ref.category, self.folder)
         candidates = [folder / f"{ref.name}{ending}" for folder in folders for ending in endings]
         for path in candidates:
@@ -107,17 +109,28 @@ def _channels_of_first_readable(folder: Path) -> int:
             return _read(path, (1, 1)).shape[-1]
         except ValueError as error:
             damaged = error
-    raise damaged or FileNotFoundError(f"no <stem>.npz, <stem>_dino.pt or <stem>_sd.pt under {folder}")
+    raise damaged or FileNotFoundError(
+        f"no <stem>.npz, <stem>.npy, <stem>_dino.pt or <stem>_sd.pt under {folder}"
+    )
 
 
 def _feature_files(folder: Path) -> Iterator[Path]:
-    for pattern in ("*.npz", "*/*.npz", "*_dino.pt", "*/*_dino.pt", "*_sd.pt", "*/*_sd.pt"):
+    for pattern in (
+        "*.npz",
+        "*/*.npz",
+        "*.npy",
+        "*/*.npy",
+        "*_dino.pt",
+        "*/*_dino.pt",
+        "*_sd.pt",
+        "*/*_sd.pt",
+    ):
         yield from sorted(folder.glob(pattern))
 
 
 def _read(path: Path, size: tuple[int, int]) -> Float[Tensor, "height width channel"]:
-    if path.suffix == ".npz":
-        return _read_npz(path)
+    if path.suffix in ARRAYS:
+        return _read_array(path)
     stem, _, rest = path.name.rpartition("_dino" if "_dino" in path.name else "_sd")
     halves = [path.with_name(f"{stem}{kind}{rest}") for kind in ("_sd", "_dino")]
     maps = [_read_half(half) for half in halves if half.is_file()]
@@ -128,14 +141,9 @@ def _read(path: Path, size: tuple[int, int]) -> Float[Tensor, "height width chan
     return letterbox.cut_out(torch.cat(maps, -1), letterbox.letterboxed(size))
 
 
-def _read_npz(path: Path) -> Float[Tensor, "height width channel"]:
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            if "features" not in content:
-                raise ValueError(f"no array 'features'; found {', '.join(content) or 'nothing'}")
-            values = content["features"]
-    except Exception as error:  # zipfile and NumPy raise anything for a damaged file
-        raise ValueError(f"{path}: {error or type(error).__name__}") from error
+def _read_array(path: Path) -> Float[Tensor, "height width channel"]:
+    values = read_array(path, ("features",), lone=False)
+    values = values[0] if values.ndim == 4 and len(values) == 1 else values  # a batch of one
     if values.ndim != 3 or 0 in values.shape or values.dtype.kind not in "fiu":
         raise ValueError(f"{path}: features must be float (h, w, C), got {values.dtype} {values.shape}")
     return torch.from_numpy(values.astype(np.float32))

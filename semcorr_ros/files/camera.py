@@ -37,6 +37,9 @@ def read_camera(path: str | Path, size: tuple[int, int]) -> Camera:
     camera, lens = read_calibration(path, size)
     if lens is not None:
         LOG.warning(
-            "%s: the distortion is ignored: rectify the pictures of a data set before annotation", path
+            "%s: its distortion is ignored, since annotations are pixels of the picture as it is. Rectify "
+            "pictures (cv2.undistort) before they are annotated; of rectified ones give the K without a "
+            "distortion: the first three columns of P",
+            path,
         )
     return camera

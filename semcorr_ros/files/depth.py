@@ -51,7 +51,7 @@ def read_numbers(path: str | Path, eight_bits: bool = False) -> np.ndarray:
         raise FileNotFoundError(f"no depth file {path}")
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
-        values = read_array(path, ("depth", "depths", "distance"))
+        values = np.squeeze(read_array(path, ("depth", "depths", "distance")))
     elif suffix in IMAGES:
         with opened(path) as picture:
             values = np.asarray(picture)

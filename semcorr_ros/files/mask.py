@@ -58,7 +58,7 @@ def read_labels(
         raise FileNotFoundError(f"no mask {path}")
     try:
         if path.suffix.lower() in ARRAYS:
-            values, plain = _numbers(read_array(path, ("mask", "masks", "segmentation")))
+            values, plain = _numbers(np.squeeze(read_array(path, ("mask", "masks", "segmentation"))))
         else:
             with opened(path) as picture:
                 values, plain = _of_picture(picture)

@@ -25,8 +25,10 @@ LOG = logging.getLogger(__name__)
 MAX_PIXELS = 128_000_000  # a few bytes may claim to be an image of any size: refused before allocation
 FORMATS = ("JPEG", "PNG")  # of `decode`
 ORIENTATION = 0x0112  # EXIF tag
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # TIFF tag: how scanners and microscopes store grays
 PNG = b"\x89PNG\r\n\x1a\n"
 APPLE = (b"heic", b"heix", b"mif1", b"hevc", b"avif")  # brands, after "ftyp"
+UNKNOWN = "it is no image that is known, or damaged"
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras have
 # MAX_PIXELS says it in one line; damaged EXIF data are no news.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -57,6 +59,12 @@ def orientation_of(path: str | Path) -> int:
         return _orientation(image)
 
 
+def format_of(path: str | Path) -> str:
+    """Read Pillow's name of the file's format from its header. Raises as `read_image`."""
+    with header(path) as image:
+        return str(image.format)
+
+
 @contextmanager
 def opened(path: str | Path) -> Iterator[Image.Image]:
     """Decode an image of any mode, upright. What is wrong with it, also found later, is a ValueError naming
@@ -82,7 +90,8 @@ def decode(data: bytes, flags: int, name: str) -> np.ndarray:
         if pixels is None:
             raise ValueError("it is damaged or cut off")
     except Exception as error:  # decoders raise anything on damaged bytes
-        raise ValueError(f"{name} is not a readable {' or '.join(FORMATS)} image: {error}") from error
+        told = UNKNOWN if "<_io." in str(error) else error
+        raise ValueError(f"{name} is not a readable {' or '.join(FORMATS)} image: {told}") from error
     return pixels
 
 
@@ -138,7 +147,7 @@ def _told(error: Exception, path: Path) -> str:
         start = file.read(12)
     if start[4:8] == b"ftyp" and start[8:12] in APPLE:
         return "it is HEIC or AVIF, which is not read: convert it to JPEG or PNG"
-    return "it is no image that is known, or damaged" if "<_io." in str(error) else str(error)
+    return UNKNOWN if "<_io." in str(error) else str(error)
 
 
 def _check_size(image: Image.Image) -> None:
@@ -166,4 +175,6 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
         raise ValueError(f"it holds numbers of mode {image.mode!r}, no picture: give 8 or 16 bits")
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        values = 0xFFFF - values  # Pillow does so for 8 bits
     return Image.fromarray(to_eight_bits(values, name))

@@ -17,6 +17,7 @@ from semcorr_ros.geometry.distortion import make_lens
 
 LOG = logging.getLogger(__name__)
 ASPECT = 0.01  # by which two resolutions of one camera differ in aspect at most
+SKEW = 1.0  # pixels, less moves nothing by more than one
 _said: set[str] = set()  # once per process
 
 
@@ -50,6 +51,8 @@ def camera_of(
     K, P = calibration.K, calibration.P
     if rectified and P is not None and P[0, 0] > 0:
         K = P
+    if abs(K[0, 1]) > SKEW:
+        _say(f"K has a skew of {K[0, 1]:g} pixels, which is ignored: a camera's pixels are rectangles")
     K, cropped = _of_image(K, calibration, size)
     camera = cameras.from_matrix(torch.from_numpy(K).float(), size, cropped)
     (fx, fy), (cx, cy) = camera.focal.tolist(), camera.principal_point.tolist()
@@ -73,7 +76,7 @@ def _of_image(K: np.ndarray, of: Calibration, size: tuple[int, int]) -> tuple[np
         return scaled(shifted(K, x, y), 1 / bx, 1 / by), (w, h) != full[::-1]
     if full == size:
         return K, False
-    if abs(width * full[0] - height * full[1]) > ASPECT * width * full[0]:
+    if not same_aspect(full, size):
         part = f", of which {w}x{h} at ({x}, {y}) are read out, binned {bx}x{by}" if of.roi else ""
         raise SizeError(
             f"the calibration is for {full[1]}x{full[0]}{part} but the image is {width}x{height}: "
@@ -81,6 +84,12 @@ def _of_image(K: np.ndarray, of: Calibration, size: tuple[int, int]) -> tuple[np
         )
     _say(f"the calibration is for {full[1]}x{full[0]} and scaled to the image, {width}x{height}")
     return scaled(K, width / full[1], height / full[0]), False
+
+
+def same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether images of two sizes (h, w) may be of one camera, read out at two resolutions."""
+    (h, w), (height, width) = one, other
+    return abs(width * h - height * w) <= ASPECT * width * h
 
 
 def shifted(K: Float[np.ndarray, "3 3"], x: float, y: float) -> Float[np.ndarray, "3 3"]:

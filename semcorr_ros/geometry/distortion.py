@@ -48,9 +48,8 @@ def make_lens(
     """
     if not any(coefficients):
         return None
-    plain = model.strip().lower().replace(" ", "_").replace("-", "_")
-    known = OTHER_NAMES.get(plain, plain)
-    if known not in COEFFICIENTS:
+    known = known_model(model)
+    if known is None:
         raise ValueError(
             f"distortion model {model!r} is not supported; use one of: {', '.join(COEFFICIENTS)}, "
             "or feed the rectified image"
@@ -61,6 +60,13 @@ def make_lens(
         raise ValueError(f"an image of {size[1]}x{size[0]} cannot be rectified: no side above {LARGEST_SIDE}")
     known, used = _complete(known, coefficients)
     return Lens(known, tuple(map(float, used)), focal, principal_point, size)
+
+
+def known_model(name: str) -> str | None:
+    """Return ROS's name of a model that tools call otherwise; None for one that is not supported."""
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    known = OTHER_NAMES.get(plain, plain)
+    return known if known in COEFFICIENTS else None
 
 
 def _complete(model: str, coefficients: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:

@@ -17,6 +17,7 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing import rvl
 
 HEADER = struct.Struct("<iff")
+KINDS = {"16UC1": "16UC1", "mono16": "16UC1", "32FC1": "32FC1"}  # images.DEPTH, by what a format begins with
 
 
 def is_compressed(message: Any) -> bool:
@@ -34,11 +35,12 @@ def color(message: Any) -> np.ndarray:
 def depth(message: Any) -> np.ndarray:
     """Decode depth (h, w) in the unit of its kind: uint16 of 16UC1, float32 metres of 32FC1, 0 or not finite
     where invalid. Raises Refusal BAD_ENCODING."""
-    kind = message.format.partition(";")[0].strip()
-    if kind not in ("16UC1", "32FC1"):
+    kind = KINDS.get(message.format.partition(";")[0].strip())
+    if kind is None:
         raise Refusal(
             Code.BAD_ENCODING,
-            f"format {message.format!r} is not supported for depth; it must begin with 16UC1; or 32FC1;",
+            f"format {message.format!r} is not supported for depth; it must begin with "
+            "16UC1;, mono16; or 32FC1;",
         )
     data = bytes(message.data)
     quantization = (0.0, 0.0)

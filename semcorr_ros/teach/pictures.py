@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tempfile
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from semcorr_ros.artifacts import Camera, Frame
 from semcorr_ros.files.depth import MILLIMETRES
-from semcorr_ros.files.picture import image_size, orientation_of, read_image
+from semcorr_ros.files.picture import format_of, image_size, orientation_of, read_image
 from semcorr_ros.storage import atomic_path, write_json
 from semcorr_ros.teach.actions import AddPicture
 
@@ -35,6 +34,7 @@ class Shot:
     frame: Frame
     name: str = ""  # of its file; empty: it comes from a camera
     data: bytes = b""  # of its file, kept as it is; empty: the frame is written
+    ending: str = ".jpg"  # of what is kept
 
 
 def read_shot(data: bytes, name: str) -> Shot:
@@ -49,10 +49,11 @@ def read_shot(data: bytes, name: str) -> Shot:
             if min(height, width) < SMALLEST_SIDE:
                 raise ValueError(f"{path} is {width}x{height}; a picture has {SMALLEST_SIDE} pixels a side")
             frame, upright = Frame(read_image(path)), orientation_of(path) == 1
+            ending = ENDINGS.get(format_of(path))
         except ValueError as error:
             raise ValueError(str(error).replace(str(path), name)) from error
     # Masks and clicks are of the upright picture: a file that has to be turned is written anew.
-    return Shot(frame, name, data if upright and _ending(data) else b"")
+    return Shot(frame, name, data, ending) if upright and ending else Shot(frame, name)
 
 
 def keep(root: Path, shot: Shot, taken: Callable[[str], bool]) -> AddPicture:
@@ -63,7 +64,7 @@ def keep(root: Path, shot: Shot, taken: Callable[[str], bool]) -> AddPicture:
     stem = UNSAFE.sub("_", Path(shot.name).stem).strip("_")[:48]
     name = _free(root, stem, taken)
     frame, size = shot.frame, (int(shot.frame.image.shape[0]), int(shot.frame.image.shape[1]))
-    file = f"images/{name}{_ending(shot.data) if shot.data else '.jpg'}"
+    file = f"images/{name}{shot.ending}"
     with atomic_path(root / file) as temporary:
         if shot.data:
             temporary.write_bytes(shot.data)
@@ -105,12 +106,6 @@ def files_of(folder: Path) -> list[Path]:
         if found:
             return found
     raise FileNotFoundError(f"no pictures ({' '.join(sorted(suffixes))}) in {folder} or its images/")
-
-
-def _ending(data: bytes) -> str:
-    """Return the file ending of a format that is kept as it is; empty for any other."""
-    with Image.open(io.BytesIO(data)) as image:
-        return ENDINGS.get(str(image.format), "")
 
 
 def _free(root: Path, stem: str, taken: Callable[[str], bool]) -> str:

@@ -11,6 +11,7 @@ from pear_camera import Shot
 pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'")
 import fabricated_bag
 import rvl
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Writer
 
 from semcorr_ros.artifacts import Camera
 from semcorr_ros.bags.bag import open_bag
@@ -21,12 +22,16 @@ SHOTS = 6
 
 @pytest.fixture(scope="module")
 def shots():
+    return taken(30, 40)
+
+
+def taken(height, width):
     rng = np.random.default_rng(0)
-    camera = Camera(torch.tensor([50.0, 50.0]), torch.tensor([20.0, 15.0]), (30, 40))
+    camera = Camera(torch.tensor([50.0, 50.0]), torch.tensor([20.0, 15.0]), (height, width))
     return [
         Shot(
-            rng.integers(0, 255, (30, 40, 3)).astype(np.uint8),
-            np.full((30, 40), 0.5 + i / 10),
+            rng.integers(0, 255, (height, width, 3)).astype(np.uint8),
+            np.full((height, width), 0.5 + i / 10),
             camera,
             np.zeros((1, 3)),
             np.zeros((1, 2)),
@@ -37,7 +42,7 @@ def shots():
 
 def bag(folder, shots, kind="mcap"):
     fabricated_bag.write_bag(folder / "bag", shots, kind)
-    (file,) = (folder / "bag").glob("*.mcap" if kind == "mcap" else "*.db3")
+    (file,) = (folder / "bag").glob("*.mcap*" if kind == "mcap" else "*.db3*")
     return folder / "bag", file
 
 
@@ -123,6 +128,52 @@ def test_a_cut_database_says_how_far_it_is_read(shots, tmp_path):
         else:
             assert found == WHOLE[: len(found)]
             assert len(found) == SHOTS or notes
+
+
+@pytest.mark.parametrize("kind", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("mode", ["FILE", "MESSAGE"])
+def test_compression_that_metadata_would_have_told(mode, kind, shots, tmp_path, monkeypatch):
+    compressing(monkeypatch, mode)
+    folder, file = bag(tmp_path, shots, kind)
+    assert (file.suffix == ".zstd") == (mode == "FILE")
+    assert depths(folder) == (WHOLE, [])
+    assert depths(file) == (WHOLE, [])
+    (folder / "metadata.yaml").unlink()
+    found, notes = depths(folder)
+    assert found == WHOLE
+    assert f"'{folder / 'metadata.yaml'}' does not exist" in notes[0]
+    assert f"{file.name} in it was read instead" in notes[0]
+
+
+def test_a_compressed_file_is_read_up_to_the_cut(tmp_path, monkeypatch):
+    compressing(monkeypatch, "FILE")
+    _, file = bag(tmp_path, taken(240, 320))  # many of the 128 KiB blocks that zstd packs
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) * 6 // 10])
+    found, notes = depths(file)
+    assert SHOTS > len(found) > 0
+    assert found == WHOLE[: len(found)]
+    assert "was cut off, what is whole of it was read" in notes[-1]
+    file.write_bytes(b"no zstd at all")
+    with pytest.raises(ValueError, match="not a readable bag"):
+        depths(file)
+
+
+def compressing(monkeypatch, mode):
+    class Compressing(Writer):
+        def __init__(self, *args, **settings):
+            super().__init__(*args, **settings)
+            self.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
+
+    monkeypatch.setattr(fabricated_bag, "Writer", Compressing)
+
+
+def test_a_folder_of_bags_names_them(shots, tmp_path):
+    with pytest.raises(ValueError, match=r"holds none of \*\.mcap, "):
+        depths(tmp_path)
+    bag(tmp_path / "run_1", shots[:1])
+    with pytest.raises(ValueError, match="not a readable bag: it holds the bag bag: give one of them"):
+        depths(tmp_path / "run_1")
 
 
 def test_depth_in_rvl(shots, tmp_path, monkeypatch):

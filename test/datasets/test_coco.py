@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import coco_folder as made
 import pytest
@@ -48,6 +49,15 @@ def test_pictures_are_found_where_tools_put_them(layout, tmp_path):
     assert (image.image_path, dataset.problems()) == (there, [])
 
 
+def test_a_file_in_the_folder_one_works_in(tmp_path, monkeypatch):
+    for folder in ("train", "other"):
+        made.picture(tmp_path / folder / "m.png")
+    made.write(tmp_path / "train" / "mugs.json", made.content(["m.png"]))
+    monkeypatch.chdir(tmp_path / "train")
+    (image,) = coco.build(Path("mugs.json")).images("mug", "trn")
+    assert image.image_path.resolve() == tmp_path / "train" / "m.png"
+
+
 def test_the_file_itself_is_a_root_too(tmp_path):
     file = made.write(tmp_path / "annotations" / "labels.json", made.content(["m.png"]))
     there = made.picture(tmp_path / "images" / "m.png")
@@ -69,6 +79,26 @@ def test_splits_of_roboflow_stay_apart(tmp_path):
     assert only.image_path.parent.name == "valid"
 
 
+@pytest.mark.parametrize(
+    ("file", "picture"),
+    [
+        ("{}/annotations/coco.json", "{}/images/m.png"),
+        ("data/{}/annotations/coco.json", "data/{}/images/m.png"),
+        ("annotations/{}/person_keypoints.json", "images/{}/m.png"),
+        ("labels/{}.json", "images/{}/m.png"),
+    ],
+)
+def test_splits_in_folders_stay_apart(file, picture, tmp_path):
+    for split in ("train", "val"):
+        made.write(tmp_path / file.format(split), made.content(["m.png"]))
+        made.picture(tmp_path / picture.format(split))
+    dataset = coco.build(tmp_path)
+    for split, name in (("trn", "train"), ("val", "val")):
+        (image,) = dataset.images("mug", split)
+        assert image.image_path == tmp_path / picture.format(name)
+    assert dataset.problems() == []
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_is_no_fault(encoding, tmp_path):
     made.picture(tmp_path / "m.png")
@@ -81,6 +111,34 @@ def test_equal_stems_in_two_folders(tmp_path):
     images = coco.build(tmp_path).images("mug", "trn")
     assert [(image.name, image.picture) for image in images] == [("n", "n"), ("x/m", "x/m"), ("y/m", "y/m")]
     assert [image.image_path.parent.name for image in images] == ["y", "x", "y"]
+
+
+def test_equal_stems_in_one_folder_keep_their_endings(tmp_path):
+    made.data_set(tmp_path, made.content(["x/m.png", "x/m.webp", "y/m.png"]))
+    images = coco.build(tmp_path).images("mug", "trn")
+    assert [image.name for image in images] == ["x/m.png", "x/m.webp", "y/m"]
+    (tmp_path / "images" / "y" / "m.png").unlink()
+    assert [image.name for image in coco.build(tmp_path).images("mug", "trn")] == ["m.png", "m.webp"]
+
+
+def test_what_was_deleted_is_not_used(tmp_path):
+    what = made.data_set(tmp_path, made.content(["a.png", "b.png", "c.png"]))
+    what["images"][0]["deleted"] = what["annotations"][1]["deleted"] = True  # as COCO Annotator has it
+    what["images"][2]["deleted"] = what["annotations"][2]["deleted"] = False
+    made.write(tmp_path / "labels.json", what)
+    dataset = coco.build(tmp_path)
+    assert [image.name for image in dataset.images("mug", "trn")] == ["c"]
+    said = "; ".join(dataset.problems())
+    assert "image 1: skipped, it is deleted" in said
+    assert "annotation 2: skipped, it is deleted" in said
+
+
+def test_without_a_category_the_first_reason_is_told(tmp_path):
+    what = made.data_set(tmp_path)
+    what["categories"][0]["name"] = None
+    made.write(tmp_path / "labels.json", what)
+    with pytest.raises(ValueError, match=r"no category has .*; category 1: skipped, its 'name' is None"):
+        coco.build(tmp_path)
 
 
 def test_a_picture_is_never_shown_for_another(tmp_path):
@@ -99,6 +157,13 @@ def test_two_pictures_that_may_be_meant_are_both_named(tmp_path):
     dataset = coco.build(tmp_path)
     assert not dataset.images("mug", "trn")
     assert "'m.png' may be x/m.png or y/m.png" in dataset.problems()[0]
+
+
+def test_a_mask_of_the_same_name_is_no_picture(tmp_path):
+    made.data_set(tmp_path)
+    for folder in ("masks", "depth"):
+        made.picture(tmp_path / folder / "a.png")
+    assert coco.build(tmp_path).images("mug", "trn")[0].image_path == tmp_path / "images" / "a.png"
 
 
 def test_every_object_of_the_category_is_an_image(tmp_path):

@@ -38,6 +38,10 @@ def with_image(**changes) -> Facts:
     return healthy(streams=(stream("image", **changes), stream("camera_info", INFO), stream("depth")))
 
 
+def with_calibration(*size: int) -> Facts:
+    return healthy(streams=(stream("image"), stream("camera_info", INFO, samples=samples(size=size))))
+
+
 def problems(facts: Facts) -> list[tuple[Level, str, str, str]]:
     found = [f for f in graph.examine(facts) if f.level != Level.OK]
     assert all(f.fix for f in found)
@@ -94,6 +98,14 @@ def test_a_healthy_graph_has_no_problems():
         (
             with_image(samples=samples(size=(960, 1280))),
             Level.ERROR, "sizes", "image 1280x960", "align_depth",
+        ),
+        (
+            with_calibration(360, 640),
+            Level.ERROR, "sizes", "image 640x480, camera_info 640x360", "its camera_info",
+        ),
+        (
+            with_calibration(960, 1280),
+            Level.WARN, "sizes", "the calibration is scaled to the image", "field of view",
         ),
         (
             healthy(

@@ -177,7 +177,7 @@ REFUSED = {
     "normalized": ({"K": (np.diag([1 / 640, 1 / 480, 1]) @ K).tolist()}, "normalized. multiply"),
     "far outside": ({"K": [[600, 0, 9e3], [0, 600, 240], [0, 0, 1]]}, "its principal point is"),
     "transposed": ({"K": K.T.tolist()}, "K must be"),
-    "of no numbers": ({"K": [["612.5", 0, 322], [0, 611, 241], [0, 0, 1]]}, "K must be 4 or 9 numbers"),
+    "of no numbers": ({"K": [["612.5", 0, 322], [0, 611, 241], [0, 0, 1]]}, "K must be 4 or 9 "),
     "null": ({"K": None}, "expected .*; got K"),
     "not finite": ('{"K": [[NaN, 0, 322], [0, 611, 241], [0, 0, 1]]}', "K must be finite"),
     "empty": ("", "expected"),
@@ -197,6 +197,10 @@ REFUSED = {
     "broken JSON": ('{"K": [[1,', "it is not readable"),
     "broken YAML": ("a: [b: c\n  - d", "it is not readable"),
     "text": ("a photograph of a mug", "expected"),
+    "a region of no sense": (
+        {"K": K.tolist(), "roi": {"x_offset": -3, "width": 64, "height": 48}},
+        "roi must be whole numbers of pixels",
+    ),
     "bad sizes": ({"K": K.tolist(), "width": 640.5, "height": 480}, "whole numbers of pixels"),
 }
 
@@ -228,10 +232,119 @@ def test_names_and_counts_of_distortion(tmp_path, model, count, name):
 def test_the_lens_of_a_data_set_is_not_silent(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         read_camera(written(tmp_path, "c", OST_YAML), SIZE)
-    assert "the distortion is ignored: rectify" in caplog.text
+    assert "its distortion is ignored" in caplog.text
+    assert "cv2.undistort" in caplog.text
 
 
 def test_a_principal_point_outside_of_the_picture_is_doubted(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         read_camera(written(tmp_path, "c", {"K": [[600, 0, -90.0], [0, 600, 240], [0, 0, 1]]}), SIZE)
     assert "the principal point (-90, 240) is outside of the 640x480 image" in caplog.text
+
+
+def echoed(binning=(0, 0), roi=(0, 0, 0, 0)):
+    """Write what `ros2 topic echo --once camera_info` prints."""
+    lines = "".join(f"- {value}\n" for value in K.ravel())
+    x, y, w, h = roi
+    return (
+        f"header:\n  frame_id: optical\nheight: 480\nwidth: 640\ndistortion_model: plumb_bob\n"
+        f"d:\n- 0.0\n- 0.0\n- 0.0\n- 0.0\n- 0.0\nk:\n{lines}"
+        f"binning_x: {binning[0]}\nbinning_y: {binning[1]}\n"
+        f"roi:\n  x_offset: {x}\n  y_offset: {y}\n  height: {h}\n  width: {w}\n  do_rectify: false\n---\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "expected"),
+    [
+        (echoed(), (480, 640), (612.5, 611.0, 322.25, 241.5)),
+        (echoed() * 2, (480, 640), (612.5, 611.0, 322.25, 241.5)),
+        (echoed((2, 2)), (240, 320), (306.25, 305.5, 160.875, 120.5)),
+        # Half the pixels in both cases: a region keeps the focal length, a smaller copy does not.
+        (echoed(roi=(160, 120, 320, 240)), (240, 320), (612.5, 611.0, 162.25, 121.5)),
+        (echoed((2, 2), (160, 120, 320, 240)), (120, 160), (306.25, 305.5, 80.875, 60.5)),
+    ],
+)
+def test_camera_info_that_was_echoed(tmp_path, text, size, expected):
+    camera, lens = read_calibration(written(tmp_path, "camera.yaml", text), size)
+    assert lens is None
+    assert (*camera.focal.tolist(), *camera.principal_point.tolist()) == pytest.approx(expected, abs=1e-3)
+
+
+CAMERA = {"fx": 612.5, "fy": 611.0, "cx": 322.25, "cy": 241.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "model", "coefficients"),
+    [
+        (CAMERA | {"k1": 0.2, "k2": 0.1, "p1": 0, "p2": 0}, "plumb_bob", (0.2, 0.1)),
+        ({"camera_matrix": CAMERA | {"k1": 0.2, "k2": 0.1}}, "plumb_bob", (0.2, 0.1)),
+        ({"camera": CAMERA, "distortion": [0.2, 0.1, 0, 0, 0]}, "plumb_bob", (0.2, 0.1)),
+        (
+            {"K": K.tolist(), "distortion": {"model": "fisheye", "k1": 0.2, "k3": 0.1}},
+            "equidistant",
+            (0.2, 0, 0.1),
+        ),
+        (
+            {"K": K.tolist(), "k1": 0.2, "k2": 0.1, "k6": 0.3},
+            "rational_polynomial",
+            (0.2, 0.1, 0, 0, 0, 0, 0, 0.3),
+        ),
+        # nerfstudio's transforms.json
+        (
+            {
+                "fl_x": 612.5,
+                "fl_y": 611.0,
+                "cx": 322.25,
+                "cy": 241.5,
+                "w": 640,
+                "h": 480,
+                "k1": 0.2,
+                "k2": 0.1,
+            }
+            | {"camera_model": "OPENCV_FISHEYE", "k3": 0.05, "frames": []},
+            "equidistant",
+            (0.2, 0.1, 0.05),
+        ),
+    ],
+)
+def test_a_distortion_is_found_wherever_it_stands(tmp_path, content, model, coefficients):
+    camera, lens = read_calibration(written(tmp_path, "c.json", content), SIZE)
+    assert (*camera.focal.tolist(), *camera.principal_point.tolist()) == (612.5, 611.0, 322.25, 241.5)
+    assert lens is not None
+    assert lens.model == model
+    assert lens.coefficients[: len(coefficients)] == pytest.approx(coefficients)
+    assert not any(lens.coefficients[len(coefficients) :])
+
+
+def test_everything_that_a_npz_names_counts(tmp_path, caplog):
+    path = tmp_path / "c.npz"
+    points = np.array([np.zeros((3, 2)), np.zeros((4, 2))], object)  # as many as were seen
+    np.savez(
+        path,
+        cameraMatrix=K,
+        distCoeffs=np.array([[0.2, 0.1, 0, 0]]),
+        image_size=[640, 480],
+        rvecs=np.eye(3),
+        imgpoints=points,
+    )
+    camera, lens = read_calibration(path, (240, 320))
+    assert camera.focal.tolist() == [306.25, 305.5]
+    assert lens is not None
+    assert lens.coefficients[:2] == pytest.approx((0.2, 0.1))
+    assert "a fisheye's need distortion_model: equidistant" in caplog.text
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 4)])
+def test_matrices_of_whole_projections(tmp_path, shape):
+    whole = np.eye(4)
+    whole[:3, :3] = K
+    np.savetxt(tmp_path / "c.txt", whole[: shape[0]])
+    camera, _ = read_calibration(tmp_path / "c.txt", SIZE)
+    assert (*camera.focal.tolist(), *camera.principal_point.tolist()) == (612.5, 611.0, 322.25, 241.5)
+
+
+def test_a_skew_is_not_silent(tmp_path, caplog):
+    skewed = K + np.array([[0, 6.5, 0], [0, 0, 0], [0, 0, 0]])
+    read_calibration(written(tmp_path, "c", {"K": skewed.tolist()}), SIZE)
+    assert "K has a skew of 6.5 pixels, which is ignored" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -57,6 +58,21 @@ def test_damaged_exif_data_leave_a_picture_as_it_is_stored(tmp_path):
 def test_deep_grays_are_neither_white_nor_black(tmp_path, bits, kind):
     grays = np.linspace(0, 2**bits - 1, 54).astype(np.uint16).reshape(6, 9)
     found = read(tmp_path, Image.fromarray(grays), f"x.{kind}")
+    assert np.array_equal(found, np.repeat((grays >> (bits - 8))[..., None], 3, -1))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_grays_of_a_scanner_whose_white_is_zero(tmp_path, bits):
+    grays = np.linspace(0, 2**bits - 1, 54).astype(f"<u{bits // 8}").reshape(6, 9)
+    data = (grays.max() - grays).tobytes()
+    # Width, height, bits, no compression, white is zero, where, rows, bytes: Pillow writes no such file.
+    short, long = 3, 4
+    tags = [(256, long, 9), (257, long, 6), (258, short, bits), (259, short, 1), (262, short, 0)]
+    tags += [(273, long, 8), (278, long, 6), (279, long, len(data))]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    (tmp_path / "x.tif").write_bytes(header + data + struct.pack("<H", len(tags)) + entries + bytes(4))
+    found = picture.read_image(tmp_path / "x.tif").numpy()
     assert np.array_equal(found, np.repeat((grays >> (bits - 8))[..., None], 3, -1))
 
 
@@ -133,5 +149,5 @@ def test_a_huge_or_foreign_message_is_refused_before_it_is_decoded(monkeypatch):
         picture.decode(buffer.getvalue(), cv2.IMREAD_UNCHANGED, "x")
     bitmap = io.BytesIO()
     Image.new("L", (3, 2)).save(bitmap, "BMP")
-    with pytest.raises(ValueError, match=r"^y is not a readable JPEG or PNG image"):
+    with pytest.raises(ValueError, match=r"^y is not a readable JPEG or PNG image: it is no image that is"):
         picture.decode(bitmap.getvalue(), cv2.IMREAD_UNCHANGED, "y")

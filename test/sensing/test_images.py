@@ -118,6 +118,13 @@ def test_compressed_depth(kind):
     np.testing.assert_allclose(got.values.numpy()[1:], metres[1:], atol=tolerance)
 
 
+def test_compressed_mono16_is_millimetres_as_it_is_uncompressed():
+    metres = np.linspace(0.3, 4.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS).astype(np.float32)
+    message = camera_messages.compressed_depth(metres, "16UC1")
+    message.format = "mono16; compressedDepth png"
+    np.testing.assert_allclose(images.depth_from_message(message).values, metres, atol=6e-4)
+
+
 def test_depth_that_no_camera_measures_is_invalid():
     metres = np.array([[0.5, 1e30, -1.0], [np.nan, 1e-30, np.inf]], np.float32)
     values = images.depth_from_message(camera_messages.image(metres, "32FC1")).values

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
+from semcorr_ros.files.arrays import read_array
 from semcorr_ros.mesh_prior.artifacts import PosedMesh
 from semcorr_ros.mesh_prior.descriptors import Descriptor, unit
 from semcorr_ros.mesh_prior.fine_surface import Surface
@@ -40,10 +41,7 @@ class PartFieldDescriptor:
     ) -> Float[np.ndarray, "V channel"]:
         """Read the features of a mesh and bring them to the surface's vertices."""
         path = self._path(mesh)
-        try:
-            values = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path} is no .npy file of numbers: {error}") from error
+        values = read_array(path, ())
         if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating) or not np.isfinite(values).all():
             raise ValueError(
                 f"{path}: expected finite floats (rows, channels), got {values.dtype} {values.shape}"

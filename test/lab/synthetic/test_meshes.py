@@ -168,6 +168,24 @@ def test_keypoints_of_another_object_are_refused(tmp_path):
         open_meshes(tmp_path, tmp_path / "instances.json")
 
 
+@pytest.mark.parametrize("moved", [None, 50.0])
+def test_keypoints_in_other_axes_or_from_another_origin_than_the_mesh_are_refused(moved, tmp_path):
+    write_meshes(tmp_path, IN_GLTF if moved is None else IN_OURS)
+    points = {name: (np.array(xyz) + (moved or 0.0)).tolist() for name, xyz in CORNERS.items()}
+    (tmp_path / "instances.json").write_text(json.dumps([entry(name, keypoints=points) for name in "abcd"]))
+    with pytest.raises(
+        ValueError, match=r"a: skipped, \d of \d keypoints are outside of the mesh: list them in"
+    ):
+        open_meshes(tmp_path, tmp_path / "instances.json")
+
+
+def test_a_mesh_of_millimetres_in_metres_is_doubted(tmp_path):
+    write_meshes(tmp_path, IN_OURS, 1e-3)
+    told = open_meshes(tmp_path, tmp_path / "instances.json")[1]
+    assert all("guessed: unit m (it is 0.002" in sentence for sentence in told)
+    assert open_meshes(tmp_path, tmp_path / "instances.json", unit="m")[1] == []
+
+
 def compressed(path, extension):
     """A GLB that says its triangles are compressed."""
     data = path.read_bytes()
