@@ -10,7 +10,7 @@ from geometry_msgs.msg import PointStamped, PoseArray
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from semcorr_ros.msg import ClassPose, SemanticKeypoints
+from semcorr_ros.msg import ClassPose, SemanticKeypoint, SemanticKeypoints
 
 try:
     import vision_msgs.msg as vision
@@ -93,7 +93,8 @@ def detections_2d(header: Header, instances: list[SemanticKeypoints], poses: dic
     """Render keypoints as vision_msgs/Detection2DArray: the upright box around those in the picture."""
     message = vision.Detection2DArray(header=header)
     for instance in instances:
-        pixels = np.array([[one.pixel.x, one.pixel.y] for one in instance.keypoints]).reshape(-1, 2)
+        seen = [one.pixel for one in instance.keypoints if one.state != SemanticKeypoint.OUT_OF_IMAGE]
+        pixels = np.array([[pixel.x, pixel.y] for pixel in seen]).reshape(-1, 2)
         pixels = pixels[np.isfinite(pixels).all(1)]
         if not len(pixels):
             continue

@@ -13,12 +13,14 @@ from geometry_msgs.msg import PoseStamped, Quaternion
 from methods.semalign3d.alignment import fabricated
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros.conftest import call, spin_until
+from ros.test_inputs_over_dds import RAW, Subject
 from ros.test_perceive import inline
 from semcorr_ros.msg import TransferredPose
 from semcorr_ros.srv import ListDemonstrations, StoreDemonstration, TransferPose
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
+from semcorr_ros.artifacts import Camera
 from semcorr_ros.geometry import rotations
 from semcorr_ros.refusal import Refusal
 from semcorr_ros.ros.client import Client
@@ -174,3 +176,40 @@ def test_the_client_asks_in_one_line(node, ros, model):
             found["lid"]
         with pytest.raises(Refusal, match="spoon"):
             client.keypoints("spoon")
+
+
+TURNED = torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # from the upright camera's frame to its own
+
+
+def turned(shot: pear_camera.Shot) -> pear_camera.Shot:
+    """As a camera sees it that is mounted a quarter turn clockwise: its pictures lie on their left side."""
+    height, width = shot.image.shape[:2]
+    (fx, fy), (x, y) = shot.camera.focal.tolist(), shot.camera.principal_point.tolist()
+    camera = Camera(torch.tensor([fy, fx]), torch.tensor([y, width - 1 - x]), (width, height))
+    pixels = np.stack([shot.pixels[:, 1], width - 1 - shot.pixels[:, 0]], 1)
+    image, depth = (np.ascontiguousarray(np.rot90(one)) for one in (shot.image, shot.depth))
+    return pear_camera.Shot(image, depth, camera, shot.keypoints @ TURNED.numpy().T, pixels)
+
+
+def test_a_grasp_seen_by_a_camera_that_is_not_upright(start, ros, settings, model):
+    """It is taught and comes back in the frame of the camera itself, as it is mounted."""
+    own = {"rotate": "'90'", "depth": "required"}
+    subject = Subject(start, ros, "wrist", RAW, **(settings | own))
+    subject.camera.show(turned(pear_camera.shoot(model, 60)))
+    position, rotation = grasp(model, 60)
+    pose = stamped(TURNED @ position, TURNED @ rotation)
+    assert subject.told.rises("images received", by=3)
+    request = StoreDemonstration.Request(demonstration_id="wrist", class_name="pear", poses=[pose])
+    stored = call(ros, StoreDemonstration, "/wrist/wrist/store_demonstration", request)
+    assert stored.success, stored.message
+    subject.camera.show(turned(pear_camera.shoot(model, 95)))
+    now = ros.get_clock().now().to_msg()
+    request = TransferPose.Request(class_name="pear", demonstration_id="wrist", stamp=now, not_before=True)
+    answer = call(ros, TransferPose, "/wrist/wrist/transfer_pose", request)
+    subject.end()
+    assert answer.success, answer.message
+    position, rotation = grasp(model, 95)
+    distance, angle = off(answer.poses[0], TURNED @ position, TURNED @ rotation)
+    assert distance < NEAR
+    assert angle < ASTRAY
+    assert answer.poses[0].pose.header.frame_id == "optical"

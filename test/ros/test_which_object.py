@@ -13,7 +13,7 @@ from geometry_msgs.msg import PointStamped, PoseArray
 from ros.conftest import call, spin_until
 from ros.test_inputs_over_dds import RAW, Response, Subject
 from ros.test_perceive import inline
-from semcorr_ros.msg import Point2D, SemanticKeypointsArray
+from semcorr_ros.msg import ClassPoseArray, Point2D, SemanticKeypointsArray
 from semcorr_ros.srv import StoreDemonstration, TransferKeypoints
 
 from semcorr_ros.ros import perceive, running
@@ -117,6 +117,61 @@ def test_standard_messages(subject, model):
     poses = heard(subject, PoseArray, "pose_array")
     assert len(poses.poses) == 1
     assert abs(poses.poses[0].position.z - pear_camera.DISTANCE) < 0.02
+
+
+def beside(subject: Subject, kind: type, topic: str, other: type, other_topic: str) -> tuple[Any, Any]:
+    """Two messages about the same picture."""
+    got: dict[int, dict[tuple[int, int], Any]] = {0: {}, 1: {}}
+
+    def take(which: int) -> Any:
+        return lambda message: got[which].update(
+            {(message.header.stamp.sec, message.header.stamp.nanosec): message}
+        )
+
+    subscriptions = [
+        subject.ros.create_subscription(each, f"{NAME}/{name}", take(i), 5)
+        for i, (each, name) in enumerate(((kind, topic), (other, other_topic)))
+    ]
+    assert spin_until(subject.ros, lambda: bool(set(got[0]) & set(got[1]))), topic
+    for subscription in subscriptions:
+        subject.ros.destroy_subscription(subscription)
+    stamp = max(set(got[0]) & set(got[1]))
+    return got[0][stamp], got[1][stamp]
+
+
+def test_detections_in_space_for_whoever_reads_vision_msgs(subject, model):
+    vision = pytest.importorskip("vision_msgs.msg")
+    found, poses = beside(subject, vision.Detection3DArray, "detections_3d", ClassPoseArray, "poses")
+    assert found.header == poses.header
+    (detection,), (pose,) = found.detections, poses.poses
+    assert (detection.header, detection.id) == (poses.header, "pear_0")
+    (result,) = detection.results
+    assert (result.hypothesis.class_id, result.hypothesis.score) == ("pear", pytest.approx(pose.confidence))
+    assert result.pose.pose == detection.bbox.center == pose.pose
+    assert abs(result.pose.pose.position.z - pear_camera.DISTANCE) < 0.02
+    np.testing.assert_allclose(result.pose.covariance, pose.covariance)
+    assert np.linalg.eigvalsh(result.pose.covariance.reshape(6, 6)).min() > 0
+    size = np.array([detection.bbox.size.x, detection.bbox.size.y, detection.bbox.size.z])
+    extent = 0.05 * np.ptp(model.sparse.numpy(), axis=0)  # of its keypoints, as `shoot` scales them
+    assert (size > 0.9 * extent).all(), (size, extent)
+    assert (size < 1.5 * extent).all(), (size, extent)
+
+
+def test_detections_in_the_picture_for_whoever_reads_vision_msgs(subject, model):
+    vision = pytest.importorskip("vision_msgs.msg")
+    shot = pear_camera.shoot(model, 70)
+    found, keypoints = beside(
+        subject, vision.Detection2DArray, "detections", SemanticKeypointsArray, "keypoints"
+    )
+    assert found.header == keypoints.header
+    (detection,) = found.detections
+    assert (detection.header, detection.id) == (keypoints.header, "pear_0")
+    assert detection.results[0].hypothesis.class_id == "pear"
+    assert detection.results[0].hypothesis.score > 0.5
+    box, half = detection.bbox, np.array([detection.bbox.size_x, detection.bbox.size_y]) / 2
+    center = np.array([box.center.position.x, box.center.position.y])
+    np.testing.assert_allclose(center - half, shot.pixels.min(0), atol=2.0)
+    np.testing.assert_allclose(center + half, shot.pixels.max(0), atol=2.0)
 
 
 def test_ctrl_c_amid_work_ends_in_time(start, ros, settings, model):
