@@ -67,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--count", type=int, default=10_000, help="of spoiled messages, calls or files")
     parser.add_argument("--minutes", type=float, default=10.0, help="of soak")
+    parser.add_argument("--load", type=int, default=0, help="processes that compute beside `day`")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--default-dds", action="store_true", help="without config/fastdds_large_images.xml")
     parser.add_argument("--json", type=Path, metavar="FILE")

@@ -26,7 +26,7 @@ def transport(subject: lab.Subject) -> dict[str, Any]:
     found: dict[str, Any] = {}
     profile = str(lab.ROOT / "config/fastdds_large_images.xml")
     for profiled in (False, True):
-        with _environment(PROFILE, profile if profiled else None):
+        with environment(PROFILE, profile if profiled else None):
             for reliability in ("best_effort", "as_offered"):
                 for size in SIZES:
                     name = f"{size[1]}x{size[0]} {reliability}{' with profile' if profiled else ''}"
@@ -70,7 +70,7 @@ def _with_size(subject: lab.Subject, size: tuple[int, int]) -> lab.Subject:
 
 
 @contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
+def environment(name: str, value: str | None) -> Iterator[None]:
     """Of the processes that are started inside."""
     before = os.environ.pop(name, None)
     if value is not None:

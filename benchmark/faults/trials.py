@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.faults import class_files, control, flood, fuzz, latency, outages, soak, transport
+from benchmark.faults import class_files, control, day, flood, fuzz, latency, outages, soak, transport
 from benchmark.faults.lab import Subject
 
 Result = dict[str, Any]
@@ -106,7 +106,18 @@ def _cancel_failures(result: Result) -> list[str]:
     return _missed(result, whole | {"p50_ms": lambda ms: ms < 100})
 
 
+def _day_failures(result: Result) -> list[str]:
+    failed = [f"ctrl_c: {line}" for line in _missed(result["ctrl_c"], {
+        "seconds": lambda s: s < 5, "status": lambda n: n == 0, "tracebacks": lambda n: n == 0,
+    })]  # fmt: skip
+    none = {"images received": lambda n: n > 0, **dict.fromkeys(day.LOST, lambda n: n == 0)}
+    failed += [f"lost: {line}" for line in _missed(result["lost"], none)]
+    failed += [f"kill: {line}" for line in _kill_failures(result["kill"])]
+    return failed + ([f"soak: {line}" for line in _soak_failures(result["soak"])] if "soak" in result else [])
+
+
 TRIALS = {
+    "day": Trial(lambda subject, args: day.day(subject, args.minutes, args.load), _day_failures),
     "fuzz": Trial(lambda subject, args: fuzz.fuzz(subject, args.count, args.seed), _fuzz_failures),
     "flood": Trial(lambda subject, args: flood.flood(subject, max(1, args.count // 1000)), _flood_failures),
     "camera": Trial(lambda subject, args: outages.camera_dies(subject), _camera_failures),

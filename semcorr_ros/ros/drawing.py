@@ -1,27 +1,17 @@
-"""Visualize keypoints: markers for RViz and Foxglove, and an overlay on the camera image."""
+"""Visualize keypoints and poses: markers for RViz and Foxglove."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from PIL import Image, ImageDraw
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from semcorr_ros.msg import SemanticKeypoint, SemanticKeypoints, TransferredPose
+from semcorr_ros.msg import SemanticKeypoints, TransferredPose
+from semcorr_ros.visualization import shapes
 
-LIFETIME = Duration(sec=2)  # a picture of a node that died must not stay
-DIAMETER = 0.06  # of a keypoint, as a share of the object's extent
-RADIUS_SHARE = 0.008  # of the longer side of the image
-COLORS = {
-    SemanticKeypoint.VISIBLE: (0.1, 0.9, 0.2),
-    SemanticKeypoint.OCCLUDED: (1.0, 0.6, 0.0),
-    SemanticKeypoint.OUT_OF_IMAGE: (0.3, 0.5, 1.0),
-    SemanticKeypoint.REJECTED: (1.0, 0.1, 0.1),
-}
 ARROW = 0.05  # metres: length of an axis of a gripper
 # Turns (x, y, z, w) of an arrow along x to x, y and z.
 AXES = (
@@ -29,34 +19,12 @@ AXES = (
     (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5)),
     (0.0, -math.sqrt(0.5), 0.0, math.sqrt(0.5)),
 )
-GRAY = (0.6, 0.6, 0.6)
 
 
 def markers(header: Header, instances: list[SemanticKeypoints]) -> MarkerArray:
     """Build markers of all objects in one image; the first deletes those of the previous image."""
     array = [Marker(header=header, action=Marker.DELETEALL)]
-    for instance in instances:
-        size = _size(instance)
-        if size > 0:
-            array += [_points(header, instance, size), _skeleton(header, instance, size)]
-            array += _names(header, instance, size)
-    return MarkerArray(markers=array)
-
-
-def draw_overlay(image: np.ndarray, instances: list[SemanticKeypoints]) -> np.ndarray:
-    """Draw skeleton, points colored by state, and names on a copy of an RGB image (H, W, 3)."""
-    canvas = Image.fromarray(image)
-    draw = ImageDraw.Draw(canvas)
-    radius = max(2.0, RADIUS_SHARE * max(canvas.size))
-    for instance in instances:
-        points = [(keypoint.pixel.x, keypoint.pixel.y) for keypoint in instance.keypoints]
-        for a, b in zip(instance.edges[0::2], instance.edges[1::2], strict=True):
-            if all(map(math.isfinite, (*points[a], *points[b]))):
-                draw.line([points[a], points[b]], fill=(230, 230, 230), width=max(1, round(radius / 3)))
-        for keypoint, (x, y) in zip(instance.keypoints, points, strict=True):
-            if math.isfinite(x) and math.isfinite(y):
-                _draw_point(draw, keypoint, x, y, radius)
-    return np.asarray(canvas)
+    return MarkerArray(markers=array + [_marker(header, shape) for shape in shapes.shapes(instances)])
 
 
 def pose_markers(header: Header, poses: list[TransferredPose]) -> MarkerArray:
@@ -92,72 +60,22 @@ def _product(a: Quaternion, b: tuple[float, float, float, float]) -> Quaternion:
     )
 
 
-def _points(header: Header, instance: SemanticKeypoints, size: float) -> Marker:
-    marker = _marker(header, instance, "keypoints", Marker.SPHERE_LIST)
-    marker.scale = Vector3(x=size * DIAMETER, y=size * DIAMETER, z=size * DIAMETER)
-    known = [keypoint for keypoint in instance.keypoints if _known(keypoint)]
-    marker.points = [keypoint.xyz for keypoint in known]
-    marker.colors = [_color(keypoint.state) for keypoint in known]
+def _marker(header: Header, shape: shapes.Shape) -> Marker:
+    marker = Marker(header=header, ns=shape.namespace, id=shape.number, type=shape.kind, action=Marker.ADD)
+    marker.lifetime = Duration(sec=shapes.LIFETIME)
+    marker.pose = Pose(position=_point(shape.position), orientation=Quaternion(w=1.0))
+    marker.scale = Vector3(**dict(zip("xyz", shape.scale, strict=True)))
+    marker.color = _color(shape.color, shape.opacity)
+    marker.points = [_point(at) for at in shape.points]
+    marker.colors = [_color(color) for color in shape.colors]
+    marker.text = shape.text
     return marker
 
 
-def _skeleton(header: Header, instance: SemanticKeypoints, size: float) -> Marker:
-    marker = _marker(header, instance, "skeleton", Marker.LINE_LIST)
-    marker.scale.x = size * DIAMETER / 4
-    marker.color = ColorRGBA(r=0.9, g=0.9, b=0.9, a=0.8)
-    ends: list[Point] = []
-    for a, b in zip(instance.edges[0::2], instance.edges[1::2], strict=True):
-        pair = [instance.keypoints[a], instance.keypoints[b]]
-        if all(map(_known, pair)):
-            ends += [keypoint.xyz for keypoint in pair]
-    marker.points = ends
-    return marker
+def _point(at: shapes.Triple) -> Point:
+    return Point(**dict(zip("xyz", at, strict=True)))
 
 
-def _names(header: Header, instance: SemanticKeypoints, size: float) -> list[Marker]:
-    found = []
-    for i, keypoint in enumerate(instance.keypoints):
-        if _known(keypoint):
-            marker = _marker(header, instance, "names", Marker.TEXT_VIEW_FACING)
-            marker.id, marker.text = i, keypoint.name
-            at = keypoint.xyz
-            marker.pose.position = Point(x=at.x, y=at.y - size * DIAMETER, z=at.z)
-            marker.scale.z = size * DIAMETER
-            marker.color = _color(keypoint.state)
-            found.append(marker)
-    return found
-
-
-def _marker(header: Header, instance: SemanticKeypoints, kind: str, shape: int) -> Marker:
-    name = instance.instance_id or instance.class_name
-    marker = Marker(header=header, ns=f"{name}/{kind}", type=shape, action=Marker.ADD, lifetime=LIFETIME)
-    marker.pose.orientation.w = 1.0
-    return marker
-
-
-def _size(instance: SemanticKeypoints) -> float:
-    known = [keypoint.xyz for keypoint in instance.keypoints if _known(keypoint)]
-    if not known:
-        return 0.0
-    spans = [max(v) - min(v) for v in zip(*((p.x, p.y, p.z) for p in known), strict=True)]
-    return math.hypot(*spans)
-
-
-def _known(keypoint: SemanticKeypoint) -> bool:
-    return math.isfinite(keypoint.xyz.z)
-
-
-def _color(state: int) -> ColorRGBA:
-    r, g, b = COLORS.get(state, GRAY)
-    return ColorRGBA(r=r, g=g, b=b, a=1.0)
-
-
-def _draw_point(
-    draw: ImageDraw.ImageDraw, keypoint: SemanticKeypoint, x: float, y: float, radius: float
-) -> None:
-    black = (0, 0, 0)
-    color = tuple(round(255 * share) for share in COLORS.get(keypoint.state, GRAY))
-    draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=color, outline=black)
-    draw.text(
-        (x + 1.5 * radius, y - radius), keypoint.name, fill=color, stroke_width=1, stroke_fill=(0, 0, 0)
-    )
+def _color(color: shapes.Triple, opacity: float = 1.0) -> ColorRGBA:
+    r, g, b = color
+    return ColorRGBA(r=r, g=g, b=b, a=opacity)

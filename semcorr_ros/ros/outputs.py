@@ -23,7 +23,7 @@ from semcorr_ros.msg import (
 )
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros.conversions import color_message
-from semcorr_ros.ros.drawing import draw_overlay, markers
+from semcorr_ros.ros.drawing import markers
 from semcorr_ros.ros.messages import class_message, instance_message, pose_message
 from semcorr_ros.ros.parameters import Parameters
 from semcorr_ros.ros.standard import StandardPublishers
@@ -31,6 +31,7 @@ from semcorr_ros.ros.transforms import TargetFrame, TransformSender, frame_prefi
 from semcorr_ros.sensing.images import color_from_message
 from semcorr_ros.sensing.picture import Picture
 from semcorr_ros.serving.resident import Resident
+from semcorr_ros.visualization.shapes import draw_overlay
 
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL

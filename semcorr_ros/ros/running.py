@@ -44,8 +44,9 @@ def run(make_node: Callable[[], Node], arguments: list[str], doc: str | None) ->
     """Run a node until it ends, and the process with it. `arguments` as on the command line, with
     --ros-args.
 
-    Ends the process itself once the node has ended in order: what is left of the interpreter's own end, freeing
-    the objects of torch one by one, takes 1.5 s on an idle core and longer than launch waits on a busy one.
+    Ends the process itself once the node has ended in order: what is left of the interpreter's own end,
+    freeing the objects of torch one by one, takes 1.5 s on an idle core and longer than launch waits on a
+    busy one.
     """
     _parse(arguments, make_node.__module__.rpartition(".")[2], doc)
     stopped = threading.Event()

@@ -201,7 +201,7 @@ def test_markers_and_overlay_leave_out_what_is_unknown():
     assert len(kinds["skeleton"].points) == 2
     assert {marker.header.frame_id for marker in drawn} == {"cam"}
     picture = np.zeros((40, 60, 3), np.uint8)
-    assert drawing.draw_overlay(picture, [instance]).any()
+    assert shapes.draw_overlay(picture, [instance]).any()
     assert not picture.any()
 
 
