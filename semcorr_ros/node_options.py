@@ -14,6 +14,7 @@ from semcorr_ros.provider_options import (
     ComputeOptions,
     DepthOptions,
     FeatureOptions,
+    FrameOptions,
     JudgementOptions,
     MaskOptions,
     ReadingOptions,
@@ -46,6 +47,7 @@ class ClassesOptions:
 
 @dataclass(frozen=True)
 class Parameters(
+    FrameOptions,
     ReadingOptions,
     StreamOptions,
     JudgementOptions,
@@ -78,7 +80,6 @@ class Parameters(
         30.0, "seconds a request may take that names no timeout", 0.01, 3600.0, change=ALWAYS
     )
     queue_size: int = option(4, "requests that may wait; more are refused as BUSY", 1, 1000)
-    target_frame: str = option("", "frame of all positions, by tf2 at the image's stamp; empty = camera's")
     up_frame: str = option("base_link", "frame whose z axis points up, for rotate = auto")
     frame_prefix: str = option(
         NAMESPACE,

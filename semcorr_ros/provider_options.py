@@ -143,6 +143,15 @@ class ReadingOptions:
 
 
 @dataclass(frozen=True)
+class FrameOptions:
+    """In whose frame answers are."""
+
+    target_frame: str = option(
+        "", "frame of all positions, by tf2 at the image's stamp; empty = camera's", metavar="FRAME"
+    )
+
+
+@dataclass(frozen=True)
 class StreamOptions:
     """How images, depth and a detector's regions are put together."""
 

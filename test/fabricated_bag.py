@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import camera_messages
 import numpy as np
@@ -20,6 +21,18 @@ for name in ("Region", "Regions"):
     STORE.register(get_types_from_msg((FOLDER / f"{name}.msg").read_text(), f"semcorr_ros/msg/{name}"))
 IMAGE, PACKED, INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
 RATE = 10.0
+TF = "tf2_msgs/msg/TFMessage"
+GEOMETRY = ("Transform", "TransformStamped", "Vector3", "Quaternion")
+
+
+class Transform(NamedTuple):
+    """Where a frame is in another one, at a moment or always."""
+
+    parent: str
+    child: str
+    position: tuple[float, float, float]
+    quaternion: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+    seconds: float | None = None
 
 
 def write_bag(
@@ -28,10 +41,12 @@ def write_bag(
     kind: str = "mcap",
     packed: bool = False,
     boxes: list[list[tuple[int, int, int, int]]] | None = None,
+    transforms: Sequence[Transform] = (),
 ) -> None:
     """image, camera_info and depth of every shot, a tenth of a second apart; `packed`: as PNG.
 
-    boxes: (x, y, width, height) of the pears that a detector found in each shot.
+    boxes: (x, y, width, height) of the pears that a detector found in each shot. transforms: on /tf; those
+    without a moment on /tf_static.
     """
     plugin = StoragePlugin.MCAP if kind == "mcap" else StoragePlugin.SQLITE3
     names = {
@@ -51,6 +66,20 @@ def write_bag(
             if boxes is not None:
                 raw = STORE.serialize_cdr(_regions(boxes[i], 100 + i / RATE), REGIONS)
                 writer.write(topics[-1], round((100 + i / RATE) * 1e9), raw)
+        for topic in ("/tf", "/tf_static") if transforms else ():
+            connection = writer.add_connection(topic, TF, typestore=STORE)
+            for one in transforms:
+                if (one.seconds is None) == (topic == "/tf_static"):
+                    raw = STORE.serialize_cdr(tf_message(one), TF)
+                    writer.write(connection, round((one.seconds or 100.0) * 1e9), raw)
+
+
+def tf_message(one: Transform) -> Any:
+    (x, y, z), (qx, qy, qz, qw) = one.position, one.quaternion
+    geometry = {name: STORE.types[f"geometry_msgs/msg/{name}"] for name in GEOMETRY}
+    transform = geometry["Transform"](geometry["Vector3"](x, y, z), geometry["Quaternion"](qx, qy, qz, qw))
+    stamped = geometry["TransformStamped"](_header(one.seconds or 0.0, one.parent), one.child, transform)
+    return STORE.types[TF]([stamped])
 
 
 def _regions(boxes: list[tuple[int, int, int, int]], seconds: float) -> Any:
@@ -91,6 +120,6 @@ def _info(shot: Shot, seconds: float) -> Any:
     )  # fmt: skip
 
 
-def _header(seconds: float) -> Any:
+def _header(seconds: float, frame: str = "optical") -> Any:
     stamp = STORE.types["builtin_interfaces/msg/Time"](int(seconds), round(seconds % 1 * 1e9))
-    return STORE.types["std_msgs/msg/Header"](stamp=stamp, frame_id="optical")
+    return STORE.types["std_msgs/msg/Header"](stamp=stamp, frame_id=frame)

@@ -10,6 +10,7 @@ from typing import Any
 
 from rosbags.highlevel import AnyReader
 
+from semcorr_ros.bags.recorded_frames import MESSAGE, STATIC, RecordedFrames
 from semcorr_ros.bags.recording import messages_of, open_reader
 from semcorr_ros.bags.topics import Head, choose_topics, images_in
 
@@ -47,6 +48,14 @@ class Bag:
     def messages(self) -> Iterator[Arrived]:
         """Read all messages in the order of recording, as far as they are whole; `notes` says where not."""
         return self._read(self._connections)
+
+    def frames(self) -> RecordedFrames:
+        """Read all of tf."""
+        found = RecordedFrames()
+        connections = [one for one in self._reader.connections if one.msgtype == MESSAGE]
+        for connection, _, message in messages_of(self._reader, connections, self.notes):
+            found.add(message, static=connection.topic.endswith(STATIC))
+        return found
 
     def _read(self, connections: list[Any]) -> Iterator[Arrived]:
         for connection, nanoseconds, message in messages_of(self._reader, connections, self.notes):

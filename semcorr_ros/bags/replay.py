@@ -10,6 +10,8 @@ from typing import Any
 
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import Pose
+from semcorr_ros.bags.moved import moved
+from semcorr_ros.bags.recorded_frames import RecordedFrames
 from semcorr_ros.finder import Finder
 from semcorr_ros.geometry.rotations import to_quaternion
 from semcorr_ros.refusal import Code, Refusal
@@ -38,6 +40,8 @@ class Settings:
     max_instances: int = 1
     reading: Reading = Reading()  # noqa: RUF009 - frozen
     every: int = 1  # look at every n-th picture only
+    target_frame: str = ""  # of all positions, by `frames`; empty: the camera's
+    frames: RecordedFrames | None = None
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Replay:
     notes: Counter[str] = field(default_factory=Counter)  # caveats on answers
     damaged: list[str] = field(default_factory=list)  # what of the bag could not be read
     pictures: int = 0
+    latest: Picture | None = None  # that of the latest entry
     _now: float = -math.inf
     _stream: Stream = field(default_factory=Stream)
     _frames: dict[str, str] = field(default_factory=dict)
@@ -103,7 +108,8 @@ class Replay:
             while paired:
                 self.pictures += 1
                 if (self.pictures - 1) % settings.every == 0:
-                    yield self._entry(*paired[0])
+                    self.latest = paired[0][0]
+                    yield self._moved(self._entry(*paired[0]), self.latest.header)
                 paired.pop(0)
 
     def _check_frames(self, frames: dict[str, str]) -> None:
@@ -137,6 +143,19 @@ class Replay:
             "objects": objects,
             "refused": refused,
         }
+
+    def _moved(self, entry: dict[str, Any], header: Any) -> dict[str, Any]:
+        """Move an entry to the target frame; without a transform nothing is told, as the node does it."""
+        target, frames = self.settings.target_frame, self.settings.frames
+        if not target or frames is None or header.frame_id == target:
+            return entry
+        try:
+            return moved(entry, frames.lookup(target, header), target)
+        except Refusal as refusal:
+            self._drop(refusal.code, refusal.message)
+            told = {"code": refusal.code.name, "message": refusal.message}
+            names = [found["class_name"] for found in entry["objects"]]
+            return entry | {"objects": [], "refused": entry["refused"] | dict.fromkeys(names, told)}
 
     def _look(self, name: str, picture: Picture, marks: Marks | None) -> tuple[list[Answer], list[Refusal]]:
         """Find every object of a class, and why others are not told. Raises Refusal."""

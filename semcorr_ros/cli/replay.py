@@ -48,16 +48,19 @@ def run(options: ReplayOptions) -> int:
         class_aliases=aliases_from(options.streams.class_aliases),
         max_instances=options.streams.max_instances,
         every=options.bag.every,
+        target_frame=options.results.target_frame,
     )
     if options.reading.rotate == "auto":
         raise ValueError("--rotate auto needs the tf of a running node; give 0, 90, 180 or 270")
     with bags.open_bag(options.bag.bag, _wanted(options)) as bag:
-        settings = replace(settings, reading=reading_for(options.reading, bag.topics["image"]))
+        frames = bag.frames() if settings.target_frame else None
+        reading = reading_for(options.reading, bag.topics["image"])
+        settings = replace(settings, reading=reading, frames=frames)
         player = replay.Replay(bank, finder, settings)
-        frames = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
+        entries = _watched(player.run(bag.messages(), bag.first()), -(-bag.images // options.bag.every))
         topics = dict(bag.topics)
         player.damaged = bag.notes
-        looked = _write(options, topics, frames, player)
+        looked = _write(options, topics, entries, player)
     _report(player, topics, looked)
     return 0 if looked else 1
 
@@ -76,29 +79,32 @@ def _wanted(options: ReplayOptions) -> dict[str, str]:
 
 
 def _write(
-    options: ReplayOptions, topics: dict[str, str], frames: Iterator[dict[str, Any]], player: replay.Replay
+    options: ReplayOptions, topics: dict[str, str], entries: Iterator[dict[str, Any]], player: replay.Replay
 ) -> int:
     if options.bag.output.suffix != ".json":
         looked = 0
-        with _needs_bags("semcorr_ros.bags.result_bag").ResultBag(options.bag.output) as bag:
-            for entry in frames:
-                bag.write(entry)
+        results = _needs_bags("semcorr_ros.bags.result_bag")
+        with results.ResultBag(options.bag.output, overlay=options.results.overlay) as bag:
+            for entry in entries:
+                bag.write(entry, player.latest)
                 looked += 1
         return looked
-    entries = list(frames)
+    if options.results.overlay:
+        raise ValueError("--overlay needs a new bag: --output FOLDER, not a .json file")
+    listed = list(entries)
     write_json(
         options.bag.output,
         {
             "bag": str(options.bag.bag),
             "topics": topics,
             "classes": [resident.info.name for resident in player.bank.all()],
-            "frames": entries,
+            "frames": listed,
             "dropped": dict(player.dropped),
             "reasons": player.reasons,
             "damaged": list(dict.fromkeys(player.damaged)),
         },
     )
-    return len(entries)
+    return len(listed)
 
 
 def _watched(frames: Iterator[dict[str, Any]], total: int) -> Iterator[dict[str, Any]]:

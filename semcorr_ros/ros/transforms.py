@@ -30,6 +30,7 @@ from semcorr_ros.geometry.taken import upright_turn
 from semcorr_ros.msg import ClassPose, SemanticKeypoints, TransferredPose
 from semcorr_ros.node_options import EVERY, NAMESPACE, NO_PREFIX
 from semcorr_ros.refusal import Code, Refusal
+from semcorr_ros.sensing.frames import check_header, moved_covariance
 
 PATIENCE = 0.1  # seconds: transforms arrive a little after the images they belong to
 
@@ -70,7 +71,7 @@ class TargetFrame:
         """
         if not self.frame or header.frame_id == self.frame:
             return header
-        _check_header(header, self.frame)
+        check_header(header, self.frame)
         rotation, translation = as_arrays(self._lookup(header))
         for instance in instances:
             for keypoint in instance.keypoints:
@@ -84,7 +85,7 @@ class TargetFrame:
         """Transform poses of a gripper in place. Raises Refusal TF_MISSING."""
         if not self.frame or header.frame_id == self.frame:
             return
-        _check_header(header, self.frame)
+        check_header(header, self.frame)
         rotation, translation = as_arrays(self._lookup(header))
         for pose in poses:
             pose.pose.header = Header(stamp=header.stamp, frame_id=self.frame)
@@ -105,7 +106,7 @@ class TargetFrame:
                     f"the pose is in frame {frame!r} and the picture in {header.frame_id!r}: transform the "
                     "pose, or set the parameter target_frame, without which the node does not listen to tf2",
                 )
-            _check_header(header, frame)
+            check_header(header, frame)
             rotation, translation = as_arrays(self._lookup(header, frame))
             moved.append(moved_pose(pose.pose, rotation.T, -rotation.T @ translation))
         return moved
@@ -224,15 +225,6 @@ def moved_point(point: Point, rotation: np.ndarray, translation: np.ndarray) -> 
     return Point(x=float(x), y=float(y), z=float(z))
 
 
-def moved_covariance(values: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Rotate a row-major covariance of 3 or 6 axes; an unknown one ([0] = -1) stays unknown."""
-    if values[0] < 0:
-        return values
-    axes = 3 if len(values) == 9 else 6
-    turn = np.kron(np.eye(axes // 3), rotation)
-    return (turn @ np.reshape(values, (axes, axes)) @ turn.T).reshape(-1)
-
-
 def move_pose(pose: ClassPose, rotation: np.ndarray, translation: np.ndarray) -> None:
     """Transform position, orientation and covariance in place."""
     pose.pose = moved_pose(pose.pose, rotation, translation)
@@ -256,22 +248,6 @@ def frame_prefix(node: Node, wish: str) -> str:
         namespace = node.get_namespace().strip("/")
         return f"{namespace}/" if namespace else ""
     return "" if wish == NO_PREFIX else wish
-
-
-def _check_header(header: Header, target: str) -> None:
-    """Raises Refusal TF_MISSING for a header that no transform can be looked up for.
-
-    tf2 takes the stamp 0 for "the latest", which belongs to another picture.
-    """
-    if header.stamp.sec == 0 and header.stamp.nanosec == 0:
-        what = f"the image has the stamp 0, so no transform to {target!r} can be looked up at its time"
-        raise Refusal(Code.TF_MISSING, f"{what}: let the camera's driver stamp its images")
-    if header.frame_id.startswith("/"):
-        what = f"tf2 knows no frame with a leading slash, and the image's frame_id is {header.frame_id!r}"
-        raise Refusal(Code.TF_MISSING, f"{what}: name it {header.frame_id.lstrip('/')!r} in the driver")
-    if not header.frame_id:
-        what = f"the image has an empty frame_id, so it cannot be moved to {target!r}"
-        raise Refusal(Code.TF_MISSING, f"{what}: set the frame in the camera's driver")
 
 
 def _transform(header: Header, pose: ClassPose, prefix: str) -> TransformStamped:

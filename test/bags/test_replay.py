@@ -6,6 +6,7 @@ import numpy as np
 import pear_camera
 import pytest
 from methods.semalign3d.alignment import fabricated
+from scipy.spatial.transform import Rotation
 
 from semcorr_ros import backbones
 from semcorr_ros.__main__ import main
@@ -14,6 +15,7 @@ from semcorr_ros.storage import read_json
 
 rosbags = pytest.importorskip("rosbags", reason="pip install 'semcorr_ros[bags]'")
 import fabricated_bag  # noqa: E402
+from fabricated_bag import Transform  # noqa: E402
 from rosbags.highlevel import AnyReader  # noqa: E402
 
 from semcorr_ros.bags.topics import Head, choose_topics  # noqa: E402
@@ -98,6 +100,67 @@ def test_a_bag_of_results(shots, class_file, tmp_path):
     pose = got["/semcorr/poses"][1].poses[0]
     assert pose.confidence == pytest.approx(told["confidence"])
     assert replay(tmp_path / "bag", class_file, tmp_path / "results") == 2  # never overwritten
+
+
+def test_markers_and_overlay_of_a_bag_of_results(shots, class_file, tmp_path):
+    fabricated_bag.write_bag(tmp_path / "bag", shots[:1])
+    assert replay(tmp_path / "bag", class_file, tmp_path / "results", "--overlay") == 0
+    with AnyReader([tmp_path / "results"]) as reader:
+        got = {c.topic: reader.deserialize(raw, c.msgtype) for c, _, raw in reader.messages()}
+    first, *drawn = got["/semcorr/markers"].markers
+    assert first.action == first.DELETEALL
+    kinds = {marker.ns: marker for marker in drawn}
+    known = [one for one in got["/semcorr/keypoints"].instances[0].keypoints if np.isfinite(one.xyz.z)]
+    spheres = kinds["pear_0/keypoints"]
+    assert (spheres.type, spheres.header.frame_id) == (spheres.SPHERE_LIST, "optical")
+    assert [(at.x, at.y, at.z) for at in spheres.points] == [(k.xyz.x, k.xyz.y, k.xyz.z) for k in known]
+    assert len([marker for marker in drawn if marker.ns == "pear_0/names"]) == len(known)
+    assert spheres.scale.x > 0
+    overlay = got["/semcorr/overlay"]
+    height, width = shots[0].image.shape[:2]
+    assert (overlay.height, overlay.width, overlay.encoding) == (height, width, "rgb8")
+    changed = (overlay.data.reshape(height, width, 3) != shots[0].image).any(-1)
+    x, y = np.rint(shots[0].pixels[0]).astype(int)
+    assert changed[y - 2 : y + 3, x - 2 : x + 3].any()
+    assert changed.mean() < 0.5
+
+
+def test_an_overlay_needs_a_bag(shots, class_file, tmp_path, capsys):
+    fabricated_bag.write_bag(tmp_path / "bag", shots[:1])
+    assert replay(tmp_path / "bag", class_file, tmp_path / "out.json", "--overlay") == 2
+    assert "--overlay needs a new bag" in capsys.readouterr().err
+
+
+def test_another_frame_by_the_tf_that_was_recorded(shots, class_file, tmp_path):
+    """The camera moves 1 m/s along x of the base while it looks; the last picture is after the last tf."""
+    half = float(np.sqrt(0.5))
+    tf = [
+        Transform(
+            "arm", "optical", (0.0, 0.0, 0.5), (0.0, 0.0, half, half)
+        ),  # x of the camera is y of the arm
+        Transform("base", "arm", (1.0, 0.0, 0.0), seconds=99.95),
+        Transform("base", "arm", (1.1, 0.0, 0.0), seconds=100.05),
+    ]
+    fabricated_bag.write_bag(tmp_path / "bag", shots, transforms=tf)
+    assert replay(tmp_path / "bag", class_file, tmp_path / "own.json") == 0
+    assert replay(tmp_path / "bag", class_file, tmp_path / "out.json", "--target-frame", "base") == 0
+    own, content = (read_json(tmp_path / name) for name in ("own.json", "out.json"))
+    before, after = own["frames"][0], content["frames"][0]
+    assert (before["frame_id"], after["frame_id"]) == ("optical", "base")
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    for there, here in zip(before["objects"][0]["keypoints"], after["objects"][0]["keypoints"], strict=True):
+        assert there["pixel"] == here["pixel"]
+        assert (there["xyz"] is None) == (here["xyz"] is None)
+        if there["xyz"]:
+            np.testing.assert_allclose(here["xyz"], turn @ there["xyz"] + [1.05, 0, 0.5], atol=1e-6)
+            np.testing.assert_allclose(here["covariance"], turn @ there["covariance"] @ turn.T, atol=1e-9)
+    there, here = before["objects"][0]["pose"], after["objects"][0]["pose"]
+    np.testing.assert_allclose(here["position"], turn @ there["position"] + [1.05, 0, 0.5], atol=1e-6)
+    expected = turn @ Rotation.from_quat(there["orientation"]).as_matrix()
+    np.testing.assert_allclose(Rotation.from_quat(here["orientation"]).as_matrix(), expected, atol=1e-6)
+    assert content["frames"][1]["objects"] == []
+    assert content["dropped"] == {"TF_MISSING": 1}
+    assert "frames: arm, base, optical" in content["reasons"]["TF_MISSING"]
 
 
 def test_what_cannot_be_used_is_counted(shots, class_file, tmp_path, model):

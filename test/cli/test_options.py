@@ -123,6 +123,7 @@ def test_replay_describes_what_it_shares_with_the_node_by_the_same_fields():
         "backbone", "weights", "backbone_options", "precision", "masks", "mask_options", "depth_network",
         "depth_options", "quality", "seed", "min_score", "depth", "sync_slop", "regions", "class_aliases",
         "max_instances", "device", "threads", "depth_scale", "rectified", "rotate",
+        "target_frame",
     }  # fmt: skip
     for field in shared:
         assert field.metadata is node[field.name].metadata

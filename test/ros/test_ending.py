@@ -1,4 +1,4 @@
-"""How a node's process ends: with what was registered for its end, without what takes long and helps nobody."""
+"""How a node's process ends: with what was registered for its end, without what takes long for nothing."""
 
 from __future__ import annotations
 

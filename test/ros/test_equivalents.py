@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import camera_messages
 import numpy as np
 import pytest
+from geometry_msgs.msg import Quaternion, TransformStamped
+from rclpy.time import Time
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
+from semcorr_ros.bags.recorded_frames import RecordedFrames
 from semcorr_ros.refusal import Refusal
 from semcorr_ros.ros import bridge, pairing
+from semcorr_ros.ros.transforms import as_arrays
 from semcorr_ros.sensing import images
 from semcorr_ros.sensing.synchronizer import Synchronizer
 
@@ -107,6 +114,55 @@ def test_pairs_as_message_filters(seed):
         if matched is not None:
             ours.append((_seconds(matched["image"]), _seconds(matched["depth"])))
     assert ours == pairs
+
+
+def test_recorded_transforms_as_tf2():
+    """A joint that moves, a static one, a cup that is put elsewhere; before, within and after what is known."""
+    tf2 = pytest.importorskip("tf2_ros", reason="only in a full ROS 2 installation")
+    rng, frames, buffer = np.random.default_rng(5), RecordedFrames(), tf2.Buffer()
+    places = [("base", "wrist", 1.0), ("base", "wrist", 1.4), ("base", "wrist", 2.0), ("wrist", "eye", None),
+              ("base", "cup", 1.0), ("table", "cup", 1.5), ("base", "table", None)]  # fmt: skip
+    for parent, child, seconds in places:
+        message = _transform(parent, child, seconds or 0.0, rng)
+        frames.add(SimpleNamespace(transforms=[message]), static=seconds is None)
+        (buffer.set_transform if seconds is not None else buffer.set_transform_static)(message, "test")
+    compared = 0
+    for target, source in (
+        ("base", "eye"),
+        ("eye", "base"),
+        ("cup", "eye"),
+        ("eye", "cup"),
+        ("base", "table"),
+    ):
+        for seconds in (0.9, 1.0, 1.1, 1.3, 1.4, 1.5, 1.9, 2.0, 2.1):
+            header = _header(source, seconds)
+            try:
+                theirs = buffer.lookup_transform(target, source, Time.from_msg(header.stamp)).transform
+            except tf2.TransformException:
+                with pytest.raises(Refusal, match="no transform"):
+                    frames.lookup(target, header)
+                continue
+            rotation, translation = as_arrays(theirs)
+            ours = frames.lookup(target, header)
+            np.testing.assert_allclose(ours[:3, :3], rotation, atol=1e-6)
+            np.testing.assert_allclose(ours[:3, 3], translation, atol=1e-6)
+            compared += 1
+    assert 20 < compared < 45
+
+
+def _header(frame: str, seconds: float) -> Header:
+    header = Header(frame_id=frame)
+    header.stamp.sec, header.stamp.nanosec = int(seconds), round(seconds % 1 * 1e9)
+    return header
+
+
+def _transform(parent: str, child: str, seconds: float, rng: np.random.Generator) -> TransformStamped:
+    message = TransformStamped(header=_header(parent, seconds), child_frame_id=child)
+    turn = rng.normal(size=4)
+    x, y, z, w = (turn / np.linalg.norm(turn)).tolist()
+    message.transform.rotation = Quaternion(x=x, y=y, z=z, w=w)
+    message.transform.translation.x, message.transform.translation.y = rng.normal(size=2).tolist()
+    return message
 
 
 def _ros(message) -> Image:

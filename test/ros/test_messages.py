@@ -32,6 +32,7 @@ from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.ros import drawing, messages
 from semcorr_ros.serving.demonstration_file import Info
 from semcorr_ros.serving.resident import Resident
+from semcorr_ros.visualization import shapes
 
 
 @pytest.fixture(scope="module")

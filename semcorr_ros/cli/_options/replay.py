@@ -7,7 +7,13 @@ from pathlib import Path
 
 from semcorr_ros.cli._options.sources import LiveSources
 from semcorr_ros.options import group, option
-from semcorr_ros.provider_options import AlignmentOptions, JudgementOptions, ReadingOptions, StreamOptions
+from semcorr_ros.provider_options import (
+    AlignmentOptions,
+    FrameOptions,
+    JudgementOptions,
+    ReadingOptions,
+    StreamOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,20 @@ class TopicOptions:
 
 
 @dataclass(frozen=True)
+class ResultOptions(FrameOptions):
+    """How answers are told."""
+
+    overlay: bool = option(False, "into a new bag also what was found, drawn on every picture")
+
+
+@dataclass(frozen=True)
 class ReplayOptions:
     """All of them."""
 
     bag: BagOptions = group(BagOptions)
     topics: TopicOptions = group(TopicOptions, rare=True)
     streams: StreamOptions = group(StreamOptions)
+    results: ResultOptions = group(ResultOptions, rare=True)
     reading: ReadingOptions = group(ReadingOptions, rare=True)
     alignment: AlignmentOptions = group(AlignmentOptions)
     judgement: JudgementOptions = group(JudgementOptions)
