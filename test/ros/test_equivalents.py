@@ -117,7 +117,7 @@ def test_pairs_as_message_filters(seed):
 
 
 def test_recorded_transforms_as_tf2():
-    """A joint that moves, a static one, a cup that is put elsewhere; before, within and after what is known."""
+    """A joint that moves, a static one, a cup that is put elsewhere; within and beyond what is known."""
     tf2 = pytest.importorskip("tf2_ros", reason="only in a full ROS 2 installation")
     rng, frames, buffer = np.random.default_rng(5), RecordedFrames(), tf2.Buffer()
     places = [("base", "wrist", 1.0), ("base", "wrist", 1.4), ("base", "wrist", 2.0), ("wrist", "eye", None),
