@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from methods.semalign3d.alignment import fabricated
 from semcorr_ros.action import AlignClass
-from semcorr_ros.msg import SemanticKeypoint
+from semcorr_ros.msg import ClassPose, Point2D, SemanticKeypoint, SemanticKeypoints
 from semcorr_ros.srv import (
     DeleteDemonstration,
     LoadClass,
@@ -29,7 +30,7 @@ from semcorr_ros.methods.semalign3d.artifacts import Alignment
 from semcorr_ros.methods.semalign3d.model import Aligned
 from semcorr_ros.pose_transfer import CarriedPoses, Poses
 from semcorr_ros.refusal import Code, Refusal
-from semcorr_ros.ros import drawing, messages
+from semcorr_ros.ros import drawing, messages, standard
 from semcorr_ros.serving.demonstration_file import Info
 from semcorr_ros.serving.resident import Resident
 from semcorr_ros.visualization import shapes
@@ -204,6 +205,37 @@ def test_markers_and_overlay_leave_out_what_is_unknown():
     picture = np.zeros((40, 60, 3), np.uint8)
     assert shapes.draw_overlay(picture, [instance]).any()
     assert not picture.any()
+
+
+def test_a_box_in_the_picture_is_around_what_is_in_the_picture(monkeypatch):
+    """Stands for vision_msgs, which not every installation has: test_which_object.py has the real ones."""
+
+    def empty(**fields) -> SimpleNamespace:
+        box = SimpleNamespace(center=SimpleNamespace(position=SimpleNamespace()))
+        return SimpleNamespace(detections=[], bbox=box, hypothesis=SimpleNamespace(), **fields)
+
+    names = ("Detection2DArray", "Detection2D", "ObjectHypothesisWithPose")
+    monkeypatch.setattr(standard, "vision", SimpleNamespace(**dict.fromkeys(names, empty)))
+    states = [
+        KeypointState.VISIBLE,
+        KeypointState.OCCLUDED,
+        KeypointState.OUT_OF_IMAGE,
+        KeypointState.UNKNOWN,
+    ]
+    pixels = [(10.0, 20.0), (30.0, 60.0), (-50.0, 5.0), (math.nan, math.nan)]
+    keypoints = [
+        SemanticKeypoint(state=int(state), pixel=Point2D(x=x, y=y))
+        for state, (x, y) in zip(states, pixels, strict=True)
+    ]
+    seen = SemanticKeypoints(class_name="pear", instance_id="pear_1", keypoints=keypoints)
+    outside = SemanticKeypoints(class_name="pear", instance_id="pear_2", keypoints=keypoints[2:])
+    found = standard.detections_2d(
+        Header(frame_id="cam"), [seen, outside], {"pear_1": ClassPose(confidence=0.75)}
+    )
+    (detection,) = found.detections
+    assert (detection.id, detection.results[0].hypothesis.score) == ("pear_1", 0.75)
+    assert (detection.bbox.size_x, detection.bbox.size_y) == (20.0, 40.0)
+    assert vars(detection.bbox.center.position) == {"x": 20.0, "y": 40.0}
 
 
 def _alignment(model, rotation, translation, scale) -> Alignment:
