@@ -18,6 +18,7 @@ from torch import Tensor
 from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import FeatureMap, KeypointState
 from semcorr_ros.geometry import grid
+from semcorr_ros.geometry.taken import points_taken
 from semcorr_ros.methods._features import cosine_similarity
 from semcorr_ros.methods.window_soft_argmax import TEMPERATURE, WINDOW, expected_cell
 
@@ -79,17 +80,33 @@ def by_matches(
     return Proposed(points, torch.where(any_, score.clamp(0, 1), 0.0), (weight @ shown.float() > 0.5) & any_)
 
 
-def by_class(answer: Answer, names: Sequence[str]) -> Proposed:
-    """Propose keypoints from a class aligned to the picture."""
-    told = answer.only([name for name in names if name in answer.names])
+def by_class(answer: Answer, names: Sequence[str], known: Sequence[str]) -> Proposed:
+    """Propose keypoints from a class aligned to the picture: NaN for those that it does not know.
+
+    Of a cup whose handle is hidden the class does not say where the others are; here a user decides, and sees
+    its best guess. Such rows are not visible, and score 0.
+    """
     points, score = torch.full((len(names), 2), torch.nan), torch.zeros(len(names))
     visible = torch.zeros(len(names), dtype=torch.bool)
-    seen = (KeypointState.VISIBLE, KeypointState.NO_DEPTH)
-    for name, pixel, value, state in zip(told.names, told.pixels, told.scores, told.states, strict=True):
-        row = list(names).index(name)
-        points[row], score[row] = pixel.cpu(), value.cpu()
-        visible[row] = state in seen
+    told = answer.only([name for name in names if name in known])
+    guesses = _guessed(answer, told)
+    rows = zip(told.names, told.pixels, guesses, told.scores, told.states, strict=True)
+    for name, pixel, guess, value, state in rows:
+        row, sure = list(names).index(name), bool(pixel.isfinite().all())
+        points[row] = (pixel if sure else guess).cpu()
+        score[row] = value.cpu() if sure else 0.0
+        visible[row] = state in (KeypointState.VISIBLE, KeypointState.NO_DEPTH)
     return Proposed(points, score, visible)
+
+
+def _guessed(answer: Answer, told: Answer) -> Float[Tensor, "keypoint 2"]:
+    """Return pixels of the placed class before anything is judged."""
+    if answer.placed is None:
+        return torch.full((len(told.names), 2), torch.nan)
+    order = {name: i for i, name in enumerate(answer.info.keypoint_names)}
+    ids = torch.tensor([order[name] for name in told.names], dtype=torch.long)
+    placed = answer.placed
+    return points_taken(placed.keypoints(ids), placed.seen).points.cpu()
 
 
 def _lent(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from semcorr_ros.answer import Answer
 from semcorr_ros.artifacts import FeatureMap
 from semcorr_ros.errors import NotFoundError
 from semcorr_ros.finder import Finder, Watch
+from semcorr_ros.geometry.boxes import box_of
 from semcorr_ros.methods import Model
 from semcorr_ros.observations import Scene
 from semcorr_ros.places import ANYWHERE, Place, first_mask
@@ -74,8 +75,10 @@ class Proposer:
         picture = state.picture(name)
         scene = self.library.scene(picture)
         mask = self.library.mask(picture) if picture.mask else by_depth(scene.frame)
-        answer = None if model is None else self._aligned(model, scene, mask, watch)
-        found, by, why = self._keypoints(picture, scene, mask, answer)
+        place = _place(mask, bool(picture.mask))
+        answer = None if model is None else self.finder.find(model, scene, place, watch)
+        known = () if model is None else model.known
+        found, by, why = self._keypoints(picture, scene, mask, (answer, known))
         outline = "" if picture.mask else self._kept(picture, self._outline(picture, scene, mask, answer))
         rows = zip(
             state.keypoints, found.points.tolist(), found.score.tolist(), found.visible.tolist(), strict=True
@@ -91,24 +94,20 @@ class Proposer:
         told = answer.confidence if answer is not None and math.isfinite(answer.confidence) else None
         return Proposal(marks if by != "nothing" else {}, scores, by, why, outline, told)
 
-    def _aligned(self, model: Model, scene: Scene, mask: Tensor | None, watch: Watch) -> Answer:
-        place = ANYWHERE if mask is None else Place(mask=mask)
-        return self.finder.find(model, scene, place, watch)
-
     def _keypoints(
-        self, picture: Taken, scene: Scene, mask: Tensor | None, answer: Answer | None
+        self, picture: Taken, scene: Scene, mask: Tensor | None, told: tuple[Answer | None, Sequence[str]]
     ) -> tuple[Proposed, str, str]:
-        state = self.session.state
+        state, (answer, known) = self.session.state, told
         names, lenders = state.keypoints, [one for one in state.done if one.name != picture.name]
         if not lenders or not names:
             nothing = torch.full((len(names), 2), torch.nan)
             empty = Proposed(nothing, torch.zeros(len(names)), torch.zeros(len(names), dtype=torch.bool))
             return empty, "nothing", "the first picture: click every keypoint once and name it"
         if answer is not None and answer.found:
-            found = by_class(answer, names)
-            left = ~found.points.isfinite().all(-1)
-            if left.any():  # keypoints that the class does not know yet
-                found = _filled(found, self._matched(picture, scene, mask, lenders), left)
+            found = by_class(answer, names, known)
+            unsure = found.score == 0
+            if unsure.any():
+                found = _filled(found, self._matched(picture, scene, mask, lenders), unsure)
             return found, "class", f"the class built so far, confidence {answer.confidence:.2f}"
         why = "features of the annotated pictures"
         if answer is not None and answer.refusal is not None:
@@ -177,9 +176,18 @@ def keep_mask(session: Session, name: str, mask: Bool[Tensor, "height width"]) -
     return file
 
 
+def _place(mask: Bool[Tensor, "height width"] | None, confirmed: bool) -> Place:
+    """Say where the object is: an outline that nobody has confirmed only tells around where."""
+    if mask is None or not mask.any():
+        return ANYWHERE
+    return Place(mask=mask) if confirmed else Place(box=box_of(mask))
+
+
 def _filled(found: Proposed, other: Proposed, rows: Tensor) -> Proposed:
+    """Let matches say what is seen of keypoints that the class is not sure of, and where those are that it
+    does not know yet."""
     return Proposed(
-        torch.where(rows[:, None], other.points, found.points),
+        torch.where(found.points.isfinite(), found.points, other.points),
         torch.where(rows, other.score, found.score),
         torch.where(rows, other.visible, found.visible),
     )

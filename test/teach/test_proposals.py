@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from semcorr_ros.artifacts import CategoryInfo, FeatureMap
+from semcorr_ros.answer import Answer, subset
+from semcorr_ros.artifacts import CategoryInfo, Correspondences, FeatureMap, KeypointState
 from semcorr_ros.geometry import grid
 from semcorr_ros.teach.novelty import Novelty
 from semcorr_ros.teach.outlines import Click, corrected
-from semcorr_ros.teach.proposals import Known, by_matches
+from semcorr_ros.teach.proposals import Known, by_class, by_matches
 from semcorr_ros.teach.sides import proposed_pairs
 from semcorr_ros.teach.views import Clicked, doubts, ring, view_of
 
@@ -67,6 +69,24 @@ def test_what_the_most_alike_picture_hides_is_proposed_as_hidden():
     nothing = by_matches([Known(shown, torch.full((6, 2), torch.nan))], shown)
     assert not nothing.visible.any()
     assert nothing.points.isnan().all()
+
+
+def test_a_class_proposes_its_guess_where_it_does_not_tell_and_nothing_it_does_not_know():
+    names = ("rim", "lip", "lid")
+    state = torch.tensor([int(KeypointState.VISIBLE), int(KeypointState.UNKNOWN), int(KeypointState.VISIBLE)])
+    pixels = torch.tensor([[10.0, 20.0], [30.0, 40.0], [50.0, 60.0]])
+    points = Correspondences(pixels, torch.tensor([0.9, 0.8, 0.7]), state, torch.full((3, 3), torch.nan))
+    told = replace(points, points=torch.where(state[:, None] == 0, torch.nan, pixels))
+    placed = SimpleNamespace(
+        keypoints=lambda ids: subset(points, ids),
+        seen=SimpleNamespace(lens=None, rotate=0, image=torch.zeros(100, 100, 3)),
+    )
+    answer = Answer(CategoryInfo("cup", names, None), names, told, 0.9, placed=placed)
+    found = by_class(answer, ("lid", "lip", "rim"), known=("rim", "lip"))
+    assert found.visible.tolist() == [False, False, True]
+    assert found.points[1:].tolist() == [[30, 40], [10, 20]]
+    assert found.points[0].isnan().all()
+    assert found.score.tolist() == pytest.approx([0, 0, 0.9])
 
 
 def test_pairs_come_from_names_else_from_a_symmetric_view():
