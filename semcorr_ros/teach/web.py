@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from semcorr_ros.config import from_dict
 from semcorr_ros.files.picture import read_image
 from semcorr_ros.refusal import Refusal
-from semcorr_ros.teach import exchange
+from semcorr_ros.teach import exporting, importing
 from semcorr_ros.teach.access import HEADERS, Guard
 from semcorr_ros.teach.actions import read
 from semcorr_ros.teach.node_link import Marked
@@ -153,8 +153,8 @@ class Pages:
 
     async def bring(self, request: Request) -> Response:
         """Take over what an annotation tool exported: a zip that is the body of the request."""
-        data = await _body(request, exchange.LARGEST_IMPORT)
-        told = await run_in_threadpool(exchange.bring, self.teacher.session, data)
+        data = await _body(request, importing.LARGEST_IMPORT)
+        told = await run_in_threadpool(importing.bring, self.teacher.session, data)
         return JSONResponse({"told": told, **await run_in_threadpool(self.teacher.state)})
 
     async def live(self, request: Request) -> Response:
@@ -218,7 +218,7 @@ class Pages:
         if kind == "class":
             file = f"{session.root.name}.safetensors"
             return FileResponse(self.teacher.class_file(), filename=file)
-        path = await run_in_threadpool(exchange.packed, session, kind)
+        path = await run_in_threadpool(exporting.packed, session, kind)
         return FileResponse(path, filename=path.name, media_type="application/zip")
 
     async def _marked(self, content: dict[str, Any]) -> Marked:

@@ -1,9 +1,8 @@
-"""A project's data set in and out: as zip of `folder` or COCO; from what CVAT and Label Studio export."""
+"""What CVAT, Label Studio and other annotation tools export as COCO keypoints, into a project."""
 
 from __future__ import annotations
 
 import io
-import json
 import math
 import shutil
 import tempfile
@@ -13,52 +12,13 @@ from typing import Any
 
 from semcorr_ros.artifacts import AnnotatedImage
 from semcorr_ros.datasets import coco
-from semcorr_ros.datasets.folder import FILE
-from semcorr_ros.storage import atomic_path
 from semcorr_ros.teach.actions import Accept, AddKeypoint, SetPairs
 from semcorr_ros.teach.pictures import read_shot
 from semcorr_ros.teach.session import Session
-from semcorr_ros.teach.state import State, Taken
 
 LARGEST_IMPORT = 512 * 2**20  # bytes of a zip
 LARGEST_UNPACKED = 2 * 2**30
 MOST_FILES = 2000
-KINDS = ("folder", "coco")
-VISIBLE, ABSENT = 2, 0  # of COCO; it says 0 for what is not labelled
-
-
-def packed(session: Session, kind: str) -> Path:
-    """Write the confirmed pictures as one zip; return its path. Raises ValueError, OSError."""
-    if kind not in KINDS:
-        raise ValueError(f"export as one of {', '.join(('class', *KINDS))}, got {kind[:40]!r}")
-    state = session.state
-    if not state.done:
-        raise ValueError("no picture is confirmed yet")
-    path = session.work / f"{session.root.name}-{kind}.zip"
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        if kind == "coco":
-            with archive.open("annotations.json", "w") as file:
-                file.write(json.dumps(as_coco(state)).encode())
-        else:
-            archive.write(session.root / FILE, FILE)
-        for picture in state.done:
-            for file_name in _files(picture, kind):
-                archive.write(session.path(file_name), file_name)
-    return path
-
-
-def as_coco(state: State) -> dict[str, Any]:
-    """Convert the confirmed pictures to COCO keypoints."""
-    edges = [[a + 1, b + 1] for a, b in state.info.edges]
-    category = {"id": 1, "name": state.category, "keypoints": list(state.keypoints), "skeleton": edges}
-    images, annotations = [], []
-    for number, picture in enumerate(state.done, start=1):
-        height, width = picture.size
-        images.append({"id": number, "file_name": Path(picture.file).name, "height": height, "width": width})
-        annotations.append(
-            {"id": number, "image_id": number, "category_id": 1, **_annotation(state, picture)}
-        )
-    return {"images": images, "annotations": annotations, "categories": [category]}
 
 
 def bring(session: Session, data: bytes) -> str:
@@ -95,29 +55,6 @@ def _take(session: Session, image: AnnotatedImage, names: tuple[str, ...]) -> No
         if seen and all(map(math.isfinite, point)):
             marks[one] = point
     session.do(Accept(name, marks))
-
-
-def _annotation(state: State, picture: Taken) -> dict[str, Any]:
-    flat: list[float] = []
-    for name in state.keypoints:
-        mark = picture.marks.get(name)
-        flat += [0, 0, ABSENT] if mark is None else [*mark, VISIBLE]
-    seen = list(picture.seen.values())
-    low = [min(point[i] for point in seen) for i in (0, 1)]
-    extent = [max(point[i] for point in seen) - low[i] for i in (0, 1)]
-    return {
-        "keypoints": flat,
-        "num_keypoints": len(seen),
-        "bbox": [*low, *extent],
-        "area": extent[0] * extent[1],
-        "iscrowd": 0,
-    }
-
-
-def _files(picture: Taken, kind: str) -> list[str]:
-    if kind == "coco":
-        return [picture.file]
-    return [file for file in (picture.file, picture.depth, picture.camera, picture.mask) if file]
 
 
 def _unpack(data: bytes, root: Path) -> None:
