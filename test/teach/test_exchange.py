@@ -107,6 +107,7 @@ def test_pictures_of_known_keypoints_add_none(annotated):
         (zipped({"a.json": b'{"images": [], "annotations": [], "categories": []}'}), "cup"),
         (zipped({f"{i}.txt": b"" for i in range(2001)}), "at most 2000 files"),
     ],
+    ids=["no zip", "leads out", "no JSON", "no category", "too many files"],
 )
 def test_what_cannot_be_imported_is_named_and_nothing_is_added(annotated, data, message):
     before = annotated.state
