@@ -11,7 +11,7 @@ import pytest
 from semcorr_ros.provider_options import ReadingOptions
 from semcorr_ros.refusal import Code, Refusal
 from semcorr_ros.sensing.calibration import camera_from_message, image_size
-from semcorr_ros.sensing.reading import reading_for
+from semcorr_ros.sensing.reading import reading_for, reading_of_requests
 
 SIZE = (480, 640)
 
@@ -134,3 +134,10 @@ def test_k_with_distortion_or_p_without(topic, option, d, straight):
 def test_without_a_projection_k_counts():
     camera, lens = camera_from_message(info(RAW, SIZE), SIZE, True)
     assert (camera.focal.tolist(), lens) == ([600, 600], None)
+
+
+def test_pictures_of_requests_are_not_turned_like_those_of_the_camera():
+    options = ReadingOptions(rotate="90", depth_scale=0.001)
+    assert reading_for(options, "/image").rotate == 90
+    assert reading_of_requests(options).rotate == 0
+    assert reading_of_requests(options).depth_scale == 0.001
